@@ -1,0 +1,7 @@
+//! What a machine and a process may use: [`Budget`] per machine, [`rlimits`](rlimit) per process.
+
+mod budget;
+pub mod rlimit;
+
+pub use budget::{Budget, Charge, Limits, Resource};
+pub use rlimit::RLimits;
