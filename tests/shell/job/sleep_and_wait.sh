@@ -1,0 +1,3 @@
+# sleep 1 & wait ends with 0.
+# shell: both
+sleep 1 & wait

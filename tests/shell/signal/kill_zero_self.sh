@@ -1,0 +1,4 @@
+# kill -0 $$ is true.
+# shell: both
+kill -0 $$
+echo $?

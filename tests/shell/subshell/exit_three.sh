@@ -1,0 +1,3 @@
+# (exit 3); echo $? shows three.
+# shell: both
+(exit 3); echo $?
