@@ -68,9 +68,15 @@ pub struct HostClock {
 impl HostClock {
     /// The host's clocks; the monotonic one starts now. Timers run on `runtime`'s time driver.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "host contact: the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "host contact: the machine's clock"
+    )]
     pub fn new(runtime: tokio::runtime::Handle) -> Self {
-        Self { boot: std::time::Instant::now(), runtime }
+        Self {
+            boot: std::time::Instant::now(),
+            runtime,
+        }
     }
 }
 
@@ -79,9 +85,14 @@ impl Clock for HostClock {
         MonoTime(self.boot.elapsed())
     }
 
-    #[expect(clippy::disallowed_methods, reason = "host contact: the machine's clock")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "host contact: the machine's clock"
+    )]
     fn realtime(&self) -> Timespec {
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .unwrap_or_default();
         Timespec::from_duration(now)
     }
 

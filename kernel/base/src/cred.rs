@@ -29,7 +29,17 @@ impl Credentials {
     /// A user with one group.
     #[must_use]
     pub fn of(uid: Uid, gid: Gid) -> Self {
-        Self { uid, euid: uid, suid: uid, fsuid: uid, gid, egid: gid, sgid: gid, fsgid: gid, groups: vec![gid] }
+        Self {
+            uid,
+            euid: uid,
+            suid: uid,
+            fsuid: uid,
+            gid,
+            egid: gid,
+            sgid: gid,
+            fsgid: gid,
+            groups: vec![gid],
+        }
     }
 
     /// The superuser.

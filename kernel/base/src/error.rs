@@ -26,25 +26,41 @@ impl SysError {
     /// An error with its number only.
     #[must_use]
     pub const fn new(errno: Errno) -> Self {
-        Self { errno, restartable: false, note: None }
+        Self {
+            errno,
+            restartable: false,
+            note: None,
+        }
     }
 
     /// An error whose cause is worth a line in the trace.
     #[must_use]
     pub const fn with_note(errno: Errno, note: &'static str) -> Self {
-        Self { errno, restartable: false, note: Some(note) }
+        Self {
+            errno,
+            restartable: false,
+            note: Some(note),
+        }
     }
 
     /// A wait cut short by a signal; the call may be restarted after the handler.
     #[must_use]
     pub const fn interrupted() -> Self {
-        Self { errno: Errno::EINTR, restartable: true, note: None }
+        Self {
+            errno: Errno::EINTR,
+            restartable: true,
+            note: None,
+        }
     }
 
     /// A wait cut short by a signal in a call that is never restarted (poll, nanosleep, sigsuspend …).
     #[must_use]
     pub const fn interrupted_for_good() -> Self {
-        Self { errno: Errno::EINTR, restartable: false, note: None }
+        Self {
+            errno: Errno::EINTR,
+            restartable: false,
+            note: None,
+        }
     }
 
     /// The number the guest sees.

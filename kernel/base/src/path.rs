@@ -7,7 +7,8 @@ pub const NAME_MAX: usize = 255;
 
 /// The parts of a path between slashes; empty ones are left out, `.` and `..` are not.
 pub fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
-    path.split(|byte| *byte == b'/').filter(|part| !part.is_empty())
+    path.split(|byte| *byte == b'/')
+        .filter(|part| !part.is_empty())
 }
 
 /// Whether the path starts at the root.

@@ -66,8 +66,12 @@ pub struct InsideOnly;
 impl Policy for InsideOnly {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         match request {
-            Request::ReadFile { .. } | Request::WriteFile { .. } | Request::Execute { .. } => Verdict::Allow,
-            Request::Connect { .. } => Verdict::Deny { reason: "the network outside the machine is not granted".into() },
+            Request::ReadFile { .. } | Request::WriteFile { .. } | Request::Execute { .. } => {
+                Verdict::Allow
+            }
+            Request::Connect { .. } => Verdict::Deny {
+                reason: "the network outside the machine is not granted".into(),
+            },
         }
     }
 

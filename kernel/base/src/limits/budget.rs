@@ -87,7 +87,10 @@ impl Budget {
     /// A budget with nothing used.
     #[must_use]
     pub fn new(limits: Limits) -> Arc<Self> {
-        Arc::new(Self { limits, used: [const { AtomicU64::new(0) }; Resource::COUNT] })
+        Arc::new(Self {
+            limits,
+            used: [const { AtomicU64::new(0) }; Resource::COUNT],
+        })
     }
 
     /// The limits.
@@ -108,7 +111,11 @@ impl Budget {
     /// [`Resource::errno`] when the limit would be passed; nothing is taken then.
     pub fn charge(self: &Arc<Self>, resource: Resource, amount: u64) -> SysResult<Charge> {
         self.take(resource, amount)?;
-        Ok(Charge { budget: Arc::clone(self), resource, amount })
+        Ok(Charge {
+            budget: Arc::clone(self),
+            resource,
+            amount,
+        })
     }
 
     fn take(&self, resource: Resource, amount: u64) -> SysResult {
@@ -177,9 +184,15 @@ mod tests {
 
     #[test]
     fn charge_is_refused_past_the_limit_and_given_back_on_drop() {
-        let budget = Budget::new(Limits { pipes: 2, ..Limits::default() });
+        let budget = Budget::new(Limits {
+            pipes: 2,
+            ..Limits::default()
+        });
         let both = budget.charge(Resource::Pipes, 2).unwrap();
-        assert_eq!(budget.charge(Resource::Pipes, 1).unwrap_err().errno(), Errno::ENFILE);
+        assert_eq!(
+            budget.charge(Resource::Pipes, 1).unwrap_err().errno(),
+            Errno::ENFILE
+        );
         drop(both);
         assert_eq!(budget.used(Resource::Pipes), 0);
         assert!(budget.charge(Resource::Pipes, 1).is_ok());
@@ -187,10 +200,16 @@ mod tests {
 
     #[test]
     fn resize_that_fails_leaves_the_charge_as_it_was() {
-        let budget = Budget::new(Limits { filesystem_bytes: 10, ..Limits::default() });
+        let budget = Budget::new(Limits {
+            filesystem_bytes: 10,
+            ..Limits::default()
+        });
         let mut charge = budget.charge(Resource::FilesystemBytes, 4).unwrap();
         assert!(charge.resize(11).is_err());
-        assert_eq!((charge.amount(), budget.used(Resource::FilesystemBytes)), (4, 4));
+        assert_eq!(
+            (charge.amount(), budget.used(Resource::FilesystemBytes)),
+            (4, 4)
+        );
         charge.resize(10).unwrap();
         assert_eq!(budget.used(Resource::FilesystemBytes), 10);
     }

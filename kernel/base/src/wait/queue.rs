@@ -47,8 +47,13 @@ impl WaitQueue {
         let key = entries.next_key;
         entries.next_key += 1;
         entries.observers.push((key, observer));
-        self.list.len.store(entries.observers.len(), Ordering::SeqCst);
-        Registration { list: Arc::clone(&self.list), key }
+        self.list
+            .len
+            .store(entries.observers.len(), Ordering::SeqCst);
+        Registration {
+            list: Arc::clone(&self.list),
+            key,
+        }
     }
 
     /// Tells every observer that `events` may have become true. Call after releasing the lock that guards the change.
@@ -58,8 +63,14 @@ impl WaitQueue {
         if self.list.len.load(Ordering::SeqCst) == 0 {
             return;
         }
-        let observers: Vec<Arc<dyn Observer>> =
-            self.list.entries.lock().observers.iter().map(|(_, observer)| Arc::clone(observer)).collect();
+        let observers: Vec<Arc<dyn Observer>> = self
+            .list
+            .entries
+            .lock()
+            .observers
+            .iter()
+            .map(|(_, observer)| Arc::clone(observer))
+            .collect();
         for observer in observers {
             observer.notify(events);
         }
@@ -73,7 +84,11 @@ impl WaitQueue {
 
 impl core::fmt::Debug for WaitQueue {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "WaitQueue({} waiting)", self.list.len.load(Ordering::Relaxed))
+        write!(
+            f,
+            "WaitQueue({} waiting)",
+            self.list.len.load(Ordering::Relaxed)
+        )
     }
 }
 
@@ -91,7 +106,9 @@ impl Drop for Registration {
             .iter()
             .position(|(key, _)| *key == self.key)
             .map(|index| entries.observers.swap_remove(index));
-        self.list.len.store(entries.observers.len(), Ordering::SeqCst);
+        self.list
+            .len
+            .store(entries.observers.len(), Ordering::SeqCst);
         drop(entries);
         // The observer may hold the last reference to something with a lock of its own: let go after ours.
         drop(removed);

@@ -66,7 +66,11 @@ impl Future for Woken<'_> {
         }
         *self.waiter.waker.lock() = Some(cx.waker().clone());
         // A wake-up may have come between the check and the store.
-        if self.waiter.take() { Poll::Ready(()) } else { Poll::Pending }
+        if self.waiter.take() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     }
 }
 
