@@ -56,6 +56,10 @@ macro_rules! syscall_table {
 }
 
 /// Finds the level of a call; compilation fails here for a call without a row in `syscall_support.rs`.
+#[expect(
+    clippy::panic,
+    reason = "runs at compile time only, where it is the error message"
+)]
 const fn support_of(name: &str) -> Support {
     let mut row = 0;
     while row < SUPPORT.len() {

@@ -1,6 +1,6 @@
 //! Terminals: `Termios` and its flags, the window size, and the numbers of terminal and file `ioctl`s.
 //!
-//! Follows termios(3) and ioctl_tty(2) with x86-64's kernel layout: 19 control characters, speeds in `c_cflag`.
+//! Follows termios(3) and `ioctl_tty(2)` with x86-64's kernel layout: 19 control characters, speeds in `c_cflag`.
 
 flags! {
     /// Input modes.
