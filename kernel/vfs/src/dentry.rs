@@ -56,11 +56,25 @@ pub fn same_inode(one: &Arc<dyn Inode>, other: &Arc<dyn Inode>) -> bool {
 impl Dentry {
     /// The top of a tree of its own.
     pub(crate) fn new_root(inode: Arc<dyn Inode>, name: &[u8]) -> Arc<Self> {
-        Self::new(inode, Arc::default(), Place { parent: None, name: name.into(), is_deleted: false })
+        Self::new(
+            inode,
+            Arc::default(),
+            Place {
+                parent: None,
+                name: name.into(),
+                is_deleted: false,
+            },
+        )
     }
 
     fn new(inode: Arc<dyn Inode>, tree: Arc<Tree>, place: Place) -> Arc<Self> {
-        Arc::new(Self { inode, tree, place: RwLock::new(place), children: Mutex::default(), mounts: AtomicU32::new(0) })
+        Arc::new(Self {
+            inode,
+            tree,
+            place: RwLock::new(place),
+            children: Mutex::default(),
+            mounts: AtomicU32::new(0),
+        })
     }
 
     /// The file.
@@ -119,7 +133,11 @@ impl Dentry {
         if let Some(live) = live.as_ref().filter(|live| same_inode(&live.inode, &inode)) {
             return Ok(Arc::clone(live));
         }
-        let place = Place { parent: Some(Arc::clone(self)), name: name.into(), is_deleted: false };
+        let place = Place {
+            parent: Some(Arc::clone(self)),
+            name: name.into(),
+            is_deleted: false,
+        };
         let made = Self::new(inode, Arc::clone(&self.tree), place);
         children.insert(name.into(), Arc::downgrade(&made));
         Ok(made)
@@ -127,14 +145,21 @@ impl Dentry {
 
     /// A dentry of a file that has no name in this directory (any more).
     pub(crate) fn unattached(self: &Arc<Self>, inode: Arc<dyn Inode>, name: &[u8]) -> Arc<Self> {
-        let place = Place { parent: Some(Arc::clone(self)), name: name.into(), is_deleted: true };
+        let place = Place {
+            parent: Some(Arc::clone(self)),
+            name: name.into(),
+            is_deleted: true,
+        };
         Self::new(inode, Arc::clone(&self.tree), place)
     }
 
     /// The name of `victim` was removed from the filesystem: whoever holds the child learns it.
     pub(crate) fn child_removed(&self, name: &[u8], victim: &Arc<dyn Inode>) {
         // The name may mean a new file by now: that one stays.
-        if let Some(live) = self.live_child(name).filter(|live| same_inode(&live.inode, victim)) {
+        if let Some(live) = self
+            .live_child(name)
+            .filter(|live| same_inode(&live.inode, victim))
+        {
             live.place.write().is_deleted = true;
             drop(self.take_child(name));
         }
@@ -158,7 +183,12 @@ impl Dentry {
     }
 
     /// `one` of this directory and `other` of `other_dir` changed places. Call with `Tree::renames` held for writing.
-    pub(crate) fn children_exchanged(self: &Arc<Self>, one: &[u8], other_dir: &Arc<Self>, other: &[u8]) {
+    pub(crate) fn children_exchanged(
+        self: &Arc<Self>,
+        one: &[u8],
+        other_dir: &Arc<Self>,
+        other: &[u8],
+    ) {
         let first = self.take_child(one);
         let second = other_dir.take_child(other);
         if let Some(first) = &first {
@@ -177,7 +207,10 @@ impl Dentry {
     fn settle_at(self: &Arc<Self>, directory: &Arc<Self>, name: &[u8]) {
         // What was looked up meanwhile under this name is the same file, found by someone quicker: it may stay in
         // use, but this dentry is the one that holds the mounts and the working directories.
-        directory.children.lock().insert(name.into(), Arc::downgrade(self));
+        directory
+            .children
+            .lock()
+            .insert(name.into(), Arc::downgrade(self));
         let mut place = self.place.write();
         let left = place.parent.replace(Arc::clone(directory));
         place.name = name.into();
@@ -192,7 +225,10 @@ impl Dentry {
         let place = self.place.get_mut();
         let parent = place.parent.take()?;
         let mut siblings = parent.children.lock();
-        if siblings.get(&place.name).is_some_and(|held| std::ptr::eq(held.as_ptr(), address)) {
+        if siblings
+            .get(&place.name)
+            .is_some_and(|held| std::ptr::eq(held.as_ptr(), address))
+        {
             siblings.remove(&place.name);
         }
         drop(siblings);
@@ -216,7 +252,10 @@ impl Dentry {
         let place = self.place.get_mut();
         let parent = place.parent.take()?;
         let mut siblings = parent.children.lock();
-        if siblings.get(&place.name).is_some_and(|held| held.strong_count() == 0) {
+        if siblings
+            .get(&place.name)
+            .is_some_and(|held| held.strong_count() == 0)
+        {
             siblings.remove(&place.name);
         }
         drop(siblings);
@@ -253,7 +292,10 @@ impl Location {
     /// A place for a file of this place's filesystem that has no name (`O_TMPFILE`).
     #[must_use]
     pub fn unattached(&self, inode: Arc<dyn Inode>, name: &[u8]) -> Self {
-        Self { mount: Arc::clone(&self.mount), dentry: self.dentry.unattached(inode, name) }
+        Self {
+            mount: Arc::clone(&self.mount),
+            dentry: self.dentry.unattached(inode, name),
+        }
     }
 
     /// The file.
@@ -304,7 +346,11 @@ impl Location {
                 }
             } else {
                 return match at.dentry.parent() {
-                    Some(dentry) => Self { mount: at.mount, dentry }.top(),
+                    Some(dentry) => Self {
+                        mount: at.mount,
+                        dentry,
+                    }
+                    .top(),
                     None => at,
                 };
             }
@@ -318,7 +364,12 @@ impl Location {
         let mut at = self;
         while at.dentry.is_mountpoint() {
             match at.mount.child_at(&at.dentry) {
-                Some(mount) => at = Self { dentry: Arc::clone(mount.root()), mount },
+                Some(mount) => {
+                    at = Self {
+                        dentry: Arc::clone(mount.root()),
+                        mount,
+                    }
+                }
                 None => break,
             }
         }
@@ -390,7 +441,9 @@ impl Location {
         let renames = tree.renames.read();
         while !at.is_mount_root() && !at.is_same(root) {
             let place = at.dentry.place.read();
-            let Some(parent) = place.parent.clone() else { break };
+            let Some(parent) = place.parent.clone() else {
+                break;
+            };
             names.push(place.name.clone());
             drop(place);
             passed.push(std::mem::replace(&mut at.dentry, parent));
@@ -407,13 +460,32 @@ impl Location {
             return;
         }
         let is_directory = self.inode().file_type() == cenote_abi::fs::FileType::Directory;
-        watches.tell(self.inode(), &Change { kind, name: None, is_directory, cookie: 0 });
+        watches.tell(
+            self.inode(),
+            &Change {
+                kind,
+                name: None,
+                is_directory,
+                cookie: 0,
+            },
+        );
         let (parent, name) = {
             let place = self.dentry.place.read();
-            (place.parent.clone().filter(|_| !place.is_deleted), place.name.clone())
+            (
+                place.parent.clone().filter(|_| !place.is_deleted),
+                place.name.clone(),
+            )
         };
         if let Some(parent) = parent {
-            watches.tell(&parent.inode, &Change { kind, name: Some(&name), is_directory, cookie: 0 });
+            watches.tell(
+                &parent.inode,
+                &Change {
+                    kind,
+                    name: Some(&name),
+                    is_directory,
+                    cookie: 0,
+                },
+            );
         }
     }
 
@@ -428,6 +500,11 @@ impl Location {
 
 impl fmt::Debug for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Location({:?} on mount {})", String::from_utf8_lossy(&self.dentry.name()), self.mount.id())
+        write!(
+            f,
+            "Location({:?} on mount {})",
+            String::from_utf8_lossy(&self.dentry.name()),
+            self.mount.id()
+        )
     }
 }

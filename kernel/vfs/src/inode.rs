@@ -9,7 +9,9 @@ use std::fmt::Debug;
 use std::sync::{Arc, Weak};
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{DeviceId, FallocFlags, FileType, Mode, OpenFlags, RenameFlags, Stat, Timespec, Whence};
+use cenote_abi::fs::{
+    DeviceId, FallocFlags, FileType, Mode, OpenFlags, RenameFlags, Stat, Timespec, Whence,
+};
 use cenote_base::{Gid, SysResult, Uid};
 use parking_lot::Mutex;
 
@@ -42,7 +44,12 @@ pub trait Inode: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// `EEXIST`: the name is taken. `ENOENT`: the directory was removed. `ENOSPC`: a limit. `EROFS`, `EPERM`.
-    fn create(&self, name: &[u8], node: NewNode<'_>, owner: &NewOwner) -> SysResult<Arc<dyn Inode>> {
+    fn create(
+        &self,
+        name: &[u8],
+        node: NewNode<'_>,
+        owner: &NewOwner,
+    ) -> SysResult<Arc<dyn Inode>> {
         let _ = (name, node, owner);
         Err(self.cannot_change_entries())
     }
@@ -88,7 +95,13 @@ pub trait Inode: Send + Sync + Debug + 'static {
     /// # Errors
     /// `ENOENT`, `EEXIST` (`RENAME_NOREPLACE`), `ENOTEMPTY`, `EISDIR`, `ENOTDIR`, `EINVAL`: into itself or below.
     /// `EXDEV`: `to_dir` is of another filesystem.
-    fn rename(&self, from: &[u8], to_dir: &Arc<dyn Inode>, to: &[u8], flags: RenameFlags) -> SysResult {
+    fn rename(
+        &self,
+        from: &[u8],
+        to_dir: &Arc<dyn Inode>,
+        to: &[u8],
+        flags: RenameFlags,
+    ) -> SysResult {
         let _ = (from, to_dir, to, flags);
         Err(self.cannot_change_entries())
     }
@@ -209,7 +222,11 @@ pub trait Inode: Send + Sync + Debug + 'static {
     ///
     /// # Errors
     /// As `open`.
-    fn open_as(self: Arc<Self>, flags: OpenFlags, caller: Option<&dyn IoctlCaller>) -> SysResult<Option<Arc<dyn File>>> {
+    fn open_as(
+        self: Arc<Self>,
+        flags: OpenFlags,
+        caller: Option<&dyn IoctlCaller>,
+    ) -> SysResult<Option<Arc<dyn File>>> {
         let _ = caller;
         self.open(flags)
     }
@@ -234,12 +251,20 @@ pub trait Inode: Send + Sync + Debug + 'static {
 
     /// What changing entries fails with by default: `ENOTDIR` for what is no directory, else `EPERM`.
     fn cannot_change_entries(&self) -> cenote_base::SysError {
-        if self.file_type() == FileType::Directory { Errno::EPERM.into() } else { Errno::ENOTDIR.into() }
+        if self.file_type() == FileType::Directory {
+            Errno::EPERM.into()
+        } else {
+            Errno::ENOTDIR.into()
+        }
     }
 
     /// What reading and writing fails with by default.
     fn not_regular(&self) -> cenote_base::SysError {
-        if self.file_type() == FileType::Directory { Errno::EISDIR.into() } else { Errno::EINVAL.into() }
+        if self.file_type() == FileType::Directory {
+            Errno::EISDIR.into()
+        } else {
+            Errno::EINVAL.into()
+        }
     }
 }
 
@@ -290,7 +315,11 @@ impl NewOwner {
     /// A file of the superuser's.
     #[must_use]
     pub const fn root(mode: Mode) -> Self {
-        Self { mode, uid: Uid::ROOT, gid: Gid::ROOT }
+        Self {
+            mode,
+            uid: Uid::ROOT,
+            gid: Gid::ROOT,
+        }
     }
 }
 
@@ -361,9 +390,16 @@ impl Attachment {
     ///
     /// # Errors
     /// Those of `make`.
-    pub fn find_or_attach<T: Any + Send + Sync>(&self, make: impl FnOnce() -> SysResult<Arc<T>>) -> SysResult<Arc<T>> {
+    pub fn find_or_attach<T: Any + Send + Sync>(
+        &self,
+        make: impl FnOnce() -> SysResult<Arc<T>>,
+    ) -> SysResult<Arc<T>> {
         let mut slot = self.slot.lock();
-        if let Some(found) = slot.as_ref().and_then(Weak::upgrade).and_then(|any| any.downcast().ok()) {
+        if let Some(found) = slot
+            .as_ref()
+            .and_then(Weak::upgrade)
+            .and_then(|any| any.downcast().ok())
+        {
             return Ok(found);
         }
         let made = make()?;

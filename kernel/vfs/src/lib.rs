@@ -18,16 +18,16 @@
 //! No lock is held while an observer or a caller's closure runs. A filesystem never calls back into this tree.
 #![forbid(unsafe_code)]
 
-pub mod inode;
-pub mod filesystem;
 pub mod dentry;
-pub mod mount;
-pub mod permission;
-pub mod lookup;
 pub mod file;
-pub mod ops;
-pub mod watch;
+pub mod filesystem;
 pub mod fs;
+pub mod inode;
+pub mod lookup;
+pub mod mount;
+pub mod ops;
+pub mod permission;
+pub mod watch;
 
 pub use dentry::Location;
 pub use file::{File, IoctlCaller, IoctlRequest, OpenFile, TtyRequest};

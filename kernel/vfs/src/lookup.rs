@@ -42,14 +42,28 @@ pub struct LookupContext<'a> {
 impl<'a> LookupContext<'a> {
     /// A context without a calling task.
     #[must_use]
-    pub fn new(root: &'a Location, cwd: &'a Location, credentials: &'a Credentials, umask: u32) -> Self {
-        Self { root, cwd, credentials, umask, caller: None }
+    pub fn new(
+        root: &'a Location,
+        cwd: &'a Location,
+        credentials: &'a Credentials,
+        umask: u32,
+    ) -> Self {
+        Self {
+            root,
+            cwd,
+            credentials,
+            umask,
+            caller: None,
+        }
     }
 
     /// The same, for files that are another one for each process.
     #[must_use]
     pub fn with_caller(self, caller: &'a dyn IoctlCaller) -> Self {
-        Self { caller: Some(caller), ..self }
+        Self {
+            caller: Some(caller),
+            ..self
+        }
     }
 }
 
@@ -116,7 +130,12 @@ impl Parent {
 ///
 /// # Errors
 /// `ENOENT`, `ENOTDIR`, `ELOOP`, `EACCES`: a directory may not be searched. `ENAMETOOLONG`.
-pub fn resolve(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: LookupFlags) -> SysResult<Location> {
+pub fn resolve(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    flags: LookupFlags,
+) -> SysResult<Location> {
     let mut walker = Walker::start(cx, at);
     walker.walk_to_end(path, flags)?;
     walker.into_location()
@@ -126,22 +145,38 @@ pub fn resolve(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags
 ///
 /// # Errors
 /// As `resolve`.
-pub fn find(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: LookupFlags) -> SysResult<Found> {
+pub fn find(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    flags: LookupFlags,
+) -> SysResult<Found> {
     let mut walker = Walker::start(cx, at);
     walker.walk_to_end(path, flags)?;
-    Ok(Found { inode: Arc::clone(walker.inode()), mount: walker.mount })
+    Ok(Found {
+        inode: Arc::clone(walker.inode()),
+        mount: walker.mount,
+    })
 }
 
 /// Walks all of a path but its last component.
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn resolve_parent(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Parent> {
+pub fn resolve_parent(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+) -> SysResult<Parent> {
     let mut walker = Walker::start(cx, at);
     check_path(path)?;
     let (last, wants_directory) = walker.walk_to_parent(path)?;
     walker.check_search()?;
-    Ok(Parent { directory: walker.into_location()?, last, wants_directory })
+    Ok(Parent {
+        directory: walker.into_location()?,
+        last,
+        wants_directory,
+    })
 }
 
 fn check_path(path: &[u8]) -> SysResult {
@@ -149,7 +184,11 @@ fn check_path(path: &[u8]) -> SysResult {
         return Err(Errno::ENOENT.into());
     }
     // PATH_MAX counts the final zero.
-    if path.len() >= PATH_MAX { Err(Errno::ENAMETOOLONG.into()) } else { Ok(()) }
+    if path.len() >= PATH_MAX {
+        Err(Errno::ENAMETOOLONG.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Where a walk is.
@@ -197,7 +236,11 @@ impl<'a> Walker<'a> {
         }
         check_path(path)?;
         self.walk(path, flags.contains(LookupFlags::FOLLOW))?;
-        if flags.contains(LookupFlags::DIRECTORY) { self.check_directory() } else { Ok(()) }
+        if flags.contains(LookupFlags::DIRECTORY) {
+            self.check_directory()
+        } else {
+            Ok(())
+        }
     }
 
     /// Walks every component of `path`.
@@ -211,7 +254,11 @@ impl<'a> Walker<'a> {
             let follow = names.peek().is_some() || follow_last || wants_directory;
             self.step(name, follow)?;
         }
-        if wants_directory { self.check_directory() } else { Ok(()) }
+        if wants_directory {
+            self.check_directory()
+        } else {
+            Ok(())
+        }
     }
 
     /// Walks every component of `path` but the last; answers that, and whether a slash follows it.
@@ -244,7 +291,11 @@ impl<'a> Walker<'a> {
     }
 
     fn check_directory(&self) -> SysResult {
-        if self.inode().file_type() == FileType::Directory { Ok(()) } else { Err(Errno::ENOTDIR.into()) }
+        if self.inode().file_type() == FileType::Directory {
+            Ok(())
+        } else {
+            Err(Errno::ENOTDIR.into())
+        }
     }
 
     /// Checks that names may be looked up in the directory the walk is at.
@@ -253,7 +304,11 @@ impl<'a> Walker<'a> {
         if self.cx.credentials.overrides_file_permissions() {
             return Ok(());
         }
-        permission::check(&self.inode().stat()?, self.cx.credentials, AccessFlags::X_OK)
+        permission::check(
+            &self.inode().stat()?,
+            self.cx.credentials,
+            AccessFlags::X_OK,
+        )
     }
 
     /// Goes on by one component.
@@ -268,7 +323,11 @@ impl<'a> Walker<'a> {
             _ if name.len() > NAME_MAX => return Err(Errno::ENAMETOOLONG.into()),
             _ => {}
         }
-        let held = if self.tail.is_empty() { self.base.live_child(name) } else { None };
+        let held = if self.tail.is_empty() {
+            self.base.live_child(name)
+        } else {
+            None
+        };
         if let Some(covered) = held.as_ref().filter(|child| child.is_mountpoint()) {
             let place = Location::new(Arc::clone(&self.mount), Arc::clone(covered)).top();
             self.go_to(&place);
@@ -331,18 +390,28 @@ impl<'a> Walker<'a> {
     /// The place the walk is at, from which it can go on.
     pub(crate) fn location(&mut self) -> SysResult<Location> {
         self.settle()?;
-        Ok(Location::new(Arc::clone(&self.mount), Arc::clone(&self.base)))
+        Ok(Location::new(
+            Arc::clone(&self.mount),
+            Arc::clone(&self.base),
+        ))
     }
 
     fn settle(&mut self) -> SysResult {
         let tail = std::mem::take(&mut self.tail);
         let names = std::mem::take(&mut self.names);
-        let mut ends = tail.iter().skip(1).map(|(_, start)| *start).chain([names.len()]);
+        let mut ends = tail
+            .iter()
+            .skip(1)
+            .map(|(_, start)| *start)
+            .chain([names.len()]);
         for (inode, start) in &tail {
-            let name = names.get(*start..ends.next().unwrap_or(names.len())).unwrap_or_default();
+            let name = names
+                .get(*start..ends.next().unwrap_or(names.len()))
+                .unwrap_or_default();
             let child = self.base.look_up(name)?;
             // Someone may have put another file here since: it must pass where this one passed.
-            if !same_inode(child.inode(), inode) && child.inode().file_type() == FileType::Directory {
+            if !same_inode(child.inode(), inode) && child.inode().file_type() == FileType::Directory
+            {
                 self.base = child;
                 self.check_search()?;
             } else {

@@ -14,8 +14,13 @@ use cenote_base::{Credentials, Gid, SysResult, Uid};
 pub fn check(stat: &Stat, credentials: &Credentials, access: AccessFlags) -> SysResult {
     if credentials.overrides_file_permissions() {
         // Even the superuser executes only what somebody may execute.
-        let needs_x = access.contains(AccessFlags::X_OK) && stat.file_type() != Some(FileType::Directory);
-        return if needs_x && stat.mode & 0o111 == 0 { Err(Errno::EACCES.into()) } else { Ok(()) };
+        let needs_x =
+            access.contains(AccessFlags::X_OK) && stat.file_type() != Some(FileType::Directory);
+        return if needs_x && stat.mode & 0o111 == 0 {
+            Err(Errno::EACCES.into())
+        } else {
+            Ok(())
+        };
     }
     let shift = if credentials.fsuid == Uid::new(stat.uid) {
         6
@@ -26,7 +31,11 @@ pub fn check(stat: &Stat, credentials: &Credentials, access: AccessFlags) -> Sys
     };
     // The bits of AccessFlags are those of one class of a mode.
     let granted = AccessFlags::from_bits_truncate(stat.mode >> shift & 0o7);
-    if granted.contains(access) { Ok(()) } else { Err(Errno::EACCES.into()) }
+    if granted.contains(access) {
+        Ok(())
+    } else {
+        Err(Errno::EACCES.into())
+    }
 }
 
 /// Whether the file is the process's own, or the process is the superuser's.
@@ -40,7 +49,10 @@ pub fn owns(stat: &Stat, credentials: &Credentials) -> bool {
 /// # Errors
 /// `EPERM`: it may not.
 pub fn check_sticky(directory: &Stat, victim: &Stat, credentials: &Credentials) -> SysResult {
-    if directory.permissions().contains(Mode::S_ISVTX) && !owns(victim, credentials) && !owns(directory, credentials) {
+    if directory.permissions().contains(Mode::S_ISVTX)
+        && !owns(victim, credentials)
+        && !owns(directory, credentials)
+    {
         return Err(Errno::EPERM.into());
     }
     Ok(())
@@ -51,7 +63,12 @@ mod tests {
     use super::*;
 
     fn stat(mode: u32, uid: u32, gid: u32) -> Stat {
-        Stat { mode, uid, gid, ..Stat::default() }
+        Stat {
+            mode,
+            uid,
+            gid,
+            ..Stat::default()
+        }
     }
 
     fn user(id: u32) -> Credentials {
@@ -74,7 +91,14 @@ mod tests {
     #[test]
     fn the_superuser_needs_some_execute_bit_except_on_directories() {
         let root = Credentials::root();
-        assert!(check(&stat(0o100_000, 1, 1), &root, AccessFlags::R_OK | AccessFlags::W_OK).is_ok());
+        assert!(
+            check(
+                &stat(0o100_000, 1, 1),
+                &root,
+                AccessFlags::R_OK | AccessFlags::W_OK
+            )
+            .is_ok()
+        );
         assert!(check(&stat(0o100_666, 0, 0), &root, AccessFlags::X_OK).is_err());
         assert!(check(&stat(0o100_001, 1, 1), &root, AccessFlags::X_OK).is_ok());
         assert!(check(&stat(0o040_000, 1, 1), &root, AccessFlags::X_OK).is_ok());

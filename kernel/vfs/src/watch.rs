@@ -89,7 +89,10 @@ impl Watches {
     pub(crate) fn tell(&self, inode: &Arc<dyn Inode>, change: &Change<'_>) {
         let Ok(key) = key_of(inode) else { return };
         let observers: Vec<Arc<dyn WatchObserver>> = match self.table.lock().get(&key) {
-            Some(observers) => observers.iter().map(|(_, observer)| Arc::clone(observer)).collect(),
+            Some(observers) => observers
+                .iter()
+                .map(|(_, observer)| Arc::clone(observer))
+                .collect(),
             None => return,
         };
         for observer in observers {
@@ -124,7 +127,12 @@ impl Location {
         table.entry(key).or_default().push((id, observer));
         tree.watches.len.fetch_add(1, Ordering::AcqRel);
         drop(table);
-        Ok(Watch { tree, key, id, _inode: Arc::clone(self.inode()) })
+        Ok(Watch {
+            tree,
+            key,
+            id,
+            _inode: Arc::clone(self.inode()),
+        })
     }
 }
 

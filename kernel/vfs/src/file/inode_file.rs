@@ -41,7 +41,10 @@ impl File for InodeFile {
     }
 
     fn truncate(&self, size: u64) -> SysResult {
-        self.inode.set_attributes(&AttributeChanges { size: Some(size), ..AttributeChanges::default() })
+        self.inode.set_attributes(&AttributeChanges {
+            size: Some(size),
+            ..AttributeChanges::default()
+        })
     }
 
     fn allocate(&self, mode: FallocFlags, offset: u64, len: u64) -> SysResult {

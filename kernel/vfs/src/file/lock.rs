@@ -56,13 +56,19 @@ impl LockRange {
             return Err(Errno::EOVERFLOW.into());
         }
         if len == 0 {
-            return Ok(Self { start, end: u64::MAX });
+            return Ok(Self {
+                start,
+                end: u64::MAX,
+            });
         }
         let other = start.checked_add_signed(len).ok_or(Errno::EINVAL)?;
         if other > largest + 1 {
             return Err(Errno::EOVERFLOW.into());
         }
-        Ok(Self { start: start.min(other), end: start.max(other) })
+        Ok(Self {
+            start: start.min(other),
+            end: start.max(other),
+        })
     }
 
     fn overlaps(self, other: Self) -> bool {
@@ -116,7 +122,10 @@ impl FileLocks {
         let before = state.whole.len();
         let held = state.whole.iter().position(|(holder, _)| *holder == file);
         if let (Some(index), Some(kind)) = (held, kind)
-            && state.whole.get(index).is_some_and(|(_, held)| *held == kind)
+            && state
+                .whole
+                .get(index)
+                .is_some_and(|(_, held)| *held == kind)
         {
             return Ok(());
         }
@@ -124,7 +133,9 @@ impl FileLocks {
         let gave_up = state.whole.len() < before;
         let outcome = match kind {
             None => Ok(()),
-            Some(kind) if state.whole.iter().any(|(_, other)| conflict(kind, *other)) => Err(Errno::EAGAIN.into()),
+            Some(kind) if state.whole.iter().any(|(_, other)| conflict(kind, *other)) => {
+                Err(Errno::EAGAIN.into())
+            }
             Some(_) if state.whole.len() >= MAX_LOCKS => Err(Errno::ENOLCK.into()),
             Some(kind) => {
                 state.whole.push((file, kind));
@@ -142,7 +153,12 @@ impl FileLocks {
     ///
     /// # Errors
     /// `EAGAIN`: another owner's is in the way. `ENOLCK`: too many.
-    pub(super) fn set_record(&self, owner: LockOwner, range: LockRange, kind: Option<LockKind>) -> SysResult {
+    pub(super) fn set_record(
+        &self,
+        owner: LockOwner,
+        range: LockRange,
+        kind: Option<LockKind>,
+    ) -> SysResult {
         let mut state = self.state.lock();
         if let Some(kind) = kind {
             if state.obstacle(owner, range, kind).is_some() {
@@ -150,7 +166,10 @@ impl FileLocks {
             }
             // Setting a lock splits at most one of the owner's in two, and adds one.
             if state.records.len() + 2 > MAX_LOCKS {
-                return Err(SysError::with_note(Errno::ENOLCK, "too many record locks on one file"));
+                return Err(SysError::with_note(
+                    Errno::ENOLCK,
+                    "too many record locks on one file",
+                ));
             }
         }
         state.carve(owner, range);
@@ -165,7 +184,12 @@ impl FileLocks {
 
     /// Which lock of another owner is in the way.
     #[must_use]
-    pub(super) fn query_record(&self, owner: LockOwner, range: LockRange, kind: LockKind) -> Option<HeldLock> {
+    pub(super) fn query_record(
+        &self,
+        owner: LockOwner,
+        range: LockRange,
+        kind: LockKind,
+    ) -> Option<HeldLock> {
         self.state.lock().obstacle(owner, range, kind)
     }
 
@@ -186,7 +210,9 @@ impl State {
     fn obstacle(&self, owner: LockOwner, range: LockRange, kind: LockKind) -> Option<HeldLock> {
         self.records
             .iter()
-            .filter(|held| held.owner != owner && held.range.overlaps(range) && conflict(held.kind, kind))
+            .filter(|held| {
+                held.owner != owner && held.range.overlaps(range) && conflict(held.kind, kind)
+            })
             .min_by_key(|held| held.range.start)
             .copied()
     }
@@ -200,10 +226,22 @@ impl State {
                 continue;
             }
             if held.range.start < range.start {
-                kept.push(HeldLock { range: LockRange { end: range.start, ..held.range }, ..held });
+                kept.push(HeldLock {
+                    range: LockRange {
+                        end: range.start,
+                        ..held.range
+                    },
+                    ..held
+                });
             }
             if held.range.end > range.end {
-                kept.push(HeldLock { range: LockRange { start: range.end, ..held.range }, ..held });
+                kept.push(HeldLock {
+                    range: LockRange {
+                        start: range.end,
+                        ..held.range
+                    },
+                    ..held
+                });
             }
         }
         self.records = kept;
@@ -227,7 +265,12 @@ impl State {
 impl fmt::Debug for FileLocks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.state.lock();
-        write!(f, "FileLocks({} whole, {} records)", state.whole.len(), state.records.len())
+        write!(
+            f,
+            "FileLocks({} whole, {} records)",
+            state.whole.len(),
+            state.records.len()
+        )
     }
 }
 
@@ -280,7 +323,13 @@ mod tests {
         let locks = FileLocks::default();
         locks.set_whole(1, Some(LockKind::Shared)).unwrap();
         locks.set_whole(2, Some(LockKind::Shared)).unwrap();
-        assert_eq!(locks.set_whole(3, Some(LockKind::Exclusive)).unwrap_err().errno(), Errno::EAGAIN);
+        assert_eq!(
+            locks
+                .set_whole(3, Some(LockKind::Exclusive))
+                .unwrap_err()
+                .errno(),
+            Errno::EAGAIN
+        );
         locks.set_whole(2, None).unwrap();
         locks.set_whole(1, Some(LockKind::Exclusive)).unwrap();
         assert!(locks.set_whole(2, Some(LockKind::Shared)).is_err());
@@ -289,33 +338,74 @@ mod tests {
     #[test]
     fn unlocking_the_middle_splits_a_record() {
         let locks = FileLocks::default();
-        locks.set_record(A, range(0, 100), Some(LockKind::Exclusive)).unwrap();
+        locks
+            .set_record(A, range(0, 100), Some(LockKind::Exclusive))
+            .unwrap();
         locks.set_record(A, range(40, 60), None).unwrap();
-        locks.set_record(B, range(40, 60), Some(LockKind::Exclusive)).unwrap();
-        let held = locks.query_record(B, range(0, u64::MAX), LockKind::Shared).unwrap();
+        locks
+            .set_record(B, range(40, 60), Some(LockKind::Exclusive))
+            .unwrap();
+        let held = locks
+            .query_record(B, range(0, u64::MAX), LockKind::Shared)
+            .unwrap();
         assert_eq!((held.owner, held.range), (A, range(0, 40)));
-        assert_eq!(locks.set_record(B, range(99, 100), Some(LockKind::Shared)).unwrap_err().errno(), Errno::EAGAIN);
-        assert!(locks.set_record(B, range(100, 101), Some(LockKind::Shared)).is_ok());
+        assert_eq!(
+            locks
+                .set_record(B, range(99, 100), Some(LockKind::Shared))
+                .unwrap_err()
+                .errno(),
+            Errno::EAGAIN
+        );
+        assert!(
+            locks
+                .set_record(B, range(100, 101), Some(LockKind::Shared))
+                .is_ok()
+        );
     }
 
     #[test]
     fn neighbours_of_one_kind_join_and_release_frees_all() {
         let locks = FileLocks::default();
-        locks.set_record(A, range(0, 10), Some(LockKind::Shared)).unwrap();
-        locks.set_record(A, range(10, 20), Some(LockKind::Shared)).unwrap();
-        let held = locks.query_record(B, range(15, 16), LockKind::Exclusive).unwrap();
+        locks
+            .set_record(A, range(0, 10), Some(LockKind::Shared))
+            .unwrap();
+        locks
+            .set_record(A, range(10, 20), Some(LockKind::Shared))
+            .unwrap();
+        let held = locks
+            .query_record(B, range(15, 16), LockKind::Exclusive)
+            .unwrap();
         assert_eq!(held.range, range(0, 20));
-        assert!(locks.query_record(B, range(15, 16), LockKind::Shared).is_none());
+        assert!(
+            locks
+                .query_record(B, range(15, 16), LockKind::Shared)
+                .is_none()
+        );
         locks.release_records(A);
-        assert!(locks.query_record(B, range(0, 20), LockKind::Exclusive).is_none());
+        assert!(
+            locks
+                .query_record(B, range(0, 20), LockKind::Exclusive)
+                .is_none()
+        );
     }
 
     #[test]
     fn ranges_resolve_like_struct_flock() {
         assert_eq!(LockRange::resolve(10, 5, 0).unwrap(), range(15, u64::MAX));
         assert_eq!(LockRange::resolve(10, 0, -4).unwrap(), range(6, 10));
-        assert_eq!(LockRange::resolve(0, -1, 1).unwrap_err().errno(), Errno::EINVAL);
-        assert_eq!(LockRange::resolve(0, 2, -4).unwrap_err().errno(), Errno::EINVAL);
-        assert_eq!(LockRange::resolve(0, i64::MAX, i64::MAX).unwrap_err().errno(), Errno::EOVERFLOW);
+        assert_eq!(
+            LockRange::resolve(0, -1, 1).unwrap_err().errno(),
+            Errno::EINVAL
+        );
+        assert_eq!(
+            LockRange::resolve(0, 2, -4).unwrap_err().errno(),
+            Errno::EINVAL
+        );
+        assert_eq!(
+            LockRange::resolve(0, i64::MAX, i64::MAX)
+                .unwrap_err()
+                .errno(),
+            Errno::EOVERFLOW
+        );
     }
 }

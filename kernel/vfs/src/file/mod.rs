@@ -94,7 +94,12 @@ pub trait File: Send + Sync + Debug + 'static {
     /// `ESPIPE`, `ENODEV`: not a regular file; those of the filesystem.
     fn allocate(&self, mode: FallocFlags, offset: u64, len: u64) -> SysResult {
         let _ = (mode, offset, len);
-        Err(if self.is_seekable() { Errno::ENODEV } else { Errno::ESPIPE }.into())
+        Err(if self.is_seekable() {
+            Errno::ENODEV
+        } else {
+            Errno::ESPIPE
+        }
+        .into())
     }
 
     /// See [`Inode::seek_data`](crate::Inode::seek_data).

@@ -129,11 +129,19 @@ impl OpenFile {
     }
 
     fn check_readable(&self) -> SysResult {
-        if self.access.can_read() { Ok(()) } else { Err(Errno::EBADF.into()) }
+        if self.access.can_read() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF.into())
+        }
     }
 
     fn check_writable(&self) -> SysResult {
-        if self.access.can_write() { Ok(()) } else { Err(Errno::EBADF.into()) }
+        if self.access.can_write() {
+            Ok(())
+        } else {
+            Err(Errno::EBADF.into())
+        }
     }
 
     /// Reads at the offset and moves it.
@@ -209,7 +217,11 @@ impl OpenFile {
         if !self.file.is_seekable() {
             return Err(Errno::ESPIPE.into());
         }
-        if at > MAX_OFFSET { Err(Errno::EINVAL.into()) } else { Ok(()) }
+        if at > MAX_OFFSET {
+            Err(Errno::EINVAL.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// The offset.
@@ -235,17 +247,25 @@ impl OpenFile {
             Whence::Set => u64::try_from(offset).map_err(|_| Errno::EINVAL)?,
             Whence::Cur => Self::relative(*current, offset)?,
             Whence::End => Self::relative(self.stat()?.size, offset)?,
-            Whence::Data | Whence::Hole => {
-                self.file.seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, whence)?
-            }
+            Whence::Data | Whence::Hole => self
+                .file
+                .seek_data(u64::try_from(offset).map_err(|_| Errno::ENXIO)?, whence)?,
         };
         *current = target;
         Ok(target)
     }
 
     fn relative(base: u64, offset: i64) -> SysResult<u64> {
-        let target = base.checked_add_signed(offset).ok_or(if offset < 0 { Errno::EINVAL } else { Errno::EOVERFLOW })?;
-        if target > MAX_OFFSET { Err(Errno::EOVERFLOW.into()) } else { Ok(target) }
+        let target = base.checked_add_signed(offset).ok_or(if offset < 0 {
+            Errno::EINVAL
+        } else {
+            Errno::EOVERFLOW
+        })?;
+        if target > MAX_OFFSET {
+            Err(Errno::EOVERFLOW.into())
+        } else {
+            Ok(target)
+        }
     }
 
     /// Tells attributes.
@@ -258,7 +278,12 @@ impl OpenFile {
         }
         match &self.location {
             Some(location) => location.inode().stat(),
-            None => Ok(Stat { mode: 0o600, nlink: 1, blksize: 4096, ..Stat::default() }),
+            None => Ok(Stat {
+                mode: 0o600,
+                nlink: 1,
+                blksize: 4096,
+                ..Stat::default()
+            }),
         }
     }
 
@@ -275,7 +300,13 @@ impl OpenFile {
         if size > MAX_OFFSET {
             return Err(Errno::EFBIG.into());
         }
-        self.file.truncate(size).map_err(|error| if error.errno() == Errno::EISDIR { Errno::EINVAL.into() } else { error })?;
+        self.file.truncate(size).map_err(|error| {
+            if error.errno() == Errno::EISDIR {
+                Errno::EINVAL.into()
+            } else {
+                error
+            }
+        })?;
         self.wrote();
         Ok(())
     }
@@ -329,7 +360,12 @@ impl OpenFile {
         for (index, name) in [(0_u64, &b"."[..]), (1, b"..")] {
             if *offset == index {
                 let ino = Self::dot_ino(location, index == 1)?;
-                if !emit(DirEntry { name, ino, file_type: FileType::Directory, next_cursor: index + 1 }) {
+                if !emit(DirEntry {
+                    name,
+                    ino,
+                    file_type: FileType::Directory,
+                    next_cursor: index + 1,
+                }) {
                     return Ok(());
                 }
                 *offset = index + 1;
@@ -338,7 +374,10 @@ impl OpenFile {
         let start = *offset - 2;
         location.inode().read_dir(start, &mut |entry| {
             let next_cursor = entry.next_cursor.saturating_add(2);
-            let taken = emit(DirEntry { next_cursor, ..entry });
+            let taken = emit(DirEntry {
+                next_cursor,
+                ..entry
+            });
             if taken {
                 *offset = next_cursor;
             }
@@ -355,7 +394,10 @@ impl OpenFile {
                     None => break,
                 }
             }
-            at.dentry().parent().map_or_else(|| Arc::clone(at.inode()), |parent| Arc::clone(parent.inode()))
+            at.dentry().parent().map_or_else(
+                || Arc::clone(at.inode()),
+                |parent| Arc::clone(parent.inode()),
+            )
         } else {
             Arc::clone(location.inode())
         };
@@ -398,12 +440,19 @@ impl OpenFile {
 
     fn toggle(&self, flag: OpenFlags, on: bool) {
         let flags = self.flags();
-        self.set_flags(if on { flags | flag } else { flags.difference(flag) });
+        self.set_flags(if on {
+            flags | flag
+        } else {
+            flags.difference(flag)
+        });
     }
 
     fn is_regular(&self) -> bool {
         self.downcast::<super::InodeFile>().is_some()
-            && self.location.as_ref().is_some_and(|location| location.inode().file_type() == FileType::Regular)
+            && self
+                .location
+                .as_ref()
+                .is_some_and(|location| location.inode().file_type() == FileType::Regular)
     }
 
     /// The locks of the file, for waiting on [`FileLocks::queue`] after `EAGAIN`.
@@ -439,7 +488,12 @@ impl OpenFile {
     ///
     /// # Errors
     /// `EAGAIN`: another owner's lock is in the way. `EBADF`: not open for what the lock is for. `ENOLCK`: too many.
-    pub fn set_record_lock(&self, owner: LockOwner, range: LockRange, kind: Option<LockKind>) -> SysResult {
+    pub fn set_record_lock(
+        &self,
+        owner: LockOwner,
+        range: LockRange,
+        kind: Option<LockKind>,
+    ) -> SysResult {
         match kind {
             Some(LockKind::Shared) => self.check_readable()?,
             Some(LockKind::Exclusive) => self.check_writable()?,
@@ -452,7 +506,12 @@ impl OpenFile {
     ///
     /// # Errors
     /// Those of `stat`.
-    pub fn query_record_lock(&self, owner: LockOwner, range: LockRange, kind: LockKind) -> SysResult<Option<HeldLock>> {
+    pub fn query_record_lock(
+        &self,
+        owner: LockOwner,
+        range: LockRange,
+        kind: LockKind,
+    ) -> SysResult<Option<HeldLock>> {
         Ok(self.locks()?.query_record(owner, range, kind))
     }
 
@@ -460,11 +519,13 @@ impl OpenFile {
     pub fn release_record_locks(&self, owner: LockOwner) {
         let locks = match (self.locks.get(), &self.location) {
             (Some(locks), _) => Some(Arc::clone(locks)),
-            (None, Some(location)) => location
-                .dentry()
-                .tree()
-                .locks
-                .find(|| location.inode().stat().ok().map(|stat| (stat.dev, stat.ino))),
+            (None, Some(location)) => location.dentry().tree().locks.find(|| {
+                location
+                    .inode()
+                    .stat()
+                    .ok()
+                    .map(|stat| (stat.dev, stat.ino))
+            }),
             (None, None) => None,
         };
         if let Some(locks) = locks {
@@ -488,6 +549,10 @@ impl Drop for OpenFile {
             // Giving up cannot fail.
             drop(locks.set_whole(self.id, None));
         }
-        self.changed(if self.access.can_write() { ChangeKind::ClosedWritten } else { ChangeKind::ClosedUnwritten });
+        self.changed(if self.access.can_write() {
+            ChangeKind::ClosedWritten
+        } else {
+            ChangeKind::ClosedUnwritten
+        });
     }
 }

@@ -21,17 +21,30 @@ impl MountFlags {
     /// The flags as statfs(2) tells them.
     #[must_use]
     pub fn statfs_bits(self) -> u64 {
-        [(Self::RDONLY, ST_RDONLY), (Self::NOSUID, ST_NOSUID), (Self::NODEV, ST_NODEV), (Self::NOEXEC, ST_NOEXEC)]
-            .into_iter()
-            .filter(|(flag, _)| self.contains(*flag))
-            .fold(0, |bits, (_, bit)| bits | bit)
+        [
+            (Self::RDONLY, ST_RDONLY),
+            (Self::NOSUID, ST_NOSUID),
+            (Self::NODEV, ST_NODEV),
+            (Self::NOEXEC, ST_NOEXEC),
+        ]
+        .into_iter()
+        .filter(|(flag, _)| self.contains(*flag))
+        .fold(0, |bits, (_, bit)| bits | bit)
     }
 
     /// The flags as `/proc/mounts` shows them.
     #[must_use]
     pub fn options(self) -> String {
-        let mut text = String::from(if self.contains(Self::RDONLY) { "ro" } else { "rw" });
-        for (flag, name) in [(Self::NOSUID, ",nosuid"), (Self::NODEV, ",nodev"), (Self::NOEXEC, ",noexec")] {
+        let mut text = String::from(if self.contains(Self::RDONLY) {
+            "ro"
+        } else {
+            "rw"
+        });
+        for (flag, name) in [
+            (Self::NOSUID, ",nosuid"),
+            (Self::NODEV, ",nodev"),
+            (Self::NOEXEC, ",noexec"),
+        ] {
             if self.contains(flag) {
                 text.push_str(name);
             }

@@ -78,7 +78,13 @@ fn address(dentry: &Arc<Dentry>) -> usize {
 }
 
 impl Mount {
-    fn new(filesystem: Arc<dyn FileSystem>, root: Arc<Dentry>, source: &str, flags: MountFlags, shared: Arc<Shared>) -> Arc<Self> {
+    fn new(
+        filesystem: Arc<dyn FileSystem>,
+        root: Arc<Dentry>,
+        source: &str,
+        flags: MountFlags,
+        shared: Arc<Shared>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: next_id(),
             filesystem: Some(filesystem),
@@ -157,8 +163,15 @@ impl Mount {
     /// `EROFS`: they cannot.
     pub fn check_writable(&self) -> SysResult {
         let is_read_only = self.flags().contains(MountFlags::RDONLY)
-            || self.filesystem.as_ref().is_some_and(|filesystem| filesystem.is_read_only());
-        if is_read_only { Err(Errno::EROFS.into()) } else { Ok(()) }
+            || self
+                .filesystem
+                .as_ref()
+                .is_some_and(|filesystem| filesystem.is_read_only());
+        if is_read_only {
+            Err(Errno::EROFS.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether both show the same filesystem, so that files can be renamed and linked between them.
@@ -175,7 +188,11 @@ impl Mount {
     pub fn statfs(&self) -> SysResult<StatFs> {
         let mut stat = match &self.filesystem {
             Some(filesystem) => filesystem.statfs()?,
-            None => StatFs { magic: cenote_abi::fs::ANON_INODE_FS_MAGIC, block_size: 4096, ..StatFs::default() },
+            None => StatFs {
+                magic: cenote_abi::fs::ANON_INODE_FS_MAGIC,
+                block_size: 4096,
+                ..StatFs::default()
+            },
         };
         stat.name_length = cenote_base::path::NAME_MAX as u64;
         stat.flags |= self.flags().statfs_bits();

@@ -32,8 +32,17 @@ impl Namespace {
     pub fn new(filesystem: Arc<dyn FileSystem>, flags: MountFlags) -> Self {
         let shared = Arc::<Shared>::default();
         let top = Dentry::new_root(filesystem.root(), b"");
-        let mount = Mount::new(filesystem, Arc::clone(&top), "root", flags, Arc::clone(&shared));
-        Self { root: Location::new(mount, top), shared }
+        let mount = Mount::new(
+            filesystem,
+            Arc::clone(&top),
+            "root",
+            flags,
+            Arc::clone(&shared),
+        );
+        Self {
+            root: Location::new(mount, top),
+            shared,
+        }
     }
 
     /// The top directory.
@@ -52,7 +61,12 @@ impl Namespace {
     ///
     /// # Errors
     /// `ENOTDIR`: one of the two is a directory and the other is not. `ENOENT`: the place was removed. `ENOSPC`: too many.
-    pub fn mount(&self, at: &Location, filesystem: Arc<dyn FileSystem>, flags: MountFlags) -> SysResult<Arc<Mount>> {
+    pub fn mount(
+        &self,
+        at: &Location,
+        filesystem: Arc<dyn FileSystem>,
+        flags: MountFlags,
+    ) -> SysResult<Arc<Mount>> {
         let source = filesystem.type_name();
         let top = Dentry::new_root(filesystem.root(), b"");
         let mount = Mount::new(filesystem, top, source, flags, Arc::clone(&self.shared));
@@ -63,10 +77,21 @@ impl Namespace {
     ///
     /// # Errors
     /// As [`mount`](Self::mount); `EINVAL`: `source` is outside the tree.
-    pub fn bind(&self, source: &Location, at: &Location, flags: MountFlags) -> SysResult<Arc<Mount>> {
+    pub fn bind(
+        &self,
+        source: &Location,
+        at: &Location,
+        flags: MountFlags,
+    ) -> SysResult<Arc<Mount>> {
         let filesystem = source.mount().filesystem().ok_or(Errno::EINVAL)?;
         let root = Arc::clone(source.dentry());
-        let mount = Mount::new(Arc::clone(filesystem), root, source.mount().source(), flags, Arc::clone(&self.shared));
+        let mount = Mount::new(
+            Arc::clone(filesystem),
+            root,
+            source.mount().source(),
+            flags,
+            Arc::clone(&self.shared),
+        );
         self.attach(at, mount)
     }
 
@@ -111,7 +136,11 @@ impl Namespace {
             return Err(Errno::EBUSY.into());
         }
         let covered = mount.parent.write().take().ok_or(Errno::EINVAL)?;
-        let removed = covered.mount().children.lock().remove(&address(covered.dentry()));
+        let removed = covered
+            .mount()
+            .children
+            .lock()
+            .remove(&address(covered.dentry()));
         if removed.is_some() {
             covered.dentry().mount_removed();
             self.shared.mounts.fetch_sub(1, Ordering::AcqRel);

@@ -16,8 +16,14 @@ use crate::watch::ChangeKind;
 
 fn lookup_flags(flags: AtFlags) -> LookupFlags {
     let mut lookup = LookupFlags::empty();
-    lookup.set(LookupFlags::FOLLOW, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW));
-    lookup.set(LookupFlags::EMPTY_PATH, flags.contains(AtFlags::AT_EMPTY_PATH));
+    lookup.set(
+        LookupFlags::FOLLOW,
+        !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+    );
+    lookup.set(
+        LookupFlags::EMPTY_PATH,
+        flags.contains(AtFlags::AT_EMPTY_PATH),
+    );
     lookup
 }
 
@@ -25,7 +31,12 @@ fn lookup_flags(flags: AtFlags) -> LookupFlags {
 ///
 /// # Errors
 /// Those of the path walk.
-pub fn stat(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: AtFlags) -> SysResult<Stat> {
+pub fn stat(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    flags: AtFlags,
+) -> SysResult<Stat> {
     find(cx, at, path, lookup_flags(flags))?.inode.stat()
 }
 
@@ -34,10 +45,19 @@ pub fn stat(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: A
 /// # Errors
 /// `EINVAL`: not a link. Those of the path walk.
 pub fn readlink(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Vec<u8>> {
-    let flags = if at.is_some() { LookupFlags::EMPTY_PATH } else { LookupFlags::empty() };
+    let flags = if at.is_some() {
+        LookupFlags::EMPTY_PATH
+    } else {
+        LookupFlags::empty()
+    };
     let found = find(cx, at, path, flags)?;
     if found.inode.file_type() != FileType::Symlink {
-        return Err(if path.is_empty() { Errno::ENOENT } else { Errno::EINVAL }.into());
+        return Err(if path.is_empty() {
+            Errno::ENOENT
+        } else {
+            Errno::EINVAL
+        }
+        .into());
     }
     found.inode.read_link_as(cx.caller)
 }
@@ -54,8 +74,17 @@ pub fn statfs(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> Sys
 ///
 /// # Errors
 /// `ENOTDIR`, `EACCES`, and those of the path walk.
-pub fn directory(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Location> {
-    let location = resolve(cx, at, path, LookupFlags::FOLLOW | LookupFlags::DIRECTORY | LookupFlags::EMPTY_PATH)?;
+pub fn directory(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+) -> SysResult<Location> {
+    let location = resolve(
+        cx,
+        at,
+        path,
+        LookupFlags::FOLLOW | LookupFlags::DIRECTORY | LookupFlags::EMPTY_PATH,
+    )?;
     permission::check(&location.inode().stat()?, cx.credentials, AccessFlags::X_OK)?;
     Ok(location)
 }
@@ -72,21 +101,37 @@ pub fn getcwd(cx: &LookupContext<'_>) -> SysResult<Vec<u8>> {
 ///
 /// # Errors
 /// `EACCES`, `EROFS`: writing, and the filesystem is read-only. Those of the path walk.
-pub fn access(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], wanted: AccessFlags, flags: AtFlags) -> SysResult {
+pub fn access(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    wanted: AccessFlags,
+    flags: AtFlags,
+) -> SysResult {
     let credentials: Cow<'_, Credentials> = if flags.contains(AtFlags::AT_EACCESS) {
         Cow::Borrowed(cx.credentials)
     } else {
         let real = cx.credentials;
-        Cow::Owned(Credentials { fsuid: real.uid, fsgid: real.gid, ..real.clone() })
+        Cow::Owned(Credentials {
+            fsuid: real.uid,
+            fsgid: real.gid,
+            ..real.clone()
+        })
     };
-    let cx = LookupContext { credentials: &credentials, ..*cx };
+    let cx = LookupContext {
+        credentials: &credentials,
+        ..*cx
+    };
     let found = find(&cx, at, path, lookup_flags(flags))?;
     if wanted.is_empty() {
         return Ok(());
     }
     let kind = found.inode.file_type();
     permission::check(&found.inode.stat()?, &credentials, wanted)?;
-    if wanted.contains(AccessFlags::X_OK) && kind == FileType::Regular && found.mount.flags().contains(MountFlags::NOEXEC) {
+    if wanted.contains(AccessFlags::X_OK)
+        && kind == FileType::Regular
+        && found.mount.flags().contains(MountFlags::NOEXEC)
+    {
         return Err(Errno::EACCES.into());
     }
     if wanted.contains(AccessFlags::W_OK) && is_stored(kind) {
@@ -100,7 +145,9 @@ pub fn access(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], wanted
 /// # Errors
 /// `EACCES`: not a regular file, no execute permission, or on a mount without it.
 pub fn check_executable(credentials: &Credentials, location: &Location) -> SysResult {
-    if location.inode().file_type() != FileType::Regular || location.mount().flags().contains(MountFlags::NOEXEC) {
+    if location.inode().file_type() != FileType::Regular
+        || location.mount().flags().contains(MountFlags::NOEXEC)
+    {
         return Err(Errno::EACCES.into());
     }
     permission::check(&location.inode().stat()?, credentials, AccessFlags::X_OK)
@@ -110,7 +157,13 @@ pub fn check_executable(credentials: &Credentials, location: &Location) -> SysRe
 ///
 /// # Errors
 /// `EPERM`: not the owner. `EOPNOTSUPP`: of a symbolic link. `EROFS`, and those of the path walk.
-pub fn chmod(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], mode: Mode, flags: AtFlags) -> SysResult {
+pub fn chmod(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    mode: Mode,
+    flags: AtFlags,
+) -> SysResult {
     chmod_location(cx, &resolve(cx, at, path, lookup_flags(flags))?, mode)
 }
 
@@ -128,11 +181,18 @@ pub fn chmod_location(cx: &LookupContext<'_>, location: &Location, mode: Mode) -
         return Err(Errno::EPERM.into());
     }
     let mut mode = mode;
-    let may_set_group_id = cx.credentials.overrides_file_permissions() || cx.credentials.is_in_group(Gid::new(stat.gid));
+    let may_set_group_id = cx.credentials.overrides_file_permissions()
+        || cx.credentials.is_in_group(Gid::new(stat.gid));
     if !may_set_group_id && stat.file_type() != Some(FileType::Directory) {
         mode.remove(Mode::S_ISGID);
     }
-    apply(location, &AttributeChanges { mode: Some(mode), ..AttributeChanges::default() })
+    apply(
+        location,
+        &AttributeChanges {
+            mode: Some(mode),
+            ..AttributeChanges::default()
+        },
+    )
 }
 
 /// Changes owner and group; `None` leaves one as it is.
@@ -155,20 +215,30 @@ pub fn chown(
 ///
 /// # Errors
 /// As [`chown`].
-pub fn chown_location(cx: &LookupContext<'_>, location: &Location, uid: Option<Uid>, gid: Option<Gid>) -> SysResult {
+pub fn chown_location(
+    cx: &LookupContext<'_>,
+    location: &Location,
+    uid: Option<Uid>,
+    gid: Option<Gid>,
+) -> SysResult {
     location.mount().check_writable()?;
     let stat = location.inode().stat()?;
     let credentials = cx.credentials;
     if !credentials.overrides_file_permissions() {
         let is_owner = credentials.fsuid == Uid::new(stat.uid);
         let keeps_user = uid.is_none_or(|uid| uid == Uid::new(stat.uid));
-        let group_is_theirs = gid.is_none_or(|gid| gid == Gid::new(stat.gid) || credentials.is_in_group(gid));
+        let group_is_theirs =
+            gid.is_none_or(|gid| gid == Gid::new(stat.gid) || credentials.is_in_group(gid));
         let changes_nothing = uid.is_none() && gid.is_none();
         if !changes_nothing && !(is_owner && keeps_user && group_is_theirs) {
             return Err(Errno::EPERM.into());
         }
     }
-    let mut changes = AttributeChanges { uid, gid, ..AttributeChanges::default() };
+    let mut changes = AttributeChanges {
+        uid,
+        gid,
+        ..AttributeChanges::default()
+    };
     if stat.file_type() != Some(FileType::Directory) {
         // A program must not stay set-user-id for someone else.
         let mut mode = stat.permissions();
@@ -194,7 +264,12 @@ pub fn utimens(
     mtime: Option<SetTime>,
     flags: AtFlags,
 ) -> SysResult {
-    utimens_location(cx, &resolve(cx, at, path, lookup_flags(flags))?, atime, mtime)
+    utimens_location(
+        cx,
+        &resolve(cx, at, path, lookup_flags(flags))?,
+        atime,
+        mtime,
+    )
 }
 
 /// Changes the times of a file that was found.
@@ -218,14 +293,26 @@ pub fn utimens_location(
         }
         permission::check(&stat, cx.credentials, AccessFlags::W_OK)?;
     }
-    apply(location, &AttributeChanges { atime, mtime, ..AttributeChanges::default() })
+    apply(
+        location,
+        &AttributeChanges {
+            atime,
+            mtime,
+            ..AttributeChanges::default()
+        },
+    )
 }
 
 /// Cuts or lengthens a regular file.
 ///
 /// # Errors
 /// `EISDIR`, `EINVAL`: not a regular file, or too long. `EACCES`, `EROFS`, `EFBIG`, `ENOSPC`, and those of the path walk.
-pub fn truncate(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], size: u64) -> SysResult {
+pub fn truncate(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    size: u64,
+) -> SysResult {
     let location = resolve(cx, at, path, LookupFlags::FOLLOW)?;
     match location.inode().file_type() {
         FileType::Regular => {}
@@ -237,7 +324,10 @@ pub fn truncate(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], size
     }
     permission::check(&location.inode().stat()?, cx.credentials, AccessFlags::W_OK)?;
     location.mount().check_writable()?;
-    location.inode().set_attributes(&AttributeChanges { size: Some(size), ..AttributeChanges::default() })?;
+    location.inode().set_attributes(&AttributeChanges {
+        size: Some(size),
+        ..AttributeChanges::default()
+    })?;
     location.changed(ChangeKind::Modified);
     Ok(())
 }

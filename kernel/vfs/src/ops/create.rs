@@ -28,14 +28,22 @@ pub fn mkdir(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], mode: M
 ///
 /// # Errors
 /// As [`mkdir`]; `EPERM`: devices are for the superuser, directories and links have their own calls.
-pub fn mknod(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], node: NewNode<'_>, mode: Mode) -> SysResult {
+pub fn mknod(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    node: NewNode<'_>,
+    mode: Mode,
+) -> SysResult {
     let is_privileged = cx.credentials.is_privileged();
     match node {
         NewNode::Directory | NewNode::Symlink(_) => return Err(Errno::EPERM.into()),
         NewNode::Device(FileType::CharDevice | FileType::BlockDevice, _) if !is_privileged => {
             return Err(Errno::EPERM.into());
         }
-        NewNode::Device(kind, _) if !matches!(kind, FileType::CharDevice | FileType::BlockDevice) => {
+        NewNode::Device(kind, _)
+            if !matches!(kind, FileType::CharDevice | FileType::BlockDevice) =>
+        {
             return Err(Errno::EINVAL.into());
         }
         _ => {}
@@ -50,7 +58,12 @@ pub fn mknod(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], node: N
 ///
 /// # Errors
 /// As [`mkdir`]; `ENOENT`: no target. `ENAMETOOLONG`.
-pub fn symlink(cx: &LookupContext<'_>, target: &[u8], at: Option<&Location>, path: &[u8]) -> SysResult {
+pub fn symlink(
+    cx: &LookupContext<'_>,
+    target: &[u8],
+    at: Option<&Location>,
+    path: &[u8],
+) -> SysResult {
     if target.is_empty() {
         return Err(Errno::ENOENT.into());
     }
@@ -60,7 +73,14 @@ pub fn symlink(cx: &LookupContext<'_>, target: &[u8], at: Option<&Location>, pat
     let parent = resolve_parent(cx, at, path)?;
     let name = parent.name(Errno::EEXIST)?;
     refuse_slash(&parent.directory, name, parent.wants_directory)?;
-    make(cx, &parent.directory, name, NewNode::Symlink(target), Mode::from_raw(0o777)).map(drop)
+    make(
+        cx,
+        &parent.directory,
+        name,
+        NewNode::Symlink(target),
+        Mode::from_raw(0o777),
+    )
+    .map(drop)
 }
 
 /// A name of what is no directory cannot end in a slash.
@@ -95,13 +115,27 @@ pub(super) fn make(
     let owner = new_owner(cx, &stat, node.file_type(), mode);
     let made = directory.inode().create(name, node, &owner)?;
     let is_directory = node.file_type() == FileType::Directory;
-    directory.entry_changed(&Change { kind: ChangeKind::Created, name: Some(name), is_directory, cookie: 0 });
+    directory.entry_changed(&Change {
+        kind: ChangeKind::Created,
+        name: Some(name),
+        is_directory,
+        cookie: 0,
+    });
     Ok(made)
 }
 
 /// Whose a new file is: the process's, but of the directory's group where that has the set-group-id bit. See inode(7).
-pub(super) fn new_owner(cx: &LookupContext<'_>, directory: &Stat, kind: FileType, mode: Mode) -> NewOwner {
-    let umask = if kind == FileType::Symlink { 0 } else { cx.umask & 0o777 };
+pub(super) fn new_owner(
+    cx: &LookupContext<'_>,
+    directory: &Stat,
+    kind: FileType,
+    mode: Mode,
+) -> NewOwner {
+    let umask = if kind == FileType::Symlink {
+        0
+    } else {
+        cx.umask & 0o777
+    };
     let mut mode = Mode::from_raw(mode.raw() & !umask);
     let mut gid = cx.credentials.fsgid;
     if directory.permissions().contains(Mode::S_ISGID) {
@@ -115,7 +149,11 @@ pub(super) fn new_owner(cx: &LookupContext<'_>, directory: &Stat, kind: FileType
             mode.remove(Mode::S_ISGID);
         }
     }
-    NewOwner { mode, uid: cx.credentials.fsuid, gid }
+    NewOwner {
+        mode,
+        uid: cx.credentials.fsuid,
+        gid,
+    }
 }
 
 /// A place for a file that was just made, even if someone took its name away already.

@@ -24,8 +24,14 @@ pub fn link(
     flags: AtFlags,
 ) -> SysResult {
     let mut lookup = LookupFlags::empty();
-    lookup.set(LookupFlags::FOLLOW, flags.contains(AtFlags::AT_SYMLINK_FOLLOW));
-    lookup.set(LookupFlags::EMPTY_PATH, flags.contains(AtFlags::AT_EMPTY_PATH));
+    lookup.set(
+        LookupFlags::FOLLOW,
+        flags.contains(AtFlags::AT_SYMLINK_FOLLOW),
+    );
+    lookup.set(
+        LookupFlags::EMPTY_PATH,
+        flags.contains(AtFlags::AT_EMPTY_PATH),
+    );
     let source = resolve(cx, old_at, old, lookup)?;
     link_location(cx, &source, new_at, new)
 }
@@ -34,7 +40,12 @@ pub fn link(
 ///
 /// # Errors
 /// As [`link`]; `ENOENT`: its last name was removed.
-pub fn link_location(cx: &LookupContext<'_>, source: &Location, new_at: Option<&Location>, new: &[u8]) -> SysResult {
+pub fn link_location(
+    cx: &LookupContext<'_>,
+    source: &Location,
+    new_at: Option<&Location>,
+    new: &[u8],
+) -> SysResult {
     let parent = resolve_parent(cx, new_at, new)?;
     let name = parent.name(Errno::EEXIST)?;
     let directory = &parent.directory;
@@ -51,6 +62,11 @@ pub fn link_location(cx: &LookupContext<'_>, source: &Location, new_at: Option<&
     }
     directory.inode().link(name, source.inode())?;
     source.changed(ChangeKind::Attributes);
-    directory.entry_changed(&Change { kind: ChangeKind::Created, name: Some(name), is_directory: false, cookie: 0 });
+    directory.entry_changed(&Change {
+        kind: ChangeKind::Created,
+        name: Some(name),
+        is_directory: false,
+        cookie: 0,
+    });
     Ok(())
 }

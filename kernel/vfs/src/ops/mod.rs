@@ -12,8 +12,8 @@ mod remove;
 mod rename;
 
 pub use attr::{
-    access, check_executable, chmod, chmod_location, chown, chown_location, directory, getcwd, readlink, stat, statfs,
-    truncate, utimens, utimens_location,
+    access, check_executable, chmod, chmod_location, chown, chown_location, directory, getcwd,
+    readlink, stat, statfs, truncate, utimens, utimens_location,
 };
 pub use create::{mkdir, mknod, symlink};
 pub use link::{link, link_location};
@@ -58,7 +58,11 @@ fn check_removable(
 ) -> SysResult {
     let stat = check_entries_writable(cx, directory)?;
     permission::check_sticky(&stat, &victim.stat()?, cx.credentials)?;
-    if directory.dentry().live_child(name).is_some_and(|child| child.is_mountpoint()) {
+    if directory
+        .dentry()
+        .live_child(name)
+        .is_some_and(|child| child.is_mountpoint())
+    {
         return Err(Errno::EBUSY.into());
     }
     Ok(())
@@ -66,5 +70,8 @@ fn check_removable(
 
 /// Whether changes to such a file go through the filesystem, so that a read-only one refuses them.
 fn is_stored(kind: FileType) -> bool {
-    matches!(kind, FileType::Regular | FileType::Directory | FileType::Symlink)
+    matches!(
+        kind,
+        FileType::Regular | FileType::Directory | FileType::Symlink
+    )
 }

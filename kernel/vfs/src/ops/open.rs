@@ -21,23 +21,45 @@ use crate::watch::ChangeKind;
 /// # Errors
 /// `ENOENT`, `EEXIST` (`O_EXCL`), `EISDIR`, `ENOTDIR`, `ELOOP` (`O_NOFOLLOW`), `EACCES`, `EROFS`, `EINVAL`, `ENXIO`:
 /// a socket, or a device that is not there; those of the path walk and of the file's own `open`.
-pub fn open(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: OpenFlags, mode: Mode) -> SysResult<Arc<OpenFile>> {
-    let follow = if flags.contains(OpenFlags::O_NOFOLLOW) { LookupFlags::empty() } else { LookupFlags::FOLLOW };
+pub fn open(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    flags: OpenFlags,
+    mode: Mode,
+) -> SysResult<Arc<OpenFile>> {
+    let follow = if flags.contains(OpenFlags::O_NOFOLLOW) {
+        LookupFlags::empty()
+    } else {
+        LookupFlags::FOLLOW
+    };
     if flags.contains(OpenFlags::O_PATH) {
-        let kept = OpenFlags::O_PATH | OpenFlags::O_DIRECTORY | OpenFlags::O_NOFOLLOW | OpenFlags::O_CLOEXEC;
+        let kept = OpenFlags::O_PATH
+            | OpenFlags::O_DIRECTORY
+            | OpenFlags::O_NOFOLLOW
+            | OpenFlags::O_CLOEXEC;
         let location = resolve(cx, at, path, follow)?;
         check_kind(&location, flags)?;
         return Ok(OpenFile::at(Arc::new(PathFile), location, flags & kept));
     }
     if flags.contains(OpenFlags::O_TMPFILE) {
-        return open_unnamed(cx, &resolve(cx, at, path, follow | LookupFlags::DIRECTORY)?, flags, mode);
+        return open_unnamed(
+            cx,
+            &resolve(cx, at, path, follow | LookupFlags::DIRECTORY)?,
+            flags,
+            mode,
+        );
     }
     if flags.contains(OpenFlags::O_CREAT) {
         if flags.contains(OpenFlags::O_DIRECTORY) {
             return Err(Errno::EINVAL.into());
         }
         let (location, is_new) = create_or_find(cx, at, path, flags, mode)?;
-        return if is_new { open_checked(cx, location, flags) } else { open_location(cx, location, flags) };
+        return if is_new {
+            open_checked(cx, location, flags)
+        } else {
+            open_location(cx, location, flags)
+        };
     }
     let location = resolve(cx, at, path, follow)?;
     open_location(cx, location, flags)
@@ -47,7 +69,11 @@ pub fn open(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], flags: O
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_location(cx: &LookupContext<'_>, location: Location, flags: OpenFlags) -> SysResult<Arc<OpenFile>> {
+pub fn open_location(
+    cx: &LookupContext<'_>,
+    location: Location,
+    flags: OpenFlags,
+) -> SysResult<Arc<OpenFile>> {
     check_kind(&location, flags)?;
     let stat = location.inode().stat()?;
     let kind = location.inode().file_type();
@@ -56,10 +82,14 @@ pub fn open_location(cx: &LookupContext<'_>, location: Location, flags: OpenFlag
     match kind {
         FileType::Symlink => return Err(Errno::ELOOP.into()),
         FileType::Socket => return Err(Errno::ENXIO.into()),
-        FileType::Directory if access.can_write() || truncates || flags.contains(OpenFlags::O_CREAT) => {
+        FileType::Directory
+            if access.can_write() || truncates || flags.contains(OpenFlags::O_CREAT) =>
+        {
             return Err(Errno::EISDIR.into());
         }
-        FileType::CharDevice | FileType::BlockDevice if location.mount().flags().contains(MountFlags::NODEV) => {
+        FileType::CharDevice | FileType::BlockDevice
+            if location.mount().flags().contains(MountFlags::NODEV) =>
+        {
             return Err(Errno::EACCES.into());
         }
         _ => {}
@@ -75,7 +105,10 @@ pub fn open_location(cx: &LookupContext<'_>, location: Location, flags: OpenFlag
         return Err(Errno::EPERM.into());
     }
     if truncates && kind == FileType::Regular {
-        location.inode().set_attributes(&AttributeChanges { size: Some(0), ..AttributeChanges::default() })?;
+        location.inode().set_attributes(&AttributeChanges {
+            size: Some(0),
+            ..AttributeChanges::default()
+        })?;
         if stat.size > 0 {
             location.changed(ChangeKind::Modified);
         }
@@ -92,13 +125,19 @@ fn check_kind(location: &Location, flags: OpenFlags) -> SysResult {
 }
 
 /// Opens what needs no further permission.
-fn open_checked(cx: &LookupContext<'_>, location: Location, flags: OpenFlags) -> SysResult<Arc<OpenFile>> {
+fn open_checked(
+    cx: &LookupContext<'_>,
+    location: Location,
+    flags: OpenFlags,
+) -> SysResult<Arc<OpenFile>> {
     let inode = location.inode();
     let file: Arc<dyn File> = match Arc::clone(inode).open_as(flags, cx.caller)? {
         Some(file) => file,
         None => match inode.file_type() {
             FileType::Regular | FileType::Directory => InodeFile::new(Arc::clone(inode)),
-            FileType::Fifo | FileType::CharDevice | FileType::BlockDevice => open_special(cx, &location, flags)?,
+            FileType::Fifo | FileType::CharDevice | FileType::BlockDevice => {
+                open_special(cx, &location, flags)?
+            }
             FileType::Symlink => return Err(Errno::ELOOP.into()),
             FileType::Socket => return Err(Errno::ENXIO.into()),
         },
@@ -107,8 +146,15 @@ fn open_checked(cx: &LookupContext<'_>, location: Location, flags: OpenFlags) ->
     Ok(OpenFile::at(file, location, flags))
 }
 
-fn open_special(cx: &LookupContext<'_>, location: &Location, flags: OpenFlags) -> SysResult<Arc<dyn File>> {
-    let special = location.mount().special_files().ok_or(SysError::with_note(Errno::ENXIO, "nobody opens special files here"))?;
+fn open_special(
+    cx: &LookupContext<'_>,
+    location: &Location,
+    flags: OpenFlags,
+) -> SysResult<Arc<dyn File>> {
+    let special = location.mount().special_files().ok_or(SysError::with_note(
+        Errno::ENXIO,
+        "nobody opens special files here",
+    ))?;
     let inode = location.inode();
     match inode.file_type() {
         FileType::Fifo => special.open_fifo(inode, flags),
@@ -147,7 +193,9 @@ fn create_or_find(
                 match make(cx, &directory, &name, NewNode::Regular, mode) {
                     Ok(inode) => return Ok((locate(&directory, &name, &inode), true)),
                     // Someone was quicker: use theirs.
-                    Err(error) if error.errno() == Errno::EEXIST && !is_exclusive => directory.inode().lookup(&name)?,
+                    Err(error) if error.errno() == Errno::EEXIST && !is_exclusive => {
+                        directory.inode().lookup(&name)?
+                    }
                     Err(error) => return Err(error),
                 }
             }
@@ -157,7 +205,10 @@ fn create_or_find(
         };
         if existing.file_type() != FileType::Symlink {
             let dentry = directory.dentry().look_up(&name)?;
-            return Ok((Location::new(Arc::clone(directory.mount()), dentry).top(), false));
+            return Ok((
+                Location::new(Arc::clone(directory.mount()), dentry).top(),
+                false,
+            ));
         }
         if flags.contains(OpenFlags::O_NOFOLLOW) {
             return Err(Errno::ELOOP.into());
@@ -170,8 +221,16 @@ fn create_or_find(
 }
 
 /// `O_TMPFILE`: a file without a name.
-fn open_unnamed(cx: &LookupContext<'_>, directory: &Location, flags: OpenFlags, mode: Mode) -> SysResult<Arc<OpenFile>> {
-    if !matches!(flags.access_mode(), AccessMode::Write | AccessMode::ReadWrite) {
+fn open_unnamed(
+    cx: &LookupContext<'_>,
+    directory: &Location,
+    flags: OpenFlags,
+    mode: Mode,
+) -> SysResult<Arc<OpenFile>> {
+    if !matches!(
+        flags.access_mode(),
+        AccessMode::Write | AccessMode::ReadWrite
+    ) {
         return Err(Errno::EINVAL.into());
     }
     let stat: Stat = check_entries_writable(cx, directory)?;

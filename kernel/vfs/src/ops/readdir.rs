@@ -25,12 +25,20 @@ pub struct ListedEntry {
 ///
 /// # Errors
 /// `ENOTDIR`, `EACCES`, and those of the path walk.
-pub fn list(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Vec<ListedEntry>> {
+pub fn list(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+) -> SysResult<Vec<ListedEntry>> {
     let directory = open(cx, at, path, OpenFlags::O_DIRECTORY, Mode::empty())?;
     let mut entries = Vec::new();
     directory.read_dir(&mut |entry| {
         if !matches!(entry.name, b"." | b"..") {
-            entries.push(ListedEntry { name: entry.name.to_vec(), ino: entry.ino, file_type: entry.file_type });
+            entries.push(ListedEntry {
+                name: entry.name.to_vec(),
+                ino: entry.ino,
+                file_type: entry.file_type,
+            });
         }
         true
     })?;
@@ -42,7 +50,13 @@ pub fn list(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysRe
 /// # Errors
 /// Those of `open` and of reading; `EAGAIN` when a file would block.
 pub fn read_file(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Vec<u8>> {
-    let file = open(cx, at, path, OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK, Mode::empty())?;
+    let file = open(
+        cx,
+        at,
+        path,
+        OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK,
+        Mode::empty(),
+    )?;
     let mut content = Vec::new();
     loop {
         let filled = content.len();
@@ -59,8 +73,15 @@ pub fn read_file(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> 
 ///
 /// # Errors
 /// Those of `open` and of writing; `EAGAIN` when a file would block.
-pub fn write_file(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], content: &[u8], mode: Mode) -> SysResult {
-    let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_NONBLOCK;
+pub fn write_file(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    content: &[u8],
+    mode: Mode,
+) -> SysResult {
+    let flags =
+        OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_NONBLOCK;
     let file = open(cx, at, path, flags, mode)?;
     let mut rest = content;
     while !rest.is_empty() {

@@ -23,7 +23,12 @@ pub fn unlink(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> Sys
     let victim = directory.inode().lookup(name)?;
     let is_directory = victim.file_type() == FileType::Directory;
     if parent.wants_directory {
-        return Err(if is_directory { Errno::EISDIR } else { Errno::ENOTDIR }.into());
+        return Err(if is_directory {
+            Errno::EISDIR
+        } else {
+            Errno::ENOTDIR
+        }
+        .into());
     }
     check_removable(cx, directory, name, &victim)?;
     if is_directory {
@@ -63,6 +68,19 @@ fn removed(directory: &Location, name: &[u8], victim: &Arc<dyn Inode>, is_direct
     if watches.is_empty() {
         return;
     }
-    watches.tell(victim, &Change { kind: ChangeKind::DeletedSelf, name: None, is_directory, cookie: 0 });
-    directory.entry_changed(&Change { kind: ChangeKind::Deleted, name: Some(name), is_directory, cookie: 0 });
+    watches.tell(
+        victim,
+        &Change {
+            kind: ChangeKind::DeletedSelf,
+            name: None,
+            is_directory,
+            cookie: 0,
+        },
+    );
+    directory.entry_changed(&Change {
+        kind: ChangeKind::Deleted,
+        name: Some(name),
+        is_directory,
+        cookie: 0,
+    });
 }

@@ -36,17 +36,30 @@ pub fn rename(
     }
     let source = resolve_parent(cx, from_at, from)?;
     let target = resolve_parent(cx, to_at, to)?;
-    if !source.directory.mount().is_same_filesystem(target.directory.mount()) {
+    if !source
+        .directory
+        .mount()
+        .is_same_filesystem(target.directory.mount())
+    {
         return Err(Errno::EXDEV.into());
     }
     let no_replace = flags.contains(RenameFlags::RENAME_NOREPLACE);
     let from = source.name(Errno::EBUSY)?;
-    let to = target.name(if no_replace { Errno::EEXIST } else { Errno::EBUSY })?;
+    let to = target.name(if no_replace {
+        Errno::EEXIST
+    } else {
+        Errno::EBUSY
+    })?;
 
     let tree = Arc::clone(source.directory.dentry().tree());
     let guard = tree.renames.write();
-    let Some(moved) = check(cx, &source, from, &target, to, flags)? else { return Ok(()) };
-    source.directory.inode().rename(from, target.directory.inode(), to, flags)?;
+    let Some(moved) = check(cx, &source, from, &target, to, flags)? else {
+        return Ok(());
+    };
+    source
+        .directory
+        .inode()
+        .rename(from, target.directory.inode(), to, flags)?;
     let (from_dentry, to_dentry) = (source.directory.dentry(), target.directory.dentry());
     if flags.contains(RenameFlags::RENAME_EXCHANGE) {
         from_dentry.children_exchanged(from, to_dentry, to);
@@ -54,7 +67,14 @@ pub fn rename(
         from_dentry.child_moved(from, to_dentry, to, moved.replaced.as_ref());
     }
     drop(guard);
-    tell(&source.directory, from, &target.directory, to, &moved, flags);
+    tell(
+        &source.directory,
+        from,
+        &target.directory,
+        to,
+        &moved,
+        flags,
+    );
     Ok(())
 }
 
@@ -85,8 +105,14 @@ fn check(
         Err(error) if error.errno() == Errno::ENOENT && !exchanges => None,
         Err(error) => return Err(error),
     };
-    let target_slash_fits = if exchanges { replaced.as_ref().is_some_and(is_directory) } else { is_directory(&inode) };
-    if (source.wants_directory && !is_directory(&inode)) || (target.wants_directory && !target_slash_fits) {
+    let target_slash_fits = if exchanges {
+        replaced.as_ref().is_some_and(is_directory)
+    } else {
+        is_directory(&inode)
+    };
+    if (source.wants_directory && !is_directory(&inode))
+        || (target.wants_directory && !target_slash_fits)
+    {
         return Err(Errno::ENOTDIR.into());
     }
     if is_directory(&inode) && is_at_or_below(&target.directory, &inode) {
@@ -95,9 +121,17 @@ fn check(
     if let Some(replaced) = replaced.as_ref().filter(|replaced| is_directory(replaced))
         && is_at_or_below(&source.directory, replaced)
     {
-        return Err(if exchanges { Errno::EINVAL } else { Errno::ENOTEMPTY }.into());
+        return Err(if exchanges {
+            Errno::EINVAL
+        } else {
+            Errno::ENOTEMPTY
+        }
+        .into());
     }
-    if replaced.as_ref().is_some_and(|replaced| same_inode(replaced, &inode)) {
+    if replaced
+        .as_ref()
+        .is_some_and(|replaced| same_inode(replaced, &inode))
+    {
         return Ok(None);
     }
     check_removable(cx, &source.directory, from, &inode)?;
@@ -141,16 +175,36 @@ fn is_at_or_below(place: &Location, ancestor: &Arc<dyn Inode>) -> bool {
     false
 }
 
-fn tell(from_dir: &Location, from: &[u8], to_dir: &Location, to: &[u8], moved: &Moved, flags: RenameFlags) {
+fn tell(
+    from_dir: &Location,
+    from: &[u8],
+    to_dir: &Location,
+    to: &[u8],
+    moved: &Moved,
+    flags: RenameFlags,
+) {
     let watches = &from_dir.dentry().tree().watches;
     if watches.is_empty() {
         return;
     }
     let entry = |directory: &Location, kind, name, inode: &Arc<dyn Inode>, cookie| {
-        directory.entry_changed(&Change { kind, name: Some(name), is_directory: is_directory(inode), cookie });
+        directory.entry_changed(&Change {
+            kind,
+            name: Some(name),
+            is_directory: is_directory(inode),
+            cookie,
+        });
     };
     let own = |inode: &Arc<dyn Inode>, kind| {
-        watches.tell(inode, &Change { kind, name: None, is_directory: is_directory(inode), cookie: 0 });
+        watches.tell(
+            inode,
+            &Change {
+                kind,
+                name: None,
+                is_directory: is_directory(inode),
+                cookie: 0,
+            },
+        );
     };
     let cookie = next_cookie();
     entry(from_dir, ChangeKind::MovedFrom, from, &moved.inode, cookie);
