@@ -1,0 +1,1 @@
+module.exports = require('nowhere-to-be-found');

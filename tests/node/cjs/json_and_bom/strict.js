@@ -1,0 +1,6 @@
+'use strict';
+try {
+  undeclared2 = 1;
+} catch (e) {
+  module.exports = e.name;
+}

@@ -1,0 +1,2 @@
+console.log('a is run');
+module.exports = { name: 'a' };

@@ -1,0 +1,3 @@
+export { b as reexported } from './lib.mjs';
+export * from './star.mjs';
+export { default } from './star.mjs';

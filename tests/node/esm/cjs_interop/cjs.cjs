@@ -1,0 +1,3 @@
+exports.named = 'n';
+Object.defineProperty(exports, 'viaDefine', { enumerable: true, value: 'd' });
+module.exports.later = true;

@@ -1,0 +1,3 @@
+const key = 'comp' + 'uted';
+exports[key] = 1;
+module.exports.plain = 2;

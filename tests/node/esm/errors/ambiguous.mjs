@@ -1,0 +1,2 @@
+import { yes } from './two.mjs';
+console.log(yes);

@@ -1,0 +1,2 @@
+export * from './ok.mjs';
+export * from './ok2.mjs';

@@ -1,0 +1,1 @@
+export default [import.meta.main, import.meta.filename.endsWith('other.mjs')];

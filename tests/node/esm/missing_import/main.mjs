@@ -1,0 +1,3 @@
+// A missing static import is reported before anything runs.
+console.log('never');
+import './gone.mjs';

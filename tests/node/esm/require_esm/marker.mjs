@@ -1,0 +1,2 @@
+export { whole as 'module.exports' };
+const whole = { replaced: true };

@@ -1,0 +1,3 @@
+export function f() {
+  throw Object.assign(new Error('from a module'), { code: 'E_MINE' });
+}

@@ -1,0 +1,4 @@
+// An uncaught error in a module is reported with its place.
+import { f } from './lib.mjs';
+console.log('before');
+f();

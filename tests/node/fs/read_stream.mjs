@@ -1,0 +1,37 @@
+// Read streams honour start, end, highWaterMark and encoding, and report errors.
+import fs from 'node:fs';
+const closed = (s) => new Promise((resolve) => s.on('close', resolve));
+fs.writeFileSync('f', '0123456789'.repeat(10));
+const all = async (o) => {
+  const out = [];
+  for await (const c of fs.createReadStream('f', o)) out.push(c.length + ':' + c.toString().slice(0, 12));
+  return out;
+};
+console.log(await all());
+console.log(await all({ start: 3, end: 7 }));
+console.log(await all({ highWaterMark: 40 }));
+console.log(await all({ start: 95 }));
+console.log(await all({ encoding: 'hex', end: 2 }));
+console.log(await all({ start: 200 }));
+const s = fs.createReadStream('f', { emitClose: true });
+for (const ev of ['open', 'ready', 'end', 'close']) s.on(ev, (x) => console.log(ev, typeof x, s.bytesRead));
+s.on('data', (c) => console.log('data', c.length));
+await closed(s);
+console.log(s.path, s.flags, s.destroyed, s.pending);
+const bad = fs.createReadStream('missing');
+bad.on('error', (e) => console.log('error', e.code, e.path));
+await closed(bad);
+const fd = fs.openSync('f');
+const viaFd = fs.createReadStream(null, { fd, start: 98, autoClose: false });
+for await (const c of viaFd) console.log(c.toString());
+console.log(fs.fstatSync(fd).size);
+fs.closeSync(fd);
+const early = fs.createReadStream('f', { highWaterMark: 10 });
+early.once('data', () => early.destroy());
+await closed(early);
+console.log('destroyed', early.bytesRead);
+const ac = new AbortController();
+const ab = fs.createReadStream('f', { signal: ac.signal });
+ac.abort();
+ab.on('error', (e) => console.log(e.name));
+await closed(ab);
