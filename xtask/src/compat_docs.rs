@@ -1,0 +1,219 @@
+//! Writes docs/compat from the tables in the sources: which system calls and which of Node's bindings there are, how far.
+//!
+//! Reads the Rust tables as text: a row is one call on one line, which `cargo xtask tidy` holds them to.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::flags::CompatDocsOptions;
+use crate::tree::Tree;
+use crate::workspace::{self, Outcome};
+
+const TABLE: &str = "kernel/abi/src/syscall_table.rs";
+/// The file that holds the support levels.
+pub(crate) const SUPPORT: &str = "kernel/abi/src/syscall_support.rs";
+
+/// How far a row is there.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Level {
+    Full,
+    Partial,
+    Missing,
+}
+
+impl Level {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+            Self::Missing => "missing",
+        }
+    }
+}
+
+/// A system call as the two files describe it.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Call {
+    pub(crate) number: u16,
+    pub(crate) name: String,
+    pub(crate) level: Level,
+    pub(crate) reason: String,
+}
+
+/// Writes the documents, or with `--check` compares them.
+///
+/// # Errors
+/// When a table cannot be understood, or a document differs.
+pub(crate) fn run(options: &CompatDocsOptions) -> Outcome {
+    let tree = Tree::of_project()?;
+    if !options.check {
+        return write(&tree);
+    }
+    for (path, text) in documents(&tree)? {
+        if tree.text(path) != Some(text.as_str()) {
+            return Err(format!(
+                "{path}: not up to date; run `cargo xtask compat-docs`"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Writes the documents.
+///
+/// # Errors
+/// When a table cannot be understood, or a document cannot be written.
+pub(crate) fn write(tree: &Tree) -> Outcome {
+    documents(tree)?
+        .into_iter()
+        .try_for_each(|(path, text)| workspace::write(path, &text))
+}
+
+/// Makes the documents: path and text.
+///
+/// # Errors
+/// When a table cannot be understood.
+pub(crate) fn documents(tree: &Tree) -> Outcome<Vec<(&'static str, String)>> {
+    let mut documents = Vec::new();
+    if tree.has(TABLE) {
+        documents.push((
+            "docs/compat/syscalls.md",
+            system_call_document(&system_calls(tree)?),
+        ));
+    }
+    Ok(documents)
+}
+
+/// Reads the table of system calls and joins the levels.
+///
+/// # Errors
+/// When a call has no level or a row is not understood.
+pub(crate) fn system_calls(tree: &Tree) -> Outcome<Vec<Call>> {
+    let (Some(table), Some(support)) = (tree.text(TABLE), tree.text(SUPPORT)) else {
+        return Ok(Vec::new());
+    };
+    let mut levels = support_rows(support)?;
+    let rows = table
+        .split_once("// generated rows begin")
+        .and_then(|(_, rest)| rest.split_once("// generated rows end"));
+    let (rows, _) = rows.ok_or_else(|| format!("{TABLE}: no marker lines"))?;
+    let mut calls = Vec::new();
+    for row in rows.lines().map(str::trim).filter(|row| !row.is_empty()) {
+        let (number, name) = row
+            .split_once(' ')
+            .and_then(|(number, rest)| Some((number.parse().ok()?, rest.split(' ').next()?)))
+            .ok_or_else(|| format!("{TABLE}: not a row: {row}"))?;
+        let (level, reason) = levels
+            .remove(name)
+            .ok_or_else(|| format!("{SUPPORT}: no row for `{name}`"))?;
+        calls.push(Call {
+            number,
+            name: name.to_owned(),
+            level,
+            reason,
+        });
+    }
+    Ok(calls)
+}
+
+/// Reads rows such as `("read", Full),` and `("open", Partial("…")),`.
+fn support_rows(text: &str) -> Outcome<BTreeMap<String, (Level, String)>> {
+    let mut rows = BTreeMap::new();
+    for line in text
+        .lines()
+        .map(str::trim)
+        .filter(|line| line.starts_with("(\""))
+    {
+        let row = || {
+            let (name, rest) = line.strip_prefix("(\"")?.split_once("\", ")?;
+            let (level, reason) = match rest.split_once("(\"") {
+                None => (rest.strip_suffix("),")?, ""),
+                Some((level, tail)) => (level, tail.strip_suffix("\")),")?),
+            };
+            let level = match level {
+                "Full" => Level::Full,
+                "Partial" => Level::Partial,
+                "Missing" => Level::Missing,
+                _ => return None,
+            };
+            Some((name.to_owned(), (level, reason.to_owned())))
+        };
+        let (name, level) =
+            row().ok_or_else(|| format!("{SUPPORT}: not one row on one line: {line}"))?;
+        if rows.insert(name.clone(), level).is_some() {
+            return Err(format!("{SUPPORT}: `{name}` twice"));
+        }
+    }
+    Ok(rows)
+}
+
+fn system_call_document(calls: &[Call]) -> String {
+    let count = |level: Level| calls.iter().filter(|call| call.level == level).count();
+    let mut out = format!(
+        "# System calls\n\nGenerated by `cargo xtask compat-docs` from `{TABLE}` and `{SUPPORT}`: every call of x86-64 Linux.\n\
+         A missing call answers `ENOSYS` unless its row says otherwise.\n\n\
+         {} full, {} partial, {} missing, of {}.\n\n| number | call | support | what is not there |\n|---|---|---|---|\n",
+        count(Level::Full),
+        count(Level::Partial),
+        count(Level::Missing),
+        calls.len(),
+    );
+    for call in calls {
+        writeln!(
+            out,
+            "| {} | `{}` | {} | {} |",
+            call.number,
+            call.name,
+            call.level.word(),
+            call.reason.replace('|', "\\|")
+        )
+        .expect("writing to a string cannot fail");
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROWS: &str = "    // generated rows begin\n    0 read \"ipu\";\n    2 open \"pii\";\n    // generated rows end\n";
+
+    #[test]
+    fn joins_calls_and_levels() {
+        let support = "    (\"read\", Full),\n    (\"open\", Partial(\"no O_ASYNC (yet)\")),\n";
+        let tree = Tree::of(&[(TABLE, ROWS), (SUPPORT, support)]);
+        let calls = system_calls(&tree).unwrap();
+        assert_eq!(
+            calls[0],
+            Call {
+                number: 0,
+                name: "read".into(),
+                level: Level::Full,
+                reason: String::new()
+            }
+        );
+        assert_eq!(calls[1].level, Level::Partial);
+        assert_eq!(calls[1].reason, "no O_ASYNC (yet)");
+        let text = system_call_document(&calls);
+        assert!(
+            text.contains("1 full, 1 partial, 0 missing, of 2."),
+            "{text}"
+        );
+        assert!(
+            text.contains("| 2 | `open` | partial | no O_ASYNC (yet) |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn refuses_rows_it_does_not_understand() {
+        for support in [
+            "(\"read\", Full),\n",
+            "(\"read\", Full),\n(\"open\", Perhaps),\n",
+            "(\"read\", Full),\n(\"read\", Full),\n",
+        ] {
+            let tree = Tree::of(&[(TABLE, ROWS), (SUPPORT, support)]);
+            assert!(system_calls(&tree).is_err(), "{support}");
+        }
+    }
+}
