@@ -1,0 +1,168 @@
+//! Datagram sockets: Unix ones, which wait for room, and UDP, which drops.
+//!
+//! Lock order: one socket's `state` at a time.
+
+use std::sync::Arc;
+
+use cenote_abi::Errno;
+use cenote_abi::socket::{AddressFamily, SocketAddress};
+use cenote_base::{SysError, SysResult};
+
+use crate::address::{Name, any, canonical, is_own};
+use crate::inbox::{Inbox, Outgoing};
+use crate::outward;
+use crate::socket::{Socket, State};
+
+/// The most a UDP message carries.
+const MAX_UDP: usize = 65_507;
+
+impl Socket {
+    pub(crate) fn join_datagram(one: &Arc<Self>, other: &Arc<Self>) {
+        // A pair has no names; the weak reference finds the peer, the name is only shown.
+        let Some(unnamed) = cenote_abi::socket::UnixPath::new(b"").map(Name::Abstract) else {
+            return;
+        };
+        for (from, to) in [(one, other), (other, one)] {
+            if let State::Datagram { peer, .. } = &mut *from.state.lock() {
+                *peer = Some((unnamed, Arc::downgrade(to)));
+            }
+        }
+    }
+
+    /// Remembers where messages go.
+    pub(crate) fn connect_datagram(&self, name: Name) -> SysResult {
+        if let Name::Inet(address, _) = name
+            && !is_own(address)
+        {
+            outward::reach(address)?;
+        }
+        let target = self.table.find(name, self.kind());
+        let to = match (&target, self.family) {
+            (Some(target), _) => Arc::downgrade(target),
+            // A datagram to nobody is refused when it is sent; a Unix name must exist.
+            (None, AddressFamily::Inet | AddressFamily::Inet6) => std::sync::Weak::new(),
+            (None, _) => return Err(Errno::ECONNREFUSED.into()),
+        };
+        self.bind_if_needed()?;
+        if let State::Datagram { peer, .. } = &mut *self.state.lock() {
+            *peer = Some((name, to));
+        }
+        Ok(())
+    }
+
+    /// Forgets the connection, for `connect` to `AF_UNSPEC`.
+    ///
+    /// # Errors
+    /// `EINVAL`: not a datagram socket.
+    pub fn disconnect(&self) -> SysResult {
+        match &mut *self.state.lock() {
+            State::Datagram { peer, .. } => {
+                *peer = None;
+                Ok(())
+            }
+            State::Fresh | State::Listening(_) | State::Connected(_) => Err(Errno::EINVAL.into()),
+        }
+    }
+
+    /// UDP gives a sender a port.
+    fn bind_if_needed(&self) -> SysResult {
+        if self.family == AddressFamily::Unix || self.name.lock().is_some() {
+            return Ok(());
+        }
+        self.bind(Name::Inet(any(self.family), 0), true)
+    }
+
+    pub(crate) fn send_datagram(
+        &self,
+        message: Outgoing<'_>,
+        to: Option<Name>,
+    ) -> SysResult<usize> {
+        let (peer, sends) = match &*self.state.lock() {
+            State::Datagram { peer, sends, .. } => (peer.clone(), *sends),
+            State::Fresh | State::Listening(_) | State::Connected(_) => {
+                return Err(Errno::ENOTCONN.into());
+            }
+        };
+        if !sends {
+            return Err(Errno::EPIPE.into());
+        }
+        let is_unix = self.family == AddressFamily::Unix;
+        let (name, target) = match (to, peer) {
+            (Some(name), _) => (name, self.table.find(name, self.kind())),
+            (None, Some((name, target))) => {
+                let found = target.upgrade();
+                // A UDP socket bound after we connected gets the message too.
+                let found = if is_unix {
+                    found
+                } else {
+                    found.or_else(|| self.table.find(name, self.kind()))
+                };
+                (name, found)
+            }
+            (None, None) => {
+                return Err(if is_unix {
+                    Errno::ENOTCONN
+                } else {
+                    Errno::EDESTADDRREQ
+                }
+                .into());
+            }
+        };
+        if let Name::Inet(address, _) = name
+            && !is_own(address)
+        {
+            outward::reach(address)?;
+        }
+        let length = message.len();
+        if !is_unix && length > MAX_UDP {
+            return Err(SysError::with_note(
+                Errno::EMSGSIZE,
+                "larger than a UDP message can be",
+            ));
+        }
+        self.bind_if_needed()?;
+        let from = self.address_seen_by(name);
+        let inbox = target.as_ref().and_then(|target| target.mailbox());
+        let Some(inbox) = inbox else {
+            // Over loopback the refusal comes back at once.
+            return Err(Errno::ECONNREFUSED.into());
+        };
+        match inbox.put(message, from, &self.queue) {
+            // UDP drops what finds no room.
+            Err(error) if !is_unix && error.errno() == Errno::EAGAIN => Ok(length),
+            Err(error) if error.errno() == Errno::EPIPE => Err(Errno::ECONNREFUSED.into()),
+            result => result,
+        }
+    }
+
+    fn mailbox(&self) -> Option<Arc<Inbox>> {
+        match &*self.state.lock() {
+            State::Datagram { inbox, .. } => Some(Arc::clone(inbox)),
+            State::Fresh | State::Listening(_) | State::Connected(_) => None,
+        }
+    }
+
+    /// Our address as the receiver sees it.
+    fn address_seen_by(&self, receiver: Name) -> SocketAddress {
+        let own = *self.name.lock();
+        match (own, receiver) {
+            (Some(Name::Inet(address, port)), Name::Inet(to, _)) => {
+                let address = if address.is_unspecified() {
+                    loopback_for(to)
+                } else {
+                    address
+                };
+                Name::Inet(address, port).to_address(self.family)
+            }
+            (Some(name), _) => name.to_address(self.family),
+            (None, _) => self.nameless(),
+        }
+    }
+}
+
+fn loopback_for(to: std::net::IpAddr) -> std::net::IpAddr {
+    match canonical(to) {
+        std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+        std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+    }
+}
