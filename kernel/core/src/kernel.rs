@@ -1,0 +1,284 @@
+//! One machine: [`Kernel`], made of [`KernelOptions`].
+//!
+//! Nothing global: two kernels in one OS process share nothing. The kernel names no runtime and has no executor; both
+//! are given ([`Runtime`], [`Spawner`]).
+
+use std::sync::Arc;
+
+use cenote_abi::{Errno, SigNum};
+use cenote_base::limits::{Budget, Limits, RLimits};
+use cenote_base::policy::{Policy, Request, Verdict};
+use cenote_base::{Clock, Pid, SysError, SysResult, WaitQueue, Waiter};
+use cenote_net::Sockets;
+use cenote_vfs::{FileSystem, Location, MountFlags, Namespace, OpenFile};
+use parking_lot::{Mutex, RwLock};
+
+use crate::event::epoll::EpollNesting;
+use crate::loader::Runtime;
+use crate::pipe::{self, fifo::FifoOpener};
+use crate::process::spawn::spawn_first;
+use crate::process::table::ProcessTable;
+use crate::process::{ChildHandle, FsContext, Process, ProcessInfo, SpawnRequest, fork};
+use crate::signal::send::send_kernel;
+use crate::timer::Spawner;
+use crate::tty::PtyTable;
+
+/// What a machine is made of.
+#[derive(Debug)]
+pub struct KernelOptions {
+    /// Where time comes from.
+    pub clock: Arc<dyn Clock>,
+    /// Runs timers that fire while nobody waits for them.
+    pub spawner: Arc<dyn Spawner>,
+    /// What the embedder permits.
+    pub policy: Arc<dyn Policy>,
+    /// How much of everything there is.
+    pub limits: Limits,
+    /// The machine's budget, where the root filesystem is to be charged to it too; else made from `limits`.
+    pub budget: Option<Arc<Budget>>,
+    /// What `uname -n` says.
+    pub hostname: String,
+    /// The filesystem at `/`.
+    pub root: Arc<dyn FileSystem>,
+    /// What runs programs; asked in this order.
+    pub runtimes: Vec<Arc<dyn Runtime>>,
+    /// Where randomness comes from.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Where randomness comes from.
+pub trait Entropy: Send + Sync + std::fmt::Debug {
+    /// Fills a buffer with bytes nobody can guess.
+    fn fill(&self, buf: &mut [u8]);
+}
+
+/// A machine.
+#[derive(Debug)]
+pub struct Kernel {
+    clock: Arc<dyn Clock>,
+    spawner: Arc<dyn Spawner>,
+    policy: Arc<dyn Policy>,
+    budget: Arc<Budget>,
+    namespace: Namespace,
+    hostname: RwLock<Vec<u8>>,
+    domain: RwLock<Vec<u8>>,
+    runtimes: Vec<Arc<dyn Runtime>>,
+    entropy: Arc<dyn Entropy>,
+    table: ProcessTable,
+    process_ended: WaitQueue,
+    sockets: Arc<Sockets>,
+    ptys: Arc<PtyTable>,
+    epoll_nesting: EpollNesting,
+    is_shut_down: Mutex<bool>,
+}
+
+impl Kernel {
+    /// A machine with process 1 and nothing running.
+    #[must_use]
+    pub fn new(options: KernelOptions) -> Arc<Self> {
+        let budget = options.budget.unwrap_or_else(|| Budget::new(options.limits));
+        let namespace = Namespace::new(options.root, MountFlags::empty());
+        namespace.set_special_files(Arc::new(FifoOpener::new(Arc::clone(&budget))));
+        let started = options.clock.now();
+        Arc::new_cyclic(|kernel| {
+            let root = namespace.root();
+            let fs = FsContext { cwd: root.clone(), root, umask: 0o022 };
+            let table = ProcessTable::default();
+            let mut tree = table.lock();
+            tree.insert(fork::create_init(kernel, started, fs));
+            drop(tree);
+            Self {
+                clock: options.clock,
+                spawner: options.spawner,
+                policy: options.policy,
+                sockets: Sockets::new(Arc::clone(&budget)),
+                ptys: PtyTable::new(),
+                budget,
+                namespace,
+                hostname: RwLock::new(options.hostname.into_bytes()),
+                domain: RwLock::new(b"(none)".to_vec()),
+                runtimes: options.runtimes,
+                entropy: options.entropy,
+                table,
+                process_ended: WaitQueue::new(),
+                epoll_nesting: EpollNesting::default(),
+                is_shut_down: Mutex::new(false),
+            }
+        })
+    }
+
+    /// The mounts.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.namespace
+    }
+
+    /// What is used, and the limits.
+    #[must_use]
+    pub fn budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// What the embedder permits.
+    #[must_use]
+    pub fn policy(&self) -> &Arc<dyn Policy> {
+        &self.policy
+    }
+
+    /// The machine's randomness.
+    #[must_use]
+    pub fn entropy(&self) -> &Arc<dyn Entropy> {
+        &self.entropy
+    }
+
+    /// What runs timers.
+    #[must_use]
+    pub fn spawner(&self) -> &Arc<dyn Spawner> {
+        &self.spawner
+    }
+
+    /// The sockets.
+    #[must_use]
+    pub fn sockets(&self) -> &Arc<Sockets> {
+        &self.sockets
+    }
+
+    /// The pseudo-terminals.
+    #[must_use]
+    pub fn ptys(&self) -> &Arc<PtyTable> {
+        &self.ptys
+    }
+
+    pub(crate) fn table(&self) -> &ProcessTable {
+        &self.table
+    }
+
+    pub(crate) fn process_ended(&self) -> &WaitQueue {
+        &self.process_ended
+    }
+
+    pub(crate) fn epoll_nesting(&self) -> &EpollNesting {
+        &self.epoll_nesting
+    }
+
+    /// The host name.
+    #[must_use]
+    pub fn hostname(&self) -> Vec<u8> {
+        self.hostname.read().clone()
+    }
+
+    pub(crate) fn set_hostname(&self, name: &[u8]) {
+        *self.hostname.write() = name.to_vec();
+    }
+
+    pub(crate) fn domain(&self) -> Vec<u8> {
+        self.domain.read().clone()
+    }
+
+    pub(crate) fn set_domain(&self, name: &[u8]) {
+        *self.domain.write() = name.to_vec();
+    }
+
+    pub(crate) fn runtime_for(&self, header: &[u8]) -> Option<&Arc<dyn Runtime>> {
+        self.runtimes.iter().find(|runtime| runtime.recognises(header))
+    }
+
+    /// Asks the policy.
+    ///
+    /// # Errors
+    /// `EACCES`: it refuses; the reason is in the audit trace.
+    pub fn permit(&self, request: &Request<'_>) -> SysResult {
+        match self.policy.decide(request) {
+            Verdict::Allow => Ok(()),
+            Verdict::Deny { reason } => {
+                tracing::info!(target: "cenote::audit", ?request, reason, "refused");
+                Err(SysError::with_note(Errno::EACCES, "refused by the policy"))
+            }
+        }
+    }
+
+    /// Asks the policy about a file, when it wants to be asked.
+    pub(crate) fn permit_file(&self, location: &Location, root: &Location, writes: bool) -> SysResult {
+        if !self.policy.watches_files() {
+            return Ok(());
+        }
+        let path = location.path_from(root);
+        self.permit(&if writes { Request::WriteFile { path: &path } } else { Request::ReadFile { path: &path } })
+    }
+
+    /// Every process at this moment, init first.
+    #[must_use]
+    pub fn processes(&self) -> Vec<ProcessInfo> {
+        self.table.list()
+    }
+
+    /// A process, zombies included.
+    #[must_use]
+    pub fn process(&self, pid: Pid) -> Option<Arc<Process>> {
+        self.table.get(pid)
+    }
+
+    /// Starts a process for the embedder: a child of init. See [`SpawnRequest`].
+    ///
+    /// # Errors
+    /// `ENOENT`, `EACCES`, `ENOEXEC`…: the program cannot be run. `EAGAIN`: too many processes.
+    pub async fn spawn(self: &Arc<Self>, request: SpawnRequest) -> SysResult<ChildHandle> {
+        spawn_first(self, request).await
+    }
+
+    /// A pipe: its read end and its write end.
+    ///
+    /// # Errors
+    /// `ENFILE`: too many pipes or open files.
+    pub fn pipe(&self) -> SysResult<(Arc<OpenFile>, Arc<OpenFile>)> {
+        pipe::new_pair(&self.budget, cenote_abi::fs::OpenFlags::empty())
+    }
+
+    /// Sends a signal from outside.
+    ///
+    /// # Errors
+    /// `ESRCH`: there is no such process.
+    pub fn kill(&self, pid: Pid, signal: SigNum) -> SysResult {
+        let process = self.table.get(pid).ok_or(Errno::ESRCH)?;
+        send_kernel(&process, signal);
+        Ok(())
+    }
+
+    /// The limits a first process gets.
+    pub(crate) fn initial_rlimits(&self) -> RLimits {
+        RLimits::initial(self.budget.limits().open_files.min(4_096))
+    }
+
+    /// Whether [`shutdown`](Self::shutdown) was called.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        *self.is_shut_down.lock()
+    }
+
+    /// Kills every process and waits until every runtime has let go. Nothing can be started any more.
+    pub async fn shutdown(&self) {
+        *self.is_shut_down.lock() = true;
+        let waiter = Waiter::new();
+        let _registration = self.process_ended.register(waiter.clone());
+        loop {
+            let living = self.table.select(|node| node.process.pid() != Pid::INIT && node.zombie.is_none());
+            if living.is_empty() {
+                break;
+            }
+            for process in living {
+                send_kernel(&process, SigNum::SIGKILL);
+            }
+            waiter.woken().await;
+        }
+        let nodes = self.table.lock().clear();
+        drop(nodes);
+        self.sockets.shut_down();
+        self.ptys.clear();
+    }
+}

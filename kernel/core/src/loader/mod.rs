@@ -1,0 +1,11 @@
+//! From a path to a program that can be started: `#!` lines, headers, and the runtimes that are asked. See execve(2).
+
+mod image;
+mod runtime;
+mod search_path;
+mod shebang;
+
+pub use image::Image;
+pub(crate) use image::{Loaded, load};
+pub use runtime::{BoxFuture, Program, Runtime};
+pub(crate) use search_path::{DEFAULT_PATH, candidates, variable};
