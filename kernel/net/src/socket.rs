@@ -151,7 +151,8 @@ impl Socket {
     /// The socket's own address. See getsockname(2).
     #[must_use]
     pub fn local_address(&self) -> SocketAddress {
-        match *self.name.lock() {
+        let name = *self.name.lock();
+        match name {
             Some(name) => name.to_address(self.family),
             None => self.nameless(),
         }
@@ -190,7 +191,8 @@ impl Socket {
         if message.flags.contains(MessageFlags::MSG_OOB) {
             return Err(Errno::EOPNOTSUPP.into());
         }
-        if let Some(error) = self.pending_error.lock().take() {
+        let pending = self.pending_error.lock().take();
+        if let Some(error) = pending {
             return Err(error.into());
         }
         if !message.rights.is_empty() && self.family != AddressFamily::Unix {
@@ -235,7 +237,8 @@ impl Socket {
         if flags.contains(MessageFlags::MSG_OOB) {
             return Err(Errno::EOPNOTSUPP.into());
         }
-        if let Some(error) = self.pending_error.lock().take() {
+        let pending = self.pending_error.lock().take();
+        if let Some(error) = pending {
             return Err(error.into());
         }
         let inbox = match &*self.state.lock() {

@@ -1,4 +1,5 @@
 //! Sockets without processes: connections, datagrams, names, closing, limits.
+#![expect(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
