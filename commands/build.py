@@ -3,6 +3,7 @@
 
     commands/build.py [NAME...]        these recipes (and the libraries they need), or all of them, in order
     commands/build.py --list           the recipes, in building order
+    commands/build.py --relink NAME... post-links again what was built before, after a change of the toolchain's post-link
     commands/build.py --pin NAME...    writes the sources' digests into the recipes
 
 Needs the toolchain (toolchain/setup.sh) in $PREFIX. Sources come by apt from the mirror that this machine uses, into $PREFIX/work.
@@ -16,7 +17,7 @@ A recipe says (all but `source`, `version`, `licence` optional):
     configure         arguments (none: not run); `environment` variables for all steps
     make              a list of argument lists
     install           shell lines after make; $TREE is a directory whose files are packed as they shall lie in the VM, $LIB the libraries' prefix
-    module            file, name, fpcast, cannot_fork: what goes through post-link
+    module            file, name, fpcast, never_fork: what goes through post-link
     pack              name of the pack for $TREE
 """
 import fcntl, hashlib, os, re, shutil, subprocess, sys, time, tomllib
@@ -141,18 +142,24 @@ class Build:
             made.append(self.pack())
         print(f"[{time.strftime('%T')}] {self.name}: {', '.join(made) or 'library'} ({time.monotonic() - began:.0f} s)", flush=True)
 
+    def relink(self):
+        print(f"[{time.strftime('%T')}] {self.name}: {', '.join(self.post_link(m) for m in self.r['module'])} again", flush=True)
+
     def link(self, here, m):
-        raw, linked = here / m["file"], WORK / "bin" / m["name"]
-        if not raw.exists():
+        if not (here / m["file"]).exists():
             raise SystemExit(f"{self.name}: no {m['file']} was made")
+        (WORK / "raw").mkdir(exist_ok=True)
+        shutil.copy(here / m["file"], WORK / "raw" / m["name"])
+        return self.post_link(m)
+
+    def post_link(self, m):
+        raw, linked = WORK / "raw" / m["name"], WORK / "bin" / m["name"]
         env = dict(self.env)
         if m.get("fpcast"):
             env["FPCAST"] = "1"
-        if m.get("cannot_fork"):
-            env["CANNOT_FORK"] = str(RECIPES / m["cannot_fork"])
+        if "never_fork" in m:
+            env["NEVER_FORK"] = str(RECIPES / m["never_fork"])
         linked.unlink(missing_ok=True)
-        (WORK / "raw").mkdir(exist_ok=True)
-        shutil.copy(raw, WORK / "raw" / m["name"])
         done = subprocess.run([f"{PREFIX}/bin/post-link", str(raw), str(linked)], env=env, capture_output=True, text=True)
         if done.returncode or not linked.exists():
             raise SystemExit(f"{self.name}: post-link: {done.stdout[:300]}{done.stderr[:300]}")
@@ -226,6 +233,8 @@ def main():
     if args[:1] == ["--pin"]:
         return [pin(n) for n in args[1:] if "source" in recipe(n)] and None
     toolchain_digest()
+    if args[:1] == ["--relink"]:
+        return [Build(n).relink() for n in args[1:]] and None
     wanted = args or ORDER
     have, failed = set(), []
     for name in wanted:

@@ -7,7 +7,7 @@ here=$(cd "$(dirname "$0")" && pwd); V=22; J=${J:-2}; BINARYEN=132
 PREFIX=${PREFIX:-${XDG_CACHE_HOME:-$HOME/.cache}/cenote/linux-toolchain}
 mkdir -p "$PREFIX"/{bin,src,log}; PREFIX=$(cd "$PREFIX" && pwd)
 say() { echo "[$(date +%T)] $*"; }
-stamp="$(cat "$here"/{setup.sh,cc.in,post-link.in} $(find "$here/musl" -type f | LC_ALL=C sort) | sha256sum | cut -c1-64)"
+stamp="$(cat "$here"/{setup.sh,cc.in,post-link.in,cannot-fork.py} $(find "$here/musl" -type f | LC_ALL=C sort) | sha256sum | cut -c1-64)"
 if [ "$(cat "$PREFIX/stamp" 2>/dev/null)" = "$stamp" ]; then say "up to date: $PREFIX"; exit 0; fi
 
 if [ -z "${NOAPT:-}" ]; then
@@ -65,6 +65,7 @@ mkdir -p "$PREFIX/binaryen"; cd "$PREFIX/binaryen"
 
 rm -rf "$PREFIX/sysroot.old"; [ ! -e "$PREFIX/sysroot" ] || mv "$PREFIX/sysroot" "$PREFIX/sysroot.old"
 mv "$new" "$PREFIX/sysroot"; rm -rf "$PREFIX/sysroot.old"
+cp "$here/cannot-fork.py" "$PREFIX/bin/cannot-fork.py"
 for f in cc post-link; do mv "$PREFIX/bin/$f.new" "$PREFIX/bin/$f"; done
 echo "$stamp" > "$PREFIX/stamp"
 say "done: $PREFIX"
