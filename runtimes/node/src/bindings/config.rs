@@ -1,0 +1,20 @@
+//! `internalBinding('config')`: what this build of Node has. Node: src/node_config.cc.
+
+use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
+
+pub(super) const BINDING: Binding = Binding::new("config")
+    .note("no inspector, no OpenSSL: Node's library then refuses crypto and the debugger with its own errors")
+    .function("getDefaultLocale", get_default_locale)
+    .setup(setup);
+
+fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
+    for name in ["hasInspector", "hasOpenSSL", "fipsMode", "openSSLIsBoringSSL", "isDebugBuild", "noBrowserGlobals", "hasTracing"] {
+        scope.set(binding, name, scope.boolean(false));
+    }
+    Ok(())
+}
+
+/// The locale Intl uses by default.
+fn get_default_locale<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    Ok(scope.text("en-US").into())
+}

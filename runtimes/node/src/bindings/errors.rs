@@ -1,0 +1,257 @@
+//! `internalBinding('errors')`: stacks, and what happens to an exception nobody caught. Node: src/node_errors.cc.
+
+use crate::environment::Stored;
+use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value};
+
+pub(super) const BINDING: Binding = Binding::new("errors")
+    .function("setPrepareStackTraceCallback", set_prepare_stack_trace_callback)
+    .function("setGetSourceMapErrorSource", set_get_source_map_error_source)
+    .function("setSourceMapsEnabled", set_source_maps_enabled)
+    .function("setMaybeCacheGeneratedSourceMap", set_maybe_cache_generated_source_map)
+    .function("setEnhanceStackForFatalException", set_enhance_stack)
+    .function("noSideEffectsToString", no_side_effects_to_string)
+    .function("triggerUncaughtException", trigger)
+    .function("getErrorSourcePositions", get_error_source_positions);
+
+/// Status of a process whose exception handler threw.
+const EXCEPTION_IN_FATAL_EXCEPTION_HANDLER: i32 = 7;
+/// Status when `process._fatalException` is not a function any more.
+const INVALID_FATAL_EXCEPTION_MONKEY_PATCHING: i32 = 6;
+
+/// Whether source maps decorate the stack, so that the native arrow is left out.
+#[derive(Default)]
+struct SourceMaps(std::cell::Cell<bool>);
+
+fn keep<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, place: Stored) -> BindingResult<'s> {
+    let function = args.function(0)?;
+    scope.env().store(scope, place, function.into());
+    Ok(().into())
+}
+
+fn set_prepare_stack_trace_callback<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    keep(scope, args, Stored::PrepareStackTrace)
+}
+
+fn set_get_source_map_error_source<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    keep(scope, args, Stored::GetSourceMapErrorSource)
+}
+
+fn set_maybe_cache_generated_source_map<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    keep(scope, args, Stored::MaybeCacheGeneratedSourceMap)
+}
+
+fn set_source_maps_enabled<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let on = args.bool(scope, 0);
+    scope.env().state::<SourceMaps>().0.set(on);
+    Ok(().into())
+}
+
+fn set_enhance_stack<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let (before, after) = (args.function(0)?, args.function(1)?);
+    let env = scope.env();
+    env.store(scope, Stored::EnhanceBeforeInspector, before.into());
+    env.store(scope, Stored::EnhanceAfterInspector, after.into());
+    Ok(().into())
+}
+
+fn no_side_effects_to_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    Ok(args.get(0).to_detail_string(scope).map_or(Return::Undefined, Into::into))
+}
+
+/// V8 formats a stack for the first time: Node's JavaScript does it. Node: `PrepareStackTraceCallback`.
+pub(crate) fn prepare_stack_trace<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, sites: v8::Local<'s, v8::Array>) -> Value<'s> {
+    let env = scope.env();
+    let fallback = |scope: &Scope<'s, '_>| error.to_string(scope).map_or_else(|| scope.undefined(), Into::into);
+    let Some(prepare) = env.stored_function(scope, Stored::PrepareStackTrace) else { return fallback(scope) };
+    let global = scope.get_current_context().global(scope);
+    // `None` leaves the exception pending, which V8 takes instead of the returned value.
+    prepare.call(scope, scope.undefined(), &[global.into(), error, sites.into()]).unwrap_or_else(|| scope.undefined())
+}
+
+/// `triggerUncaughtException(error, fromPromise)`.
+fn trigger<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let from_promise = args.bool(scope, 1);
+    trigger_uncaught_exception(scope, args.get(0), None, from_promise);
+    Ok(().into())
+}
+
+/// Gives an exception to `process._fatalException`; when that does not handle it, prints it and ends the process.
+/// Node: `TriggerUncaughtException`.
+pub(crate) fn trigger_uncaught_exception<'s>(
+    scope: &mut Scope<'s, '_>,
+    error: Value<'s>,
+    message: Option<v8::Local<'s, v8::Message>>,
+    from_promise: bool,
+) {
+    let env = scope.env();
+    if !env.can_call_into_js() || scope.is_execution_terminating() {
+        return;
+    }
+    let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, error));
+    let process = env.process(scope);
+    let handler = scope.get_property(process, "_fatalException").ok().and_then(|value| v8::Local::<v8::Function>::try_from(value).ok());
+    let Some(handler) = handler else {
+        report_fatal_exception(scope, error, message, false);
+        env.exit(INVALID_FATAL_EXCEPTION_MONKEY_PATCHING);
+        return;
+    };
+    let handled = {
+        v8::tc_scope!(let catch, scope);
+        let args = [error, catch.boolean(from_promise)];
+        let handled = handler.call(catch, process.into(), &args);
+        if handled.is_none() {
+            if catch.has_terminated() || !env.can_call_into_js() {
+                return;
+            }
+            // The handler itself threw: report what it threw.
+            if let Some(inner) = catch.exception() {
+                let message = catch.message().unwrap_or_else(|| v8::Exception::create_message(catch, inner));
+                catch.reset();
+                report_fatal_exception(catch, inner, message, true);
+            }
+            env.exit(EXCEPTION_IN_FATAL_EXCEPTION_HANDLER);
+            return;
+        }
+        handled
+    };
+    // Anything but `false` means that somebody took it.
+    if handled.is_none_or(|handled| !handled.is_false()) {
+        return;
+    }
+    report_fatal_exception(scope, error, message, true);
+    // An 'exit' listener may have set the code.
+    let code = crate::event_loop::process_exit_code(scope).ok().flatten().filter(|code| *code != 0).unwrap_or(1);
+    env.exit(code);
+}
+
+/// Writes to the process's standard error, past all of JavaScript.
+pub(crate) fn print(scope: &Scope<'_, '_>, text: &str) {
+    scope.env().print_error(text.as_bytes());
+}
+
+/// The source line of a message with its underline, as Node prints it. Node: `GetErrorSource`.
+fn error_source(scope: &mut Scope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<String> {
+    let line = message.get_source_line(scope)?.to_rust_string_lossy(scope);
+    if line.contains("node-do-not-add-exception-line") || scope.env().state::<SourceMaps>().0.get() {
+        return None;
+    }
+    let file = message.get_script_resource_name(scope)?.to_rust_string_lossy(scope);
+    let number = message.get_line_number(scope)?;
+    let (start, end) = (message.get_start_column(), message.get_end_column());
+    let mut text = format!("{file}:{number}\n{line}\n");
+    let units = line.encode_utf16().count();
+    if start <= end && end <= units {
+        text.extend(line.chars().take(start.min(1020)).map(|char| if char == '\t' { '\t' } else { ' ' }));
+        text.extend(std::iter::repeat_n('^', end.saturating_sub(start).min(1020)));
+        text.push('\n');
+    }
+    Some(text)
+}
+
+/// Attaches the source line to an error, for `decorateErrorStack` and for the final report. Node: `AppendExceptionLine`.
+pub(crate) fn append_exception_line<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, message: v8::Local<'s, v8::Message>, is_fatal: bool) {
+    let Some(source) = error_source(scope, message) else { return };
+    let object = Object::try_from(error).ok();
+    match object {
+        Some(object) if !is_fatal || object.is_native_error() => {
+            let key = scope.private("node:arrowMessage");
+            let _set = object.set_private(scope, key, scope.text(&source).into());
+        }
+        _ => print(scope, &format!("\n{source}")),
+    }
+}
+
+/// Node: `ReportFatalException`.
+fn report_fatal_exception<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, message: v8::Local<'s, v8::Message>, enhance: bool) {
+    append_exception_line(scope, error, message, true);
+    let object = Object::try_from(error).ok();
+    let mut trace = None;
+    let mut arrow = None;
+    if let Some(object) = object {
+        let env = scope.env();
+        if enhance {
+            for place in [Stored::EnhanceBeforeInspector, Stored::EnhanceAfterInspector] {
+                v8::tc_scope!(let catch, scope);
+                if let Some(enhancer) = env.stored_function(catch, place)
+                    && let Some(enhanced) = enhancer.call(catch, catch.undefined(), &[error])
+                {
+                    trace = Some(enhanced);
+                }
+            }
+        } else {
+            trace = quiet_get(scope, object, "stack");
+        }
+        let is_decorated = object.get_private(scope, scope.private("node:decorated")).is_some_and(|flag| flag.is_true());
+        if !is_decorated {
+            arrow = object.get_private(scope, scope.private("node:arrowMessage")).filter(|arrow| arrow.is_string());
+        }
+    }
+    let arrow = arrow.map(|arrow| format!("{}\n", arrow.to_rust_string_lossy(scope))).unwrap_or_default();
+    let trace = trace.filter(|trace| !trace.is_undefined()).map(|trace| trace.to_rust_string_lossy(scope)).filter(|trace| !trace.is_empty());
+    if let Some(trace) = trace {
+        print(scope, &format!("{arrow}{trace}\n"));
+    } else {
+        let part = |scope: &mut Scope<'s, '_>, name| {
+            let value = object.and_then(|object| quiet_get(scope, object, name)).filter(|value| !value.is_undefined());
+            value.map(|value| value.to_rust_string_lossy(scope))
+        };
+        match (part(scope, "name"), part(scope, "message")) {
+            (Some(name), Some(message)) => print(scope, &format!("{arrow}{name}: {message}\n")),
+            _ => {
+                let text = quiet_to_string(scope, error).unwrap_or_else(|| "<toString() threw exception>".into());
+                print(scope, &format!("{text}\n"));
+            }
+        }
+        if !scope.env().command_line().is("--trace-uncaught") {
+            print(scope, "(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
+        }
+    }
+    if scope.env().command_line().is("--trace-uncaught")
+        && let Some(stack) = message.get_stack_trace(scope)
+    {
+        let frames = stack_lines(scope, stack);
+        print(scope, &format!("Thrown at:\n{frames}"));
+    }
+    print(scope, &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")));
+}
+
+fn quiet_get<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str) -> Option<Value<'s>> {
+    v8::tc_scope!(let catch, scope);
+    catch.get_property(object, name).ok()
+}
+
+fn quiet_to_string<'s>(scope: &mut Scope<'s, '_>, value: Value<'s>) -> Option<String> {
+    v8::tc_scope!(let catch, scope);
+    value.to_string(catch).map(|text| text.to_rust_string_lossy(catch))
+}
+
+fn stack_lines(scope: &Scope<'_, '_>, stack: v8::Local<'_, v8::StackTrace>) -> String {
+    let mut text = String::new();
+    for index in 0..stack.get_frame_count() {
+        let Some(frame) = stack.get_frame(scope, index) else { break };
+        let script = frame.get_script_name(scope).map(|name| name.to_rust_string_lossy(scope)).unwrap_or_default();
+        let place = format!("{script}:{}:{}", frame.get_line_number(), frame.get_column());
+        match frame.get_function_name(scope).map(|name| name.to_rust_string_lossy(scope)).filter(|name| !name.is_empty()) {
+            Some(name) => text.push_str(&format!("    at {name} ({place})\n")),
+            None => text.push_str(&format!("    at {place}\n")),
+        }
+    }
+    text
+}
+
+/// Where an error was made, for `assert`'s messages.
+fn get_error_source_positions<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let error = args.get(0);
+    let message = v8::Exception::create_message(scope, error);
+    let line = message.get_source_line(scope).ok_or(Failure::Pending)?;
+    let script = message.get_script_resource_name(scope).unwrap_or_else(|| scope.undefined());
+    let number = message.get_line_number(scope).unwrap_or(0);
+    let result = scope.object();
+    scope.set(result, "sourceLine", line.into());
+    scope.set(result, "scriptResourceName", script);
+    #[expect(clippy::cast_precision_loss, reason = "line and column numbers")]
+    for (name, value) in [("lineNumber", number as f64), ("startColumn", message.get_start_column() as f64)] {
+        scope.set(result, name, scope.number(value));
+    }
+    Ok(result.into())
+}

@@ -1,0 +1,156 @@
+//! `internalBinding('process_methods')`: what `process` can do. Node: src/node_process_methods.cc.
+
+use crate::environment::Stored;
+use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut};
+
+pub(super) const BINDING: Binding = Binding::new("process_methods")
+    .function("hrtime", hrtime)
+    .function("hrtimeBigInt", hrtime_big_int)
+    .function("memoryUsage", memory_usage)
+    .partial("rss", rss, "the isolate's heap; a guest process has no resident set of its own")
+    .function("reallyExit", really_exit)
+    .function("uptime", uptime)
+    .function("patchProcessObject", patch_process_object)
+    .function("setEmitWarningSync", set_emit_warning_sync)
+    .function("_rawDebug", super::process::raw_debug)
+    .function("getActiveResourcesInfo", get_active_resources_info)
+    .partial("_getActiveRequests", get_active_requests, "always empty")
+    .function("_getActiveHandles", get_active_handles)
+    .function("dlopen", dlopen)
+    .function("loadEnvFile", load_env_file)
+    .function("abort", abort);
+
+/// Seconds (high and low word) and nanoseconds, into the shared buffer.
+fn hrtime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let buffer = env.field(scope, "process_methods", "hrtimeBuffer")?;
+    let now = env.clock().now().since_boot();
+    let seconds = now.as_secs();
+    #[expect(clippy::cast_precision_loss, reason = "32-bit halves")]
+    {
+        buffer.set(0, (seconds >> 32) as f64);
+        buffer.set(1, (seconds & 0xffff_ffff) as f64);
+    }
+    buffer.set(2, f64::from(now.subsec_nanos()));
+    Ok(().into())
+}
+
+/// Nanoseconds as one 64-bit number, into the same buffer.
+fn hrtime_big_int<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let buffer = env.field(scope, "process_methods", "hrtimeBuffer")?;
+    let now = u64::try_from(env.clock().now().since_boot().as_nanos()).unwrap_or(u64::MAX);
+    #[expect(clippy::cast_precision_loss, reason = "32-bit halves")]
+    {
+        buffer.set(0, (now & 0xffff_ffff) as f64);
+        buffer.set(1, (now >> 32) as f64);
+    }
+    Ok(().into())
+}
+
+/// `[rss, heapTotal, heapUsed, external, arrayBuffers]`, into the given `Float64Array`.
+fn memory_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let statistics = scope.get_heap_statistics();
+    let external = statistics.external_memory();
+    let values = [statistics.total_physical_size() + external, statistics.total_heap_size(), statistics.used_heap_size(), external, external];
+    with_bytes_mut(args.get(0), |bytes| {
+        #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
+        for (place, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+            *place = (value as f64).to_ne_bytes();
+        }
+    });
+    Ok(().into())
+}
+
+fn rss<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let statistics = scope.get_heap_statistics();
+    #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
+    {
+        Ok(((statistics.total_physical_size() + statistics.external_memory()) as f64).into())
+    }
+}
+
+/// Ends the process: nothing runs after this.
+fn really_exit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let code = args.get(0).int32_value(scope).unwrap_or(0);
+    scope.env().exit(code);
+    // Termination strikes at the next check; an exception makes sure that no statement runs before it.
+    Err(Failure::Pending)
+}
+
+fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let elapsed = env.clock().now().duration_since(env.event_loop().timers().start());
+    Ok(elapsed.as_secs_f64().into())
+}
+
+fn patch_process_object<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let process = args.object(0)?;
+    super::process::patch(scope, process)?;
+    Ok(().into())
+}
+
+fn set_emit_warning_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let function = args.function(0)?;
+    scope.env().store(scope, Stored::EmitWarningSync, function.into());
+    Ok(().into())
+}
+
+fn active_handles<'s>(scope: &Scope<'s, '_>) -> Vec<crate::glue::Object<'s>> {
+    let env = scope.env();
+    let mut all = env.natives().all();
+    all.sort_by_key(|(number, _)| *number);
+    all.iter()
+        .filter(|(_, native)| native.handle().is_some_and(|handle| handle.is_active() && handle.has_ref()))
+        .filter_map(|(number, _)| env.natives().object(scope, *number))
+        .collect()
+}
+
+/// Names of what keeps the loop alive.
+fn get_active_resources_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let mut names: Vec<Value<'s>> = active_handles(scope).into_iter().map(|handle| v8::Local::new(scope, handle.get_constructor_name()).into()).collect();
+    let env = scope.env();
+    let timeouts = env.field(scope, "timers", "timeoutInfo")?.get(0);
+    let immediates = env.field(scope, "timers", "immediateInfo")?.get(1);
+    for (count, name) in [(timeouts, "Timeout"), (immediates, "Immediate")] {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        for _ in 0..(count.max(0.0) as usize).min(1 << 20) {
+            names.push(scope.name(name).into());
+        }
+    }
+    Ok(scope.array(&names).into())
+}
+
+fn get_active_requests<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    Ok(scope.array(&[]).into())
+}
+
+fn get_active_handles<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let owner = scope.node_symbol("owner_symbol");
+    let handles: Vec<Value<'s>> = active_handles(scope)
+        .into_iter()
+        .map(|handle| handle.get(scope, owner.into()).filter(|owner| owner.is_object()).unwrap_or_else(|| handle.into()))
+        .collect();
+    Ok(scope.array(&handles).into())
+}
+
+/// Native addons are code of the host: never.
+fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let name = args.get(1).to_rust_string_lossy(scope);
+    Err(Failure::error("ERR_DLOPEN_FAILED", format!("{name}: native addons cannot be loaded in this machine")))
+}
+
+fn load_env_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let path = if args.get(0).is_string() { args.path(scope, 0)? } else { b".env".to_vec() };
+    let env = scope.env();
+    let text = env.read_file(&path).map_err(|failure| failure.with_syscall("open").with_path(&path))?;
+    let pairs = crate::dotenv::parse(&String::from_utf8_lossy(&text));
+    super::process::add_missing_variables(scope, pairs);
+    Ok(Return::Undefined)
+}
+
+/// `process.abort()`: the process dies of SIGABRT.
+fn abort<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    scope.env().exit(134);
+    Err(Failure::Pending)
+}

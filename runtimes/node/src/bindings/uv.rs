@@ -1,0 +1,32 @@
+//! `internalBinding('uv')`: libuv's error numbers, names and texts. Node: src/uv.cc.
+
+use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
+use crate::shapes::{UV_ERRORS, uv_error};
+
+pub(super) const BINDING: Binding = Binding::new("uv")
+    .function("errname", errname)
+    .function("getErrorMap", get_error_map)
+    .function("getErrorMessage", get_error_message);
+
+fn errname<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let number = args.i32(scope, 0)?;
+    let name = uv_error(number).map_or_else(|| format!("Unknown system error {number}"), |(name, _)| name.to_owned());
+    Ok(scope.text(&name).into())
+}
+
+/// A `Map` from number to `[name, text]`.
+fn get_error_map<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let map = v8::Map::new(scope);
+    for (number, name, text) in UV_ERRORS {
+        let pair: [Value<'s>; 2] = [scope.name(name).into(), scope.name(text).into()];
+        let pair = scope.array(&pair);
+        map.set(scope, v8::Integer::new(scope, *number).into(), pair.into()).ok_or(Failure::Pending)?;
+    }
+    Ok(map.into())
+}
+
+fn get_error_message<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let number = args.i32(scope, 0)?;
+    let text = uv_error(number).map_or_else(|| format!("Unknown system error {number}"), |(_, text)| text.to_owned());
+    Ok(scope.text(&text).into())
+}

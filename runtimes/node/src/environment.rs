@@ -1,0 +1,359 @@
+//! [`Environment`]: the state of one isolate. Node has a class of this name; what its C++ keeps per environment is kept here.
+//!
+//! Bindings reach it by `scope.env()`. It holds what JavaScript gave to native code ([`Stored`]), the binding objects, the
+//! constructors of native classes, the typed arrays both sides write, the Rust objects behind JavaScript ones, the event loop,
+//! the command line, and (outside snapshot making) the kernel task. A binding's own state goes into [`state`](Environment::state).
+
+use std::any::{Any, TypeId};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use cenote_base::Clock;
+
+use crate::event_loop::EventLoop;
+use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
+use crate::options::CommandLine;
+
+/// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
+/// The snapshot carries them in this order.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
+pub(crate) enum Stored {
+    Process,
+    Primordials,
+    PerContextExports,
+    PrivateSymbols,
+    PerIsolateSymbols,
+    InternalBinding,
+    RequireBuiltin,
+    TickCallback,
+    PromiseReject,
+    ProcessImmediate,
+    ProcessTimers,
+    PrepareStackTrace,
+    EnhanceBeforeInspector,
+    EnhanceAfterInspector,
+    EmitWarningSync,
+    BufferPrototype,
+    DeserializerCreateObject,
+    TraceCategoryUpdate,
+    WasmImplementation,
+    ImportModuleDynamically,
+    InitializeImportMeta,
+    MaybeCacheGeneratedSourceMap,
+    GetSourceMapErrorSource,
+    AsyncHookInit,
+    AsyncHookBefore,
+    AsyncHookAfter,
+    AsyncHookDestroy,
+    AsyncHookPromiseResolve,
+    AsyncCallbackTrampoline,
+    PromiseHookInit,
+    PromiseHookBefore,
+    PromiseHookAfter,
+    PromiseHookSettled,
+    HttpServerCallbacks,
+    NativeKeyObject,
+    SecureContextTicket,
+}
+
+const STORED: usize = Stored::SecureContextTicket as usize + 1;
+
+/// The state of one isolate.
+pub(crate) struct Environment {
+    context: OnceCell<v8::Global<v8::Context>>,
+    stored: RefCell<Vec<Option<v8::Global<v8::Value>>>>,
+    bindings: RefCell<HashMap<String, v8::Global<v8::Object>>>,
+    classes: RefCell<HashMap<String, v8::Global<v8::Function>>>,
+    fields: RefCell<HashMap<(String, String), Field>>,
+    natives: NativeTable,
+    states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
+    event_loop: EventLoop,
+    command_line: CommandLine,
+    clock: Arc<dyn Clock>,
+    task: Option<Arc<crate::task::Task>>,
+    isolate: v8::IsolateHandle,
+    exit_code: Cell<Option<i32>>,
+    /// Whether JavaScript may still be called.
+    stopped: Cell<bool>,
+    is_main_thread: bool,
+}
+
+impl std::fmt::Debug for Environment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Environment").field("event_loop", &self.event_loop).finish_non_exhaustive()
+    }
+}
+
+impl Environment {
+    /// The state of a new isolate. `task` is missing while a snapshot is made.
+    pub(crate) fn new(
+        isolate: &mut v8::Isolate,
+        clock: Arc<dyn Clock>,
+        task: Option<Arc<crate::task::Task>>,
+        command_line: CommandLine,
+    ) -> Rc<Self> {
+        let env = Rc::new(Self {
+            context: OnceCell::new(),
+            stored: RefCell::new(vec![None; STORED]),
+            bindings: RefCell::default(),
+            classes: RefCell::default(),
+            fields: RefCell::default(),
+            natives: NativeTable::default(),
+            states: RefCell::default(),
+            event_loop: EventLoop::new(Arc::clone(&clock)),
+            command_line,
+            clock,
+            task,
+            isolate: isolate.thread_safe_handle(),
+            exit_code: Cell::new(None),
+            stopped: Cell::new(false),
+            is_main_thread: true,
+        });
+        isolate.set_slot(Rc::clone(&env));
+        env
+    }
+
+    /// The context Node's library lives in; `vm` contexts are others.
+    pub(crate) fn context<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Context> {
+        let context = self.context.get().expect("set right after the context is made");
+        v8::Local::new(scope, context)
+    }
+
+    /// Says which context is the main one. Once.
+    pub(crate) fn set_context(&self, context: v8::Global<v8::Context>) {
+        let _first = self.context.set(context);
+    }
+
+    /// What JavaScript gave, if it did.
+    pub(crate) fn stored<'s>(&self, scope: &Scope<'s, '_>, what: Stored) -> Option<Value<'s>> {
+        self.stored.borrow().get(what as usize)?.as_ref().map(|value| v8::Local::new(scope, value))
+    }
+
+    /// What JavaScript gave, if it is a function.
+    pub(crate) fn stored_function<'s>(&self, scope: &Scope<'s, '_>, what: Stored) -> Option<v8::Local<'s, v8::Function>> {
+        self.stored(scope, what)?.try_into().ok()
+    }
+
+    /// Keeps a value (`undefined` forgets it).
+    pub(crate) fn store(&self, scope: &Scope<'_, '_>, what: Stored, value: Value<'_>) {
+        let new = (!value.is_undefined()).then(|| v8::Global::new(scope, value));
+        if let Some(place) = self.stored.borrow_mut().get_mut(what as usize) {
+            *place = new;
+        }
+    }
+
+    /// The process object.
+    pub(crate) fn process<'s>(&self, scope: &Scope<'s, '_>) -> Object<'s> {
+        self.stored(scope, Stored::Process)
+            .and_then(|value| value.try_into().ok())
+            .unwrap_or_else(|| v8::Object::new(scope))
+    }
+
+    /// The object of `internalBinding(name)`, made the first time.
+    pub(crate) fn binding<'s>(&self, scope: &mut Scope<'s, '_>, name: &str) -> Result<Option<Object<'s>>, Failure> {
+        if let Some(known) = self.bindings.borrow().get(name) {
+            return Ok(Some(v8::Local::new(scope, known)));
+        }
+        let Some(object) = crate::glue::build_binding(scope, name)? else { return Ok(None) };
+        self.bindings.borrow_mut().insert(name.to_owned(), v8::Global::new(scope, object));
+        Ok(Some(object))
+    }
+
+    /// A constructor made before.
+    pub(crate) fn class<'s>(&self, scope: &Scope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Function>> {
+        self.classes.borrow().get(name).map(|class| v8::Local::new(scope, class))
+    }
+
+    /// Remembers a constructor.
+    pub(crate) fn add_class(&self, scope: &Scope<'_, '_>, name: &str, constructor: v8::Local<'_, v8::Function>) {
+        self.classes.borrow_mut().insert(name.to_owned(), v8::Global::new(scope, constructor));
+    }
+
+    /// Remembers a shared typed array of a binding.
+    pub(crate) fn add_field(&self, binding: &str, name: &str, field: Field) {
+        self.fields.borrow_mut().insert((binding.to_owned(), name.to_owned()), field);
+    }
+
+    /// A shared typed array: `env.field(scope, "timers", "immediateInfo")`. Makes the binding if it was not used yet.
+    ///
+    /// # Errors
+    /// When the binding cannot be made or has no such array.
+    pub(crate) fn field(&self, scope: &mut Scope<'_, '_>, binding: &str, name: &str) -> Result<Field, Failure> {
+        let key = (binding.to_owned(), name.to_owned());
+        if let Some(field) = self.fields.borrow().get(&key) {
+            return Ok(field.clone());
+        }
+        let object = self.binding(scope, binding)?;
+        if let Some(field) = self.fields.borrow().get(&key) {
+            return Ok(field.clone());
+        }
+        // Restored from a snapshot: the array exists, its Rust side does not yet.
+        let object = object.ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", format!("no binding {binding}")))?;
+        let view = v8::Local::<v8::TypedArray>::try_from(scope.get_property(object, name)?).ok();
+        let field = view
+            .and_then(Field::of_view)
+            .ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", format!("{binding} has no array {name}")))?;
+        self.fields.borrow_mut().insert(key, field.clone());
+        Ok(field)
+    }
+
+    /// The Rust objects behind JavaScript ones.
+    pub(crate) const fn natives(&self) -> &NativeTable {
+        &self.natives
+    }
+
+    /// A binding's own state, one of each type, made empty the first time.
+    pub(crate) fn state<T: Default + 'static>(&self) -> Rc<T> {
+        let known = self.states.borrow().get(&TypeId::of::<T>()).map(Rc::clone);
+        if let Some(state) = known.and_then(|state| state.downcast::<T>().ok()) {
+            return state;
+        }
+        let state = Rc::new(T::default());
+        self.states.borrow_mut().insert(TypeId::of::<T>(), Rc::clone(&state) as Rc<dyn Any>);
+        state
+    }
+
+    /// The event loop.
+    pub(crate) const fn event_loop(&self) -> &EventLoop {
+        &self.event_loop
+    }
+
+    /// The command line and the options read from it.
+    pub(crate) const fn command_line(&self) -> &CommandLine {
+        &self.command_line
+    }
+
+    /// The machine's clock.
+    pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// The kernel's task of this process: the first argument of every system call.
+    pub(crate) fn task(&self) -> &Arc<crate::task::Task> {
+        self.task.as_ref().expect("Node's bootstrap makes no system call, and only it runs without a task")
+    }
+
+    /// Whether there is a kernel under this isolate (not while a snapshot is made).
+    pub(crate) const fn has_task(&self) -> bool {
+        self.task.is_some()
+    }
+
+    /// Whether this is the main thread of its process (and no `Worker`).
+    pub(crate) const fn is_main_thread(&self) -> bool {
+        self.is_main_thread
+    }
+
+    /// Ends the program: no JavaScript runs from here on, the process gets this status.
+    pub(crate) fn exit(&self, code: i32) {
+        if self.exit_code.get().is_none() {
+            self.exit_code.set(Some(code));
+        }
+        self.stop();
+    }
+
+    /// Forbids further JavaScript and ends what runs.
+    pub(crate) fn stop(&self) {
+        self.stopped.set(true);
+        self.isolate.terminate_execution();
+    }
+
+    /// Whether JavaScript may be called.
+    pub(crate) fn can_call_into_js(&self) -> bool {
+        !self.stopped.get()
+    }
+
+    /// The status given by `process.exit()` or by a fatal error.
+    pub(crate) fn exit_code(&self) -> Option<i32> {
+        self.exit_code.get()
+    }
+
+    /// A handle with which other threads can stop this isolate.
+    pub(crate) const fn isolate_handle(&self) -> &v8::IsolateHandle {
+        &self.isolate
+    }
+
+    /// Writes to the process's standard error.
+    pub(crate) fn print_error(&self, bytes: &[u8]) {
+        let _ = bytes;
+    }
+
+    /// The process's id and its parent's.
+    pub(crate) fn pids(&self) -> (i32, i32) {
+        (1, 0)
+    }
+
+    /// What a descriptor is.
+    pub(crate) fn handle_type(&self, _fd: i32) -> i32 {
+        3
+    }
+
+    /// The whole file.
+    pub(crate) fn read_file(&self, _path: &[u8]) -> Result<Vec<u8>, Failure> {
+        Err(Failure::system(2, "open"))
+    }
+
+    /// Lets go of every handle, so that the isolate can be frozen into a snapshot or dropped.
+    pub(crate) fn clear(&self) {
+        self.event_loop.clear();
+        self.natives.clear();
+        self.states.borrow_mut().clear();
+        self.stored.borrow_mut().iter_mut().for_each(|value| *value = None);
+        self.bindings.borrow_mut().clear();
+        self.classes.borrow_mut().clear();
+        self.fields.borrow_mut().clear();
+    }
+
+    /// Packs stored values, bindings and classes into one object, for the snapshot.
+    pub(crate) fn to_snapshot<'s>(&self, scope: &Scope<'s, '_>) -> v8::Local<'s, v8::Array> {
+        let stored: Vec<Value<'s>> = self
+            .stored
+            .borrow()
+            .iter()
+            .map(|value| value.as_ref().map_or_else(|| scope.undefined(), |value| v8::Local::new(scope, value)))
+            .collect();
+        let bindings = scope.null_object();
+        for (name, object) in &*self.bindings.borrow() {
+            let object: Object<'s> = v8::Local::new(scope, object);
+            scope.set(bindings, name, object.into());
+        }
+        let classes = scope.null_object();
+        for (name, class) in &*self.classes.borrow() {
+            let class: v8::Local<'s, v8::Function> = v8::Local::new(scope, class);
+            scope.set(classes, name, class.into());
+        }
+        let stored = scope.array(&stored);
+        scope.array(&[stored.into(), bindings.into(), classes.into()])
+    }
+
+    /// The reverse of [`to_snapshot`](Self::to_snapshot).
+    pub(crate) fn from_snapshot(&self, scope: &Scope<'_, '_>, packed: v8::Local<'_, v8::Array>) -> Option<()> {
+        let part = |index| packed.get_index(scope, index).and_then(|value| v8::Local::<v8::Object>::try_from(value).ok());
+        let stored = part(0)?;
+        for (index, place) in (0_u32..).zip(self.stored.borrow_mut().iter_mut()) {
+            let value = stored.get_index(scope, index)?;
+            *place = (!value.is_undefined()).then(|| v8::Global::new(scope, value));
+        }
+        for (name, value) in entries(scope, part(1)?)? {
+            let object = v8::Local::<v8::Object>::try_from(value).ok()?;
+            self.bindings.borrow_mut().insert(name, v8::Global::new(scope, object));
+        }
+        for (name, value) in entries(scope, part(2)?)? {
+            let class = v8::Local::<v8::Function>::try_from(value).ok()?;
+            self.classes.borrow_mut().insert(name, v8::Global::new(scope, class));
+        }
+        Some(())
+    }
+}
+
+fn entries<'s>(scope: &Scope<'s, '_>, object: Object<'s>) -> Option<Vec<(String, Value<'s>)>> {
+    let names = object.get_own_property_names(scope, v8::GetPropertyNamesArgs::default())?;
+    (0..names.length())
+        .map(|index| {
+            let name = names.get_index(scope, index)?;
+            Some((name.to_rust_string_lossy(scope), object.get(scope, name)?))
+        })
+        .collect()
+}

@@ -1,0 +1,206 @@
+//! What native objects share: async ids ([`AsyncInfo`], class `AsyncWrap`) and being a handle ([`HandleState`], class
+//! `HandleWrap`). Node: src/async_wrap.cc, src/handle_wrap.cc.
+
+use std::cell::Cell;
+
+use crate::bindings::async_wrap;
+use crate::event_loop::{CallContext, make_callback_in};
+use crate::glue::{Args, BindingResult, Class, Object, Return, Scope, ScopeExt, Value, native_ref};
+
+/// The async ids of a native object, and the async context it was made in.
+#[derive(Debug, Default)]
+pub(crate) struct AsyncInfo {
+    async_id: Cell<f64>,
+    trigger_async_id: Cell<f64>,
+    provider: Cell<u32>,
+    frame: std::cell::RefCell<Option<v8::Global<v8::Value>>>,
+}
+
+impl AsyncInfo {
+    /// Takes a new id for an object being made, and tells the `init` hooks. `provider` is a name of `async_wrap.Providers`.
+    pub(crate) fn new(scope: &mut Scope<'_, '_>, object: Object<'_>, provider: &'static str) -> Self {
+        let info = Self::default();
+        info.reset(scope, object, provider);
+        info
+    }
+
+    /// The same for an object that is used again (`HTTPParser`).
+    pub(crate) fn reset(&self, scope: &mut Scope<'_, '_>, object: Object<'_>, provider: &'static str) {
+        let (async_id, trigger) = async_wrap::new_ids(scope);
+        self.async_id.set(async_id);
+        self.trigger_async_id.set(trigger);
+        self.provider.set(async_wrap::provider_number(provider));
+        let frame = scope.get_continuation_preserved_embedder_data();
+        *self.frame.borrow_mut() = (!frame.is_undefined()).then(|| v8::Global::new(scope, frame));
+        async_wrap::emit_init(scope, async_id, provider, trigger, object);
+    }
+
+    /// The object's id.
+    pub(crate) fn async_id(&self) -> f64 {
+        self.async_id.get()
+    }
+
+    /// The id of what made it.
+    pub(crate) fn trigger_async_id(&self) -> f64 {
+        self.trigger_async_id.get()
+    }
+
+    pub(crate) fn frame(&self) -> Option<v8::Global<v8::Value>> {
+        self.frame.borrow().clone()
+    }
+}
+
+/// Whether a handle keeps the loop alive, and whether it is closed. An active handle with a reference does.
+#[derive(Debug, Default)]
+pub(crate) struct HandleState {
+    active: Cell<bool>,
+    unref: Cell<bool>,
+    closed: Cell<bool>,
+    counted: Cell<bool>,
+}
+
+impl HandleState {
+    /// Says whether the handle does something (reads, listens, waits…).
+    pub(crate) fn set_active(&self, scope: &Scope<'_, '_>, on: bool) {
+        self.active.set(on);
+        self.count(scope);
+    }
+
+    /// `ref()` and `unref()`.
+    pub(crate) fn set_ref(&self, scope: &Scope<'_, '_>, on: bool) {
+        self.unref.set(!on);
+        self.count(scope);
+    }
+
+    /// `hasRef()`.
+    pub(crate) fn has_ref(&self) -> bool {
+        !self.closed.get() && !self.unref.get()
+    }
+
+    /// Whether `close()` was called.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Whether it does something.
+    pub(crate) fn is_active(&self) -> bool {
+        self.active.get() && !self.closed.get()
+    }
+
+    fn count(&self, scope: &Scope<'_, '_>) {
+        let wanted = self.is_active() && !self.unref.get();
+        if wanted == self.counted.replace(wanted) {
+            return;
+        }
+        let env = scope.env();
+        if wanted {
+            env.event_loop().add_ref();
+        } else {
+            env.event_loop().remove_ref();
+        }
+    }
+}
+
+/// Base of all native objects with async ids.
+pub(crate) static ASYNC_WRAP: Class = Class::new("AsyncWrap", not_constructible)
+    .method("getAsyncId", get_async_id)
+    .method("asyncReset", async_reset)
+    .method("getProviderType", get_provider_type)
+    .method("getAsyncContextFrameForDebuggingOnly", get_frame);
+
+/// Base of all handles.
+pub(crate) static HANDLE_WRAP: Class = Class::new("HandleWrap", not_constructible)
+    .extends(&ASYNC_WRAP)
+    .method("close", close)
+    .method("hasRef", has_ref)
+    .method("ref", add_ref)
+    .method("unref", remove_ref);
+
+fn not_constructible<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    crate::glue::illegal_constructor(scope, args)
+}
+
+fn get_async_id<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let native = native_ref(scope, args.this());
+    let id = native.as_ref().and_then(|native| native.async_info()).map_or(-1.0, AsyncInfo::async_id);
+    Ok(id.into())
+}
+
+fn async_reset<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let this = args.this();
+    if let Some(native) = native_ref(scope, this)
+        && let Some(info) = native.async_info()
+    {
+        let provider = async_wrap::provider_name(info.provider.get());
+        info.reset(scope, this, provider);
+    }
+    Ok(().into())
+}
+
+fn get_provider_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let native = native_ref(scope, args.this());
+    Ok(native.as_ref().and_then(|native| native.async_info()).map_or(0, |info| info.provider.get()).into())
+}
+
+fn get_frame<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let native = native_ref(scope, args.this());
+    let frame = native.as_ref().and_then(|native| native.async_info()).and_then(AsyncInfo::frame);
+    Ok(frame.map_or(Return::Undefined, |frame| Return::Value(v8::Local::new(scope, &frame))))
+}
+
+/// `handle.close(callback)`: the callback runs in the closing phase.
+fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let this = args.this();
+    let Some(native) = native_ref(scope, this) else { return Ok(().into()) };
+    let Some(handle) = native.handle() else { return Ok(().into()) };
+    if handle.closed.get() {
+        return Ok(().into());
+    }
+    native.close(scope);
+    handle.closed.set(true);
+    handle.count(scope);
+    if let Ok(callback) = v8::Local::<v8::Function>::try_from(args.get(0)) {
+        let symbol = scope.node_symbol("handle_onclose");
+        let _set = this.set(scope, symbol.into(), callback.into());
+    }
+    let env = scope.env();
+    env.natives().keep(scope, this);
+    let object = v8::Global::new(scope, this);
+    env.event_loop().on_close(move |scope| closed(scope, &object));
+    Ok(().into())
+}
+
+fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
+    let object = v8::Local::new(scope, object);
+    let env = scope.env();
+    env.natives().release(scope, object);
+    let symbol: Value<'_> = scope.node_symbol("handle_onclose").into();
+    let Some(callback) = object.get(scope, symbol) else { return };
+    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else { return };
+    let context = native_ref(scope, object)
+        .and_then(|native| native.async_info().map(CallContext::of))
+        .unwrap_or(CallContext::ROOT);
+    make_callback_in(scope, object, callback, &[], &context);
+}
+
+fn has_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let native = native_ref(scope, args.this());
+    Ok(native.as_ref().and_then(|native| native.handle()).is_some_and(HandleState::has_ref).into())
+}
+
+fn add_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    set_ref(scope, args, true)
+}
+
+fn remove_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    set_ref(scope, args, false)
+}
+
+fn set_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, on: bool) -> BindingResult<'s> {
+    if let Some(native) = native_ref(scope, args.this())
+        && let Some(handle) = native.handle()
+    {
+        handle.set_ref(scope, on);
+    }
+    Ok(().into())
+}

@@ -1,0 +1,196 @@
+//! Waiting: for files to become ready, for other threads, for the timer, for signals.
+//!
+//! One [`Waiter`] per loop is registered with the wait queue of every watched file; the loop sleeps on it and on the timer, then
+//! asks each watched file what is ready now (level-triggered). Another thread sends work through a [`Remote`].
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future as _;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use cenote_base::wait::{Registration, WaitQueue, Waiter, block_on};
+use cenote_base::{Clock, MonoTime};
+
+use crate::glue::{Scope, ScopeExt};
+
+/// Work from another thread.
+type RemoteWork = Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + Send>;
+
+/// Names a watch.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(crate) struct WatchId(u64);
+
+/// Something that can become ready: a file of the kernel, seen by the loop.
+pub(crate) trait Readiness {
+    /// Whether the callback should run now.
+    fn is_ready(&self) -> bool;
+    /// Who tells about changes; none for what is always ready.
+    fn wait_queue(&self) -> Option<&WaitQueue>;
+}
+
+struct Watch {
+    source: Rc<dyn Readiness>,
+    callback: Rc<dyn for<'s, 'i> Fn(&mut Scope<'s, 'i>)>,
+    _registration: Option<Registration>,
+}
+
+/// Sends work to a loop from any thread. Cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Remote {
+    queue: Arc<Mutex<VecDeque<RemoteWork>>>,
+    waiter: Arc<Waiter>,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Remote")
+    }
+}
+
+impl Remote {
+    /// Runs `work` on the loop's thread, in its poll phase.
+    pub(crate) fn send(&self, work: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + Send + 'static) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(Box::new(work));
+        self.waiter.wake();
+    }
+
+    /// Makes the loop look around.
+    pub(crate) fn wake(&self) {
+        self.waiter.wake();
+    }
+}
+
+/// The loop's files and its waiter.
+pub(crate) struct Io {
+    clock: Arc<dyn Clock>,
+    waiter: Arc<Waiter>,
+    remote: Arc<Mutex<VecDeque<RemoteWork>>>,
+    watches: RefCell<BTreeMap<WatchId, Watch>>,
+    next: Cell<u64>,
+}
+
+impl std::fmt::Debug for Io {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Io({} watches)", self.watches.borrow().len())
+    }
+}
+
+impl Io {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, waiter: Waiter::new(), remote: Arc::default(), watches: RefCell::default(), next: Cell::new(1) }
+    }
+
+    /// For other threads.
+    pub(crate) fn remote(&self) -> Remote {
+        Remote { queue: Arc::clone(&self.remote), waiter: Arc::clone(&self.waiter) }
+    }
+
+    /// The loop's waiter, to be registered with further queues (signals, children).
+    pub(crate) const fn waiter(&self) -> &Arc<Waiter> {
+        &self.waiter
+    }
+
+    /// Calls `callback` in the poll phase, once a turn, while `source` is ready.
+    /// A watch alone does not keep the loop alive: the handle's state does.
+    pub(crate) fn watch(&self, source: Rc<dyn Readiness>, callback: impl for<'s, 'i> Fn(&mut Scope<'s, 'i>) + 'static) -> WatchId {
+        let id = WatchId(self.next.get());
+        self.next.set(id.0 + 1);
+        let registration = source.wait_queue().map(|queue| {
+            let waiter: Arc<dyn cenote_base::wait::Observer> = Arc::clone(&self.waiter) as _;
+            queue.register(waiter)
+        });
+        self.watches.borrow_mut().insert(id, Watch { source, callback: Rc::new(callback), _registration: registration });
+        // It may be ready already: the next poll must not sleep on the queue alone.
+        self.waiter.wake();
+        id
+    }
+
+    /// Ends a watch.
+    pub(crate) fn unwatch(&self, id: WatchId) {
+        let watch = self.watches.borrow_mut().remove(&id);
+        drop(watch);
+    }
+
+    pub(super) fn clear(&self) {
+        let watches = std::mem::take(&mut *self.watches.borrow_mut());
+        drop(watches);
+        self.remote.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn ready(&self) -> Vec<WatchId> {
+        self.watches.borrow().iter().filter(|(_, watch)| watch.source.is_ready()).map(|(id, _)| *id).collect()
+    }
+
+    fn has_remote(&self) -> bool {
+        !self.remote.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
+    /// Sleeps until woken or until `deadline`.
+    fn sleep(&self, deadline: Option<MonoTime>) {
+        let mut woken = pin!(self.waiter.woken());
+        let mut timer = deadline.map(|deadline| self.clock.timer(deadline));
+        block_on(std::future::poll_fn(|cx| {
+            if woken.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(());
+            }
+            match &mut timer {
+                Some(timer) => timer.as_mut().poll(cx),
+                None => Poll::Pending,
+            }
+        }));
+    }
+}
+
+/// The poll phase: sleeps if there is nothing to do, then serves what is ready.
+pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
+    let env = scope.env();
+    let event_loop = env.event_loop();
+    let io = event_loop.io();
+    crate::isolate::pump_platform(scope);
+    loop {
+        let deadline = event_loop.timers().deadline();
+        let is_due = deadline.is_some_and(|deadline| deadline <= io.clock.now());
+        let worked = serve(scope);
+        let is_over = !event_loop.is_alive() || !env.can_call_into_js();
+        if worked || must_not_sleep || is_due || is_over || !event_loop.pending.borrow().is_empty() {
+            return;
+        }
+        io.sleep(deadline);
+        crate::isolate::pump_platform(scope);
+    }
+}
+
+/// Serves signals, other threads and ready files; whether there were any.
+fn serve(scope: &mut Scope<'_, '_>) -> bool {
+    let env = scope.env();
+    let io = env.event_loop().io();
+    let mut worked = crate::program::serve_kernel(scope);
+    while io.has_remote() && env.can_call_into_js() {
+        let work = io.remote.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let Some(work) = work else { break };
+        v8::scope!(let inner, scope);
+        work(inner);
+        worked = true;
+    }
+    for id in io.ready() {
+        if !env.can_call_into_js() {
+            break;
+        }
+        // An earlier callback may have ended this watch, or used up what was ready.
+        let callback = io
+            .watches
+            .borrow()
+            .get(&id)
+            .filter(|watch| watch.source.is_ready())
+            .map(|watch| Rc::clone(&watch.callback));
+        if let Some(callback) = callback {
+            v8::scope!(let inner, scope);
+            callback(inner);
+            worked = true;
+        }
+    }
+    worked
+}

@@ -1,0 +1,141 @@
+//! Calling JavaScript from the loop: async context, then microtasks and `process.nextTick`.
+//!
+//! Everything that calls into the guest from outside goes through [`make_callback`] (for a native object) or
+//! [`make_callback_in`]. Node: `InternalMakeCallback` and `InternalCallbackScope` in src/api/callback.cc.
+
+use crate::bindings::errors;
+use crate::bindings::async_wrap;
+use crate::environment::Stored;
+use crate::event_loop::handles::AsyncInfo;
+use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
+
+/// Whose callback it is.
+#[derive(Clone, Debug)]
+pub(crate) struct CallContext {
+    async_id: f64,
+    trigger_async_id: f64,
+    /// `AsyncContextFrame` at the time the request was made.
+    frame: Option<v8::Global<v8::Value>>,
+}
+
+impl CallContext {
+    /// Nobody's: the loop itself.
+    pub(crate) const ROOT: Self = Self { async_id: 0.0, trigger_async_id: 0.0, frame: None };
+
+    /// That of a native object.
+    pub(crate) fn of(info: &AsyncInfo) -> Self {
+        Self { async_id: info.async_id(), trigger_async_id: info.trigger_async_id(), frame: info.frame() }
+    }
+}
+
+/// Calls `object[name](...args)` for a native object that JavaScript made (`oncomplete`, `onread`…).
+/// Nothing happens when there is no such function. An exception goes to the process's handlers.
+pub(crate) fn make_callback<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str, args: &[Value<'s>], context: &CallContext) {
+    let Ok(callback) = scope.get_property(object, name) else { return };
+    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else { return };
+    make_callback_in(scope, object, callback, args, context);
+}
+
+/// Calls a function as the loop: with the async context, and with ticks and microtasks after it. Returns its value, or `None`
+/// when it threw (the exception has been handled) or the program ended.
+pub(crate) fn make_callback_in<'s>(
+    scope: &mut Scope<'s, '_>,
+    this: Object<'s>,
+    callback: v8::Local<'s, v8::Function>,
+    args: &[Value<'s>],
+    context: &CallContext,
+) -> Option<Value<'s>> {
+    let env = scope.env();
+    if !env.can_call_into_js() {
+        return None;
+    }
+    let event_loop = env.event_loop();
+    event_loop.depth.set(event_loop.depth.get() + 1);
+    let result = call(scope, this, callback, args, context);
+    if event_loop.depth.get() == 1 {
+        after_callback(scope);
+    }
+    event_loop.depth.set(event_loop.depth.get() - 1);
+    result
+}
+
+fn call<'s>(
+    scope: &mut Scope<'s, '_>,
+    this: Object<'s>,
+    callback: v8::Local<'s, v8::Function>,
+    args: &[Value<'s>],
+    context: &CallContext,
+) -> Option<Value<'s>> {
+    let prior = scope.get_continuation_preserved_embedder_data();
+    let frame = context.frame.as_ref().map_or_else(|| scope.undefined(), |frame| v8::Local::new(scope, frame));
+    scope.set_continuation_preserved_embedder_data(frame);
+    let pushed = async_wrap::push_context(scope, context.async_id, context.trigger_async_id, this.into()).is_ok();
+    let trampoline = (context.async_id != 0.0).then(|| async_wrap::trampoline(scope)).flatten();
+    let result = guarded(scope, |scope| match trampoline {
+        Some(trampoline) => {
+            let mut all: Vec<Value<'_>> = vec![scope.number(context.async_id), this.into(), callback.into()];
+            all.extend_from_slice(args);
+            trampoline.call(scope, this.into(), &all)
+        }
+        None => {
+            if context.async_id != 0.0 {
+                async_wrap::emit_before(scope, context.async_id);
+            }
+            let result = callback.call(scope, this.into(), args);
+            if result.is_some() && context.async_id != 0.0 {
+                async_wrap::emit_after(scope, context.async_id);
+            }
+            result
+        }
+    });
+    if pushed {
+        async_wrap::pop_context(scope, context.async_id);
+    }
+    scope.set_continuation_preserved_embedder_data(prior);
+    result
+}
+
+/// Runs something that may throw; an exception becomes the process's uncaught exception.
+pub(crate) fn guarded<'s, T>(scope: &mut Scope<'s, '_>, run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>) -> Option<T> {
+    v8::tc_scope!(let catch, scope);
+    let result = run(catch);
+    if result.is_some() || !catch.has_caught() {
+        return result;
+    }
+    if catch.has_terminated() || !catch.can_continue() {
+        return None;
+    }
+    let exception = catch.exception()?;
+    let message = catch.message();
+    catch.reset();
+    errors::trigger_uncaught_exception(catch, exception, message, false);
+    None
+}
+
+/// Ticks and microtasks, once JavaScript has returned to the loop. Node: `InternalCallbackScope::Close`.
+pub(crate) fn after_callback(scope: &mut Scope<'_, '_>) {
+    if let Err(Failure::Coded { message, .. }) = drain(scope) {
+        tracing::error!(target: "cenote::node", message, "ticks");
+    }
+}
+
+fn drain(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    const HAS_TICK_SCHEDULED: usize = 0;
+    const HAS_REJECTION_TO_WARN: usize = 1;
+    let env = scope.env();
+    if !env.can_call_into_js() {
+        return Ok(());
+    }
+    let info = env.field(scope, "task_queue", "tickInfo")?;
+    let is_idle = || info.get(HAS_TICK_SCHEDULED) == 0.0 && info.get(HAS_REJECTION_TO_WARN) == 0.0;
+    if is_idle() {
+        scope.perform_microtask_checkpoint();
+    }
+    if is_idle() || !env.can_call_into_js() {
+        return Ok(());
+    }
+    let Some(callback) = env.stored_function(scope, Stored::TickCallback) else { return Ok(()) };
+    let process = env.process(scope);
+    guarded(scope, |scope| callback.call(scope, process.into(), &[]));
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The arguments of a call from JavaScript: [`Args`], with checked readings.
+//!
+//! Node's library calls its bindings with values it has already validated; the readings here still never trust them, because a
+//! guest can reach a binding through `process.binding` and prototypes. A wrong type is `ERR_INVALID_ARG_TYPE`.
+
+use std::rc::Rc;
+
+use crate::glue::{Failure, Native, Object, Scope, Value, js_string_bytes, native_of};
+
+/// The receiver and arguments of one call.
+#[derive(Debug)]
+pub(crate) struct Args<'s> {
+    inner: v8::FunctionCallbackArguments<'s>,
+}
+
+impl<'s> Args<'s> {
+    pub(super) const fn new(inner: v8::FunctionCallbackArguments<'s>) -> Self {
+        Self { inner }
+    }
+
+    /// How many arguments were given.
+    pub(crate) fn len(&self) -> usize {
+        usize::try_from(self.inner.length()).unwrap_or(0)
+    }
+
+    /// The argument, `undefined` past the end.
+    pub(crate) fn get(&self, index: usize) -> Value<'s> {
+        self.inner.get(i32::try_from(index).unwrap_or(i32::MAX))
+    }
+
+    /// The receiver.
+    pub(crate) fn this(&self) -> Object<'s> {
+        self.inner.this()
+    }
+
+    /// Whether `new` was used.
+    pub(crate) fn is_construct_call(&self) -> bool {
+        self.inner.is_construct_call()
+    }
+
+    /// `new.target`.
+    pub(crate) fn new_target(&self) -> Value<'s> {
+        self.inner.new_target()
+    }
+
+    /// Whether the argument is `undefined` or missing.
+    pub(crate) fn is_undefined(&self, index: usize) -> bool {
+        self.get(index).is_undefined()
+    }
+
+    /// The Rust object behind the receiver.
+    ///
+    /// # Errors
+    /// `Illegal invocation` when the receiver is not one of ours, or of another class.
+    pub(crate) fn native<T: Native>(&self, scope: &Scope<'s, '_>) -> Result<Rc<T>, Failure> {
+        native_of::<T>(scope, self.this()).ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+    }
+
+    /// A string argument as Rust text (lone surrogates become U+FFFD).
+    pub(crate) fn text(&self, scope: &Scope<'s, '_>, index: usize) -> Result<String, Failure> {
+        Ok(self.string(index)?.to_rust_string_lossy(scope))
+    }
+
+    /// A string argument.
+    pub(crate) fn string(&self, index: usize) -> Result<v8::Local<'s, v8::String>, Failure> {
+        v8::Local::<v8::String>::try_from(self.get(index)).map_err(|_| wrong_type(index, "a string"))
+    }
+
+    /// A string, or bytes in a view, as bytes: how Node passes paths. NUL bytes are refused.
+    pub(crate) fn path(&self, scope: &Scope<'s, '_>, index: usize) -> Result<Vec<u8>, Failure> {
+        let value = self.get(index);
+        let bytes = if let Ok(string) = v8::Local::<v8::String>::try_from(value) {
+            js_string_bytes(scope, string)
+        } else {
+            crate::glue::copy_bytes(value).ok_or_else(|| wrong_type(index, "a string or an instance of Buffer"))?
+        };
+        if bytes.contains(&0) {
+            return Err(Failure::type_error("ERR_INVALID_ARG_VALUE", "The path must not contain null bytes"));
+        }
+        Ok(bytes)
+    }
+
+    /// A number argument.
+    pub(crate) fn f64(&self, index: usize) -> Result<f64, Failure> {
+        v8::Local::<v8::Number>::try_from(self.get(index))
+            .map(|number| number.value())
+            .map_err(|_| wrong_type(index, "a number"))
+    }
+
+    /// An integer argument that fits, by ECMAScript's `ToInt32` on a number.
+    pub(crate) fn i32(&self, scope: &Scope<'s, '_>, index: usize) -> Result<i32, Failure> {
+        self.f64(index)?;
+        self.get(index).int32_value(scope).ok_or(Failure::Pending)
+    }
+
+    /// An integer argument, by ECMAScript's `ToUint32` on a number.
+    pub(crate) fn u32(&self, scope: &Scope<'s, '_>, index: usize) -> Result<u32, Failure> {
+        self.f64(index)?;
+        self.get(index).uint32_value(scope).ok_or(Failure::Pending)
+    }
+
+    /// A number or bigint as a 64-bit integer, saturating; anything else is an error.
+    pub(crate) fn i64(&self, index: usize) -> Result<i64, Failure> {
+        let value = self.get(index);
+        if let Ok(big) = v8::Local::<v8::BigInt>::try_from(value) {
+            return Ok(big.i64_value().0);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates, which is what is wanted")]
+        self.f64(index).map(|number| number as i64)
+    }
+
+    /// A size or index argument: a non-negative number.
+    pub(crate) fn usize(&self, index: usize) -> Result<usize, Failure> {
+        usize::try_from(self.i64(index)?)
+            .map_err(|_| Failure::range_error("ERR_OUT_OF_RANGE", "The value is out of range: it must be >= 0"))
+    }
+
+    /// Truthiness, as `ToBoolean`.
+    pub(crate) fn bool(&self, scope: &Scope<'s, '_>, index: usize) -> bool {
+        self.get(index).boolean_value(scope)
+    }
+
+    /// An object argument (functions and arrays are objects too).
+    pub(crate) fn object(&self, index: usize) -> Result<Object<'s>, Failure> {
+        v8::Local::<v8::Object>::try_from(self.get(index)).map_err(|_| wrong_type(index, "an object"))
+    }
+
+    /// A function argument.
+    pub(crate) fn function(&self, index: usize) -> Result<v8::Local<'s, v8::Function>, Failure> {
+        v8::Local::<v8::Function>::try_from(self.get(index)).map_err(|_| wrong_type(index, "a function"))
+    }
+
+    /// An array argument.
+    pub(crate) fn array(&self, index: usize) -> Result<v8::Local<'s, v8::Array>, Failure> {
+        v8::Local::<v8::Array>::try_from(self.get(index)).map_err(|_| wrong_type(index, "an array"))
+    }
+}
+
+fn wrong_type(index: usize, wanted: &str) -> Failure {
+    Failure::type_error("ERR_INVALID_ARG_TYPE", format!("Argument {index} of the native function must be {wanted}"))
+}

@@ -1,0 +1,402 @@
+//! [`Binding`]: what one `internalBinding(name)` implements, as a const table; and how a binding object is made from it.
+//!
+//! All native functions share one V8 callback, which finds the Rust function by an index carried as the JavaScript function's
+//! data. So the external references of the snapshot are one callback and the sources, and the tables are plain Rust.
+//! The index of a function is its place in [`BINDINGS`](crate::bindings::BINDINGS), in order: stable for one build,
+//! which is what a snapshot is tied to.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::sync::LazyLock;
+
+use v8::MapFnTo as _;
+
+use crate::bindings::BINDINGS;
+use crate::glue::{Args, Class, Failure, Object, Scope, ScopeExt, Source, Value, class, sources};
+use crate::shapes::{Shape, shape_of};
+
+/// What a native function returns.
+pub(crate) type BindingResult<'s> = Result<Return<'s>, Failure>;
+
+/// A function that JavaScript calls.
+pub(crate) type NativeFn = for<'s, 'i> fn(&mut Scope<'s, 'i>, &Args<'s>) -> BindingResult<'s>;
+
+/// Adds to a binding object what its shape cannot know.
+pub(crate) type SetupFn = for<'s, 'i> fn(&mut Scope<'s, 'i>, Object<'s>) -> Result<(), Failure>;
+
+/// A returned value: `Ok(().into())`, `Ok(true.into())`, `Ok(7.into())`, `Ok(local.into())`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Return<'s> {
+    Undefined,
+    Null,
+    Boolean(bool),
+    Int(i32),
+    Uint(u32),
+    Double(f64),
+    Value(Value<'s>),
+}
+
+macro_rules! returns {
+    ($($from:ty => $variant:ident),* $(,)?) => {
+        $(impl From<$from> for Return<'_> {
+            fn from(value: $from) -> Self {
+                Self::$variant(value)
+            }
+        })*
+    };
+}
+returns!(bool => Boolean, i32 => Int, u32 => Uint, f64 => Double);
+
+impl From<()> for Return<'_> {
+    fn from((): ()) -> Self {
+        Self::Undefined
+    }
+}
+
+impl<'s, T> From<v8::Local<'s, T>> for Return<'s>
+where
+    v8::Local<'s, T>: Into<Value<'s>>,
+{
+    fn from(value: v8::Local<'s, T>) -> Self {
+        Self::Value(value.into())
+    }
+}
+
+impl<'s> Return<'s> {
+    /// The value, as JavaScript sees it.
+    pub(crate) fn to_value(self, scope: &Scope<'s, '_>) -> Value<'s> {
+        match self {
+            Self::Undefined => scope.undefined(),
+            Self::Null => scope.null(),
+            Self::Boolean(flag) => scope.boolean(flag),
+            Self::Int(number) => v8::Integer::new(scope, number).into(),
+            Self::Uint(number) => v8::Integer::new_from_unsigned(scope, number).into(),
+            Self::Double(number) => scope.number(number),
+            Self::Value(value) => value,
+        }
+    }
+}
+
+/// How well something is supported; goes into the compatibility table.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Support {
+    Full,
+    /// Works, but for this.
+    Partial(&'static str),
+    /// Throws; why.
+    Missing(&'static str),
+}
+
+/// A function or class of a binding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Entry {
+    pub(crate) name: &'static str,
+    pub(crate) kind: EntryKind,
+    pub(crate) support: Support,
+}
+
+/// What an entry is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum EntryKind {
+    Function(NativeFn),
+    Class(&'static Class),
+}
+
+const CAPACITY: usize = 96;
+
+/// One `internalBinding(name)`. Everything of its shape that has no entry here throws `ERR_METHOD_NOT_IMPLEMENTED`.
+#[derive(Clone, Copy)]
+pub(crate) struct Binding {
+    pub(crate) name: &'static str,
+    /// The binding as a whole, for the table of documents.
+    pub(crate) support: Support,
+    entries: [Option<Entry>; CAPACITY],
+    len: usize,
+    setup: Option<SetupFn>,
+}
+
+impl std::fmt::Debug for Binding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Binding({}, {} entries)", self.name, self.len)
+    }
+}
+
+impl Binding {
+    /// A binding that implements nothing yet.
+    pub(crate) const fn new(name: &'static str) -> Self {
+        Self { name, support: Support::Full, entries: [None; CAPACITY], len: 0, setup: None }
+    }
+
+    /// The binding as a whole lacks something.
+    pub(crate) const fn note(mut self, reason: &'static str) -> Self {
+        self.support = Support::Partial(reason);
+        self
+    }
+
+    /// The binding as a whole is not there; why.
+    pub(crate) const fn missing(mut self, reason: &'static str) -> Self {
+        self.support = Support::Missing(reason);
+        self
+    }
+
+    const fn push(mut self, entry: Entry) -> Self {
+        assert!(self.len < CAPACITY, "raise CAPACITY");
+        self.entries[self.len] = Some(entry);
+        self.len += 1;
+        self
+    }
+
+    /// A function that does all that Node's does.
+    pub(crate) const fn function(self, name: &'static str, function: NativeFn) -> Self {
+        self.push(Entry { name, kind: EntryKind::Function(function), support: Support::Full })
+    }
+
+    /// A function that does less than Node's; what it lacks.
+    pub(crate) const fn partial(self, name: &'static str, function: NativeFn, reason: &'static str) -> Self {
+        self.push(Entry { name, kind: EntryKind::Function(function), support: Support::Partial(reason) })
+    }
+
+    /// A class.
+    pub(crate) const fn class(self, class: &'static Class) -> Self {
+        self.push(Entry { name: class.name, kind: EntryKind::Class(class), support: Support::Full })
+    }
+
+    /// Runs when the binding object is made, after everything else is on it.
+    pub(crate) const fn setup(mut self, setup: SetupFn) -> Self {
+        self.setup = Some(setup);
+        self
+    }
+
+    /// The entries.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().flatten()
+    }
+}
+
+/// Every Rust function JavaScript can call, in the order of the tables; and where each is.
+struct Functions {
+    list: Vec<NativeFn>,
+    index: HashMap<usize, i32>,
+}
+
+fn key(function: NativeFn) -> usize {
+    function as usize
+}
+
+static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
+    let mut functions = Functions { list: Vec::new(), index: HashMap::new() };
+    let mut add = |function: NativeFn| {
+        let next = i32::try_from(functions.list.len()).expect("a few thousand functions");
+        if let std::collections::hash_map::Entry::Vacant(vacant) = functions.index.entry(key(function)) {
+            vacant.insert(next);
+            functions.list.push(function);
+        }
+    };
+    for binding in BINDINGS {
+        for entry in binding.entries() {
+            match entry.kind {
+                EntryKind::Function(function) => add(function),
+                EntryKind::Class(class) => class.functions().for_each(&mut add),
+            }
+        }
+    }
+    class::BASE_CLASSES.iter().flat_map(|class| class.functions()).for_each(&mut add);
+    crate::bindings::PRIVATE_FUNCTIONS.iter().copied().for_each(&mut add);
+    functions
+});
+
+static DISPATCH: LazyLock<v8::FunctionCallback> = LazyLock::new(|| dispatch.map_fn_to());
+static NOT_IMPLEMENTED: LazyLock<v8::FunctionCallback> = LazyLock::new(|| not_implemented.map_fn_to());
+
+/// The one callback V8 knows.
+fn dispatch<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArguments<'s>, mut result: v8::ReturnValue<'s, v8::Value>) {
+    let index = v8::Local::<v8::Integer>::try_from(arguments.data()).map_or(-1, |index| index.value());
+    let function = usize::try_from(index).ok().and_then(|index| FUNCTIONS.list.get(index));
+    let Some(function) = function else {
+        Failure::error("ERR_INTERNAL_ASSERTION", "unknown native function").throw(scope);
+        return;
+    };
+    let args = Args::new(arguments);
+    match function(scope, &args) {
+        Ok(Return::Undefined) => {}
+        Ok(Return::Null) => result.set_null(),
+        Ok(Return::Boolean(flag)) => result.set_bool(flag),
+        Ok(Return::Int(number)) => result.set_int32(number),
+        Ok(Return::Uint(number)) => result.set_uint32(number),
+        Ok(Return::Double(number)) => result.set_double(number),
+        Ok(Return::Value(value)) => result.set(value),
+        Err(failure) => failure.throw(scope),
+    }
+}
+
+/// The callback of everything Node has and we do not; its data is the full name.
+fn not_implemented<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'s, v8::Value>) {
+    let name = arguments.data().to_rust_string_lossy(scope);
+    Failure::not_implemented(&name).throw(scope);
+}
+
+/// The getter of a property that is a builtin module's export, loaded when first read (`util.defineLazyProperties`).
+fn lazy_builtin<'s>(
+    scope: &mut Scope<'s, '_>,
+    key: v8::Local<'s, v8::Name>,
+    arguments: v8::PropertyCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'_, v8::Value>,
+) {
+    match crate::bindings::util::load_lazy_property(scope, key, arguments.data()) {
+        Ok(value) => result.set(value),
+        Err(failure) => failure.throw(scope),
+    }
+}
+
+/// For `Object::set_lazy_data_property_with_data`.
+pub(crate) fn getter_callback_for_lazy_builtin<'s>(
+    scope: &Scope<'s, '_>,
+    object: Object<'s>,
+    key: v8::Local<'s, v8::Name>,
+    module: v8::Local<'s, v8::String>,
+    enumerable: bool,
+) {
+    let attributes = if enumerable { v8::PropertyAttribute::NONE } else { v8::PropertyAttribute::DONT_ENUM };
+    let _defined = object.set_lazy_data_property_with_data(
+        scope,
+        key,
+        lazy_builtin,
+        module.into(),
+        attributes,
+        v8::SideEffectType::HasSideEffect,
+        v8::SideEffectType::HasSideEffect,
+    );
+}
+
+/// The callback and data of a native function.
+pub(super) fn callback_of<'s>(scope: &Scope<'s, '_>, function: NativeFn) -> (v8::FunctionCallback, Value<'s>) {
+    match FUNCTIONS.index.get(&key(function)) {
+        Some(index) => (*DISPATCH, v8::Integer::new(scope, *index).into()),
+        // A function that is in no table: list it in PRIVATE_FUNCTIONS.
+        None => (*NOT_IMPLEMENTED, scope.text("unregistered native function").into()),
+    }
+}
+
+pub(super) fn not_implemented_callback<'s>(scope: &Scope<'s, '_>, name: &str) -> (v8::FunctionCallback, Value<'s>) {
+    (*NOT_IMPLEMENTED, scope.text(name).into())
+}
+
+/// A JavaScript function over a native one (which must be in a table, see [`PRIVATE_FUNCTIONS`](crate::bindings::PRIVATE_FUNCTIONS)).
+pub(crate) fn native_function<'s>(scope: &Scope<'s, '_>, name: &str, function: NativeFn) -> Option<v8::Local<'s, v8::Function>> {
+    let (callback, data) = callback_of(scope, function);
+    plain_function(scope, name, callback, data)
+}
+
+fn plain_function<'s>(
+    scope: &Scope<'s, '_>,
+    name: &str,
+    callback: v8::FunctionCallback,
+    data: Value<'s>,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let function = v8::Function::builder_raw(callback)
+        .data(data)
+        .constructor_behavior(v8::ConstructorBehavior::Throw)
+        .build(scope)?;
+    function.set_name(scope.name(name));
+    Some(function)
+}
+
+/// Every address a snapshot may refer to, in a fixed order.
+pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
+    let mut references = vec![
+        v8::ExternalReference { function: *DISPATCH },
+        v8::ExternalReference { function: *NOT_IMPLEMENTED },
+        v8::ExternalReference { pointer: lazy_getter_address() },
+    ];
+    references.extend(crate::bindings::process::env_references());
+    references.extend(sources().iter().filter_map(|(_, source)| match source {
+        Source::OneByte(text) => Some(v8::ExternalReference { pointer: std::ptr::from_ref(*text).cast_mut().cast::<c_void>() }),
+        Source::TwoByte(_) => None,
+    }));
+    Cow::Owned(references)
+}
+
+fn lazy_getter_address() -> *mut c_void {
+    let getter: v8::AccessorNameGetterCallback = lazy_builtin.map_fn_to();
+    getter as *mut c_void
+}
+
+/// Makes the object of `internalBinding(name)`; `None` if there is no such binding.
+pub(crate) fn build_binding<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Result<Option<Object<'s>>, Failure> {
+    let binding = BINDINGS.iter().find(|binding| binding.name == name);
+    let shape = shape_of(name);
+    if binding.is_none() && shape.is_none() {
+        return Ok(None);
+    }
+    let object = scope.object();
+    if let Some(Shape::Object { properties, .. }) = shape {
+        for (key, shape) in *properties {
+            let implemented = binding.is_some_and(|binding| binding.entries().any(|entry| entry.name == *key));
+            if !implemented {
+                let value = value_of(scope, shape, name, key, 0)?;
+                scope.set(object, key, value);
+            }
+        }
+    }
+    if let Some(binding) = binding {
+        for entry in binding.entries() {
+            let value: Value<'s> = match entry.kind {
+                EntryKind::Function(function) => native_function(scope, entry.name, function).ok_or(Failure::Pending)?.into(),
+                EntryKind::Class(class) => class::constructor_of(scope, class)?.into(),
+            };
+            scope.set(object, entry.name, value);
+        }
+        if let Some(setup) = binding.setup {
+            setup(scope, object)?;
+        }
+    }
+    Ok(Some(object))
+}
+
+/// A constant, typed array, stub or stub class, from its shape.
+fn value_of<'s>(scope: &mut Scope<'s, '_>, shape: &'static Shape, binding: &str, key: &'static str, depth: usize) -> Result<Value<'s>, Failure> {
+    Ok(match shape {
+        Shape::Undefined => scope.undefined(),
+        Shape::Null => scope.null(),
+        Shape::Boolean(flag) => scope.boolean(*flag),
+        Shape::Number(number) => scope.number(*number),
+        Shape::String(text) => scope.name(text).into(),
+        Shape::Symbol(description) => scope.node_symbol(description).into(),
+        Shape::Function => {
+            let (callback, data) = not_implemented_callback(scope, &format!("{binding}.{key}"));
+            plain_function(scope, key, callback, data).ok_or(Failure::Pending)?.into()
+        }
+        Shape::Class { methods, accessors, chain, statics } => {
+            let function = class::missing_class(scope, binding, key, methods, accessors, chain)?;
+            for (name, shape) in *statics {
+                let value = value_of(scope, shape, binding, name, depth + 1)?;
+                scope.set(function.into(), name, value);
+            }
+            function.into()
+        }
+        Shape::Typed { element, length, initial } => {
+            let field = crate::glue::Field::new(scope, *element, *length, initial);
+            let view = field.view(scope);
+            if depth == 0 {
+                scope.env().add_field(binding, key, field);
+            }
+            view
+        }
+        Shape::Array(items) => {
+            let mut values = Vec::with_capacity(items.len());
+            for item in *items {
+                values.push(value_of(scope, item, binding, key, depth + 1)?);
+            }
+            scope.array(&values).into()
+        }
+        Shape::Object { null_prototype, properties } => {
+            let object = if *null_prototype { scope.null_object() } else { scope.object() };
+            for (name, shape) in *properties {
+                let value = value_of(scope, shape, binding, name, depth + 1)?;
+                scope.set(object, name, value);
+            }
+            object.into()
+        }
+    })
+}

@@ -1,0 +1,77 @@
+//! What V8 calls by itself: promise rejections, stack formatting, dynamic import, `import.meta`, uncaught messages, modules.
+//!
+//! Each callback only opens a scope and hands over to safe code in `bindings/`. V8 forgets these at a snapshot: [`install`]
+//! runs for every isolate, restored or not.
+
+use crate::bindings::{errors, module_wrap, task_queue};
+use crate::glue::{Object, Scope, Value};
+
+/// Registers all callbacks with an isolate.
+pub(crate) fn install(isolate: &mut v8::Isolate) {
+    isolate.set_microtasks_policy(v8::MicrotasksPolicy::Explicit);
+    isolate.set_capture_stack_trace_for_uncaught_exceptions(true, 10);
+    isolate.set_promise_reject_callback(promise_reject);
+    isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
+    isolate.set_host_import_module_dynamically_callback(import_module_dynamically);
+    isolate.set_host_initialize_import_meta_object_callback(initialize_import_meta);
+    isolate.add_message_listener(on_message);
+}
+
+unsafe extern "C" fn promise_reject(message: v8::PromiseRejectMessage<'_>) {
+    // SAFETY: V8 calls this on the isolate's thread, inside a context and a handle scope; no other scope of ours is in use.
+    v8::callback_scope!(unsafe scope, &message);
+    task_queue::on_promise_reject(scope, message.get_promise(), message.get_event(), message.get_value());
+}
+
+fn prepare_stack_trace<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, sites: v8::Local<'s, v8::Array>) -> Value<'s> {
+    errors::prepare_stack_trace(scope, error, sites)
+}
+
+fn import_module_dynamically<'s>(
+    scope: &mut Scope<'s, '_>,
+    host_defined_options: v8::Local<'s, v8::Data>,
+    resource_name: Value<'s>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    module_wrap::import_dynamically(scope, host_defined_options, resource_name, specifier, attributes)
+}
+
+unsafe extern "C" fn initialize_import_meta(context: v8::Local<'_, v8::Context>, module: v8::Local<'_, v8::Module>, meta: Object<'_>) {
+    // SAFETY: V8 calls this on the isolate's thread, inside a handle scope.
+    v8::callback_scope!(unsafe scope, context);
+    let module = v8::Local::new(scope, module);
+    let meta = v8::Local::new(scope, meta);
+    module_wrap::initialize_import_meta(scope, module, meta);
+}
+
+unsafe extern "C" fn on_message(message: v8::Local<'_, v8::Message>, error: Value<'_>) {
+    // SAFETY: V8 calls this on the isolate's thread, inside a handle scope.
+    v8::callback_scope!(unsafe scope, message);
+    let message = v8::Local::new(scope, message);
+    let error = v8::Local::new(scope, error);
+    errors::trigger_uncaught_exception(scope, error, Some(message), false);
+}
+
+/// For `Module::instantiate_module`: finds what a request was linked to.
+pub(crate) fn resolve_module<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<v8::Local<'s, v8::Module>> {
+    // SAFETY: V8 calls this on the isolate's thread, inside a handle scope that outlives the call, as 's says.
+    v8::callback_scope!(unsafe scope, context);
+    let module = module_wrap::resolve(scope, specifier, attributes, referrer)?;
+    // SAFETY: a callback scope opens no handle scope of its own: the handle lives in V8's, which outlives this call.
+    Some(unsafe { module.extend_lifetime_unchecked::<v8::Local<'s, v8::Module>>() })
+}
+
+/// For `Module::create_synthetic_module`: runs the steps JavaScript gave.
+pub(crate) fn evaluate_synthetic<'s>(context: v8::Local<'s, v8::Context>, module: v8::Local<'s, v8::Module>) -> Option<Value<'s>> {
+    // SAFETY: as in `resolve_module`.
+    v8::callback_scope!(unsafe scope, context);
+    let value = module_wrap::evaluate_synthetic(scope, module)?;
+    // SAFETY: as in `resolve_module`.
+    Some(unsafe { value.extend_lifetime_unchecked::<Value<'s>>() })
+}

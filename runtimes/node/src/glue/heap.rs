@@ -1,0 +1,154 @@
+//! Memory of an isolate: the heap limit that ends the guest and not the host, and a quota for array buffers.
+//!
+//! Without a near-heap-limit callback V8 aborts the whole process. Ours ends the guest's execution and gives V8 enough
+//! room to get out: one gigabyte, which is only touched if needed (16 MB was measured to be too little for some guests).
+
+use std::ffi::c_void;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// Room to unwind in once the limit was hit.
+const EMERGENCY: usize = 1 << 30;
+
+/// What the callback needs; lives as long as the isolate.
+struct Guard {
+    isolate: v8::IsolateHandle,
+    exhausted: Arc<AtomicBool>,
+}
+
+/// Makes the heap limit end the guest. The returned flag says that it did. Call once per isolate.
+pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
+    let exhausted = Arc::new(AtomicBool::new(false));
+    let guard = Box::new(Guard { isolate: isolate.thread_safe_handle(), exhausted: Arc::clone(&exhausted) });
+    // The isolate's slot owns the guard, so it is freed with the isolate.
+    let pointer = std::ptr::from_ref(guard.as_ref()).cast_mut().cast::<c_void>();
+    isolate.set_slot(guard);
+    isolate.add_near_heap_limit_callback(near_heap_limit, pointer);
+    exhausted
+}
+
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+    // SAFETY: `data` is the guard in the isolate's slot, which lives as long as the isolate that calls this.
+    let guard = unsafe { &*data.cast::<Guard>() };
+    guard.exhausted.store(true, Ordering::SeqCst);
+    guard.isolate.terminate_execution();
+    current.saturating_add(EMERGENCY)
+}
+
+/// What the allocator counts.
+#[derive(Debug)]
+pub(crate) struct Quota {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+/// Bytes that native code allocated for JavaScript, counted until they are freed.
+pub(super) struct Charged {
+    bytes: Vec<u8>,
+    quota: Option<Arc<Quota>>,
+}
+
+impl Charged {
+    /// Zeros, if the quota and the host have room for them.
+    pub(super) fn zeroed(quota: Option<Arc<Quota>>, len: usize) -> Option<Self> {
+        if quota.as_ref().is_some_and(|quota| !quota.take(len)) {
+            return None;
+        }
+        // From here on `Drop` gives back what was taken.
+        let mut charged = Self { bytes: Vec::new(), quota: quota.clone() };
+        if charged.bytes.try_reserve_exact(len).is_err() {
+            if let Some(quota) = quota {
+                quota.give_back(len);
+            }
+            return None;
+        }
+        charged.bytes.resize(len, 0);
+        Some(charged)
+    }
+
+    /// Bytes that exist already: counted even past the limit.
+    pub(super) fn adopt(quota: Option<Arc<Quota>>, bytes: Vec<u8>) -> Self {
+        if let Some(quota) = &quota {
+            quota.used.fetch_add(bytes.len(), Ordering::Relaxed);
+        }
+        Self { bytes, quota }
+    }
+}
+
+impl AsMut<[u8]> for Charged {
+    fn as_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+impl Drop for Charged {
+    fn drop(&mut self) {
+        if let Some(quota) = &self.quota {
+            quota.give_back(self.bytes.len());
+        }
+    }
+}
+
+impl Quota {
+    /// A quota of this many bytes.
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { used: AtomicUsize::new(0), limit })
+    }
+
+    fn take(&self, bytes: usize) -> bool {
+        self.used
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| used.checked_add(bytes).filter(|sum| *sum <= self.limit))
+            .is_ok()
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_quota };
+
+/// An allocator for array buffers that refuses (V8 throws `RangeError`) past the quota.
+/// V8's own `ArrayBuffer::new` aborts when refused: native code uses `glue::allocate_array_buffer` instead.
+pub(crate) fn allocator_with_quota(quota: &Arc<Quota>) -> v8::UniqueRef<v8::Allocator> {
+    // SAFETY: the pointer is an `Arc`'s, given back to `Arc::from_raw` by `drop_quota`, which V8 calls once, last.
+    unsafe { v8::new_rust_allocator(Arc::into_raw(Arc::clone(quota)), &VTABLE) }
+}
+
+fn layout(len: usize) -> Option<std::alloc::Layout> {
+    std::alloc::Layout::from_size_align(len.max(1), 16).ok()
+}
+
+unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
+    let Some(layout) = layout(len) else { return std::ptr::null_mut() };
+    if !quota.take(len) {
+        return std::ptr::null_mut();
+    }
+    // SAFETY: the layout's size is at least one.
+    let data = unsafe { std::alloc::alloc_zeroed(layout) };
+    if data.is_null() {
+        quota.give_back(len);
+    }
+    data.cast::<c_void>()
+}
+
+unsafe extern "C" fn allocate_uninitialized(quota: &Quota, len: usize) -> *mut c_void {
+    // Zeroed too: a guest must never see what another one left behind.
+    // SAFETY: the contract is the same.
+    unsafe { allocate(quota, len) }
+}
+
+unsafe extern "C" fn free(quota: &Quota, data: *mut c_void, len: usize) {
+    let Some(layout) = layout(len) else { return };
+    if data.is_null() {
+        return;
+    }
+    // SAFETY: V8 frees what `allocate` returned, with the same length, hence the same layout.
+    unsafe { std::alloc::dealloc(data.cast::<u8>(), layout) };
+    quota.give_back(len);
+}
+
+unsafe extern "C" fn drop_quota(quota: *const Quota) {
+    // SAFETY: the pointer came from `Arc::into_raw` in `allocator_with_quota`, and this is called once.
+    drop(unsafe { Arc::from_raw(quota) });
+}

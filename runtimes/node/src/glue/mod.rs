@@ -1,0 +1,39 @@
+//! The layer between V8's API and our bindings: the only folder of this crate with `unsafe`.
+//!
+//! A binding file sees safe things only: [`Scope`] with [`ScopeExt`], [`Args`], [`BindingResult`], [`Failure`], the const
+//! builders [`Binding`] and [`Class`], [`Native`] objects behind JavaScript ones, and byte views. Reading order:
+//! `errors` (how a function fails), `value` (making and reading values), `args`, `binding` and `class` (tables, and what V8
+//! calls), `native` (Rust objects behind JavaScript objects), `buffer` (bytes), `field` (typed arrays that both sides
+//! write), `callbacks` (what V8 calls by itself), `sources` (the embedded library).
+
+mod args;
+mod binding;
+mod buffer;
+mod callbacks;
+mod class;
+mod errors;
+mod field;
+mod heap;
+mod native;
+mod sources;
+mod value;
+
+pub(crate) use args::Args;
+pub(crate) use binding::{Binding, BindingResult, Entry, NativeFn, Return, Support, external_references, native_function};
+pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
+pub(crate) use buffer::{allocate_array_buffer, copy_bytes, is_bytes, new_array_buffer, new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut};
+pub(crate) use callbacks::{evaluate_synthetic, install as install_isolate_callbacks, resolve_module};
+pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance};
+pub(crate) use errors::{ErrorKind, Failure, uv_exception};
+pub(crate) use field::Field;
+pub(crate) use heap::{Quota, allocator_with_quota, guard_heap};
+pub(crate) use native::{AsAny, Native, NativeTable, attach, native_of, native_ref};
+pub(crate) use sources::{Source, source_of, source_string, sources};
+pub(crate) use value::{ScopeExt, js_string_bytes};
+
+/// A handle scope inside a context: what every binding function gets first.
+pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;
+/// Any JavaScript value.
+pub(crate) type Value<'s> = v8::Local<'s, v8::Value>;
+/// A JavaScript object.
+pub(crate) type Object<'s> = v8::Local<'s, v8::Object>;

@@ -1,0 +1,56 @@
+//! V8 in this host process: the one platform, its flags, and isolates with their limits.
+
+use std::sync::OnceLock;
+
+use crate::glue::Scope;
+
+/// Limits of one isolate.
+#[derive(Clone, Copy, Debug)]
+pub struct HeapLimits {
+    /// Bytes of JavaScript objects.
+    pub heap: usize,
+    /// Bytes of array buffers.
+    pub array_buffers: usize,
+}
+
+impl Default for HeapLimits {
+    fn default() -> Self {
+        Self { heap: 128 << 20, array_buffers: 256 << 20 }
+    }
+}
+
+/// Flags that every isolate of the process shares.
+///
+/// * `--no-turboshaft-loop-unrolling`: with it some endless loops lose their stack check and cannot be terminated.
+/// * `--stack-size`: guests run on threads of ours, of which we know the stack (see `program`).
+const FLAGS: &str = "--no-turboshaft-loop-unrolling --no-harmony-import-assertions --stack-size=984 --js-float16array";
+
+static PLATFORM: OnceLock<v8::SharedRef<v8::Platform>> = OnceLock::new();
+
+/// Initialises V8, once per host process.
+pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
+    PLATFORM.get_or_init(|| {
+        v8::V8::set_flags_from_string(FLAGS);
+        // Unprotected: threads that the initialising thread did not start may run isolates too.
+        let platform = v8::new_unprotected_default_platform(0, false).make_shared();
+        v8::V8::initialize_platform(platform.clone());
+        v8::V8::initialize();
+        platform
+    })
+}
+
+
+/// Parameters of an isolate with these limits.
+pub(crate) fn create_params(limits: HeapLimits, quota: &std::sync::Arc<crate::glue::Quota>) -> v8::CreateParams {
+    v8::CreateParams::default()
+        .heap_limits(0, limits.heap)
+        .array_buffer_allocator(crate::glue::allocator_with_quota(quota).make_shared())
+        .external_references(crate::glue::external_references())
+}
+
+/// Runs V8's own tasks for this isolate (WebAssembly compilation, finalisation registries, `Atomics.waitAsync`).
+pub(crate) fn pump_platform(scope: &Scope<'_, '_>) {
+    let platform = initialize_v8();
+    let isolate: &v8::Isolate = scope;
+    while v8::Platform::pump_message_loop(platform, isolate, false) {}
+}

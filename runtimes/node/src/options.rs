@@ -1,0 +1,331 @@
+//! The command line of `node`: [`CommandLine`], parsed as Node parses it, with Node's own option table and defaults.
+//!
+//! The tables come from the real binary (`data/cli-options.json`, `data/cli-info.json`). V8's own options are process-wide
+//! and so cannot be a guest's; the few that have a per-isolate meaning are honoured, the others that Node lists are accepted
+//! and do nothing. Node: src/node_options.cc, src/node_options-inl.h.
+
+use std::collections::HashMap;
+
+use crate::shapes::{CLI_ALIASES, CLI_INFO, CLI_OPTIONS, Shape};
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum OptionValue {
+    Boolean(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<String>),
+    HostPort { host: String, port: u16 },
+}
+
+/// A parsed command line.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CommandLine {
+    /// The program's own path, `process.execPath`.
+    pub(crate) exec_path: String,
+    /// What argv[0] was.
+    pub(crate) argv0: String,
+    /// Node's own arguments, `process.execArgv`.
+    pub(crate) exec_argv: Vec<String>,
+    /// The script and its arguments.
+    pub(crate) rest: Vec<String>,
+    /// What differs from the defaults.
+    values: HashMap<String, OptionValue>,
+    /// V8's options that have a meaning for one isolate, as given.
+    v8: HashMap<String, String>,
+    /// `--cenote-return-fd`: where `__return(value)` writes its JSON.
+    pub(crate) return_fd: Option<i32>,
+}
+
+const V8_OPTION: u8 = 1;
+const BOOLEAN: u8 = 2;
+const INTEGER: u8 = 3;
+const UINTEGER: u8 = 4;
+const HOST_PORT: u8 = 6;
+const STRING_LIST: u8 = 7;
+const ALLOWED_IN_ENVIRONMENT: u8 = 0;
+
+/// Internal: the descriptor `__return` writes to. Not in Node; set by the SDK.
+const RETURN_FD: &str = "--cenote-return-fd=";
+
+impl CommandLine {
+    /// Parses `argv` (with the program's name first) and `NODE_OPTIONS`.
+    ///
+    /// # Errors
+    /// The text `node` prints before it exits with status 9.
+    pub(crate) fn parse(exec_path: &str, argv: &[String], node_options: Option<&str>) -> Result<Self, String> {
+        let mut line = Self {
+            exec_path: exec_path.to_owned(),
+            argv0: argv.first().cloned().unwrap_or_default(),
+            ..Self::default()
+        };
+        if let Some(text) = node_options {
+            let words = split_node_options(text).map_err(|error| format!("{exec_path}: {error}\n"))?;
+            let rest = line.parse_words(words, true)?;
+            if let Some(word) = rest.first() {
+                return Err(format!("{exec_path}: {word} is not allowed in NODE_OPTIONS\n"));
+            }
+        }
+        let words: Vec<String> = argv.iter().skip(1).cloned().collect();
+        let count = words.len();
+        let rest = line.parse_words(words.clone(), false)?;
+        let own = count.saturating_sub(rest.len());
+        line.exec_argv = words.into_iter().take(own).filter(|word| !word.starts_with(RETURN_FD) && word != "--").collect();
+        line.rest = rest;
+        line.imply();
+        Ok(line)
+    }
+
+    /// Options that follow from others.
+    fn imply(&mut self) {
+        if self.is("--print") || !self.text("--eval").is_empty() {
+            self.values.insert("[has_eval_string]".into(), OptionValue::Boolean(true));
+        }
+        if self.is("--trace-uncaught") || self.is("--pending-deprecation") {
+            // Nothing follows from these for us.
+        }
+    }
+
+    /// Reads options up to the first word that is none; returns what is left.
+    fn parse_words(&mut self, words: Vec<String>, is_environment: bool) -> Result<Vec<String>, String> {
+        let mut words: std::collections::VecDeque<String> = words.into();
+        while let Some(word) = words.pop_front() {
+            if !word.starts_with('-') || word == "-" {
+                words.push_front(word);
+                break;
+            }
+            if word == "--" {
+                break;
+            }
+            if let Some(number) = word.strip_prefix(RETURN_FD) {
+                self.return_fd = number.parse().ok();
+                continue;
+            }
+            self.parse_option(&word, &mut words, is_environment)?;
+        }
+        Ok(words.into())
+    }
+
+    fn parse_option(&mut self, word: &str, words: &mut std::collections::VecDeque<String>, is_environment: bool) -> Result<(), String> {
+        let (name, inline) = match word.split_once('=') {
+            Some((name, value)) if word.starts_with("--") => (name, Some(value)),
+            _ => (word, None),
+        };
+        let mut name = if name.starts_with("--") { name.replace('_', "-") } else { name.to_owned() };
+        // Aliases, of which `-p code` is one with an argument.
+        let next_is_argument = words.front().is_some_and(|next| !next.starts_with('-'));
+        for _ in 0..4 {
+            let with_equals = inline.map(|_| format!("{name}="));
+            let with_argument = next_is_argument.then(|| format!("{name} <arg>"));
+            let found = CLI_ALIASES.iter().find(|(alias, _)| {
+                Some(*alias) == with_equals.as_deref() || Some(*alias) == with_argument.as_deref() || *alias == name
+            });
+            let found = match &with_argument {
+                // The more specific one wins: `--print <arg>` over nothing.
+                Some(specific) => CLI_ALIASES.iter().find(|(alias, _)| alias == specific).or(found),
+                None => found,
+            };
+            let Some((_, expansion)) = found else { break };
+            let Some((first, more)) = expansion.split_first() else { break };
+            if *first == name {
+                break;
+            }
+            for extra in more.iter().rev() {
+                words.push_front((*extra).to_owned());
+            }
+            name = (*first).to_owned();
+        }
+        let (name, is_negated) = match name.strip_prefix("--no-") {
+            Some(positive) if find_info(&format!("--{positive}")).is_some() => (format!("--{positive}"), true),
+            _ => (name, false),
+        };
+        let Some((_, kind, environment, _)) = find_info(&name) else {
+            if let Some(accepted) = v8_option(word) {
+                self.v8.insert(accepted.0.to_owned(), accepted.1.to_owned());
+                return Ok(());
+            }
+            return Err(format!("{}: bad option: {word}\n", self.exec_path));
+        };
+        if is_environment && *environment != ALLOWED_IN_ENVIRONMENT {
+            return Err(format!("{}: {name} is not allowed in NODE_OPTIONS\n", self.exec_path));
+        }
+        if *kind == BOOLEAN || *kind == 0 {
+            if inline.is_some() && *kind == BOOLEAN {
+                return Err(format!("{}: {name} does not take an argument\n", self.exec_path).replace("does not take", "doesn't take"));
+            }
+            self.set_boolean(&name, !is_negated);
+            return Ok(());
+        }
+        if *kind == V8_OPTION {
+            self.v8.insert(name, inline.unwrap_or("").to_owned());
+            return Ok(());
+        }
+        if is_negated {
+            return Err(format!("{}: {word} is an invalid negation because it is not a boolean option\n", self.exec_path));
+        }
+        let value = match inline {
+            Some(value) => value.to_owned(),
+            None => match words.pop_front() {
+                Some(value) if value == "-" || !value.starts_with('-') || name == "--eval" && value.len() > 1 && !value.starts_with("--") => value,
+                // `\-x` gives a value that begins with a dash.
+                Some(value) if value.starts_with("\\-") => value.chars().skip(1).collect(),
+                _ if name == "--inspect-port" => String::new(),
+                _ => return Err(format!("{}: {word} requires an argument\n", self.exec_path)),
+            },
+        };
+        self.set_value(&name, *kind, value);
+        Ok(())
+    }
+
+    fn set_boolean(&mut self, name: &str, on: bool) {
+        self.values.insert(name.to_owned(), OptionValue::Boolean(on));
+        if let Some(positive) = name.strip_prefix("--") {
+            self.values.insert(format!("--no-{positive}"), OptionValue::Boolean(!on));
+        }
+    }
+
+    fn set_value(&mut self, name: &str, kind: u8, value: String) {
+        let new = match kind {
+            INTEGER | UINTEGER => OptionValue::Number(leading_integer(&value)),
+            STRING_LIST => {
+                let mut list = match self.values.remove(name) {
+                    Some(OptionValue::List(list)) => list,
+                    _ => Vec::new(),
+                };
+                list.push(value);
+                OptionValue::List(list)
+            }
+            HOST_PORT => {
+                let (host, port) = value.rsplit_once(':').unwrap_or(("127.0.0.1", &value));
+                OptionValue::HostPort { host: host.to_owned(), port: port.parse().unwrap_or(9229) }
+            }
+            _ => OptionValue::Text(value),
+        };
+        self.values.insert(name.to_owned(), new);
+    }
+
+    /// The option's value: as given, or its default.
+    pub(crate) fn value(&self, name: &str) -> Option<OptionValue> {
+        self.values.get(name).cloned().or_else(|| {
+            CLI_OPTIONS.iter().find(|(candidate, _)| *candidate == name).map(|(_, shape)| default_value(shape))
+        })
+    }
+
+    /// Every option with its value.
+    pub(crate) fn all(&self) -> impl Iterator<Item = (&str, OptionValue)> {
+        let known = CLI_OPTIONS.iter().map(|(name, shape)| {
+            (*name, self.values.get(*name).cloned().unwrap_or_else(|| default_value(shape)))
+        });
+        let extra = self
+            .values
+            .iter()
+            .filter(|(name, _)| !CLI_OPTIONS.iter().any(|(known, _)| known == name))
+            .map(|(name, value)| (name.as_str(), value.clone()));
+        known.chain(extra)
+    }
+
+    /// Whether a boolean option is on.
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.value(name) == Some(OptionValue::Boolean(true))
+    }
+
+    /// A text option.
+    pub(crate) fn text(&self, name: &str) -> String {
+        match self.value(name) {
+            Some(OptionValue::Text(text)) => text,
+            _ => String::new(),
+        }
+    }
+
+    /// A V8 option, if it was given.
+    pub(crate) fn v8_option(&self, name: &str) -> Option<&str> {
+        self.v8.get(name).map(String::as_str)
+    }
+
+    /// Which of Node's `internal/main/*` runs. `stdin_is_tty` decides between a prompt and a script from standard input.
+    /// Node: `StartExecution` in src/node.cc.
+    pub(crate) fn main_script(&self, stdin_is_tty: bool) -> &'static str {
+        let script = self.rest.first().map(String::as_str).unwrap_or_default();
+        if self.is("--help") {
+            "internal/main/print_help"
+        } else if self.is("[has_eval_string]") && !self.is("--interactive") {
+            "internal/main/eval_string"
+        } else if self.is("--check") {
+            "internal/main/check_syntax"
+        } else if self.is("--test") {
+            "internal/main/test_runner"
+        } else if self.is("--watch") {
+            "internal/main/watch_mode"
+        } else if !script.is_empty() && script != "-" {
+            "internal/main/run_main_module"
+        } else if self.is("--interactive") || (stdin_is_tty && script != "-") {
+            "internal/main/repl"
+        } else {
+            "internal/main/eval_stdin"
+        }
+    }
+}
+
+fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
+    CLI_INFO.iter().find(|(candidate, ..)| *candidate == name)
+}
+
+/// Options of V8's that people pass and that mean something (or nothing harmful) for one isolate.
+fn v8_option(word: &str) -> Option<(&str, &str)> {
+    const KNOWN: &[&str] = &["--stack-size", "--expose-gc", "--expose_gc", "--max-lazy", "--stack-trace-limit", "--no-warnings-as-errors", "--optimize-for-size"];
+    let (name, value) = word.split_once('=').unwrap_or((word, ""));
+    KNOWN.contains(&name).then_some((name, value))
+}
+
+fn default_value(shape: &Shape) -> OptionValue {
+    match shape {
+        Shape::Boolean(flag) => OptionValue::Boolean(*flag),
+        Shape::Number(number) => OptionValue::Number(*number),
+        Shape::String(text) => OptionValue::Text((*text).to_owned()),
+        Shape::Array(items) => OptionValue::List(
+            items
+                .iter()
+                .filter_map(|item| match item {
+                    Shape::String(text) => Some((*text).to_owned()),
+                    _ => None,
+                })
+                .collect(),
+        ),
+        Shape::Object { .. } => OptionValue::HostPort { host: "127.0.0.1".into(), port: 9229 },
+        _ => OptionValue::Boolean(false),
+    }
+}
+
+/// As C's `strtol`: leading digits, 0 without any.
+fn leading_integer(text: &str) -> f64 {
+    let text = text.trim_start();
+    let end = text.char_indices().find(|(index, char)| !(char.is_ascii_digit() || (*index == 0 && *char == '-'))).map_or(text.len(), |(index, _)| index);
+    text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0.0)
+}
+
+/// Splits `NODE_OPTIONS` at spaces; double quotes group, a backslash inside them escapes. Node: `ParseNodeOptionsEnvVar`.
+fn split_node_options(text: &str) -> Result<Vec<String>, &'static str> {
+    let mut words = Vec::new();
+    let mut is_in_string = false;
+    let mut starts_word = true;
+    let mut chars = text.chars();
+    while let Some(mut char) = chars.next() {
+        if char == '\\' && is_in_string {
+            char = chars.next().ok_or("invalid value for NODE_OPTIONS (invalid escape)")?;
+        } else if char == ' ' && !is_in_string {
+            starts_word = true;
+            continue;
+        } else if char == '"' {
+            is_in_string = !is_in_string;
+            continue;
+        }
+        if starts_word {
+            words.push(String::new());
+            starts_word = false;
+        }
+        if let Some(word) = words.last_mut() {
+            word.push(char);
+        }
+    }
+    if is_in_string { Err("invalid value for NODE_OPTIONS (unterminated string)") } else { Ok(words) }
+}

@@ -1,0 +1,171 @@
+//! The start-up snapshot: the bootstrapped context, frozen once and restored by every process in a few milliseconds.
+//!
+//! Made when first needed (0.2 s), kept in memory and in the cache folder under a key of everything it depends on (our sources,
+//! Node's, V8's version, the build profile), written atomically. A file that is damaged or from another V8 is not used. Without
+//! a cache folder that can be written every host process makes its own.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::{Arc, OnceLock};
+
+use cenote_base::{Clock, MonoTime};
+use sha2::{Digest as _, Sha256};
+
+use crate::environment::Environment;
+use crate::glue::{external_references, install_isolate_callbacks};
+use crate::isolate::initialize_v8;
+use crate::loader;
+use crate::options::CommandLine;
+
+/// Why there is no snapshot.
+#[derive(Debug, thiserror::Error)]
+pub enum SnapshotError {
+    /// Node's bootstrap threw.
+    #[error("Node's bootstrap failed: {0}")]
+    Bootstrap(String),
+    /// V8 made no blob.
+    #[error("V8 made no snapshot")]
+    NoBlob,
+}
+
+static BLOB: OnceLock<Result<&'static [u8], String>> = OnceLock::new();
+
+/// The snapshot, made or loaded the first time.
+///
+/// # Errors
+/// When Node's bootstrap fails, which is a bug of ours.
+pub(crate) fn blob() -> Result<&'static [u8], SnapshotError> {
+    BLOB.get_or_init(|| load_or_make().map(|blob| &*Box::leak(blob.into_boxed_slice())).map_err(|error| error.to_string()))
+        .clone()
+        .map_err(SnapshotError::Bootstrap)
+}
+
+fn load_or_make() -> Result<Vec<u8>, SnapshotError> {
+    initialize_v8();
+    let path = cache_file();
+    if let Some(blob) = path.as_ref().and_then(load) {
+        return Ok(blob);
+    }
+    let blob = make()?;
+    if let Some(path) = path
+        && let Err(error) = store(&path, &blob)
+    {
+        tracing::debug!(target: "cenote::node", %error, path = %path.display(), "start-up snapshot is not cached");
+    }
+    Ok(blob)
+}
+
+/// The build's key, V8's version and flags.
+fn cache_file() -> Option<PathBuf> {
+    let dir = std::env::var_os("XDG_CACHE_HOME")
+        .filter(|dir| !dir.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    let name = format!(
+        "node-{}-{}-{}-{:08x}.snapshot",
+        env!("CENOTE_NODE_VERSION"),
+        v8::V8::get_version(),
+        env!("CENOTE_SNAPSHOT_KEY"),
+        v8::script_compiler::cached_data_version_tag(),
+    );
+    Some(dir.join("cenote").join(name))
+}
+
+const DIGEST_LEN: usize = 32;
+
+/// A cached blob, if it is whole and of this V8.
+fn load(path: &PathBuf) -> Option<Vec<u8>> {
+    let mut bytes = std::fs::read(path).ok()?;
+    if bytes.len() <= DIGEST_LEN {
+        return None;
+    }
+    let blob = bytes.split_off(DIGEST_LEN);
+    if Sha256::digest(&blob).as_slice() != bytes {
+        return None;
+    }
+    Some(blob)
+}
+
+fn store(path: &std::path::Path, blob: &[u8]) -> std::io::Result<()> {
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    let partial = path.with_extension(format!("partial-{}", std::process::id()));
+    let mut bytes = Sha256::digest(blob).to_vec();
+    bytes.extend_from_slice(blob);
+    std::fs::write(&partial, bytes)?;
+    std::fs::rename(&partial, path)
+}
+
+/// A clock that stands still: bootstrap must not see the time.
+#[derive(Debug)]
+struct StoppedClock;
+
+impl Clock for StoppedClock {
+    fn now(&self) -> MonoTime {
+        MonoTime::default()
+    }
+
+    fn realtime(&self) -> cenote_base::abi::fs::Timespec {
+        cenote_base::abi::fs::Timespec::default()
+    }
+
+    fn timer(&self, _at: MonoTime) -> cenote_base::clock::Timer {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Runs the bootstrap in a fresh isolate and freezes it. On a thread of its own: V8 wants to be entered in order.
+fn make() -> Result<Vec<u8>, SnapshotError> {
+    std::thread::Builder::new()
+        .name("node-snapshot".into())
+        .stack_size(8 << 20)
+        .spawn(make_here)
+        .map_err(|_| SnapshotError::NoBlob)?
+        .join()
+        .map_err(|_| SnapshotError::NoBlob)?
+}
+
+fn make_here() -> Result<Vec<u8>, SnapshotError> {
+    let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
+    let env = Environment::new(&mut isolate, Arc::new(StoppedClock), None, CommandLine::default());
+    install_isolate_callbacks(&mut isolate);
+    let outcome = {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, v8::ContextOptions::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        env.set_context(v8::Global::new(scope, context));
+        let outcome = bootstrap(scope);
+        if outcome.is_ok() {
+            let packed = env.to_snapshot(scope);
+            scope.add_context_data(context, packed);
+        }
+        scope.set_default_context(context);
+        outcome
+    };
+    // Every handle must be gone before the blob is made.
+    env.clear();
+    isolate.remove_slot::<Rc<Environment>>();
+    drop(env);
+    let blob = isolate.create_blob(v8::FunctionCodeHandling::Keep);
+    outcome?;
+    blob.map(|blob| blob.to_vec()).ok_or(SnapshotError::NoBlob)
+}
+
+fn bootstrap(scope: &mut v8::PinScope<'_, '_>) -> Result<(), SnapshotError> {
+    v8::tc_scope!(let catch, scope);
+    loader::bootstrap(catch, true).map_err(|failure| {
+        let exception = catch.exception().or_else(|| failure.to_exception(catch));
+        let text = exception.map(|exception| describe(catch, exception)).unwrap_or_default();
+        SnapshotError::Bootstrap(text)
+    })
+}
+
+/// The stack, or the message, of an exception.
+pub(crate) fn describe(scope: &v8::PinScope<'_, '_>, exception: v8::Local<'_, v8::Value>) -> String {
+    let stack = v8::Local::<v8::Object>::try_from(exception).ok().and_then(|object| {
+        let key = v8::String::new(scope, "stack")?;
+        object.get(scope, key.into()).filter(|stack| stack.is_string())
+    });
+    stack.unwrap_or(exception).to_rust_string_lossy(scope)
+}
