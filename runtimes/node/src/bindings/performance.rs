@@ -39,7 +39,7 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let milestones = env.field(scope, "performance", "milestones")?;
     let realtime = env.clock().realtime();
     #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit a double")]
-    let timestamp = realtime.tv_sec as f64 * 1e6 + realtime.tv_nsec as f64 / 1e3;
+    let timestamp = realtime.sec as f64 * 1e6 + realtime.nsec as f64 / 1e3;
     milestones.set(TIME_ORIGIN_TIMESTAMP, timestamp);
     let start = nanoseconds(env.event_loop().timers().start().since_boot());
     for milestone in [TIME_ORIGIN, ENVIRONMENT, NODE_START, V8_START] {

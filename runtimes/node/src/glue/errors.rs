@@ -108,7 +108,7 @@ impl Failure {
 /// A kernel error is a system error whose call name the binding adds: `.map_err(|e| Failure::from(e).with_syscall("open"))`.
 impl From<cenote_base::SysError> for Failure {
     fn from(error: cenote_base::SysError) -> Self {
-        Self::system(i32::from(error.errno().number()), "")
+        Self::system(error.errno().raw(), "")
     }
 }
 
