@@ -1,1 +1,24 @@
-//! Under construction.
+//! The WebAssembly runtime: Linux and WASI programs on wasmtime, as processes of a Cenote kernel.
+//!
+//! [`WasmRuntime`] implements the kernel's `Runtime`. A module says by its imports which world it was built for:
+//! `wali` and `cenote` (Linux's calls, `linux/`) or `wasi_snapshot_preview1` (`wasi_p1/`). Both only translate: decode
+//! what lies in guest memory, make a typed call of the kernel, encode the result.
+//!
+//! Reading order: `runtime`, `image` and `module_cache` (bytes to code), `program` and `process` (one process),
+//! `memory` (guest memory), then the worlds.
+#![deny(unsafe_code)]
+
+mod engine;
+mod error;
+mod image;
+mod linux;
+mod memory;
+mod module_cache;
+mod process;
+mod program;
+mod runtime;
+mod wasi_p1;
+
+pub use error::EngineError;
+pub use module_cache::CompileObserver;
+pub use runtime::{WasmOptions, WasmRuntime};

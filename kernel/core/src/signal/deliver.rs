@@ -91,7 +91,7 @@ impl Task {
     }
 
     /// Whether a wait must end: a handler has to run or the process ends. Stops happen inside, ignored signals vanish.
-    pub(crate) async fn settle_signals(&self) -> bool {
+    pub async fn settle_signals(&self) -> bool {
         loop {
             match self.peek_step() {
                 Step::Nothing => return false,

@@ -1,0 +1,178 @@
+//! One call of a Linux program: what a call's function gets, and what happens between its result and the program.
+//!
+//! [`Call`] lends memory and task. [`Call::settle`] delivers signals before the result is seen, runs a call again that
+//! a handler with `SA_RESTART` interrupted, and unwinds a process that must end. See signal(7).
+
+use std::sync::Arc;
+
+use cenote_base::{Fd, Gid, Pid, SysError, SysResult, Uid};
+use cenote_kernel::Task;
+use cenote_kernel::signal::Delivery;
+use wasmtime::Caller;
+
+use super::deliver_signal;
+use crate::error::Stop;
+use crate::memory::GuestMemory;
+use crate::process::Process;
+
+/// A call in progress.
+pub(crate) struct Call<'a> {
+    caller: Caller<'a, Process>,
+}
+
+impl std::fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Call(pid {})", self.task().pid())
+    }
+}
+
+impl<'a> Call<'a> {
+    /// Begins a call.
+    pub(crate) fn new(caller: Caller<'a, Process>) -> Self {
+        Self { caller }
+    }
+
+    /// The process's memory and its task.
+    pub(crate) fn parts(&mut self) -> SysResult<(GuestMemory<'_>, &Arc<Task>)> {
+        let memory = self.caller.data().memory()?;
+        let (bytes, process) = memory.data_and_store_mut(&mut self.caller);
+        Ok((GuestMemory::new(bytes), process.task()))
+    }
+
+    /// The process's memory and all that the runtime keeps of it.
+    pub(crate) fn memory_and_process(&mut self) -> SysResult<(GuestMemory<'_>, &mut Process)> {
+        let memory = self.caller.data().memory()?;
+        let (bytes, process) = memory.data_and_store_mut(&mut self.caller);
+        Ok((GuestMemory::new(bytes), process))
+    }
+
+    /// The process's memory.
+    pub(crate) fn memory(&mut self) -> SysResult<GuestMemory<'_>> {
+        self.parts().map(|(memory, _)| memory)
+    }
+
+    /// The calling task.
+    pub(crate) fn task(&self) -> &Arc<Task> {
+        self.caller.data().task()
+    }
+
+    /// What the runtime keeps of the process.
+    pub(crate) fn process(&mut self) -> &mut Process {
+        self.caller.data_mut()
+    }
+
+    /// The store, for calls into the guest and for growing its memory.
+    pub(crate) fn caller(&mut self) -> &mut Caller<'a, Process> {
+        &mut self.caller
+    }
+
+    /// The result for the program where nothing else has to be done first.
+    pub(crate) fn settle_now(&self, result: &SysResult<i64>) -> Option<i64> {
+        let process = self.caller.data();
+        if process.task().has_deliverable_signal() || process.is_stopping() {
+            return None;
+        }
+        Some(encode(result))
+    }
+
+    /// Delivers signals, then answers the result for the program, or `None`: run the call again.
+    ///
+    /// # Errors
+    /// [`Stop`]: the process ends or has become another program. An exception of the guest's that left a handler.
+    pub(crate) async fn settle(&mut self, result: SysResult<i64>) -> wasmtime::Result<Option<i64>> {
+        if let Some(stop) = self.caller.data().stop() {
+            return Err(stop.into());
+        }
+        let task = Arc::clone(self.task());
+        let mut must_report = false;
+        loop {
+            match task.next_delivery().await {
+                Delivery::None => break,
+                Delivery::End => return Err(Stop::End.into()),
+                Delivery::Handler(handler) => {
+                    must_report |= !handler.action.flags.contains(cenote_abi::signal::SaFlags::SA_RESTART);
+                    deliver_signal::run_handler(&mut self.caller, &handler).await?;
+                    task.handler_returned(&handler);
+                }
+            }
+        }
+        if !must_report && result.as_ref().is_err_and(SysError::is_restartable) {
+            return Ok(None);
+        }
+        Ok(Some(encode(&result)))
+    }
+}
+
+/// A result as it crosses the wire: a value, or a negated errno.
+pub(crate) fn encode(result: &SysResult<i64>) -> i64 {
+    match result {
+        Ok(value) => *value,
+        Err(error) => -i64::from(error.errno().raw()),
+    }
+}
+
+/// A result as it travels to the program.
+pub(crate) trait Answer {
+    /// The value, not negative.
+    fn answer(self) -> i64;
+}
+
+impl Answer for () {
+    fn answer(self) -> i64 {
+        0
+    }
+}
+
+impl Answer for i64 {
+    fn answer(self) -> i64 {
+        self
+    }
+}
+
+impl Answer for i32 {
+    fn answer(self) -> i64 {
+        i64::from(self)
+    }
+}
+
+impl Answer for u32 {
+    fn answer(self) -> i64 {
+        i64::from(self)
+    }
+}
+
+impl Answer for u64 {
+    fn answer(self) -> i64 {
+        self.cast_signed()
+    }
+}
+
+impl Answer for usize {
+    fn answer(self) -> i64 {
+        i64::try_from(self).unwrap_or(i64::MAX)
+    }
+}
+
+impl Answer for Fd {
+    fn answer(self) -> i64 {
+        i64::from(self.raw())
+    }
+}
+
+impl Answer for Pid {
+    fn answer(self) -> i64 {
+        i64::from(self.raw())
+    }
+}
+
+impl Answer for Uid {
+    fn answer(self) -> i64 {
+        i64::from(self.raw())
+    }
+}
+
+impl Answer for Gid {
+    fn answer(self) -> i64 {
+        i64::from(self.raw())
+    }
+}

@@ -1,0 +1,144 @@
+//! [`WasmRuntime`]: what the kernel is given to run WebAssembly, and what its programs share.
+
+use std::sync::{Arc, OnceLock};
+
+use cenote_base::SysResult;
+use cenote_kernel::{BoxFuture, Image, Program, Runtime};
+use sha2::{Digest as _, Sha256};
+use tokio::runtime::Handle;
+use wasmtime::Linker;
+
+use crate::engine::SharedEngine;
+use crate::error::EngineError;
+use crate::image::{inspect, read_all, refuse};
+use crate::module_cache::{CompileObserver, ModuleCache, default_directory};
+use crate::process::Process;
+use crate::program::WasmProgram;
+
+/// Memory a process may have: 256 MiB.
+const DEFAULT_MEMORY_LIMIT: u64 = 256 << 20;
+
+/// What can be chosen about a runtime.
+#[derive(Clone, Debug)]
+pub struct WasmOptions {
+    /// Bytes of memory one process may have (`limits.wasm_memory`).
+    pub memory_limit: u64,
+    /// Told when a program has to be compiled first.
+    pub observer: Option<Arc<dyn CompileObserver>>,
+}
+
+impl Default for WasmOptions {
+    fn default() -> Self {
+        Self { memory_limit: DEFAULT_MEMORY_LIMIT, observer: None }
+    }
+}
+
+/// What all machines of this OS process share: compiled code and host functions.
+#[derive(Debug)]
+struct Globals {
+    cache: ModuleCache,
+}
+
+/// What the programs of one runtime share.
+pub(crate) struct Shared {
+    engine: &'static SharedEngine,
+    globals: &'static Globals,
+    handle: Handle,
+    options: WasmOptions,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    pub(crate) fn engine(&self) -> &'static SharedEngine {
+        self.engine
+    }
+
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    pub(crate) fn memory_limit(&self) -> u64 {
+        self.options.memory_limit
+    }
+}
+
+/// Runs WebAssembly modules as processes.
+#[derive(Debug)]
+pub struct WasmRuntime {
+    shared: Arc<Shared>,
+}
+
+impl WasmRuntime {
+    /// A runtime whose processes are tasks of `handle`'s tokio runtime.
+    ///
+    /// # Errors
+    /// The engine could not be made on this host.
+    pub fn new(handle: Handle, options: WasmOptions) -> Result<Self, EngineError> {
+        let engine = SharedEngine::of_process()?;
+        Ok(Self { shared: Arc::new(Shared { engine, globals: globals(engine)?, handle, options }) })
+    }
+}
+
+fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineError> {
+    static GLOBALS: OnceLock<Result<Globals, EngineError>> = OnceLock::new();
+    GLOBALS
+        .get_or_init(|| {
+            let linker = make_linker(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
+            Ok(Globals { cache: ModuleCache::new(engine.engine().clone(), linker, default_directory()) })
+        })
+        .as_ref()
+        .map_err(Clone::clone)
+}
+
+/// All host functions of all worlds.
+fn make_linker(engine: &SharedEngine) -> wasmtime::Result<Linker<Process>> {
+    let mut linker = Linker::new(engine.engine());
+    crate::linux::define(&mut linker)?;
+    crate::wasi_p1::define(&mut linker)?;
+    Ok(linker)
+}
+
+impl Runtime for WasmRuntime {
+    fn name(&self) -> &'static str {
+        "wasm"
+    }
+
+    fn recognises(&self, header: &[u8]) -> bool {
+        header.starts_with(b"\0asm")
+    }
+
+    fn load<'a>(&'a self, image: Image) -> BoxFuture<'a, SysResult<Box<dyn Program>>> {
+        Box::pin(async move {
+            let (digest, bytes) = match image.digest {
+                Some(digest) => (digest, None),
+                None => {
+                    let bytes = read_all(&image.file, &image.path)?;
+                    (Sha256::digest(&bytes).into(), Some(bytes))
+                }
+            };
+            let name = String::from_utf8_lossy(&image.path).into_owned();
+            let source = || {
+                let bytes = match bytes {
+                    Some(bytes) => bytes,
+                    None => read_all(&image.file, &image.path).map_err(|error| error.to_string())?,
+                };
+                inspect(&bytes, is_known_import)?;
+                Ok(bytes)
+            };
+            let cache = &self.shared.globals.cache;
+            let compiled = cache.get(digest, &name, &self.shared.handle, self.shared.options.observer.as_ref(), source).await;
+            let ready = compiled.map_err(|reason| refuse(&image.path, &reason))?;
+            let program: Box<dyn Program> = Box::new(WasmProgram { shared: Arc::clone(&self.shared), image: ready });
+            Ok(program)
+        })
+    }
+}
+
+fn is_known_import(module: &str, name: &str) -> bool {
+    crate::linux::has_import(module, name) || crate::wasi_p1::has_import(module, name)
+}
