@@ -1,0 +1,106 @@
+//! Unmodified npm packages, mounted as `node_modules`, loaded by the programs of `tests/fixtures/npm/programs` in both module
+//! systems: output and status equal those of Node on the host.
+//!
+//! The packages are not in the repository: `npm ci` puts them into the cache, once for a lock file.
+#![expect(clippy::panic, reason = "a test target")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use cenote_test::world::{Job, World};
+use cenote_test::{Case, Outcome, oracle, repository, run_cases};
+use sha2::{Digest, Sha256};
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+fn main() {
+    let fixture = repository::root().join("tests/fixtures/npm");
+    let programs = repository::files_below(&fixture.join("programs"), &["mjs", "cjs"])
+        .unwrap_or_else(|error| panic!("{}: {error}", fixture.display()));
+    let cases = programs
+        .into_iter()
+        .map(|program| Case {
+            name: program.to_string_lossy().into_owned(),
+            run: Box::new({
+                let fixture = fixture.clone();
+                move || check(&fixture, &program)
+            }),
+        })
+        .collect();
+    run_cases(cases, &fixture.join("expectations.toml"));
+}
+
+fn check(fixture: &Path, program: &Path) -> Result<(), String> {
+    let node = oracle::node()
+        .ok_or("there is no Node to compare with: build once, or set CENOTE_TEST_NODE")?;
+    let installed = install(fixture)?;
+    let text =
+        fs::read(fixture.join("programs").join(program)).map_err(|error| error.to_string())?;
+    let name = program.to_string_lossy().into_owned();
+    let expected = on_host(&node, &installed, &name, &text)?;
+    let ours = in_machine(&installed, &name, &text)?;
+    match ours.difference(&expected, true) {
+        Some(difference) => Err(difference),
+        None => Ok(()),
+    }
+}
+
+/// The directory with `node_modules` made from the lock file.
+fn install(fixture: &Path) -> Result<PathBuf, String> {
+    let failed = |error: std::io::Error| format!("installing the packages: {error}");
+    let lock = fs::read(fixture.join("package-lock.json")).map_err(failed)?;
+    let digest = Sha256::digest(&lock)
+        .iter()
+        .take(8)
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
+    let cache = repository::cache();
+    let place = cache.join(format!("test-packages-{digest}"));
+    fs::create_dir_all(&cache).map_err(failed)?;
+    // One process installs, the others wait for it.
+    let guard = fs::File::create(cache.join("test-packages.lock")).map_err(failed)?;
+    guard.lock().map_err(failed)?;
+    if place.is_dir() {
+        return Ok(place);
+    }
+    let fresh = tempfile::tempdir_in(&cache).map_err(failed)?;
+    for file in ["package.json", "package-lock.json", ".npmrc"] {
+        fs::copy(fixture.join(file), fresh.path().join(file)).map_err(failed)?;
+    }
+    let output = Command::new("npm")
+        .arg("ci")
+        .current_dir(fresh.path())
+        .output()
+        .map_err(failed)?;
+    if !output.status.success() {
+        return Err(format!(
+            "npm ci failed:\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        ));
+    }
+    fs::rename(fresh.keep(), &place).map_err(failed)?;
+    Ok(place)
+}
+
+fn on_host(node: &Path, installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
+    let failed = |error: std::io::Error| error.to_string();
+    let place = tempfile::tempdir_in(installed).map_err(failed)?;
+    fs::write(place.path().join(name), text).map_err(failed)?;
+    let mut command = oracle::command(node, place.path());
+    command.arg(name);
+    oracle::run(&mut command, b"", TIMEOUT).map_err(|error| format!("node on the host: {error}"))
+}
+
+fn in_machine(installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
+    let world = World::with(|builder| builder.node_modules(installed.join("node_modules")))?;
+    world.write(&format!("/root/work/{name}"), text)?;
+    world.run(&Job {
+        program: "node",
+        args: &[name.to_owned()],
+        cwd: "/root/work",
+        env: &[],
+        stdin: b"",
+        timeout: TIMEOUT,
+    })
+}

@@ -1,0 +1,195 @@
+//! Node's own test directory: a test is a program which ends with status 0, started with the flags and variables its comments name.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use cenote_test::world::{Job, World};
+use cenote_test::{Outcome, oracle};
+
+use crate::archive;
+use crate::suite::{Suite, Test, Verdict};
+
+/// The folders whose tests are single programs.
+const FOLDERS: &[&str] = &[
+    "async-hooks",
+    "es-module",
+    "module-hooks",
+    "parallel",
+    "sequential",
+];
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The suite.
+pub(crate) struct NodeSuite {
+    /// The directory that has `test` in it.
+    root: PathBuf,
+}
+
+impl NodeSuite {
+    /// Finds the suite's files.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub(crate) fn open() -> Result<Self, String> {
+        Ok(Self {
+            root: archive::unpacked("node", "node")?.join("node-v24.21.0"),
+        })
+    }
+
+    /// What a test's first comments ask for.
+    fn start(&self, test: &str) -> Result<Start, String> {
+        let file = self.root.join("test").join(test);
+        let text =
+            fs::read_to_string(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let words = |marker: &str| -> Vec<String> {
+            text.lines()
+                .find_map(|line| {
+                    line.split_once(marker)
+                        .filter(|(before, _)| before.trim() == "//")
+                })
+                .map(|(_, rest)| rest.split_whitespace().map(str::to_owned).collect())
+                .unwrap_or_default()
+        };
+        let env = words("Env:")
+            .iter()
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        Ok(Start {
+            flags: words("Flags:"),
+            env,
+        })
+    }
+
+    fn in_machine(&self, test: &str) -> Result<Outcome, String> {
+        let start = self.start(test)?;
+        let world = World::with(|builder| builder.mount(&self.root, "/suite"))?;
+        world.make_directory("/tmp/node-test")?;
+        let args = [start.flags.clone(), vec![format!("/suite/test/{test}")]].concat();
+        let mut env: Vec<(&str, String)> = vec![
+            ("NODE_TEST_DIR", "/tmp/node-test".to_owned()),
+            ("TEST_THREAD_ID", "0".to_owned()),
+        ];
+        env.extend(
+            start
+                .env
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.clone())),
+        );
+        world.run(&Job {
+            program: "node",
+            args: &args,
+            cwd: "/suite",
+            env: &env,
+            stdin: b"",
+            timeout: TIMEOUT,
+        })
+    }
+
+    fn under_node(&self, node: &Path, test: &str) -> Result<Outcome, String> {
+        let start = self.start(test)?;
+        let place = tempfile::tempdir().map_err(|error| error.to_string())?;
+        let mut command = Command::new(node);
+        command
+            .args(&start.flags)
+            .arg(self.root.join("test").join(test))
+            .envs(start.env)
+            .env("NODE_TEST_DIR", place.path())
+            .env("TEST_THREAD_ID", "0")
+            .current_dir(&self.root);
+        oracle::run(&mut command, b"", TIMEOUT).map_err(|error| error.to_string())
+    }
+}
+
+struct Start {
+    flags: Vec<String>,
+    env: Vec<(String, String)>,
+}
+
+impl Suite for NodeSuite {
+    fn name(&self) -> &'static str {
+        "node"
+    }
+
+    fn heading(&self) -> &'static str {
+        "# Node's own tests\n\nThe tests of Node v24.21.0 (`test/parallel` and its neighbours), unmodified, in a VM. A group is a module, by the test's name."
+    }
+
+    fn tests(&self) -> Result<Vec<Test>, String> {
+        let mut tests = Vec::new();
+        for folder in FOLDERS {
+            let directory = self.root.join("test").join(folder);
+            let entries = directory
+                .read_dir()
+                .map_err(|error| format!("{}: {error}", directory.display()))?;
+            for entry in entries {
+                let path = entry.map_err(|error| error.to_string())?.path();
+                let name = path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned();
+                let is_program = path
+                    .extension()
+                    .is_some_and(|own| ["js", "mjs", "cjs"].iter().any(|one| own == *one));
+                if name.starts_with("test-") && is_program {
+                    let group = if *folder == "parallel" || *folder == "sequential" {
+                        module_of(&name)
+                    } else {
+                        folder
+                    };
+                    tests.push(Test {
+                        group: group.to_owned(),
+                        name: format!("{folder}/{name}"),
+                    });
+                }
+            }
+        }
+        tests.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(tests)
+    }
+
+    fn timeout(&self) -> Duration {
+        TIMEOUT
+    }
+
+    fn run(&self, test: &str) -> Verdict {
+        verdict(self.in_machine(test))
+    }
+
+    fn on_host(&self, test: &str) -> Option<Verdict> {
+        Some(verdict(self.under_node(&oracle::node()?, test)))
+    }
+}
+
+/// `test-fs-read-file.js` is of `fs`; few tests share a rare first word, but a row for each is still told apart best.
+fn module_of(name: &str) -> &str {
+    name.trim_start_matches("test-")
+        .split(['-', '.'])
+        .next()
+        .unwrap_or(name)
+}
+
+fn verdict(outcome: Result<Outcome, String>) -> Verdict {
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(message) => return Verdict::Failed(message),
+    };
+    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    if outcome.status != 0 {
+        return Verdict::Failed(format!(
+            "{}\n{stdout}\nstatus {}",
+            String::from_utf8_lossy(&outcome.stderr),
+            outcome.status
+        ));
+    }
+    match stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("1..0 # Skipped:"))
+    {
+        Some(reason) => Verdict::Declined(reason.trim().to_owned()),
+        None => Verdict::Passed,
+    }
+}
