@@ -35,3 +35,6 @@ pub use filesystem::FileSystem;
 pub use inode::{AttributeChanges, DirEntry, Inode, LinkTarget, NewNode, NewOwner, SetTime};
 pub use lookup::{LookupContext, LookupFlags};
 pub use mount::{Mount, MountFlags, Namespace, SpecialFiles};
+
+#[cfg(test)]
+mod testing;

@@ -546,8 +546,9 @@ impl Drop for OpenFile {
         self.file.released();
         if let Some(locks) = self.locks.get() {
             locks.release_records(LockOwner::OpenFile(self.id));
-            // Giving up cannot fail.
-            drop(locks.set_whole(self.id, None));
+            if let Err(error) = locks.set_whole(self.id, None) {
+                tracing::error!(%error, "giving a lock up cannot fail");
+            }
         }
         self.changed(if self.access.can_write() {
             ChangeKind::ClosedWritten

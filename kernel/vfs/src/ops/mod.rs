@@ -75,3 +75,6 @@ fn is_stored(kind: FileType) -> bool {
         FileType::Regular | FileType::Directory | FileType::Symlink
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,225 @@
+use std::sync::Arc;
+
+use cenote_abi::Errno;
+use cenote_abi::fs::{AtFlags, Mode, OpenFlags};
+use cenote_base::ManualClock;
+use cenote_base::limits::{Budget, Limits, Resource};
+
+use super::overlay;
+use crate::fs::{Image, ImageBuilder, PlainContent};
+use crate::ops;
+use crate::testing::{Machine, errno};
+
+fn base() -> Arc<Image> {
+    let mut builder = ImageBuilder::new();
+    let mode = Mode::from_raw(0o644);
+    for (path, content) in [
+        ("etc/passwd", "root"),
+        ("etc/hosts", "localhost"),
+        ("usr/lib/deep/f", "deep"),
+    ] {
+        builder
+            .file(
+                path.as_bytes(),
+                mode,
+                PlainContent::with_digest(content.as_bytes(), [1; 32]),
+            )
+            .unwrap();
+    }
+    builder
+        .hard_link(b"usr/lib/linked", b"usr/lib/deep/f")
+        .unwrap();
+    builder.symlink(b"etc/link", b"passwd").unwrap();
+    builder.build()
+}
+
+fn machine_over(layers: &[Arc<dyn crate::FileSystem>]) -> Machine {
+    let (clock, budget) = (ManualClock::new(), Budget::new(Limits::default()));
+    let filesystem = overlay(layers, clock.clone(), Arc::clone(&budget)).unwrap();
+    Machine::on(filesystem, clock, budget)
+}
+
+fn machine() -> Machine {
+    machine_over(&[base()])
+}
+
+#[test]
+fn files_are_read_from_below_and_copied_up_when_written() {
+    let machine = machine();
+    let before = machine.stat("/etc/passwd").unwrap();
+    let reader = machine.open("/etc/passwd", OpenFlags::O_RDONLY).unwrap();
+    assert_eq!(
+        machine.locate("/etc/passwd").inode().content_digest(),
+        Some([1; 32])
+    );
+    assert_eq!(machine.budget.used(Resource::Inodes), 0);
+    let writer = machine
+        .open("/etc/passwd", OpenFlags::O_RDWR | OpenFlags::O_APPEND)
+        .unwrap();
+    writer.write(b"!").unwrap();
+    drop(writer);
+    assert_eq!(machine.read("/etc/passwd").unwrap(), "root!");
+    let mut buf = [0; 9];
+    assert_eq!(
+        reader.read(&mut buf).unwrap(),
+        5,
+        "an open file sees the copy"
+    );
+    let after = machine.stat("/etc/passwd").unwrap();
+    assert_eq!((before.ino, before.dev), (after.ino, after.dev));
+    assert_eq!(machine.locate("/etc/passwd").inode().content_digest(), None);
+    assert_eq!(machine.budget.used(Resource::Inodes), 1);
+    assert_eq!(machine.read("/etc/link").unwrap(), "root!");
+}
+
+#[test]
+fn machines_on_one_image_do_not_see_each_other() {
+    let image = base();
+    let (one, two) = (machine_over(&[image.clone()]), machine_over(&[image]));
+    one.write("/etc/passwd", "mine").unwrap();
+    one.unlink("/etc/hosts").unwrap();
+    assert_eq!(two.read("/etc/passwd").unwrap(), "root");
+    assert_eq!(two.read("/etc/hosts").unwrap(), "localhost");
+}
+
+#[test]
+fn attributes_change_without_copying_content() {
+    let machine = machine();
+    ops::chmod(
+        &machine.cx(),
+        None,
+        b"/etc/passwd",
+        Mode::from_raw(0o600),
+        AtFlags::empty(),
+    )
+    .unwrap();
+    assert_eq!(machine.stat("/etc/passwd").unwrap().mode & 0o777, 0o600);
+    assert_eq!(
+        machine.locate("/etc/passwd").inode().content_digest(),
+        Some([1; 32])
+    );
+    assert_eq!(machine.budget.used(Resource::FilesystemBytes), 0);
+    machine
+        .open("/etc/passwd", OpenFlags::O_RDWR | OpenFlags::O_TRUNC)
+        .unwrap();
+    assert_eq!(machine.read("/etc/passwd").unwrap(), "");
+}
+
+#[test]
+fn removed_names_stay_removed_until_made_again() {
+    let machine = machine();
+    machine.unlink("/etc/passwd").unwrap();
+    assert_eq!(errno(machine.stat("/etc/passwd")), Errno::ENOENT);
+    assert_eq!(machine.list("/etc"), ["hosts", "link"]);
+    machine.write("/etc/passwd", "new").unwrap();
+    assert_eq!(machine.list("/etc"), ["hosts", "link", "passwd"]);
+    machine.unlink("/etc/passwd").unwrap();
+    assert_eq!(errno(machine.read("/etc/passwd")), Errno::ENOENT);
+    assert_eq!(errno(machine.rmdir("/etc")), Errno::ENOTEMPTY);
+    machine.unlink("/etc/hosts").unwrap();
+    machine.unlink("/etc/link").unwrap();
+    machine.rmdir("/etc").unwrap();
+    // A directory made over a removed one is empty.
+    machine.mkdir("/etc").unwrap();
+    assert!(machine.list("/etc").is_empty());
+    assert_eq!(errno(machine.stat("/etc/hosts")), Errno::ENOENT);
+    machine.write("/etc/own", "").unwrap();
+    assert_eq!(machine.list("/etc"), ["own"]);
+}
+
+#[test]
+fn renames_move_files_and_whole_directories_of_layers() {
+    let machine = machine();
+    machine.rename("/etc/passwd", "/etc/shadow").unwrap();
+    assert_eq!(machine.list("/etc"), ["hosts", "link", "shadow"]);
+    assert_eq!(machine.read("/etc/shadow").unwrap(), "root");
+    machine.rename("/etc/hosts", "/etc/shadow").unwrap();
+    assert_eq!(
+        (
+            machine.read("/etc/shadow").unwrap(),
+            machine.list("/etc").len()
+        ),
+        ("localhost".into(), 2)
+    );
+    machine.rename("/usr/lib", "/library").unwrap();
+    assert_eq!(machine.read("/library/deep/f").unwrap(), "deep");
+    assert_eq!(machine.list("/usr"), Vec::<String>::new());
+    machine.write("/library/deep/f", "changed").unwrap();
+    assert_eq!(machine.read("/library/deep/f").unwrap(), "changed");
+    assert_eq!(
+        errno(machine.rename("/library", "/library/deep/x")),
+        Errno::EINVAL
+    );
+    machine.mkdir("/usr/lib").unwrap();
+    assert!(machine.list("/usr/lib").is_empty());
+}
+
+#[test]
+fn hard_links_of_a_layer_are_copied_up_together() {
+    let machine = machine();
+    assert_eq!(machine.stat("/usr/lib/linked").unwrap().nlink, 2);
+    machine.write("/usr/lib/linked", "both").unwrap();
+    assert_eq!(machine.read("/usr/lib/deep/f").unwrap(), "both");
+    machine.unlink("/usr/lib/linked").unwrap();
+    assert_eq!(machine.read("/usr/lib/deep/f").unwrap(), "both");
+    assert_eq!(machine.stat("/usr/lib/deep/f").unwrap().nlink, 1);
+    machine.link("/etc/hosts", "/hosts").unwrap();
+    machine.write("/hosts", "changed").unwrap();
+    assert_eq!(machine.read("/etc/hosts").unwrap(), "changed");
+    assert_eq!(machine.stat("/hosts").unwrap().nlink, 2);
+}
+
+#[test]
+fn listing_is_stable_while_files_are_copied_up_and_made() {
+    let machine = machine();
+    machine.write("/etc/a", "").unwrap();
+    let directory = machine.open("/etc", OpenFlags::O_DIRECTORY).unwrap();
+    let mut names = Vec::new();
+    for round in 0..20 {
+        let mut taken = false;
+        directory
+            .read_dir(&mut |entry| {
+                if !std::mem::replace(&mut taken, true) {
+                    names.push(String::from_utf8(entry.name.to_vec()).unwrap());
+                    return true;
+                }
+                false
+            })
+            .unwrap();
+        machine.write("/etc/passwd", &round.to_string()).unwrap();
+        machine.write("/etc/hosts", &round.to_string()).unwrap();
+    }
+    names.sort();
+    assert_eq!(names, [".", "..", "a", "hosts", "link", "passwd"]);
+}
+
+#[test]
+fn numbers_told_by_listing_are_those_of_stat() {
+    let machine = machine();
+    machine.write("/etc/own", "").unwrap();
+    for entry in ops::list(&machine.cx(), None, b"/etc").unwrap() {
+        let path = format!("/etc/{}", String::from_utf8(entry.name).unwrap());
+        assert_eq!(machine.lstat(&path).unwrap().ino, entry.ino, "{path}");
+    }
+}
+
+#[test]
+fn layers_join_with_the_upper_one_first() {
+    let mut upper = ImageBuilder::new();
+    let mode = Mode::from_raw(0o644);
+    upper
+        .file(b"etc/passwd", mode, PlainContent::new(*b"upper"))
+        .unwrap();
+    upper
+        .file(b"etc/extra", mode, PlainContent::new(*b"extra"))
+        .unwrap();
+    upper
+        .file(b"usr/lib", mode, PlainContent::new(*b"a file now"))
+        .unwrap();
+    let machine = machine_over(&[upper.build(), base()]);
+    assert_eq!(machine.read("/etc/passwd").unwrap(), "upper");
+    assert_eq!(machine.read("/etc/hosts").unwrap(), "localhost");
+    assert_eq!(machine.list("/etc"), ["extra", "hosts", "link", "passwd"]);
+    assert_eq!(machine.read("/usr/lib").unwrap(), "a file now");
+    assert_eq!(errno(machine.read("/usr/lib/deep/f")), Errno::ENOTDIR);
+}
