@@ -4,6 +4,8 @@
     commands/build.py [NAME...]        these recipes (and the libraries they need), or all of them, in order
     commands/build.py --list           the recipes, in building order
     commands/build.py --relink NAME... post-links again what was built before, after a change of the toolchain's post-link
+    commands/build.py --resume NAME    goes on from `configured`, in the sources as they lie
+    commands/build.py --notices        writes registry/NOTICES.md from the packages
     commands/build.py --pin NAME...    writes the sources' digests into the recipes
 
 Needs the toolchain (toolchain/setup.sh) in $PREFIX. Sources come by apt from the mirror that this machine uses, into $PREFIX/work.
@@ -15,6 +17,7 @@ A recipe says (all but `source`, `version`, `licence` optional):
     prepare           shell lines before configure; `autoreconf`: run it where the package has no ./configure
     directory         where to work, inside the sources
     configure         arguments (none: not run); `environment` variables for all steps
+    configured        shell lines after configure
     make              a list of argument lists
     install           shell lines after make; $TREE is a directory whose files are packed as they shall lie in the VM, $LIB the libraries' prefix
     module            file, name, fpcast, never_fork: what goes through post-link
@@ -115,23 +118,23 @@ class Build:
         shutil.rmtree(self.source, ignore_errors=True)
         self.sh(["dpkg-source", "--no-check", *([] if self.r.get("patches") else ["--skip-patches"]), "-x", str(dsc), str(self.source)], WORK)
 
-    def run(self):
+    def run(self, resume=False):
         self.log.write_text("")
         shutil.rmtree(self.tree, ignore_errors=True)
         self.tree.mkdir(parents=True)
         r, began = self.r, time.monotonic()
-        if "source" in r:
-            self.unpack()
-        else:
-            self.source.mkdir(exist_ok=True)
         here = self.source / r.get("directory", "")
-        if "prepare" in r:
-            self.sh("set -e\n" + r["prepare"], here)
-        if r.get("autoreconf") and not (here / "configure").exists():
-            self.sh(["autoreconf", "-fi"], here)
-        if "configure" in r:
-            args = [a.replace("$LIB", str(LIB)) for a in r["configure"]]
-            self.sh(["./configure", *r.get("host", ["--host=wasm32-unknown-linux-musl", "--build=x86_64-linux-gnu"]), *args], here)
+        if not resume:
+            self.unpack()
+            if "prepare" in r:
+                self.sh("set -e\n" + r["prepare"], here)
+            if r.get("autoreconf") and not (here / "configure").exists():
+                self.sh(["autoreconf", "-fi"], here)
+            if "configure" in r:
+                args = [a.replace("$LIB", str(LIB)) for a in r["configure"]]
+                self.sh(["./configure", *r.get("host", ["--host=wasm32-unknown-linux-musl", "--build=x86_64-linux-gnu"]), *args], here)
+        if "configured" in r:
+            self.sh("set -e\n" + r["configured"], here)
         for args in r.get("make", []):
             expanded = [os.path.expandvars(re.sub(r"\$(\w+)", lambda m: self.env.get(m[1], m[0]), a)) for a in args]
             self.sh(["make", "-j" + os.environ.get("J", "2"), *expanded], here, may_fail="-i" in args)
@@ -226,15 +229,46 @@ def pin(name):
     path.write_text(text)
 
 
+NOTICES = """# Packaged commands: licences and sources
+
+Written by `commands/build.py --notices` from `packages/`. The programs in `wasm/` are separate works under their own licences; none is
+linked into Cenote. Each was built, unmodified, from the sources of the Debian package named here. Its files and their SHA-256 are in
+`commands/recipes/<name>.toml` with every flag of the build, and the licences' full texts are in those sources (`COPYING`, `LICENSE`, `debian/copyright`).
+
+To get the sources: `apt-get source <package>=<version>` from a Debian mirror, or snapshot.debian.org. To build the same programs from them:
+`commands/build.sh <name>`. Whoever passes on Cenote with the GPL programs passes on these offers with it; on request the authors of Cenote give
+the complete corresponding source of every GPL or LGPL program in `wasm/`, for as long as they distribute it.
+
+Linked into the programs: musl 1.2.5 (MIT; Debian package musl of Debian 13, with the changes in `commands/toolchain/musl`), compiler-rt's builtins
+(Apache-2.0 WITH LLVM-exception) of LLVM 22; zlib 1.2.13 (Zlib) in git and python3; ncurses 6.4 (X11) in less, nano, vim, watch and top.
+
+| package | version | licence | sources | project | commands |
+|---|---|---|---|---|---|
+"""
+
+
+def notices():
+    text = NOTICES
+    for path in sorted((REPO / "registry/packages").glob("*.toml")):
+        p = tomllib.loads(path.read_text())
+        names = [m["path"].rsplit("/", 1)[1] for m in p.get("module", [])] + [f["path"].rsplit("/", 1)[1] for f in p.get("file", [])]
+        text += f"| {p['name']} | {p['version']} | {p['licence']} | {p['source']} | {p['upstream']} | {' '.join(names)} |\n"
+    write(REPO / "registry/NOTICES.md", text.encode())
+
+
 def main():
     args = sys.argv[1:]
     if args[:1] == ["--list"]:
         return print("\n".join(ORDER))
     if args[:1] == ["--pin"]:
         return [pin(n) for n in args[1:] if "source" in recipe(n)] and None
+    if args == ["--notices"]:
+        return notices()
     toolchain_digest()
     if args[:1] == ["--relink"]:
         return [Build(n).relink() for n in args[1:]] and None
+    if args[:1] == ["--resume"]:
+        return Build(args[1]).run(resume=True)
     wanted = args or ORDER
     have, failed = set(), []
     for name in wanted:

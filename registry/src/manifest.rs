@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn the_shell_and_the_tools_are_commands() {
         let commands: BTreeSet<&str> = packages().iter().flat_map(|package| package.commands).copied().collect();
-        for name in ["sh", "dash", "bash", "ls", "cat", "[", "env", "grep", "egrep", "sed", "awk", "find", "xargs", "diff", "tar", "zcat", "less", "jq", "which"] {
+        for name in ["sh", "dash", "bash", "ls", "cat", "[", "env", "grep", "egrep", "sed", "awk", "find", "xargs", "diff", "tar", "zcat", "less", "jq", "which", "make", "patch", "file", "bunzip2", "xz", "sqlite3", "git", "ps", "pkill", "uptime"] {
             assert!(commands.contains(name), "{name}");
         }
     }
