@@ -56,13 +56,29 @@ pub struct EmbeddedFile {
 
 impl fmt::Debug for EmbeddedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EmbeddedFile").field("name", &self.name).field("size", &self.size).field("digest", &self.digest).finish_non_exhaustive()
+        f.debug_struct("EmbeddedFile")
+            .field("name", &self.name)
+            .field("size", &self.size)
+            .field("digest", &self.digest)
+            .finish_non_exhaustive()
     }
 }
 
 impl EmbeddedFile {
-    pub(crate) const fn new(name: &'static str, digest: Digest, size: usize, packed: &'static [u8]) -> Self {
-        Self { name, digest, size, packed, head: OnceLock::new(), shared: Mutex::new(None) }
+    pub(crate) const fn new(
+        name: &'static str,
+        digest: Digest,
+        size: usize,
+        packed: &'static [u8],
+    ) -> Self {
+        Self {
+            name,
+            digest,
+            size,
+            packed,
+            head: OnceLock::new(),
+            shared: Mutex::new(None),
+        }
     }
 
     /// Returns the name in the registry: a file of `wasm/`, or a path in a pack.
@@ -92,8 +108,11 @@ impl EmbeddedFile {
             return Ok(head);
         }
         let mut bytes = vec![0; HEAD.min(self.size)];
-        let mut decoder = zstd::Decoder::with_buffer(self.packed).map_err(|why| self.damaged(&why))?;
-        decoder.read_exact(&mut bytes).map_err(|why| self.damaged(&why))?;
+        let mut decoder =
+            zstd::Decoder::with_buffer(self.packed).map_err(|why| self.damaged(&why))?;
+        decoder
+            .read_exact(&mut bytes)
+            .map_err(|why| self.damaged(&why))?;
         Ok(self.head.get_or_init(|| bytes.into()))
     }
 
@@ -107,7 +126,8 @@ impl EmbeddedFile {
         if let Some(bytes) = shared.as_ref().and_then(Weak::upgrade) {
             return Ok(bytes);
         }
-        let bytes = zstd::bulk::decompress(self.packed, self.size).map_err(|why| self.damaged(&why))?;
+        let bytes =
+            zstd::bulk::decompress(self.packed, self.size).map_err(|why| self.damaged(&why))?;
         if bytes.len() != self.size {
             return Err(self.damaged(&format!("{} bytes instead of {}", bytes.len(), self.size)));
         }
@@ -117,6 +137,9 @@ impl EmbeddedFile {
     }
 
     fn damaged(&self, why: &dyn fmt::Display) -> RegistryError {
-        RegistryError::Damaged { file: self.name, why: why.to_string() }
+        RegistryError::Damaged {
+            file: self.name,
+            why: why.to_string(),
+        }
     }
 }

@@ -15,6 +15,7 @@ mod verify;
 pub use embedded::{Digest, EmbeddedFile, RegistryError};
 pub use manifest::{Content, Entry, Package, base, package, packages, select};
 pub use resolve::{
-    COMMANDS_DIR_VARIABLES, CommandSource, DirectoryCommand, FoundBy, Lookup, ResolveError, directory_commands, in_repository_output, resolve,
+    COMMANDS_DIR_VARIABLES, CommandSource, DirectoryCommand, FoundBy, Lookup, ResolveError,
+    directory_commands, in_repository_output, resolve,
 };
 pub use verify::{Damage, verify};

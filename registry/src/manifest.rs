@@ -73,14 +73,19 @@ pub fn packages() -> &'static [Package] {
 /// # Errors
 /// [`RegistryError::UnknownPackage`].
 pub fn package(name: &str) -> Result<&'static Package, RegistryError> {
-    PACKAGES.iter().find(|package| package.name == name).ok_or_else(|| RegistryError::UnknownPackage(name.to_owned()))
+    PACKAGES
+        .iter()
+        .find(|package| package.name == name)
+        .ok_or_else(|| RegistryError::UnknownPackage(name.to_owned()))
 }
 
 /// Returns the packages of these names, in this order.
 ///
 /// # Errors
 /// [`RegistryError::UnknownPackage`] for the first name that none has.
-pub fn select<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Vec<&'static Package>, RegistryError> {
+pub fn select<'n>(
+    names: impl IntoIterator<Item = &'n str>,
+) -> Result<Vec<&'static Package>, RegistryError> {
     names.into_iter().map(package).collect()
 }
 
@@ -99,8 +104,16 @@ mod tests {
         for package in packages() {
             let mut seen: BTreeSet<&str> = base().iter().map(|entry| entry.path).collect();
             for entry in package.entries {
-                let parent = entry.path.rsplit_once('/').map(|(parent, _)| if parent.is_empty() { "/" } else { parent });
-                assert!(parent.is_some_and(|parent| seen.contains(parent)), "{} in {}", entry.path, package.name);
+                let parent = entry
+                    .path
+                    .rsplit_once('/')
+                    .map(|(parent, _)| if parent.is_empty() { "/" } else { parent });
+                assert!(
+                    parent.is_some_and(|parent| seen.contains(parent)),
+                    "{} in {}",
+                    entry.path,
+                    package.name
+                );
                 seen.insert(entry.path);
             }
         }
@@ -108,9 +121,15 @@ mod tests {
 
     #[test]
     fn links_of_all_packages_together_lead_somewhere() {
-        let all: BTreeSet<&str> = base().iter().chain(packages().iter().flat_map(|p| p.entries)).map(|entry| entry.path).collect();
+        let all: BTreeSet<&str> = base()
+            .iter()
+            .chain(packages().iter().flat_map(|p| p.entries))
+            .map(|entry| entry.path)
+            .collect();
         for entry in packages().iter().flat_map(|p| p.entries) {
-            let Content::Symlink(target) = entry.content else { continue };
+            let Content::Symlink(target) = entry.content else {
+                continue;
+            };
             let (mut at, _) = entry.path.rsplit_once('/').expect("paths are absolute");
             let mut found = target.to_owned();
             if !target.starts_with('/') {
@@ -127,8 +146,16 @@ mod tests {
 
     #[test]
     fn the_shell_and_the_tools_are_commands() {
-        let commands: BTreeSet<&str> = packages().iter().flat_map(|package| package.commands).copied().collect();
-        for name in ["sh", "dash", "bash", "ls", "cat", "[", "env", "grep", "egrep", "sed", "awk", "find", "xargs", "diff", "tar", "zcat", "less", "jq", "which", "make", "patch", "file", "bunzip2", "xz", "sqlite3", "git", "ps", "pkill", "uptime"] {
+        let commands: BTreeSet<&str> = packages()
+            .iter()
+            .flat_map(|package| package.commands)
+            .copied()
+            .collect();
+        for name in [
+            "sh", "dash", "bash", "ls", "cat", "[", "env", "grep", "egrep", "sed", "awk", "find",
+            "xargs", "diff", "tar", "zcat", "less", "jq", "which", "make", "patch", "file",
+            "bunzip2", "xz", "sqlite3", "git", "ps", "pkill", "uptime",
+        ] {
             assert!(commands.contains(name), "{name}");
         }
     }
@@ -136,7 +163,9 @@ mod tests {
     #[test]
     fn an_unknown_package_is_named() {
         assert_eq!(package("dash").expect("ships").name, "dash");
-        let error = select(["dash", "no-such"]).expect_err("there is none").to_string();
+        let error = select(["dash", "no-such"])
+            .expect_err("there is none")
+            .to_string();
         assert!(error.contains("no-such"), "{error}");
     }
 }

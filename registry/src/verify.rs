@@ -28,7 +28,10 @@ pub fn verify() -> Vec<Damage> {
                 format!("digest {found} instead of {}", file.digest())
             }
         };
-        Some(Damage { file: file.name(), why })
+        Some(Damage {
+            file: file.name(),
+            why,
+        })
     };
     manifest::files().iter().filter_map(check).collect()
 }
@@ -49,17 +52,27 @@ mod tests {
 
     #[test]
     fn modules_are_modules_by_their_head() {
-        let modules: Vec<_> = files().iter().filter(|file| file.name().ends_with(".wasm.zst")).collect();
+        let modules: Vec<_> = files()
+            .iter()
+            .filter(|file| file.name().ends_with(".wasm.zst"))
+            .collect();
         assert!(modules.len() > 10);
         for file in modules {
-            assert!(file.head().expect("unpacks").starts_with(b"\0asm"), "{}", file.name());
+            assert!(
+                file.head().expect("unpacks").starts_with(b"\0asm"),
+                "{}",
+                file.name()
+            );
         }
     }
 
     #[test]
     fn holders_share_the_bytes_and_the_last_gives_them_back() {
         let file = files().first().expect("there are files");
-        let (one, two) = (file.bytes().expect("unpacks"), file.bytes().expect("unpacks"));
+        let (one, two) = (
+            file.bytes().expect("unpacks"),
+            file.bytes().expect("unpacks"),
+        );
         assert!(Arc::ptr_eq(&one, &two));
         let weak = Arc::downgrade(&one);
         drop((one, two));
@@ -68,7 +81,8 @@ mod tests {
 
     #[test]
     fn damage_is_an_error_not_a_panic() {
-        static TRUNCATED: EmbeddedFile = EmbeddedFile::new("t", Digest([0; 32]), 100, b"\x28\xb5\x2f\xfd\x20");
+        static TRUNCATED: EmbeddedFile =
+            EmbeddedFile::new("t", Digest([0; 32]), 100, b"\x28\xb5\x2f\xfd\x20");
         static NOT_ZSTD: EmbeddedFile = EmbeddedFile::new("n", Digest([0; 32]), 100, b"plain");
         for file in [&TRUNCATED, &NOT_ZSTD] {
             assert!(file.bytes().is_err());
