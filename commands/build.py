@@ -168,8 +168,8 @@ class Build:
             raise SystemExit(f"{self.name}: post-link: {done.stdout[:300]}{done.stderr[:300]}")
         data = linked.read_bytes()
         packed = subprocess.run(["zstd", "-19", "-q", "-c", str(linked)], check=True, stdout=subprocess.PIPE).stdout
-        write(OUT / f"{m['name']}.wasm.zst", packed)
-        record(f"{m['name']}.wasm.zst", {"digest": digest(data), "size": len(data), "packed": digest(packed), **self.origin()})
+        file = f"{m['name']}.wasm.zst"
+        ship({file: packed}, file, {"digest": digest(data), "size": len(data), "packed": digest(packed), **self.origin()})
         return f"{m['name']} {len(data) // 1024}k/{len(packed) // 1024}k"
 
     def origin(self):
@@ -188,10 +188,8 @@ class Build:
                 mode = 0o755 if path.stat().st_mode & 0o100 else 0o644
                 rows.append(f'{{ path = "{at}", mode = 0o{mode:o}, size = {len(data)}, digest = "{digest(data)}", at = {len(blob)}, length = {len(packed)} }}')
                 blob += packed
-        write(OUT / f"{name}.pack", bytes(blob))
         index = f"# Index of {name}.pack, written by commands/build.py.\nfiles = [\n" + "".join(f"    {row},\n" for row in rows) + "]\n"
-        write(OUT / f"{name}.pack.toml", index.encode())
-        record(f"{name}.pack", {"digest": digest(bytes(blob)), "size": len(blob), **self.origin()})
+        ship({f"{name}.pack": bytes(blob), f"{name}.pack.toml": index.encode()}, f"{name}.pack", {"digest": digest(bytes(blob)), "size": len(blob), **self.origin()})
         return f"{len(rows)} files {len(blob) // 1024}k"
 
 
@@ -206,14 +204,16 @@ HEAD = """# What lies in this folder: written by commands/build.py, checked by t
 """
 
 
-def record(file, row):
-    path = OUT / "SOURCE.toml"
+def ship(files, file, row):
+    """Writes files of registry/wasm together with the row that describes them."""
     with open(WORK / "lock", "w") as lock:      # two drivers may be at work
         fcntl.flock(lock, fcntl.LOCK_EX)
-        record_locked(path, file, row)
+        for name, data in files.items():
+            write(OUT / name, data)
+        record(OUT / "SOURCE.toml", file, row)
 
 
-def record_locked(path, file, row):
+def record(path, file, row):
     rows = {m["file"]: m for m in tomllib.loads(path.read_text()).get("module", [])} if path.exists() else {}
     rows[file] = {"file": file, **row}
     text = HEAD
