@@ -12,6 +12,8 @@ mod config;
 pub(crate) mod contextify;
 mod credentials;
 pub(crate) mod errors;
+pub(crate) mod fs;
+mod fs_dir;
 mod messaging;
 mod mksnapshot;
 pub(crate) mod module_wrap;
@@ -44,6 +46,8 @@ pub(crate) static BINDINGS: &[Binding] = &[
     contextify::BINDING,
     credentials::BINDING,
     errors::BINDING,
+    fs::BINDING,
+    fs_dir::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
     module_wrap::BINDING,

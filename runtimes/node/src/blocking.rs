@@ -1,0 +1,24 @@
+//! System calls that wait, made from a node thread.
+//!
+//! The thread belongs to one process, so a synchronous call may simply block it. Signals that come meanwhile are noted for the
+//! event loop and the call goes on, as libuv restarts its calls; only the end of the process cuts one short.
+
+use std::future::Future;
+
+use cenote_base::SysResult;
+use cenote_base::wait::block_on;
+
+use crate::environment::Environment;
+
+/// Runs a call to its end on this thread; `call` is made again after a signal with a handler.
+///
+/// # Errors
+/// Those of the call; `EINTR` only when the process must end.
+pub(crate) fn blocking<T, F: Future<Output = SysResult<T>>>(env: &Environment, mut call: impl FnMut() -> F) -> SysResult<T> {
+    loop {
+        match block_on(call()) {
+            Err(error) if error.is_restartable() && !env.task().must_end() => crate::program::note_signals(env),
+            outcome => return outcome,
+        }
+    }
+}
