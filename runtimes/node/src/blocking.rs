@@ -3,8 +3,6 @@
 //! The thread belongs to one process, so a synchronous call may simply block it. Signals that come meanwhile are noted for the
 //! event loop and the call goes on, as libuv restarts its calls; only the end of the process cuts one short.
 
-use std::future::Future;
-
 use cenote_base::SysResult;
 use cenote_base::wait::block_on;
 
@@ -14,7 +12,7 @@ use crate::environment::Environment;
 ///
 /// # Errors
 /// Those of the call; `EINTR` only when the process must end.
-pub(crate) fn blocking<T, F: Future<Output = SysResult<T>>>(env: &Environment, mut call: impl FnMut() -> F) -> SysResult<T> {
+pub(crate) fn blocking<T>(env: &Environment, mut call: impl AsyncFnMut() -> SysResult<T>) -> SysResult<T> {
     loop {
         match block_on(call()) {
             Err(error) if error.is_restartable() && !env.task().must_end() => crate::program::note_signals(env),

@@ -73,9 +73,10 @@ pub(crate) struct Environment {
     event_loop: EventLoop,
     command_line: CommandLine,
     clock: Arc<dyn Clock>,
-    task: Option<Arc<crate::task::Task>>,
+    task: Option<Arc<cenote_kernel::Task>>,
     isolate: v8::IsolateHandle,
     exit_code: Cell<Option<i32>>,
+    aborted: Cell<bool>,
     /// Whether JavaScript may still be called.
     stopped: Cell<bool>,
     is_main_thread: bool,
@@ -92,7 +93,7 @@ impl Environment {
     pub(crate) fn new(
         isolate: &mut v8::Isolate,
         clock: Arc<dyn Clock>,
-        task: Option<Arc<crate::task::Task>>,
+        task: Option<Arc<cenote_kernel::Task>>,
         command_line: CommandLine,
     ) -> Rc<Self> {
         let env = Rc::new(Self {
@@ -109,6 +110,7 @@ impl Environment {
             task,
             isolate: isolate.thread_safe_handle(),
             exit_code: Cell::new(None),
+            aborted: Cell::new(false),
             stopped: Cell::new(false),
             is_main_thread: true,
         });
@@ -232,7 +234,7 @@ impl Environment {
     }
 
     /// The kernel's task of this process: the first argument of every system call.
-    pub(crate) fn task(&self) -> &Arc<crate::task::Task> {
+    pub(crate) fn task(&self) -> &Arc<cenote_kernel::Task> {
         self.task.as_ref().expect("Node's bootstrap makes no system call, and only it runs without a task")
     }
 
@@ -275,24 +277,52 @@ impl Environment {
         &self.isolate
     }
 
-    /// Writes to the process's standard error.
+    /// Writes to the process's standard error, past all of JavaScript.
     pub(crate) fn print_error(&self, bytes: &[u8]) {
-        let _ = bytes;
+        if let Some(task) = &self.task {
+            crate::program::write_all(task, cenote_base::Fd::new(2), bytes);
+        }
     }
 
     /// The process's id and its parent's.
     pub(crate) fn pids(&self) -> (i32, i32) {
-        (1, 0)
+        let task = self.task();
+        (cenote_kernel::syscall::getpid(task).raw(), cenote_kernel::syscall::getppid(task).raw())
     }
 
-    /// What a descriptor is.
-    pub(crate) fn handle_type(&self, _fd: i32) -> i32 {
-        3
+    /// What a descriptor is, as `guessHandleType` numbers it.
+    pub(crate) fn handle_type(&self, fd: i32) -> i32 {
+        use crate::program::handle_types;
+        use cenote_base::abi::fs::FileType;
+        let task = self.task();
+        let fd = cenote_base::Fd::new(fd);
+        let Ok(stat) = cenote_kernel::syscall::fstat(task, fd) else { return handle_types::UNKNOWN };
+        match stat.file_type() {
+            Some(FileType::Regular | FileType::Directory | FileType::BlockDevice) => handle_types::FILE,
+            Some(FileType::CharDevice) => {
+                let mut settings = cenote_base::abi::tty::Termios::default();
+                let request = cenote_vfs::file::IoctlRequest::Tty(cenote_vfs::file::TtyRequest::Settings(&mut settings));
+                if cenote_kernel::syscall::ioctl(task, fd, request).is_ok() { handle_types::TTY } else { handle_types::FILE }
+            }
+            Some(FileType::Fifo | FileType::Socket) => handle_types::PIPE,
+            _ => handle_types::UNKNOWN,
+        }
     }
 
-    /// The whole file.
-    pub(crate) fn read_file(&self, _path: &[u8]) -> Result<Vec<u8>, Failure> {
-        Err(Failure::system(2, "open"))
+    /// The whole file at a path.
+    pub(crate) fn read_file(&self, path: &[u8]) -> Result<Vec<u8>, Failure> {
+        Ok(crate::program::read_file(self, path)?)
+    }
+
+    /// `process.abort()`: the process ends as by SIGABRT.
+    pub(crate) fn abort(&self) {
+        self.aborted.set(true);
+        self.stop();
+    }
+
+    /// Whether it was aborted.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.aborted.get()
     }
 
     /// Lets go of every handle, so that the isolate can be frozen into a snapshot or dropped.

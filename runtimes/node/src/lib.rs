@@ -7,6 +7,7 @@
 #![deny(unsafe_code)]
 
 mod bindings;
+mod blocking;
 mod dotenv;
 mod environment;
 mod event_loop;
@@ -16,8 +17,14 @@ mod isolate;
 mod loader;
 mod options;
 mod program;
+mod return_value;
+mod runtime;
 mod shapes;
 mod snapshot;
-mod task;
+
+#[cfg(test)]
+mod tests;
 
 pub use isolate::HeapLimits;
+pub use runtime::NodeRuntime;
+pub use snapshot::SnapshotError;

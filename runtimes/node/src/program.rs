@@ -1,8 +1,292 @@
 //! One `node` process: its thread, its isolate, its main script, its end.
+//!
+//! [`run`] is the life of the thread: parse the command line, restore the snapshot, run the main script, spin the loop, tell
+//! the kernel how it ended. Signals of the kernel reach JavaScript through [`note_signals`] and the loop's poll phase
+//! ([`serve_kernel`]); the end of the process (a fatal signal, `exit_group`) stops V8 from whatever thread it comes.
 
-use crate::glue::Scope;
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cenote_base::abi::fs::OpenFlags;
+use cenote_base::abi::wait::WaitStatus;
+use cenote_base::abi::{Errno, SigNum};
+use cenote_base::wait::{Registration, block_on};
+use cenote_base::{Fd, SysResult};
+use cenote_kernel::{Delivery, Interrupter, Task, syscall};
+
+use crate::bindings::{performance, process};
+use crate::environment::Environment;
+use crate::event_loop::{self, Remote};
+use crate::glue::{Failure, Quota, Scope, ScopeExt, external_references, guard_heap, install_isolate_callbacks};
+use crate::isolate::{HeapLimits, create_params, initialize_v8};
+use crate::loader;
+use crate::options::CommandLine;
+use crate::snapshot;
+
+/// Status of a process whose command line is wrong.
+const INVALID_COMMAND_LINE_ARGUMENT: u8 = 9;
+
+/// Stops the isolate, and wakes its loop, from any thread.
+struct Stopper {
+    isolate: v8::IsolateHandle,
+    remote: Remote,
+}
+
+impl Interrupter for Stopper {
+    fn interrupt(&self, must_end: bool) {
+        if must_end {
+            self.isolate.terminate_execution();
+        }
+        self.remote.wake();
+    }
+}
+
+/// Signals with a handler that came and were not told to JavaScript yet.
+#[derive(Default)]
+struct NotedSignals {
+    list: RefCell<Vec<SigNum>>,
+}
+
+/// The whole life of a process, on its own thread.
+pub(crate) fn run(task: &Arc<Task>, limits: HeapLimits) {
+    let status = live(task, limits);
+    task.exit(status);
+}
+
+fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
+    let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
+    let argv: Vec<String> = task.argv().iter().map(text).collect();
+    let envp = task.envp();
+    let node_options = envp.iter().find_map(|entry| entry.strip_prefix(b"NODE_OPTIONS=").map(|value| String::from_utf8_lossy(value).into_owned()));
+    let line = match CommandLine::parse("/usr/bin/node", &argv, node_options.as_deref()) {
+        Ok(line) => line,
+        Err(message) => {
+            write_all(task, Fd::new(2), message.as_bytes());
+            return WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT);
+        }
+    };
+    if line.is("--version") {
+        write_all(task, Fd::new(1), format!("v{}\n", env!("CENOTE_NODE_VERSION")).as_bytes());
+        return WaitStatus::Exited(0);
+    }
+    let blob = match snapshot::blob() {
+        Ok(blob) => blob,
+        Err(error) => {
+            tracing::error!(target: "cenote::node", %error, "no start-up snapshot");
+            write_all(task, Fd::new(2), format!("node: {error}\n").as_bytes());
+            return WaitStatus::Exited(10);
+        }
+    };
+    run_isolate(task, limits, line, blob)
+}
+
+fn run_isolate(task: &Arc<Task>, mut limits: HeapLimits, line: CommandLine, blob: &'static [u8]) -> WaitStatus {
+    initialize_v8();
+    // A guest may ask for less than the machine allows, not for more.
+    if let Some(megabytes) = line.v8_option("--max-old-space-size").and_then(|value| value.parse::<usize>().ok()) {
+        limits.heap = limits.heap.min(megabytes.saturating_mul(1 << 20)).max(16 << 20);
+    }
+    let quota = Quota::new(limits.array_buffers);
+    let params = create_params(limits, &quota).snapshot_blob(v8::StartupData::from(blob));
+    let mut isolate = v8::Isolate::new(params);
+    isolate.set_slot(quota);
+    let exhausted = guard_heap(&mut isolate);
+    let clock = Arc::clone(task.kernel().clock());
+    let env = Environment::new(&mut isolate, clock, Some(Arc::clone(task)), line);
+    install_isolate_callbacks(&mut isolate);
+    let remote = env.event_loop().io().remote();
+    task.set_interrupter(Arc::new(Stopper { isolate: env.isolate_handle().clone(), remote }));
+    let waiter: Arc<dyn cenote_base::wait::Observer> = Arc::clone(env.event_loop().io().waiter()) as _;
+    let registrations: [Registration; 2] = [task.signal_queue().register(Arc::clone(&waiter)), task.child_queue().register(waiter)];
+
+    let outcome = {
+        v8::scope!(let scope, &mut isolate);
+        let context = v8::Context::new(scope, v8::ContextOptions::default());
+        let scope = &mut v8::ContextScope::new(scope, context);
+        env.set_context(v8::Global::new(scope, context));
+        let outcome = run_program(scope);
+        // Whatever is left must not call back into a dying isolate.
+        env.stop();
+        env.clear();
+        outcome
+    };
+    drop(registrations);
+    isolate.remove_slot::<Rc<Environment>>();
+    let status = status(task, &env, outcome, &exhausted, limits);
+    drop(env);
+    drop(isolate);
+    status
+}
+
+/// How the process ended.
+fn status(task: &Arc<Task>, env: &Environment, outcome: Result<i32, Failure>, exhausted: &AtomicBool, limits: HeapLimits) -> WaitStatus {
+    if exhausted.load(Ordering::SeqCst) {
+        let megabytes = limits.heap >> 20;
+        let text = format!(
+            "\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (limit js_heap: {megabytes} MiB)\n"
+        );
+        write_all(task, Fd::new(2), text.as_bytes());
+        return WaitStatus::Signaled { signal: SigNum::SIGABRT, core: false };
+    }
+    if env.is_aborted() {
+        return WaitStatus::Signaled { signal: SigNum::SIGABRT, core: false };
+    }
+    match (env.exit_code(), outcome) {
+        (Some(code), _) | (None, Ok(code)) => WaitStatus::Exited(code.to_le_bytes()[0]),
+        (None, Err(failure)) => {
+            if !task.must_end() {
+                tracing::error!(target: "cenote::node", ?failure, "the program ended without a status");
+            }
+            WaitStatus::Exited(1)
+        }
+    }
+}
+
+/// Restores what the snapshot carries, runs the main script and the loop.
+fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
+    let env = scope.env();
+    let packed = scope
+        .get_context_data_from_snapshot_once::<v8::Array>(0)
+        .map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "the snapshot carries no state"))?;
+    env.from_snapshot(scope, packed).ok_or(Failure::Pending)?;
+    process::load_environment(scope, &env.task().envp());
+    let process = env.process(scope);
+    process::create_env(scope, process)?;
+    performance::start(scope)?;
+    apply_v8_options(scope)?;
+    crate::return_value::install(scope)?;
+    let main = env.command_line().main_script(env.handle_type(0) == handle_types::TTY);
+    event_loop::run_main(scope, |scope| loader::run_main(scope, main));
+    performance::mark_loop(scope, false)?;
+    let code = event_loop::spin(scope)?;
+    performance::mark_loop(scope, true)?;
+    Ok(code)
+}
+
+/// V8's options that can be honoured for one isolate.
+fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    let env = scope.env();
+    let line = env.command_line();
+    let global = scope.get_current_context().global(scope);
+    if let Some(limit) = line.v8_option("--stack-trace-limit").and_then(|value| value.parse::<f64>().ok()) {
+        let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?).map_err(|_| Failure::Pending)?;
+        let limit = scope.number(limit);
+        scope.set(error, "stackTraceLimit", limit);
+    }
+    if line.v8_option("--expose-gc").or(line.v8_option("--expose_gc")).is_some() {
+        let gc = scope.function("gc", collect_garbage).ok_or(Failure::Pending)?;
+        let key = scope.name("gc");
+        let _defined = global.define_own_property(scope, key.into(), gc.into(), v8::PropertyAttribute::DONT_ENUM);
+    }
+    Ok(())
+}
+
+/// `gc()`, under `--expose-gc`.
+pub(crate) fn collect_garbage<'s>(scope: &mut Scope<'s, '_>, _args: &crate::glue::Args<'s>) -> crate::glue::BindingResult<'s> {
+    scope.low_memory_notification();
+    Ok(().into())
+}
+
+/// Takes signals from the kernel: those with a handler are noted for JavaScript, the others have had their effect.
+pub(crate) fn note_signals(env: &Environment) {
+    let task = env.task();
+    loop {
+        match block_on(task.next_delivery()) {
+            Delivery::None => return,
+            Delivery::Handler(call) => {
+                env.state::<NotedSignals>().list.borrow_mut().push(call.signal);
+                task.handler_returned(&call);
+            }
+            Delivery::End => {
+                env.stop();
+                return;
+            }
+        }
+    }
+}
 
 /// Serves what the kernel has for this process: signals, ended children, the order to end. Whether there was anything.
-pub(crate) fn serve_kernel(_scope: &mut Scope<'_, '_>) -> bool {
-    false
+pub(crate) fn serve_kernel(scope: &mut Scope<'_, '_>) -> bool {
+    let env = scope.env();
+    let task = env.task();
+    if task.must_end() {
+        env.stop();
+        return true;
+    }
+    if task.has_deliverable_signal() {
+        note_signals(&env);
+    }
+    let noted = std::mem::take(&mut *env.state::<NotedSignals>().list.borrow_mut());
+    let mut worked = !noted.is_empty();
+    for signal in noted {
+        v8::scope!(let inner, scope);
+        crate::bindings::signal_arrived(inner, signal);
+    }
+    worked |= crate::bindings::children_changed(scope);
+    worked
+}
+
+/// Types of handles, as `guessHandleType` numbers them.
+pub(crate) mod handle_types {
+    /// A terminal.
+    pub(crate) const TTY: i32 = 1;
+    /// A file, or a device that is none of the others.
+    pub(crate) const FILE: i32 = 3;
+    /// A pipe or a stream socket of the machine.
+    pub(crate) const PIPE: i32 = 4;
+    /// Nothing that is open, or of another kind.
+    pub(crate) const UNKNOWN: i32 = 5;
+    /// A TCP socket.
+    pub(crate) const TCP: i32 = 0;
+    /// A UDP socket.
+    pub(crate) const UDP: i32 = 2;
+}
+
+/// Writes everything, as far as the descriptor takes it.
+pub(crate) fn write_all(task: &Arc<Task>, fd: Fd, mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        match block_on(syscall::write(task, fd, bytes)) {
+            Ok(0) => return,
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(error) if error.is_restartable() && !task.must_end() => match block_on(task.next_delivery()) {
+                Delivery::Handler(call) => task.handler_returned(&call),
+                Delivery::None => {}
+                Delivery::End => return,
+            },
+            Err(_) => return,
+        }
+    }
+}
+
+/// The whole file at a path.
+///
+/// # Errors
+/// Those of `open` and `read`; `EFBIG` past 64 MiB.
+pub(crate) fn read_file(env: &Environment, path: &[u8]) -> SysResult<Vec<u8>> {
+    const LIMIT: usize = 64 << 20;
+    let task = env.task();
+    let mode = cenote_base::abi::fs::Mode::empty();
+    let fd = crate::blocking::blocking(env, async || syscall::openat(task, syscall::At::Cwd, path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, mode).await)?;
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 64 << 10];
+    let outcome = loop {
+        let read = loop {
+            match block_on(syscall::read(task, fd, &mut chunk)) {
+                Err(error) if error.is_restartable() && !task.must_end() => note_signals(env),
+                outcome => break outcome,
+            }
+        };
+        match read {
+            Ok(0) => break Ok(()),
+            Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            Err(error) => break Err(error),
+        }
+        if bytes.len() > LIMIT {
+            break Err(Errno::EFBIG.into());
+        }
+    };
+    let closed = syscall::close(task, fd);
+    outcome.and(closed).map(|()| bytes)
 }

@@ -147,6 +147,16 @@ impl Task {
         self.finished.store(true, Ordering::Release);
     }
 
+    /// The path of an open file in the process's tree, as `/proc/self/fd` shows it.
+    ///
+    /// # Errors
+    /// `EBADF`: it is not open. `ENOENT`: it has no path (a pipe, a socket).
+    pub fn path_of(&self, fd: cenote_base::Fd) -> SysResult<Vec<u8>> {
+        let file = self.files().get(fd)?;
+        let location = file.location().ok_or(cenote_abi::Errno::ENOENT)?;
+        Ok(self.with_lookup(|cx| location.path_from(cx.root)))
+    }
+
     /// Runs `look` with the process's place in the tree of files.
     pub(crate) fn with_lookup<R>(&self, look: impl FnOnce(&LookupContext<'_>) -> R) -> R {
         let fs = self.process.fs().lock().clone();

@@ -19,7 +19,7 @@ mod mksnapshot;
 pub(crate) mod module_wrap;
 mod modules;
 mod options;
-mod performance;
+pub(crate) mod performance;
 pub(crate) mod process;
 mod process_methods;
 mod report;
@@ -72,6 +72,18 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     loader::get_internal_binding,
     loader::get_linked_binding,
     process::raw_debug,
+    crate::program::collect_garbage,
+    crate::return_value::give,
     modules::lazy_dirname,
     modules::lazy_filename,
 ];
+
+/// A signal with a handler came. (Until signal_wrap lands nothing has a handler.)
+pub(crate) fn signal_arrived(_scope: &mut crate::glue::Scope<'_, '_>, signal: cenote_base::abi::SigNum) {
+    tracing::debug!(target: "cenote::node", ?signal, "no handle listens");
+}
+
+/// Children may have ended; whether any JavaScript ran. (Until process_wrap lands there are no children.)
+pub(crate) fn children_changed(_scope: &mut crate::glue::Scope<'_, '_>) -> bool {
+    false
+}

@@ -151,6 +151,6 @@ fn load_env_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResul
 
 /// `process.abort()`: the process dies of SIGABRT.
 fn abort<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    scope.env().exit(134);
+    scope.env().abort();
     Err(Failure::Pending)
 }

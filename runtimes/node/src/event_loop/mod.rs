@@ -21,7 +21,7 @@ use cenote_base::Clock;
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 
 pub(crate) use io::{Readiness, Remote, WatchId};
-pub(crate) use ticks::{CallContext, make_callback, make_callback_in};
+pub(crate) use ticks::{CallContext, after_callback, make_callback, make_callback_in};
 
 /// Something to do on the loop's thread, in a scope of its own.
 pub(crate) type Completion = Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>)>;
@@ -152,6 +152,28 @@ fn run_until_idle(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         turn(scope)?;
     }
     Ok(())
+}
+
+/// Runs the main script as the loop would run a callback: in the root async context, with ticks after it.
+pub(crate) fn run_main(scope: &mut Scope<'_, '_>, main: impl FnOnce(&mut Scope<'_, '_>) -> Result<(), Failure>) {
+    const BOOTSTRAP_ASYNC_ID: f64 = 1.0;
+    let env = scope.env();
+    let event_loop = env.event_loop();
+    event_loop.depth.set(1);
+    let nothing: Value<'_> = scope.undefined();
+    let pushed = crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
+    ticks::guarded(scope, |scope| match main(scope) {
+        Ok(()) => Some(()),
+        Err(failure) => {
+            failure.throw(scope);
+            None
+        }
+    });
+    if pushed {
+        crate::bindings::async_wrap::pop_context(scope, BOOTSTRAP_ASYNC_ID);
+    }
+    ticks::after_callback(scope);
+    event_loop.depth.set(0);
 }
 
 /// One turn of the loop.

@@ -28,7 +28,7 @@ pub(super) fn format_of_extensionless_file<'s>(scope: &mut Scope<'s, '_>, args: 
     let Ok(fd) = paths::open_at(&env, &path, OpenFlags::O_RDONLY, Mode::empty()) else { return Ok(JAVASCRIPT.into()) };
     let fd = cenote_base::Fd::new(fd);
     let mut head = [0; 4];
-    let count = blocking(&env, || cenote_kernel::syscall::pread(task, fd, &mut head, 0));
+    let count = blocking(&env, async || cenote_kernel::syscall::pread(task, fd, &mut head, 0).await);
     cenote_kernel::syscall::close(task, fd)?;
     let is_wasm = matches!(count, Ok(4)) && head == *b"\0asm";
     Ok(if is_wasm { WASM } else { JAVASCRIPT }.into())

@@ -74,7 +74,7 @@ pub(super) fn exists_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
 /// Opens with `O_CLOEXEC`, as libuv does. A fifo without a peer blocks the thread for a synchronous call only.
 pub(super) fn open_at(env: &Environment, path: &[u8], flags: OpenFlags, mode: Mode) -> SysResult<i32> {
     let flags = flags | OpenFlags::O_CLOEXEC;
-    blocking(env, || syscall::openat(env.task(), At::Cwd, path, flags, mode)).map(cenote_base::Fd::raw)
+    blocking(env, async || syscall::openat(env.task(), At::Cwd, path, flags, mode).await).map(cenote_base::Fd::raw)
 }
 
 fn opened<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, answer_of: fn(i32) -> Answer) -> BindingResult<'s> {

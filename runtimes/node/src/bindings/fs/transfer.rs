@@ -144,10 +144,10 @@ fn transfer<'s>(
         let env = scope.env();
         let task = env.task();
         let outcome = transfer.run(scope, position, |piece, at| match (piece, at) {
-            (Piece::Read(bytes), None) => blocking(&env, || syscall::read(task, fd, &mut *bytes)),
-            (Piece::Read(bytes), Some(at)) => blocking(&env, || syscall::pread(task, fd, &mut *bytes, at)),
-            (Piece::Write(bytes), None) => blocking(&env, || syscall::write(task, fd, bytes)),
-            (Piece::Write(bytes), Some(at)) => blocking(&env, || syscall::pwrite(task, fd, bytes, at)),
+            (Piece::Read(bytes), None) => blocking(&env, async || syscall::read(task, fd, &mut *bytes).await),
+            (Piece::Read(bytes), Some(at)) => blocking(&env, async || syscall::pread(task, fd, &mut *bytes, at).await),
+            (Piece::Write(bytes), None) => blocking(&env, async || syscall::write(task, fd, bytes).await),
+            (Piece::Write(bytes), Some(at)) => blocking(&env, async || syscall::pwrite(task, fd, bytes, at).await),
         });
         return match outcome.map_err(|failure| failure.with_syscall(transfer.name())) {
             #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]

@@ -24,7 +24,7 @@ pub(crate) fn read_to_end(env: &Environment, fd: Fd) -> SysResult<Vec<u8>> {
     let mut content = Vec::new();
     let mut chunk = vec![0; size.saturating_add(1).clamp(512, 1 << 20).max(CHUNK.min(size))];
     loop {
-        match blocking(env, || syscall::read(task, fd, &mut chunk))? {
+        match blocking(env, async || syscall::read(task, fd, &mut chunk).await)? {
             0 => return Ok(content),
             count => content.extend_from_slice(&chunk[..count]),
         }
@@ -37,7 +37,7 @@ pub(crate) fn read_to_end(env: &Environment, fd: Fd) -> SysResult<Vec<u8>> {
 /// Writes all of it.
 pub(crate) fn write_all(env: &Environment, fd: Fd, mut bytes: &[u8]) -> SysResult {
     while !bytes.is_empty() {
-        let count = blocking(env, || syscall::write(env.task(), fd, bytes))?;
+        let count = blocking(env, async || syscall::write(env.task(), fd, bytes).await)?;
         bytes = bytes.get(count..).unwrap_or_default();
     }
     Ok(())
@@ -133,7 +133,7 @@ fn fill(env: &Environment, source: Fd, target: Fd) -> SysResult {
     syscall::ftruncate(task, target, 0)?;
     let mut chunk = vec![0; CHUNK];
     loop {
-        match blocking(env, || syscall::read(task, source, &mut chunk))? {
+        match blocking(env, async || syscall::read(task, source, &mut chunk).await)? {
             0 => return Ok(()),
             count => write_all(env, target, &chunk[..count])?,
         }

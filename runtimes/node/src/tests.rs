@@ -1,0 +1,179 @@
+//! The crate against a real kernel: a machine with a memory filesystem and `/usr/bin/node`.
+
+use std::sync::Arc;
+
+use cenote_base::abi::fs::Mode;
+use cenote_base::abi::wait::WaitStatus;
+use cenote_base::{Credentials, Fd, HostClock};
+use cenote_kernel::{Kernel, KernelOptions, SpawnRequest};
+
+use crate::{HeapLimits, NodeRuntime};
+
+/// Randomness of the tests.
+#[derive(Debug)]
+struct Zeros;
+
+impl cenote_kernel::Entropy for Zeros {
+    fn fill(&self, buf: &mut [u8]) {
+        buf.fill(7);
+    }
+}
+
+/// Runs timers on tokio.
+#[derive(Debug)]
+struct Tokio;
+
+impl cenote_kernel::Spawner for Tokio {
+    fn spawn(&self, future: cenote_kernel::BoxFuture<'static, ()>) {
+        tokio::spawn(future);
+    }
+}
+
+/// What a run left.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    status: WaitStatus,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs `node` with these arguments in a fresh machine that holds these files.
+fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let limits = cenote_base::limits::Limits::default();
+        let budget = cenote_base::limits::Budget::new(limits.clone());
+        let root = cenote_vfs::fs::tmpfs::Tmpfs::new(Arc::clone(&budget));
+        let kernel = Kernel::new(KernelOptions {
+            clock: Arc::new(HostClock::new(tokio::runtime::Handle::current())),
+            spawner: Arc::new(Tokio),
+            policy: Arc::new(cenote_base::policy::AllowAll),
+            limits,
+            budget: Some(budget),
+            hostname: "box".into(),
+            root,
+            runtimes: vec![Arc::new(NodeRuntime::new(HeapLimits::default()))],
+            entropy: Arc::new(Zeros),
+        });
+        let image = NodeRuntime::image();
+        let mut all: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        all.push(("/usr/bin/node", &image));
+        for (path, bytes) in all {
+            seed(&kernel, path, bytes);
+        }
+        let pipe = || kernel.pipe().unwrap();
+        let (stdin_read, stdin_write) = pipe();
+        let (stdout_read, stdout_write) = pipe();
+        let (stderr_read, stderr_write) = pipe();
+        let argv = std::iter::once("node").chain(args.iter().copied()).map(|arg| arg.as_bytes().to_vec()).collect();
+        let child = kernel
+            .spawn(SpawnRequest {
+                program: b"/usr/bin/node".to_vec(),
+                argv,
+                envp: vec![b"PATH=/usr/bin:/bin".to_vec(), b"HOME=/root".to_vec()],
+                cwd: b"/root".to_vec(),
+                credentials: Credentials::root(),
+                umask: 0o022,
+                files: vec![(Fd::new(0), stdin_read), (Fd::new(1), stdout_write), (Fd::new(2), stderr_write)],
+                new_session: true,
+                controlling_terminal: None,
+            })
+            .await
+            .unwrap();
+        cenote_kernel::host_io::write_all(&stdin_write, stdin.as_bytes()).await.unwrap();
+        drop(stdin_write);
+        let read = async |file: Arc<cenote_vfs::OpenFile>| {
+            let mut bytes = Vec::new();
+            let mut chunk = [0; 4096];
+            loop {
+                match cenote_kernel::host_io::read(&file, &mut chunk).await.unwrap() {
+                    0 => return String::from_utf8_lossy(&bytes).into_owned(),
+                    count => bytes.extend_from_slice(&chunk[..count]),
+                }
+            }
+        };
+        let (stdout, stderr) = tokio::join!(read(stdout_read), read(stderr_read));
+        Outcome { status: child.wait().await, stdout, stderr }
+    })
+}
+
+fn seed(kernel: &Arc<Kernel>, path: &str, bytes: &[u8]) {
+    use cenote_vfs::{LookupContext, ops};
+    let root = kernel.namespace().root();
+    let credentials = Credentials::root();
+    let cx = LookupContext::new(&root, &root, &credentials, 0);
+    let mut dir = String::new();
+    for part in path.trim_start_matches('/').split('/') {
+        if !dir.is_empty() || path.trim_start_matches('/').contains('/') {
+            if format!("{dir}/{part}") == path {
+                break;
+            }
+            dir = format!("{dir}/{part}");
+            let _exists = ops::mkdir(&cx, None, dir.as_bytes(), Mode::from_bits_truncate(0o755));
+        }
+    }
+    let flags = cenote_base::abi::fs::OpenFlags::O_CREAT | cenote_base::abi::fs::OpenFlags::O_WRONLY;
+    let file = ops::open(&cx, None, path.as_bytes(), flags, Mode::from_bits_truncate(0o755)).unwrap();
+    assert_eq!(file.write(bytes).unwrap(), bytes.len());
+}
+
+fn ok(stdout: &str) -> Outcome {
+    Outcome { status: WaitStatus::Exited(0), stdout: stdout.into(), stderr: String::new() }
+}
+
+#[test]
+fn version_is_the_librarys() {
+    assert_eq!(node_with(&[("/root/x", "")], &["--version"], ""), ok("v24.21.0\n"));
+}
+
+#[test]
+fn eval_prints_through_the_console() {
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", "console.log('hi', [1, 2], { a: new Map([[1, 2]]) })"], ""), ok("hi [ 1, 2 ] { a: Map(1) { 1 => 2 } }\n"));
+}
+
+#[test]
+fn timers_ticks_and_microtasks_run_in_nodes_order() {
+    let code = "setTimeout(() => console.log('timeout'), 1); setImmediate(() => console.log('immediate'));
+        process.nextTick(() => console.log('tick')); Promise.resolve().then(() => console.log('microtask')); console.log('main');
+        process.on('beforeExit', () => console.log('beforeExit')); process.on('exit', (code) => console.log('exit', code));";
+    let out = node_with(&[("/root/x", "")], &["-e", code], "");
+    let lines: Vec<&str> = out.stdout.lines().collect();
+    assert_eq!(&lines[..3], ["main", "tick", "microtask"], "{out:?}");
+    assert_eq!(&lines[5..], ["beforeExit", "exit 0"], "{out:?}");
+}
+
+#[test]
+fn a_file_is_run_with_require_and_arguments() {
+    let files = [
+        ("/root/main.js", "const { add } = require('./lib'); console.log(add(1, 2), __filename, process.argv.slice(2)); process.exitCode = 3;"),
+        ("/root/lib/index.js", "exports.add = (a, b) => a + b;"),
+    ];
+    let out = node_with(&files, &["main.js", "a", "b"], "");
+    let expected = Outcome { status: WaitStatus::Exited(3), stdout: "3 /root/main.js [ 'a', 'b' ]\n".into(), stderr: String::new() };
+    assert_eq!(out, expected);
+}
+
+#[test]
+fn modules_are_linked_and_evaluated() {
+    let files = [
+        ("/root/main.mjs", "import { a } from './a.mjs'; import path from 'node:path'; const b = await import('./b.cjs'); console.log(a, path.sep, b.default, import.meta.filename);"),
+        ("/root/a.mjs", "export const a = await Promise.resolve(5);"),
+        ("/root/b.cjs", "module.exports = 'cjs';"),
+    ];
+    assert_eq!(node_with(&files, &["main.mjs"], ""), ok("5 / cjs /root/main.mjs\n"));
+}
+
+#[test]
+fn an_uncaught_exception_is_printed_and_ends_the_process() {
+    let out = node_with(&[("/root/main.js", "\nthrow new Error('boom');")], &["main.js"], "");
+    assert_eq!(out.status, WaitStatus::Exited(1));
+    assert!(out.stderr.starts_with("/root/main.js:2\nthrow new Error('boom');\n^\n\nError: boom\n    at Object.<anonymous> (/root/main.js:2:7)\n"), "{}", out.stderr);
+    assert!(out.stderr.ends_with("\n\nNode.js v24.21.0\n"), "{}", out.stderr);
+}
+
+#[test]
+fn exhausting_the_heap_ends_only_the_process() {
+    let out = node_with(&[("/root/x", "")], &["--max-old-space-size=32", "-e", "const a = []; for (;;) a.push(new Array(1000))"], "");
+    assert!(matches!(out.status, WaitStatus::Signaled { .. }), "{out:?}");
+    assert!(out.stderr.contains("heap limit"), "{out:?}");
+}
