@@ -43,11 +43,12 @@ fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
     runtime.block_on(async {
         let limits = cenote_base::limits::Limits::default();
         let budget = cenote_base::limits::Budget::new(limits.clone());
-        let root = cenote_vfs::fs::tmpfs::Tmpfs::new(Arc::clone(&budget));
+        let clock: Arc<dyn cenote_base::Clock> = Arc::new(HostClock::new(tokio::runtime::Handle::current()));
+        let root = cenote_vfs::fs::tmpfs::Tmpfs::new(Arc::clone(&clock), Arc::clone(&budget));
         let kernel = Kernel::new(KernelOptions {
-            clock: Arc::new(HostClock::new(tokio::runtime::Handle::current())),
+            clock,
             spawner: Arc::new(Tokio),
-            policy: Arc::new(cenote_base::policy::AllowAll),
+            policy: Arc::new(cenote_base::policy::InsideOnly),
             limits,
             budget: Some(budget),
             hostname: "box".into(),
