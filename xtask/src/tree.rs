@@ -14,7 +14,7 @@ pub(crate) struct Tree {
 
 /// Kinds of files whose text the checks look at.
 const READ: &[&str] = &[
-    ".rs", ".toml", ".md", ".c", ".h", ".sh", ".mjs", ".js", ".py",
+    ".rs", ".toml", ".md", ".c", ".h", ".sh", ".mjs", ".js", ".py", ".json",
 ];
 
 impl Tree {

@@ -20,7 +20,7 @@ const RANKS: &[(&str, u8)] = &[
     ("cenote-cli", 8),
     ("cenote-bench", 8),
     ("cenote-conformance", 8),
-    ("cenote-tests", 8),
+    ("cenote-behaviour", 8),
 ];
 
 /// What the kernel must not see.
