@@ -1,5 +1,7 @@
 //! The command line: one variant a command, with the text `--help` shows.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The project's own commands.
@@ -18,6 +20,8 @@ pub(crate) enum Command {
     Tidy(TidyOptions),
     /// Build the programs that ship (commands/build.sh): toolchain first, then the recipes named, or all.
     Commands(CommandsOptions),
+    /// Find, check and show the pinned standard library of Node that the build embeds.
+    NodeLib(NodeLibOptions),
     /// Show and verify the V8 library the repository carries.
     V8(V8Options),
     /// Run other projects' test suites in the VM and write a table to docs/compat.
@@ -52,6 +56,13 @@ pub(crate) struct CommandsOptions {
     /// Arguments for commands/build.py: names of recipes, --list, --pin.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     pub(crate) arguments: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct NodeLibOptions {
+    /// Write every module as a file under this folder, to read.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) extract: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

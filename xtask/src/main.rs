@@ -15,6 +15,7 @@ mod commands;
 mod compat_docs;
 mod conformance;
 mod flags;
+mod node_lib;
 mod tidy;
 mod tree;
 mod v8;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Ci(options) => ci::run(&options),
         Command::Tidy(options) => tidy::run(&options),
         Command::Commands(options) => commands::run(&options),
+        Command::NodeLib(options) => node_lib::run(&options),
         Command::V8(options) => v8::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Bench(options) => bench::run(&options),

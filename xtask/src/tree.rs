@@ -68,11 +68,6 @@ impl Tree {
         self.paths.iter().map(String::as_str)
     }
 
-    /// Tells whether there is such a file.
-    pub(crate) fn has(&self, path: &str) -> bool {
-        self.paths.contains(path)
-    }
-
     /// Returns the text of a file, if it is one the checks read.
     pub(crate) fn text(&self, path: &str) -> Option<&str> {
         self.texts.get(path).map(String::as_str)
