@@ -219,12 +219,11 @@ pub(crate) fn serve_kernel(scope: &mut Scope<'_, '_>) -> bool {
         note_signals(&env);
     }
     let noted = std::mem::take(&mut *env.state::<NotedSignals>().list.borrow_mut());
-    let mut worked = !noted.is_empty();
+    let worked = !noted.is_empty();
     for signal in noted {
         v8::scope!(let inner, scope);
         crate::bindings::signal_arrived(inner, signal);
     }
-    worked |= crate::bindings::children_changed(scope);
     worked
 }
 

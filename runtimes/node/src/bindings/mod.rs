@@ -8,6 +8,7 @@ pub(crate) mod async_context_frame;
 pub(crate) mod async_wrap;
 mod buffer;
 mod builtins;
+mod child;
 mod config;
 pub(crate) mod contextify;
 mod credentials;
@@ -20,14 +21,20 @@ pub(crate) mod module_wrap;
 mod modules;
 mod options;
 pub(crate) mod performance;
+mod pipe_wrap;
 pub(crate) mod process;
 mod process_methods;
+mod process_wrap;
 mod report;
+mod signal_wrap;
+mod spawn_sync;
 pub(crate) mod stream_base;
+mod stream_wrap;
 pub(crate) mod symbols;
 pub(crate) mod task_queue;
 mod timers;
 mod trace_events;
+pub(crate) mod tty_wrap;
 mod types;
 pub(crate) mod util;
 mod uv;
@@ -35,6 +42,8 @@ mod worker;
 
 use crate::glue::{Binding, NativeFn};
 use crate::loader;
+
+pub(crate) use signal_wrap::arrived as signal_arrived;
 
 /// Every binding. The order is the order of the native functions, so a snapshot is tied to it (and to the build anyway).
 pub(crate) static BINDINGS: &[Binding] = &[
@@ -54,12 +63,18 @@ pub(crate) static BINDINGS: &[Binding] = &[
     modules::BINDING,
     options::BINDING,
     performance::BINDING,
+    pipe_wrap::BINDING,
     process_methods::BINDING,
+    process_wrap::BINDING,
     report::BINDING,
+    signal_wrap::BINDING,
+    spawn_sync::BINDING,
+    stream_wrap::BINDING,
     symbols::BINDING,
     task_queue::BINDING,
     timers::BINDING,
     trace_events::BINDING,
+    tty_wrap::BINDING,
     types::BINDING,
     util::BINDING,
     uv::BINDING,
@@ -77,13 +92,3 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     modules::lazy_dirname,
     modules::lazy_filename,
 ];
-
-/// A signal with a handler came. (Until signal_wrap lands nothing has a handler.)
-pub(crate) fn signal_arrived(_scope: &mut crate::glue::Scope<'_, '_>, signal: cenote_base::abi::SigNum) {
-    tracing::debug!(target: "cenote::node", ?signal, "no handle listens");
-}
-
-/// Children may have ended; whether any JavaScript ran. (Until process_wrap lands there are no children.)
-pub(crate) fn children_changed(_scope: &mut crate::glue::Scope<'_, '_>) -> bool {
-    false
-}

@@ -18,6 +18,7 @@ mod whole;
 
 pub(crate) use paths::{entry_type, list, real_path};
 pub(crate) use request::{Answer, Encoding, answer};
+pub(crate) use transfer::encode;
 pub(crate) use whole::{read_to_end, write_all};
 
 use crate::glue::Binding;

@@ -343,7 +343,7 @@ pub(super) fn write_buffers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> B
 }
 
 /// The bytes of a string in an encoding, by `Buffer.from` for all but UTF-8.
-pub(super) fn encode<'s>(
+pub(crate) fn encode<'s>(
     scope: &mut Scope<'s, '_>,
     string: v8::Local<'s, v8::String>,
     encoding: Value<'s>,
