@@ -11,7 +11,7 @@ use cenote_abi::wait::{WaitOptions, WaitStatus};
 use cenote_abi::{Errno, SigSet};
 use cenote_base::wait::block_on;
 use cenote_base::{Credentials, Fd, Gid, Pid, SysResult, Uid};
-use cenote_kernel::process::WaitTarget;
+use cenote_kernel::syscall::WaitTarget;
 use cenote_kernel::{FileAction, Spawn, Task, syscall};
 use cenote_net::Socket;
 use cenote_vfs::OpenFile;
@@ -83,6 +83,7 @@ impl Child {
         }
         let count = i32::try_from(self.stdio.len()).map_err(|_| Errno::EMFILE)?;
         let limit = syscall::prlimit64(task, Pid::new(0), Resource::OpenFiles, None)?.soft;
+        let credentials = credentials(task, self.uid, self.gid);
         let mut aside = Aside { task, fds: Vec::new() };
         let mut file_actions = Vec::new();
         for (number, stdio) in (0..).zip(self.stdio) {
@@ -108,7 +109,6 @@ impl Child {
             file_actions.push(FileAction::ChangeDirectory(cwd));
         }
         let envp = self.env.unwrap_or_else(|| task.envp().to_vec());
-        let credentials = self.credentials(task)?;
         let request = Spawn {
             search_path: Some(syscall::search_path(&envp)),
             path: self.file,
@@ -124,15 +124,16 @@ impl Child {
         };
         block_on(syscall::posix_spawn(task, request))
     }
+}
 
-    fn credentials(&self, task: &Task) -> SysResult<Option<Credentials>> {
-        if self.uid.is_none() && self.gid.is_none() {
-            return Ok(None);
-        }
-        let uid = self.uid.map_or_else(|| syscall::getuid(task), Uid::new);
-        let gid = self.gid.map_or_else(|| syscall::getgid(task), Gid::new);
-        Ok(Some(Credentials::of(uid, gid)))
+/// Who the child is, when that was asked for.
+fn credentials(task: &Task, uid: Option<u32>, gid: Option<u32>) -> Option<Credentials> {
+    if uid.is_none() && gid.is_none() {
+        return None;
     }
+    let uid = uid.map_or_else(|| syscall::getuid(task), Uid::new);
+    let gid = gid.map_or_else(|| syscall::getgid(task), Gid::new);
+    Some(Credentials::of(uid, gid))
 }
 
 /// How a child ended, if it has; it is gone then.

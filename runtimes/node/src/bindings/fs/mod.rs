@@ -16,10 +16,9 @@ mod transfer;
 mod tree;
 mod whole;
 
-pub(crate) use paths::{entry_type, list, real_path};
+pub(crate) use paths::{entry_type, list};
 pub(crate) use request::{Answer, Encoding, answer};
 pub(crate) use transfer::encode;
-pub(crate) use whole::{read_to_end, write_all};
 
 use crate::glue::Binding;
 
