@@ -24,6 +24,7 @@ mod signal;
 mod start;
 mod system;
 mod time;
+mod wali_start;
 
 use cenote_abi::syscall_table::SYSCALLS;
 use wasmtime::{Caller, FuncType, Linker, Val, ValType};
@@ -33,6 +34,9 @@ use call::{Answer, Call};
 
 /// Calls that may lie under no `SYS_` name: a program made by our toolchain never imports them.
 const UNNUMBERED: &[&str] = &["start_block", "fork", "posix_spawn"];
+
+/// The calls that are `cenote.fork` by another name.
+const FORKS: &[&str] = &["fork", "vfork"];
 
 macro_rules! bind {
     (wait, $linker:ident, $name:ident, [$($arg:ident: $type:ty),*], $function:path) => {
@@ -291,6 +295,7 @@ linux_calls! {
 pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
     define_calls(linker)?;
     define_missing(linker)?;
+    wali_start::define(linker)?;
     linker.func_wrap("cenote", "start_block", |caller: Caller<'_, Process>, address: u32, room: u32| -> i32 {
         let mut call = Call::new(caller);
         match start::start_block(&mut call, address, room) {
@@ -301,6 +306,12 @@ pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
     linker.func_wrap_async("cenote", "fork", |caller: Caller<'_, Process>, ()| {
         Box::new(async move { fork::fork(&mut Call::new(caller)).await })
     })?;
+    // Programs of other toolchains that went through asyncify for the call's own name.
+    for name in FORKS {
+        linker.func_wrap_async("wali", &format!("SYS_{name}"), |caller: Caller<'_, Process>, ()| {
+            Box::new(async move { Ok(i64::from(fork::fork(&mut Call::new(caller)).await?)) })
+        })?;
+    }
     linker.func_wrap_async(
         "cenote",
         "posix_spawn",
@@ -321,7 +332,7 @@ pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
 
 /// Defines the calls that are not there: they answer `ENOSYS`.
 fn define_missing(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
-    for row in SYSCALLS.iter().filter(|row| !BOUND.contains(&row.name)) {
+    for row in SYSCALLS.iter().filter(|row| !BOUND.contains(&row.name) && !FORKS.contains(&row.name)) {
         let engine = linker.engine().clone();
         let kinds = row.arguments.bytes().map(|kind| if kind == b'l' { ValType::I64 } else { ValType::I32 });
         let name = row.name;
@@ -344,7 +355,10 @@ fn define_missing(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
 /// Tells whether a module may import this from the Linux world.
 pub(crate) fn has_import(module: &str, name: &str) -> bool {
     match module {
-        "wali" => name.strip_prefix("SYS_").is_some_and(|name| SYSCALLS.iter().any(|row| row.name == name)),
+        "wali" => {
+            wali_start::NAMES.contains(&name)
+                || name.strip_prefix("SYS_").is_some_and(|name| SYSCALLS.iter().any(|row| row.name == name))
+        }
         "cenote" => UNNUMBERED.contains(&name),
         _ => false,
     }
