@@ -9,6 +9,7 @@
 )]
 
 mod archive;
+mod linux;
 mod node;
 mod report;
 mod run;
@@ -28,6 +29,8 @@ enum Name {
     Node,
     /// The tests of bash's source package, and busybox's of ash for dash.
     Shell,
+    /// The unit tests of the WebAssembly Linux Interface.
+    Linux,
 }
 
 /// Runs a suite in VMs.
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
     let suite: Result<Box<dyn Suite>, String> = match flags.suite {
         Name::Node => node::NodeSuite::open().map(|suite| Box::new(suite) as Box<dyn Suite>),
         Name::Shell => shell::ShellSuite::open().map(|suite| Box::new(suite) as Box<dyn Suite>),
+        Name::Linux => linux::LinuxSuite::open().map(|suite| Box::new(suite) as Box<dyn Suite>),
     };
     let result = suite.and_then(|suite| match &flags.one {
         Some(test) => run::one(suite.as_ref(), test),

@@ -1,9 +1,10 @@
 //! What the tests share: where things lie ([`repository`]), oracles on the host ([`oracle`]), strict expectation lists
-//! ([`expectations`]), generated cases ([`cases`]), and the host's own view of us ([`host`]).
+//! ([`expectations`]), generated cases ([`cases`]), what is shipped built ([`artefacts`]), and the host's own view of us ([`host`]).
 //!
 //! Nothing here is shipped.
 #![forbid(unsafe_code)]
 
+pub mod artefacts;
 pub mod cases;
 pub mod expectations;
 pub mod host;
