@@ -23,7 +23,7 @@ impl Default for HeapLimits {
 ///
 /// * `--no-turboshaft-loop-unrolling`: with it some endless loops lose their stack check and cannot be terminated.
 /// * `--stack-size`: guests run on threads of ours, of which we know the stack (see `program`).
-const FLAGS: &str = "--no-turboshaft-loop-unrolling --no-harmony-import-assertions --stack-size=984 --js-float16array";
+const FLAGS: &str = "--no-turboshaft-loop-unrolling --stack-size=984";
 
 static PLATFORM: OnceLock<v8::SharedRef<v8::Platform>> = OnceLock::new();
 

@@ -96,6 +96,7 @@ fn run_isolate(task: &Arc<Task>, mut limits: HeapLimits, line: CommandLine, blob
     let clock = Arc::clone(task.kernel().clock());
     let env = Environment::new(&mut isolate, clock, Some(Arc::clone(task)), line);
     install_isolate_callbacks(&mut isolate);
+    crate::glue::listen_to_messages(&mut isolate);
     let remote = env.event_loop().io().remote();
     task.set_interrupter(Arc::new(Stopper { isolate: env.isolate_handle().clone(), remote }));
     let waiter: Arc<dyn cenote_base::wait::Observer> = Arc::clone(env.event_loop().io().waiter()) as _;

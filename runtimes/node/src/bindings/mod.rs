@@ -89,6 +89,4 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     process::raw_debug,
     crate::program::collect_garbage,
     crate::return_value::give,
-    modules::lazy_dirname,
-    modules::lazy_filename,
 ];

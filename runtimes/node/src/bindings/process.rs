@@ -73,7 +73,7 @@ const VERSIONS: &[(&str, &str)] = &[("modules", "137"), ("napi", "10"), ("uv", "
 /// Makes the process object of a realm, before bootstrap.
 pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
     // Its constructor must be its own: bootstrap puts EventEmitter under that prototype.
-    let template = v8::FunctionTemplate::builder_raw(class_callback()).build(scope);
+    let template = v8::FunctionTemplate::builder_raw(*CLASS_CALLBACK).build(scope);
     template.set_class_name(scope.name("process"));
     let constructor = template.get_function(scope).ok_or(Failure::Pending)?;
     let process = constructor.new_instance(scope, &[]).ok_or(Failure::Pending)?;
@@ -99,10 +99,10 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     Ok(process)
 }
 
-fn class_callback() -> v8::FunctionCallback {
-    // Constructing another process object does nothing, as in Node.
-    (|_: &mut v8::PinScope<'_, '_>, _: v8::FunctionCallbackArguments<'_>, _: v8::ReturnValue<'_, v8::Value>| {}).map_fn_to()
-}
+/// Constructing another process object does nothing, as in Node. Made once: a snapshot refers to its address.
+static CLASS_CALLBACK: std::sync::LazyLock<v8::FunctionCallback> = std::sync::LazyLock::new(|| construct.map_fn_to());
+
+fn construct(_: &mut v8::PinScope<'_, '_>, _: v8::FunctionCallbackArguments<'_>, _: v8::ReturnValue<'_, v8::Value>) {}
 
 fn define_constant<'s>(scope: &Scope<'s, '_>, object: Object<'s>, name: &str, value: Value<'s>) {
     let attributes = v8::PropertyAttribute::READ_ONLY;
@@ -266,5 +266,5 @@ pub(crate) fn create_env<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> 
 
 /// Addresses a snapshot could refer to. `process.env` is made after it; only the class callback is in it.
 pub(crate) fn env_references() -> Vec<v8::ExternalReference> {
-    vec![v8::ExternalReference { function: class_callback() }]
+    vec![v8::ExternalReference { function: *CLASS_CALLBACK }]
 }

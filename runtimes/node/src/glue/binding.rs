@@ -249,7 +249,36 @@ fn lazy_builtin<'s>(
     }
 }
 
-/// For `Object::set_lazy_data_property_with_data`.
+/// A property to be defined by [`lazy_property`].
+struct LazyProperty<'a, 's, 'i> {
+    scope: &'a Scope<'s, 'i>,
+    object: Object<'s>,
+    key: v8::Local<'s, v8::Name>,
+    module: v8::Local<'s, v8::String>,
+    enumerable: bool,
+}
+
+/// Defines a lazy property, if one is given, and returns the address of the getter. One function for both, never inlined: the
+/// compiler may make the C function under `lazy_builtin` once per codegen unit, and a snapshot must see one address.
+#[inline(never)]
+fn lazy_property(property: Option<LazyProperty<'_, '_, '_>>) -> *mut c_void {
+    let getter: v8::AccessorNameGetterCallback = lazy_builtin.map_fn_to();
+    if let Some(LazyProperty { scope, object, key, module, enumerable }) = property {
+        let attributes = if enumerable { v8::PropertyAttribute::NONE } else { v8::PropertyAttribute::DONT_ENUM };
+        let _defined = object.set_lazy_data_property_with_data(
+            scope,
+            key,
+            lazy_builtin,
+            module.into(),
+            attributes,
+            v8::SideEffectType::HasSideEffect,
+            v8::SideEffectType::HasSideEffect,
+        );
+    }
+    getter as *mut c_void
+}
+
+/// Defines a property that is a builtin module's export, loaded when it is first read.
 pub(crate) fn getter_callback_for_lazy_builtin<'s>(
     scope: &Scope<'s, '_>,
     object: Object<'s>,
@@ -257,16 +286,7 @@ pub(crate) fn getter_callback_for_lazy_builtin<'s>(
     module: v8::Local<'s, v8::String>,
     enumerable: bool,
 ) {
-    let attributes = if enumerable { v8::PropertyAttribute::NONE } else { v8::PropertyAttribute::DONT_ENUM };
-    let _defined = object.set_lazy_data_property_with_data(
-        scope,
-        key,
-        lazy_builtin,
-        module.into(),
-        attributes,
-        v8::SideEffectType::HasSideEffect,
-        v8::SideEffectType::HasSideEffect,
-    );
+    lazy_property(Some(LazyProperty { scope, object, key, module, enumerable }));
 }
 
 /// The callback and data of a native function.
@@ -307,7 +327,7 @@ pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let mut references = vec![
         v8::ExternalReference { function: *DISPATCH },
         v8::ExternalReference { function: *NOT_IMPLEMENTED },
-        v8::ExternalReference { pointer: lazy_getter_address() },
+        v8::ExternalReference { pointer: lazy_property(None) },
     ];
     references.extend(crate::bindings::process::env_references());
     references.extend(sources().iter().filter_map(|(_, source)| match source {
@@ -315,11 +335,6 @@ pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
         Source::TwoByte(_) => None,
     }));
     Cow::Owned(references)
-}
-
-fn lazy_getter_address() -> *mut c_void {
-    let getter: v8::AccessorNameGetterCallback = lazy_builtin.map_fn_to();
-    getter as *mut c_void
 }
 
 /// Makes the object of `internalBinding(name)`; `None` if there is no such binding.

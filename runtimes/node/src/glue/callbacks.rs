@@ -14,6 +14,10 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
     isolate.set_host_import_module_dynamically_callback(import_module_dynamically);
     isolate.set_host_initialize_import_meta_object_callback(initialize_import_meta);
+}
+
+/// Listens for exceptions that reach V8's top. Not while a snapshot is made: V8 would store the listener in it.
+pub(crate) fn listen_to_messages(isolate: &mut v8::Isolate) {
     isolate.add_message_listener(on_message);
 }
 
@@ -74,4 +78,14 @@ pub(crate) fn evaluate_synthetic<'s>(context: v8::Local<'s, v8::Context>, module
     let value = module_wrap::evaluate_synthetic(scope, module)?;
     // SAFETY: as in `resolve_module`.
     Some(unsafe { value.extend_lifetime_unchecked::<Value<'s>>() })
+}
+
+/// What code was compiled with as its one host-defined option, if it was.
+pub(crate) fn first_host_defined_option<'s>(scope: &Scope<'s, '_>, options: v8::Local<'s, v8::Data>) -> Option<Value<'s>> {
+    if !options.is_fixed_array() {
+        return None;
+    }
+    // SAFETY: V8 keeps host-defined options as the fixed array of the `PrimitiveArray` they were given as; checked above.
+    let options = unsafe { v8::Local::<v8::PrimitiveArray>::cast_unchecked(options) };
+    (options.length() == 1).then(|| options.get(scope, 0).into())
 }

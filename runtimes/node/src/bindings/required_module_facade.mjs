@@ -1,0 +1,3 @@
+export * from 'original';
+export { default } from 'original';
+export const __esModule = true;
