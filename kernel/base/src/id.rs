@@ -85,3 +85,15 @@ impl Gid {
     /// The superuser's group.
     pub const ROOT: Self = Self(0);
 }
+
+impl Default for Uid {
+    fn default() -> Self {
+        Self::ROOT
+    }
+}
+
+impl Default for Gid {
+    fn default() -> Self {
+        Self::ROOT
+    }
+}

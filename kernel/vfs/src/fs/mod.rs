@@ -1,12 +1,16 @@
 //! Filesystems. In memory: [`tmpfs`], [`overlay`] (a tmpfs over read-only layers), [`image`] (such a layer), [`devfs`].
-//! Of the embedder: `hostdir`, `adapter`.
+//! Of the embedder: [`hostdir`], `adapter`.
 
 pub mod devfs;
+#[cfg(unix)]
+pub mod hostdir;
 pub mod image;
 pub mod overlay;
 pub mod tmpfs;
 
 pub use devfs::{DevFs, DeviceNode};
+#[cfg(unix)]
+pub use hostdir::{HostDir, HostDirOptions};
 pub use image::{Content, Image, ImageBuilder, PlainContent};
 pub use overlay::overlay;
 pub use tmpfs::Tmpfs;
