@@ -9,6 +9,7 @@
 mod bindings;
 mod blocking;
 mod dotenv;
+mod encoding;
 mod environment;
 mod event_loop;
 #[expect(unsafe_code, reason = "the one place of this crate that may: see its header")]

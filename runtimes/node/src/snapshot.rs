@@ -143,6 +143,9 @@ fn make_here() -> Result<Vec<u8>, SnapshotError> {
         scope.set_default_context(context);
         outcome
     };
+    // What bootstrap looked at through a WeakRef is a root until the end of the job, and would drag the context into the
+    // isolate's part of the blob.
+    isolate.clear_kept_objects();
     // Every handle must be gone before the blob is made.
     env.clear();
     isolate.remove_slot::<Rc<Environment>>();

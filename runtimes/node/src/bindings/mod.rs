@@ -12,6 +12,7 @@ mod child;
 mod config;
 pub(crate) mod contextify;
 mod credentials;
+mod diagnostics_channel;
 pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
@@ -21,11 +22,13 @@ pub(crate) mod module_wrap;
 mod modules;
 mod options;
 pub(crate) mod performance;
+mod permission;
 mod pipe_wrap;
 pub(crate) mod process;
 mod process_methods;
 mod process_wrap;
 mod report;
+mod sea;
 mod signal_wrap;
 mod spawn_sync;
 pub(crate) mod stream_base;
@@ -38,6 +41,8 @@ pub(crate) mod tty_wrap;
 mod types;
 pub(crate) mod util;
 mod uv;
+mod v8;
+mod wasm_web_api;
 mod worker;
 
 use crate::glue::{Binding, NativeFn};
@@ -54,6 +59,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     config::BINDING,
     contextify::BINDING,
     credentials::BINDING,
+    diagnostics_channel::BINDING,
     errors::BINDING,
     fs::BINDING,
     fs_dir::BINDING,
@@ -63,10 +69,12 @@ pub(crate) static BINDINGS: &[Binding] = &[
     modules::BINDING,
     options::BINDING,
     performance::BINDING,
+    permission::BINDING,
     pipe_wrap::BINDING,
     process_methods::BINDING,
     process_wrap::BINDING,
     report::BINDING,
+    sea::BINDING,
     signal_wrap::BINDING,
     spawn_sync::BINDING,
     stream_wrap::BINDING,
@@ -78,6 +86,8 @@ pub(crate) static BINDINGS: &[Binding] = &[
     types::BINDING,
     util::BINDING,
     uv::BINDING,
+    v8::BINDING,
+    wasm_web_api::BINDING,
     worker::BINDING,
     Binding::new("constants"),
 ];

@@ -1,5 +1,7 @@
 //! `internalBinding('process_methods')`: what `process` can do. Node: src/node_process_methods.cc.
 
+use cenote_kernel::syscall;
+
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut};
 
@@ -18,7 +20,106 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("_getActiveHandles", get_active_handles)
     .function("dlopen", dlopen)
     .function("loadEnvFile", load_env_file)
-    .function("abort", abort);
+    .function("abort", abort)
+    .function("cwd", cwd)
+    .function("chdir", chdir)
+    .function("umask", umask)
+    .function("_kill", kill)
+    .function("cpuUsage", cpu_usage)
+    .function("threadCpuUsage", cpu_usage)
+    .partial("resourceUsage", resource_usage, "times and context switches; the rest is 0")
+    .function("constrainedMemory", constrained_memory)
+    .function("availableMemory", available_memory);
+
+fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let path = syscall::getcwd(scope.env().task()).map_err(|error| {
+        let text = "no such file or directory".to_owned();
+        Failure::System { errno: error.errno().raw(), syscall: "uv_cwd", path: None, dest: None, message: Some(text) }
+    })?;
+    Ok(scope.utf8(&path).into())
+}
+
+fn chdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let path = args.path(scope, 0)?;
+    let env = scope.env();
+    let before = syscall::getcwd(env.task()).unwrap_or_default();
+    syscall::chdir(env.task(), &path)
+        .map_err(|error| Failure::from(error).with_syscall("chdir").with_path(&before).with_dest(&path))?;
+    Ok(().into())
+}
+
+/// `umask()` or `umask(mask)`; returns the old one.
+fn umask<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    if args.is_undefined(0) {
+        let old = syscall::umask(env.task(), 0);
+        syscall::umask(env.task(), old);
+        return Ok(old.into());
+    }
+    let mask = args.u32(scope, 0)?;
+    Ok(syscall::umask(env.task(), mask & 0o777).into())
+}
+
+/// `kill(pid, signal)`: 0 or libuv's (negative) error number.
+fn kill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    const INVALID: i32 = -22;
+    let (pid, signal) = (args.i32(scope, 0)?, args.i32(scope, 1)?);
+    let signal = match signal {
+        0 => None,
+        number => match cenote_base::abi::SigNum::from_raw(number) {
+            Some(signal) => Some(signal),
+            None => return Ok(INVALID.into()),
+        },
+    };
+    let env = scope.env();
+    let outcome = syscall::kill(env.task(), pid, signal);
+    // A signal to ourselves without a handler has ended us.
+    crate::program::note_signals(&env);
+    if !env.can_call_into_js() {
+        return Err(Failure::Pending);
+    }
+    Ok(outcome.map_or_else(|error| -error.errno().raw(), |()| 0).into())
+}
+
+fn write_doubles(target: Value<'_>, values: &[f64]) {
+    with_bytes_mut(target, |bytes| {
+        for (place, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
+            *place = value.to_ne_bytes();
+        }
+    });
+}
+
+#[expect(clippy::cast_precision_loss, reason = "microseconds fit a double")]
+fn microseconds(time: std::time::Duration) -> f64 {
+    time.as_micros() as f64
+}
+
+/// `[user, system]` in microseconds, into the given `Float64Array`.
+fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let usage = syscall::getrusage(scope.env().task(), cenote_base::abi::user::UsageTarget::Process);
+    write_doubles(args.get(0), &[microseconds(usage.user_time), microseconds(usage.system_time)]);
+    Ok(().into())
+}
+
+fn resource_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let usage = syscall::getrusage(scope.env().task(), cenote_base::abi::user::UsageTarget::Process);
+    let mut values = [0.0; 16];
+    values[0] = microseconds(usage.user_time);
+    values[1] = microseconds(usage.system_time);
+    write_doubles(args.get(0), &values);
+    Ok(().into())
+}
+
+/// The heap limit of this process.
+#[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
+fn constrained_memory<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    Ok((scope.get_heap_statistics().heap_size_limit() as f64).into())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
+fn available_memory<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    Ok((scope.get_heap_statistics().total_available_size() as f64).into())
+}
 
 /// Seconds (high and low word) and nanoseconds, into the shared buffer.
 fn hrtime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
