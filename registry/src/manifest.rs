@@ -154,7 +154,8 @@ mod tests {
         for name in [
             "sh", "dash", "bash", "ls", "cat", "[", "env", "grep", "egrep", "sed", "awk", "find",
             "xargs", "diff", "tar", "zcat", "less", "jq", "which", "make", "patch", "file",
-            "bunzip2", "xz", "sqlite3", "git", "ps", "pkill", "uptime",
+            "bunzip2", "xz", "sqlite3", "git", "ps", "pkill", "uptime", "vim", "nano", "python3",
+            "zstd",
         ] {
             assert!(commands.contains(name), "{name}");
         }
