@@ -1,6 +1,8 @@
 //! The tables of surfaces are whole: every call has a support row with a reason where it is not full, every binding file
 //! stands in the table of bindings, every recipe has a package; and the documents made from the tables are up to date.
 
+use std::collections::BTreeSet;
+
 use super::Finding;
 use crate::compat_docs;
 use crate::tree::Tree;
@@ -9,8 +11,15 @@ use crate::workspace::Outcome;
 /// Where node's bindings and their table lie.
 const BINDINGS: &str = "runtimes/node/src/bindings/";
 
+/// The wasm runtime's table of calls.
+const BOUND: &str = "runtimes/wasm/src/linux/mod.rs";
+
+/// Calls that are not rows of that table: they need more than decoding.
+const BOUND_OTHERWISE: &[&str] = &["fork"];
+
 pub(super) fn check(tree: &Tree) -> Outcome<Vec<Finding>> {
     let mut findings = system_calls(tree)?;
+    findings.extend(bound_calls(tree)?);
     findings.extend(binding_files(tree));
     for (path, text) in compat_docs::documents(tree)? {
         if tree.text(path) != Some(text.as_str()) {
@@ -34,6 +43,42 @@ fn system_calls(tree: &Tree) -> Outcome<Vec<Finding>> {
         }
     }
     Ok(findings)
+}
+
+/// What the wasm runtime binds and what the levels say must agree: a call nobody can make is not there, and one that
+/// is bound has been looked at.
+fn bound_calls(tree: &Tree) -> Outcome<Vec<Finding>> {
+    let Some(table) = tree.text(BOUND) else {
+        return Ok(Vec::new());
+    };
+    let bound: BTreeSet<&str> = table.lines().filter_map(bound_name).collect();
+    let mut findings = Vec::new();
+    for call in compat_docs::system_calls(tree)? {
+        let is_bound =
+            bound.contains(call.name.as_str()) || BOUND_OTHERWISE.contains(&call.name.as_str());
+        if !is_bound && call.level != compat_docs::Level::Missing {
+            findings.push(format!(
+                "{}: `{}` is not missing, yet {BOUND} does not bind it",
+                compat_docs::SUPPORT,
+                call.name
+            ));
+        }
+        if is_bound && call.reason == "not written yet" {
+            findings.push(format!(
+                "{}: `{}` is bound by {BOUND}: say how far it is there",
+                compat_docs::SUPPORT,
+                call.name
+            ));
+        }
+    }
+    Ok(findings)
+}
+
+/// Reads a row such as `wait read(fd: i32, …) = fd::read;`.
+fn bound_name(line: &str) -> Option<&str> {
+    let (kind, rest) = line.trim().split_once(' ')?;
+    let (name, arguments) = rest.split_once('(')?;
+    (["wait", "quick", "pure"].contains(&kind) && arguments.contains(") = ")).then_some(name)
 }
 
 /// Every file (or folder) of a binding is declared in the index beside it.
@@ -61,6 +106,26 @@ fn binding_files(tree: &Tree) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reads_rows_of_the_table_of_calls() {
+        assert_eq!(
+            bound_name("    wait read(fd: i32, buffer: u32) = fd::read;"),
+            Some("read")
+        );
+        assert_eq!(
+            bound_name("    pure getpid() = process::getpid;"),
+            Some("getpid")
+        );
+        assert_eq!(
+            bound_name("    (wait, $linker:ident, $name:ident) => {"),
+            None
+        );
+        assert_eq!(
+            bound_name("//! `wait` may block (and is awaited) = so"),
+            None
+        );
+    }
 
     #[test]
     fn finds_binding_files_that_no_table_names() {
