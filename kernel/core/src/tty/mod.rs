@@ -1,49 +1,19 @@
-//! Terminals: pseudo-terminals with a line discipline, and the rules of job control on them. See tty(4), pty(7).
+//! Terminals: pseudo-terminals with a line discipline, and the rules of job control on them. See tty(4), pty(7), termios(3).
+//!
+//! [`Terminal`] is the pair's shared state, [`PtyMaster`] and [`PtySlave`] its two ends, [`discipline`] what happens to
+//! each byte, [`controlling`] whose terminal it is, [`devices`] how it is opened by name.
+//!
+//! Lock order: `Terminal::state` and `PtyTable::terminals` are leaves. Signals are sent, and waiters woken, after release.
 
-use std::sync::Arc;
+mod controlling;
+pub(crate) mod devices;
+pub(crate) mod devpts;
+mod discipline;
+mod ends;
+mod pty;
 
-use cenote_abi::Errno;
-use cenote_abi::fs::OpenFlags;
-use cenote_base::SysResult;
-use cenote_vfs::OpenFile;
-
-use crate::kernel::Kernel;
-use crate::process::{Process, Task};
-
-/// A terminal.
-#[derive(Debug)]
-pub struct Terminal {}
-
-/// The pseudo-terminals of a machine.
-#[derive(Debug)]
-pub struct PtyTable {}
-
-impl PtyTable {
-    pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self {})
-    }
-
-    pub(crate) fn clear(&self) {}
-}
-
-impl Terminal {
-    pub(crate) fn adopt_session_of(self: &Arc<Self>, _task: &Task) -> SysResult {
-        Err(Errno::ENOTTY.into())
-    }
-}
-
-pub(crate) fn hang_up_session_of(_kernel: &Kernel, _process: &Process) {}
-
-pub(crate) async fn await_foreground_to_read(_task: &Task, _file: &OpenFile) -> SysResult {
-    Ok(())
-}
-
-pub(crate) async fn await_foreground_to_write(_task: &Task, _file: &OpenFile) -> SysResult {
-    Ok(())
-}
-
-pub(crate) fn open_peer(_file: &OpenFile, _flags: OpenFlags) -> SysResult<Arc<OpenFile>> {
-    Err(Errno::ENOTTY.into())
-}
-
-pub(crate) fn opened(_task: &Task, _file: &Arc<OpenFile>, _flags: OpenFlags) {}
+pub(crate) use controlling::{
+    await_foreground_to_read, await_foreground_to_write, hang_up_session_of, open_peer, opened, read_patience,
+};
+pub use ends::{PtyMaster, PtySlave};
+pub use pty::{PtyTable, Terminal};

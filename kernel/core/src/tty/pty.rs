@@ -1,0 +1,221 @@
+//! A pseudo-terminal: [`Terminal`], what its two ends share; and [`PtyTable`], those of a machine.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use cenote_abi::Errno;
+use cenote_abi::fs::OpenFlags;
+use cenote_abi::tty::WinSize;
+use cenote_base::{Gid, Pgid, SysError, SysResult, Uid, WaitQueue};
+use cenote_vfs::OpenFile;
+use parking_lot::Mutex;
+
+use super::discipline::Discipline;
+use super::ends::{PtyMaster, PtySlave};
+use crate::kernel::Kernel;
+use crate::process::session::Session;
+use crate::signal::send::send_kernel;
+
+/// How many pseudo-terminals a machine may have.
+const MAX_PTYS: usize = 256;
+
+/// What the two ends of a pseudo-terminal share.
+#[derive(Debug)]
+pub struct Terminal {
+    pub(super) number: u32,
+    kernel: Weak<Kernel>,
+    table: Weak<PtyTable>,
+    pub(super) owner: (Uid, Gid),
+    pub(super) state: Mutex<State>,
+    /// Woken when the slave can be read or written.
+    pub(super) slave_queue: WaitQueue,
+    /// Woken when the master can be read or written.
+    pub(super) master_queue: WaitQueue,
+}
+
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) discipline: Discipline,
+    pub(super) window: WinSize,
+    pub(super) session: Option<Weak<Session>>,
+    pub(super) foreground: Option<Pgid>,
+    pub(super) is_locked: bool,
+    pub(super) is_exclusive: bool,
+    pub(super) master_is_open: bool,
+    pub(super) slaves: usize,
+    /// A slave was open once: without one, the master has been hung up.
+    pub(super) had_slave: bool,
+}
+
+impl Terminal {
+    /// Its number, as in `/dev/pts/N`.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(super) fn kernel(&self) -> Option<Arc<Kernel>> {
+        self.kernel.upgrade()
+    }
+
+    /// Opens another slave end.
+    ///
+    /// # Errors
+    /// `EIO`: the master is gone, or the slave is locked.
+    pub fn open_slave(self: &Arc<Self>) -> SysResult<Arc<PtySlave>> {
+        let mut state = self.state.lock();
+        if state.is_locked || !state.master_is_open {
+            return Err(Errno::EIO.into());
+        }
+        if state.is_exclusive {
+            return Err(Errno::EBUSY.into());
+        }
+        state.slaves += 1;
+        state.had_slave = true;
+        drop(state);
+        Ok(PtySlave::new(Arc::clone(self)))
+    }
+
+    /// A slave end as an open file for reading and writing.
+    ///
+    /// # Errors
+    /// As [`open_slave`](Self::open_slave).
+    pub fn open_slave_file(self: &Arc<Self>) -> SysResult<Arc<OpenFile>> {
+        Ok(OpenFile::new(self.open_slave()?, OpenFlags::O_RDWR))
+    }
+
+    /// Changes the size of the window, and tells the foreground group.
+    pub fn resize(&self, window: WinSize) {
+        let mut state = self.state.lock();
+        if state.window == window {
+            return;
+        }
+        state.window = window;
+        let foreground = state.foreground;
+        drop(state);
+        self.signal(foreground, &[cenote_abi::SigNum::SIGWINCH]);
+    }
+
+    /// The size of the window.
+    #[must_use]
+    pub fn window(&self) -> WinSize {
+        self.state.lock().window
+    }
+
+    /// Sends signals to a group.
+    pub(super) fn signal(&self, group: Option<Pgid>, signals: &[cenote_abi::SigNum]) {
+        let (Some(kernel), Some(group)) = (self.kernel(), group) else { return };
+        for signal in signals {
+            for process in kernel.table().members(group) {
+                send_kernel(&process, *signal);
+            }
+        }
+    }
+
+    pub(super) fn wake(&self) {
+        self.slave_queue.wake_all();
+        self.master_queue.wake_all();
+    }
+
+    /// The master is gone: whoever has the terminal loses it.
+    pub(super) fn hang_up(&self) {
+        let mut state = self.state.lock();
+        state.master_is_open = false;
+        let session = state.session.take().and_then(|session| session.upgrade());
+        let foreground = state.foreground.take();
+        drop(state);
+        if let Some(table) = self.table.upgrade() {
+            table.terminals.lock().remove(&self.number);
+        }
+        if let (Some(session), Some(kernel)) = (session, self.kernel()) {
+            drop(session.replace_terminal(None));
+            // Linux: __tty_hangup tells the session's leader, then the foreground group.
+            if let Some(leader) = kernel.table().get(cenote_base::Pid::new(session.sid().raw())) {
+                send_kernel(&leader, cenote_abi::SigNum::SIGHUP);
+                send_kernel(&leader, cenote_abi::SigNum::SIGCONT);
+            }
+        }
+        self.signal(foreground, &[cenote_abi::SigNum::SIGHUP, cenote_abi::SigNum::SIGCONT]);
+        self.wake();
+    }
+}
+
+/// The pseudo-terminals of a machine.
+#[derive(Debug, Default)]
+pub struct PtyTable {
+    pub(super) terminals: Mutex<BTreeMap<u32, Arc<Terminal>>>,
+}
+
+impl PtyTable {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Makes a pseudo-terminal; its slave is locked until `TIOCSPTLCK` unless `unlocked`.
+    ///
+    /// # Errors
+    /// `ENOSPC`: the machine has all it may have.
+    pub(crate) fn create(
+        self: &Arc<Self>,
+        kernel: &Arc<Kernel>,
+        owner: (Uid, Gid),
+        is_locked: bool,
+    ) -> SysResult<Arc<PtyMaster>> {
+        let mut terminals = self.terminals.lock();
+        if terminals.len() >= MAX_PTYS {
+            return Err(SysError::with_note(Errno::ENOSPC, "too many pseudo-terminals"));
+        }
+        let number = (0..).find(|number| !terminals.contains_key(number)).ok_or(Errno::ENOSPC)?;
+        let terminal = Arc::new(Terminal {
+            number,
+            kernel: Arc::downgrade(kernel),
+            table: Arc::downgrade(self),
+            owner,
+            state: Mutex::new(State {
+                discipline: Discipline::new(),
+                window: WinSize::default(),
+                session: None,
+                foreground: None,
+                is_locked,
+                is_exclusive: false,
+                master_is_open: true,
+                slaves: 0,
+                had_slave: false,
+            }),
+            slave_queue: WaitQueue::new(),
+            master_queue: WaitQueue::new(),
+        });
+        terminals.insert(number, Arc::clone(&terminal));
+        Ok(PtyMaster::new(terminal))
+    }
+
+    /// A pseudo-terminal by its number.
+    #[must_use]
+    pub fn get(&self, number: u32) -> Option<Arc<Terminal>> {
+        self.terminals.lock().get(&number).cloned()
+    }
+
+    /// The numbers in use.
+    pub(crate) fn numbers(&self) -> Vec<u32> {
+        self.terminals.lock().keys().copied().collect()
+    }
+
+    pub(crate) fn clear(&self) {
+        let all = std::mem::take(&mut *self.terminals.lock());
+        drop(all);
+    }
+}
+
+impl Kernel {
+    /// A pseudo-terminal for the embedder: the master end as an open file, and the terminal to open slaves of and to
+    /// give to [`SpawnRequest::controlling_terminal`](crate::SpawnRequest::controlling_terminal).
+    ///
+    /// # Errors
+    /// `ENOSPC`: the machine has all it may have.
+    pub fn open_terminal(self: &Arc<Self>, window: WinSize) -> SysResult<(Arc<OpenFile>, Arc<Terminal>)> {
+        let master = self.ptys().create(self, (Uid::ROOT, Gid::ROOT), false)?;
+        let terminal = Arc::clone(master.terminal());
+        terminal.state.lock().window = window;
+        Ok((OpenFile::new(master, OpenFlags::O_RDWR), terminal))
+    }
+}
