@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod anonymous;
+mod boot;
 pub mod event;
 pub mod fd;
 pub mod host_io;
@@ -24,6 +25,7 @@ mod kernel;
 pub mod loader;
 pub mod pipe;
 pub mod process;
+mod procfs;
 pub mod signal;
 pub mod syscall;
 pub mod timer;

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{FileType, OpenFlags, Stat};
+use cenote_abi::fs::{AccessMode, FileType, OpenFlags, Stat};
 use cenote_abi::poll::PollEvents;
 use cenote_base::limits::{Budget, Resource};
 use cenote_base::{SysResult, WaitQueue};
@@ -25,6 +25,19 @@ pub enum Side {
 }
 
 impl Side {
+    /// The side that opening with `flags` opens.
+    ///
+    /// # Errors
+    /// `EBADF`: neither; only a place.
+    pub(super) fn of(flags: OpenFlags) -> SysResult<Self> {
+        match flags.access_mode() {
+            AccessMode::Read => Ok(Self::Read),
+            AccessMode::Write => Ok(Self::Write),
+            AccessMode::ReadWrite => Ok(Self::Both),
+            AccessMode::Path => Err(Errno::EBADF.into()),
+        }
+    }
+
     fn reads(self) -> bool {
         matches!(self, Self::Read | Self::Both)
     }
@@ -73,6 +86,14 @@ impl PipeEnd {
     #[must_use]
     pub fn is_named(&self) -> bool {
         self.is_named
+    }
+
+    /// Opens the pipe once more, as `/proc/self/fd/N` does.
+    ///
+    /// # Errors
+    /// `EBADF`: only as a place.
+    pub(crate) fn reopen(&self, flags: OpenFlags) -> SysResult<Arc<Self>> {
+        Ok(Self::open(Arc::clone(&self.ring), Side::of(flags)?, self.is_named))
     }
 
     /// Whether the other side is or has been open since this end was opened: then opening need not wait.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{AccessMode, OpenFlags};
+use cenote_abi::fs::OpenFlags;
 use cenote_base::SysResult;
 use cenote_base::limits::Budget;
 use cenote_vfs::{File, Inode, SpecialFiles};
@@ -30,12 +30,7 @@ impl SpecialFiles for FifoOpener {
     fn open_fifo(&self, inode: &Arc<dyn Inode>, flags: OpenFlags) -> SysResult<Arc<dyn File>> {
         let attachment = inode.attachment().ok_or(Errno::ENXIO)?;
         let ring = attachment.find_or_attach(|| Ring::new(&self.budget, anonymous::next_ino()))?;
-        let side = match flags.access_mode() {
-            AccessMode::Read => Side::Read,
-            AccessMode::Write => Side::Write,
-            AccessMode::ReadWrite => Side::Both,
-            AccessMode::Path => return Err(Errno::EBADF.into()),
-        };
+        let side = Side::of(flags)?;
         if side == Side::Write && flags.contains(OpenFlags::O_NONBLOCK) && ring.readers().open == 0 {
             return Err(Errno::ENXIO.into());
         }

@@ -111,7 +111,7 @@ impl Task {
         if !self.cell().attention.any() {
             return Step::Nothing;
         }
-        let mut signals = self.process().signals().lock();
+        let signals = self.process().signals().lock();
         let tid = self.tid();
         let effects = signals.thread(tid).map(|thread| {
             thread.pending.set().union(signals.shared.set()).difference(thread.mask)

@@ -45,7 +45,19 @@ async fn read_file(task: &Task, file: &OpenFile, buf: &mut [u8]) -> SysResult<us
     tty::await_foreground_to_read(task, file).await?;
     let len = buf.len().min(MAX_TRANSFER);
     let buf = &mut buf[..len];
-    blocking(task, file, || file.read(buf)).await
+    match (tty::read_patience(file), file.wait_queue()) {
+        (Some(patience), Some(queue)) if !file.is_nonblocking() => {
+            let deadline = task.kernel().clock().now().after(patience);
+            let count = task
+                .wait_until(&[queue], Some(deadline), || match file.read(buf) {
+                    Err(error) if would_block(&error) => None,
+                    done => Some(done),
+                })
+                .await?;
+            Ok(count.unwrap_or(0))
+        }
+        _ => blocking(task, file, || file.read(buf)).await,
+    }
 }
 
 /// Writes everything, unless the file does not block or something comes between.

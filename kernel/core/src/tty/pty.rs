@@ -96,6 +96,12 @@ impl Terminal {
         self.signal(foreground, &[cenote_abi::SigNum::SIGWINCH]);
     }
 
+    /// The foreground group.
+    #[must_use]
+    pub fn foreground(&self) -> Option<Pgid> {
+        self.state.lock().foreground
+    }
+
     /// The size of the window.
     #[must_use]
     pub fn window(&self) -> WinSize {

@@ -1,0 +1,12 @@
+//! How the calls behave: each group through the call layer, with programs that are closures and a clock that stands still.
+
+mod event;
+mod file;
+mod limits;
+mod pipe;
+mod process;
+mod procfs;
+mod signal;
+mod socket;
+mod tty;
+mod world;
