@@ -39,7 +39,7 @@ impl WaitTarget {
 
 /// What a child reported.
 #[derive(Clone, Copy, Debug)]
-pub struct Waited {
+pub(crate) struct Waited {
     /// The child.
     pub pid: Pid,
     /// Its real user.
