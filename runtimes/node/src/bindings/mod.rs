@@ -13,14 +13,17 @@ mod config;
 pub(crate) mod contextify;
 mod credentials;
 mod diagnostics_channel;
+mod encoding_binding;
 pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
+mod icu;
 mod messaging;
 mod mksnapshot;
 pub(crate) mod module_wrap;
 mod modules;
 mod options;
+mod os;
 pub(crate) mod performance;
 mod permission;
 mod pipe_wrap;
@@ -33,12 +36,14 @@ mod signal_wrap;
 mod spawn_sync;
 pub(crate) mod stream_base;
 mod stream_wrap;
+mod string_decoder;
 pub(crate) mod symbols;
 pub(crate) mod task_queue;
 mod timers;
 mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
+mod url;
 pub(crate) mod util;
 mod uv;
 mod v8;
@@ -60,14 +65,17 @@ pub(crate) static BINDINGS: &[Binding] = &[
     contextify::BINDING,
     credentials::BINDING,
     diagnostics_channel::BINDING,
+    encoding_binding::BINDING,
     errors::BINDING,
     fs::BINDING,
     fs_dir::BINDING,
+    icu::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
     module_wrap::BINDING,
     modules::BINDING,
     options::BINDING,
+    os::BINDING,
     performance::BINDING,
     permission::BINDING,
     pipe_wrap::BINDING,
@@ -78,12 +86,14 @@ pub(crate) static BINDINGS: &[Binding] = &[
     signal_wrap::BINDING,
     spawn_sync::BINDING,
     stream_wrap::BINDING,
+    string_decoder::BINDING,
     symbols::BINDING,
     task_queue::BINDING,
     timers::BINDING,
     trace_events::BINDING,
     tty_wrap::BINDING,
     types::BINDING,
+    url::BINDING,
     util::BINDING,
     uv::BINDING,
     v8::BINDING,
