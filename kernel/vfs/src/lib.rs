@@ -30,7 +30,7 @@ pub mod permission;
 pub mod watch;
 
 pub use dentry::Location;
-pub use file::{TermiosWhen, File, IoctlCaller, IoctlRequest, OpenFile, TtyRequest};
+pub use file::{File, IoctlCaller, IoctlRequest, OpenFile, TermiosWhen, TtyRequest};
 pub use filesystem::FileSystem;
 pub use inode::{AttributeChanges, DirEntry, Inode, LinkTarget, NewNode, NewOwner, SetTime};
 pub use lookup::{LookupContext, LookupFlags};

@@ -1,6 +1,7 @@
 //! Filesystems. In memory: [`tmpfs`], [`overlay`] (a tmpfs over read-only layers), [`image`] (such a layer), [`devfs`].
-//! Of the embedder: [`hostdir`], `adapter`.
+//! Of the embedder: [`hostdir`], [`adapter`].
 
+pub mod adapter;
 pub mod devfs;
 #[cfg(unix)]
 pub mod hostdir;
@@ -8,6 +9,7 @@ pub mod image;
 pub mod overlay;
 pub mod tmpfs;
 
+pub use adapter::AdapterFs;
 pub use devfs::{DevFs, DeviceNode};
 #[cfg(unix)]
 pub use hostdir::{HostDir, HostDirOptions};

@@ -320,11 +320,14 @@ impl Node {
 
     fn set_mode(&self, mode: Mode) -> SysResult {
         match self.kind {
-            FileType::Directory => drop(self.dir()?),
-            FileType::Regular if self.handle().is_none() => {
-                drop(self.reader().or_else(|_| self.writer())?)
+            FileType::Directory => {
+                self.dir()?;
             }
-            FileType::Regular => {}
+            FileType::Regular => {
+                if self.handle().is_none() {
+                    self.reader().or_else(|_| self.writer())?;
+                }
+            }
             _ => return Err(Errno::EPERM.into()),
         }
         let handle = self.handle().ok_or(Errno::EIO)?;
@@ -577,7 +580,9 @@ impl Inode for Node {
                     self.reader()?;
                 }
             }
-            FileType::Directory => drop(self.dir()?),
+            FileType::Directory => {
+                self.dir()?;
+            }
             FileType::Symlink => {}
             FileType::CharDevice | FileType::BlockDevice | FileType::Fifo | FileType::Socket => {
                 return Err(SysError::with_note(
