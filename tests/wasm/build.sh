@@ -1,0 +1,15 @@
+#!/bin/sh
+# Builds uutils.wasm.zst: WASM_TOOLCHAIN must be a Rust toolchain with the target wasm32-wasip1, by its rustup name (default: wasm).
+# Prints the digests for SOURCE.toml.
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+version=0.12.0
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cargo info "coreutils@$version" > /dev/null          # fetches the sources
+cp -r "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*/coreutils-$version "$work/src"
+cd "$work/src"
+CARGO_TARGET_DIR=$work/target CARGO_PROFILE_RELEASE_OPT_LEVEL=s CARGO_PROFILE_RELEASE_LTO=thin CARGO_PROFILE_RELEASE_STRIP=symbols \
+  cargo "+${WASM_TOOLCHAIN:-wasm}" build --locked --release --target wasm32-wasip1 --no-default-features --features feat_wasm --bin coreutils
+zstd -19 -q -f "$work/target/wasm32-wasip1/release/coreutils.wasm" -o "$here/uutils.wasm.zst"
+sha256sum "$work/target/wasm32-wasip1/release/coreutils.wasm" "$here/uutils.wasm.zst"
