@@ -16,7 +16,6 @@ pub(crate) fn run(options: &ConformanceOptions) -> Outcome {
     let mut command = cargo(&[
         "run",
         "--quiet",
-        "--release",
         "--package",
         "cenote-conformance",
         "--",
