@@ -8,6 +8,7 @@
 
 mod bindings;
 mod blocking;
+mod cjs_lexer;
 mod dotenv;
 mod encoding;
 mod environment;

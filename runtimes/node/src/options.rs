@@ -113,8 +113,8 @@ impl CommandLine {
         };
         let mut name = if name.starts_with("--") { name.replace('_', "-") } else { name.to_owned() };
         // Aliases, of which `-p code` is one with an argument.
-        let next_is_argument = words.front().is_some_and(|next| !next.starts_with('-'));
-        for _ in 0..4 {
+        for _ in 0..8 {
+            let next_is_argument = words.front().is_some_and(|next| !next.starts_with('-'));
             let with_equals = inline.map(|_| format!("{name}="));
             let with_argument = next_is_argument.then(|| format!("{name} <arg>"));
             let found = CLI_ALIASES.iter().find(|(alias, _)| {

@@ -178,3 +178,45 @@ fn exhausting_the_heap_ends_only_the_process() {
     assert!(matches!(out.status, WaitStatus::Signaled { .. }), "{out:?}");
     assert!(out.stderr.contains("heap limit"), "{out:?}");
 }
+
+#[test]
+fn a_program_on_standard_input_is_run() {
+    assert_eq!(node_with(&[("/root/x", "")], &["-"], "console.log(process.argv.length, require('os').hostname())"), ok("2 box\n"));
+}
+
+#[test]
+fn modules_given_on_the_command_line_are_run() {
+    let code = "import fs from 'node:fs'; import { x } from './x.cjs'; fs.writeFileSync('y', 'z'); console.log(x, fs.readFileSync('y', 'utf8'), import.meta.url)";
+    let out = node_with(&[("/root/x.cjs", "exports.x = 4")], &["--input-type=module", "-e", code], "");
+    assert_eq!(out, ok("4 z file:///root/[eval1]\n"));
+}
+
+#[test]
+fn print_shows_the_value() {
+    assert_eq!(node_with(&[("/root/x", "")], &["-p", "[1, 2].map((x) => x * 2)"], ""), ok("[ 2, 4 ]\n"));
+}
+
+#[test]
+fn standard_input_is_a_stream() {
+    let code = "process.stdin.on('data', (c) => process.stdout.write('got: ' + c)).on('end', () => console.log('end'))";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], "hello\n"), ok("got: hello\nend\n"));
+}
+
+#[test]
+fn files_are_written_and_read_in_all_three_ways() {
+    let code = "const fs = require('fs'); fs.writeFileSync('a', 'one'); fs.appendFile('a', ' two', (e) => { if (e) throw e;
+        fs.promises.readFile('a', 'utf8').then((t) => console.log(t, fs.statSync('a').size, fs.readdirSync('.')));
+        try { fs.readFileSync('none') } catch (e) { console.log(e.message, e.errno) }
+        fs.createReadStream('a').setEncoding('utf8').on('data', (d) => console.log('stream', d)); });";
+    let out = node_with(&[("/root/x", "")], &["-e", code], "");
+    assert_eq!(out, ok("ENOENT: no such file or directory, open 'none' -2\nstream one two\none two 7 [ 'a', 'x' ]\n"));
+}
+
+#[test]
+fn children_run_as_processes_of_the_machine() {
+    let code = "const { execFileSync, spawn } = require('child_process');
+        console.log(execFileSync('node', ['--version'], { encoding: 'utf8' }).trim());
+        const child = spawn(process.execPath, ['-e', 'process.stdin.pipe(process.stdout); process.exitCode = 4']);
+        child.stdout.on('data', (d) => console.log('out', String(d))); child.on('close', (c, s) => console.log('close', c, s)); child.stdin.end('abc');";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("v24.21.0\nout abc\nclose 4 null\n"));
+}

@@ -9,6 +9,7 @@ pub(crate) mod async_wrap;
 mod buffer;
 mod builtins;
 mod child;
+mod cjs_lexer;
 mod config;
 pub(crate) mod contextify;
 mod credentials;
@@ -61,6 +62,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     async_wrap::BINDING,
     buffer::BINDING,
     builtins::BINDING,
+    cjs_lexer::BINDING,
     config::BINDING,
     contextify::BINDING,
     credentials::BINDING,

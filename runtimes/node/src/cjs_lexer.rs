@@ -1,0 +1,459 @@
+//! Finds the names a CommonJS module exports without running it, for `import { name } from './module.cjs'`.
+//!
+//! The patterns are those of cjs-module-lexer, which Node has: assignments to `exports.x` and `module.exports`, object literals,
+//! `Object.defineProperty(exports, …)`, `require` re-exports as Babel, TypeScript and esbuild write them. [`parse`] makes tokens
+//! (comments, templates and regular expressions understood) and matches the patterns over them, at any depth, as the original does.
+//! What cannot be understood is skipped: the answer is a list of good guesses, never an error.
+
+/// What was found.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Exports {
+    /// Names, in order, once each.
+    pub(crate) names: Vec<String>,
+    /// Specifiers whose exports are exports too.
+    pub(crate) reexports: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum Token<'a> {
+    Word(&'a str),
+    Text(String),
+    Punct(char),
+    /// A number, a template, a regular expression: a value whose content does not matter.
+    Value,
+}
+
+/// Finds the exports of a module's source.
+pub(crate) fn parse(source: &str) -> Exports {
+    let tokens = tokenize(source);
+    let mut finder = Finder { tokens: &tokens, exports: Exports::default() };
+    for at in 0..tokens.len() {
+        finder.look(at);
+    }
+    finder.exports
+}
+
+struct Finder<'a> {
+    tokens: &'a [Token<'a>],
+    exports: Exports,
+}
+
+impl<'a> Finder<'a> {
+    fn word(&self, at: usize) -> Option<&'a str> {
+        match self.tokens.get(at) {
+            Some(Token::Word(word)) => Some(word),
+            _ => None,
+        }
+    }
+
+    fn is(&self, at: usize, punct: char) -> bool {
+        self.tokens.get(at) == Some(&Token::Punct(punct))
+    }
+
+    fn text(&self, at: usize) -> Option<&'a str> {
+        match self.tokens.get(at) {
+            Some(Token::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    fn words(&self, at: usize, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(index, wanted)| match self.tokens.get(at + index) {
+            Some(Token::Word(word)) => word == wanted,
+            Some(Token::Punct(punct)) => wanted.len() == punct.len_utf8() && wanted.starts_with(*punct),
+            _ => false,
+        })
+    }
+
+    fn add(&mut self, name: &str) {
+        if !self.exports.names.iter().any(|known| known == name) {
+            self.exports.names.push(name.to_owned());
+        }
+    }
+
+    fn add_reexport(&mut self, specifier: &str) {
+        if !self.exports.reexports.iter().any(|known| known == specifier) {
+            self.exports.reexports.push(specifier.to_owned());
+        }
+    }
+
+    /// `require('x')` at a place: the specifier and where it ends.
+    fn require(&self, at: usize) -> Option<(&'a str, usize)> {
+        if self.word(at) == Some("require") && self.is(at + 1, '(') && self.is(at + 3, ')') {
+            return self.text(at + 2).map(|specifier| (specifier, at + 4));
+        }
+        // Babel's interop: `_interopRequireWildcard(require('x'))`.
+        if self.word(at).is_some_and(|word| word.starts_with("_interopRequire") || word == "__importStar" || word == "__toESM") && self.is(at + 1, '(') {
+            return self.require(at + 2);
+        }
+        None
+    }
+
+    /// Where `exports` or `module.exports` at a place ends.
+    fn exports_object(&self, at: usize) -> Option<usize> {
+        if at > 0 && self.is(at - 1, '.') {
+            return None;
+        }
+        match self.word(at)? {
+            "exports" => Some(at + 1),
+            "module" if self.is(at + 1, '.') && self.word(at + 2) == Some("exports") => Some(at + 3),
+            _ => None,
+        }
+    }
+
+    fn look(&mut self, at: usize) {
+        if let Some(end) = self.exports_object(at) {
+            self.assignment(at, end);
+        }
+        match self.word(at) {
+            Some("Object") => self.define_property(at),
+            Some("__exportStar" | "__export" | "__reExport") => self.export_star(at),
+            _ => {}
+        }
+    }
+
+    /// `exports.name =`, `exports['name'] =`, `module.exports = …`.
+    fn assignment(&mut self, start: usize, at: usize) {
+        if self.is(at, '.') {
+            if let Some(name) = self.word(at + 1)
+                && self.is(at + 2, '=')
+                && !self.is(at + 3, '=')
+            {
+                self.add(name);
+            }
+        } else if self.is(at, '[') {
+            if let Some(name) = self.text(at + 1)
+                && self.is(at + 2, ']')
+                && self.is(at + 3, '=')
+                && !self.is(at + 4, '=')
+            {
+                self.add(name);
+            } else {
+                self.key_loop(start, at);
+            }
+        } else if self.is(at, '=') && self.word(start) == Some("module") {
+            // A whole new object: earlier re-exports of this kind are gone, as the original has it.
+            self.exports.reexports.clear();
+            if let Some((specifier, _)) = self.require(at + 1) {
+                self.add_reexport(specifier);
+            } else if self.is(at + 1, '{') {
+                self.object_literal(at + 2);
+            }
+        }
+    }
+
+    /// `{ a, b: …, 'c': …, get d() …, ...require('x') }`: up to what is not a plain entry.
+    fn object_literal(&mut self, mut at: usize) {
+        loop {
+            if self.is(at, '.') && self.is(at + 1, '.') && self.is(at + 2, '.') {
+                if let Some((specifier, end)) = self.require(at + 3) {
+                    self.add_reexport(specifier);
+                    at = end;
+                } else {
+                    match self.word(at + 3) {
+                        Some(_) => at += 4,
+                        None => return,
+                    }
+                }
+            } else if let Some(name) = self.word(at) {
+                if matches!(name, "get" | "set" | "async") && self.word(at + 1).is_some() {
+                    return;
+                }
+                if self.is(at + 1, ':') {
+                    self.add(name);
+                    match self.simple_value(at + 2) {
+                        Some(end) => at = end,
+                        None => return,
+                    }
+                } else if self.is(at + 1, ',') || self.is(at + 1, '}') {
+                    self.add(name);
+                    at += 1;
+                } else {
+                    return;
+                }
+            } else if let Some(name) = self.text(at) {
+                if !self.is(at + 1, ':') {
+                    return;
+                }
+                self.add(name);
+                match self.simple_value(at + 2) {
+                    Some(end) => at = end,
+                    None => return,
+                }
+            } else {
+                return;
+            }
+            if !self.is(at, ',') {
+                return;
+            }
+            at += 1;
+        }
+    }
+
+    /// Where a value ends that is a name, a member of one, or a literal; others end the scan, as in the original.
+    fn simple_value(&self, mut at: usize) -> Option<usize> {
+        match self.tokens.get(at)? {
+            Token::Word(_) | Token::Text(_) | Token::Value => at += 1,
+            Token::Punct(_) => return None,
+        }
+        while self.is(at, '.') && self.word(at + 1).is_some() {
+            at += 2;
+        }
+        (self.is(at, ',') || self.is(at, '}')).then_some(at)
+    }
+
+    /// `Object.defineProperty(exports, 'name', { enumerable: true, get … | value: … })`.
+    fn define_property(&mut self, at: usize) {
+        if !self.words(at, &["Object", ".", "defineProperty", "("]) {
+            return;
+        }
+        let Some(end) = self.exports_object(at + 4) else { return };
+        let Some(name) = self.is(end, ',').then(|| self.text(end + 1)).flatten() else { return };
+        if !self.is(end + 2, ',') || !self.is(end + 3, '{') {
+            return;
+        }
+        let mut at = end + 4;
+        if self.words(at, &["enumerable", ":"]) && (self.word(at + 2) == Some("true") || self.is(at + 2, '!')) {
+            at += if self.is(at + 2, '!') { 4 } else { 3 };
+            if !self.is(at, ',') {
+                return;
+            }
+            at += 1;
+        }
+        if (self.word(at) == Some("value") && self.is(at + 1, ':')) || self.word(at) == Some("get") {
+            self.add(name);
+        }
+    }
+
+    /// TypeScript's `__exportStar(require('x'), exports)` and its kin.
+    fn export_star(&mut self, at: usize) {
+        if !self.is(at + 1, '(') {
+            return;
+        }
+        // esbuild's `__reExport(exports_x, require('x'), module.exports)`.
+        let first = if self.word(at) == Some("__reExport") && self.is(at + 3, ',') { at + 4 } else { at + 2 };
+        if let Some((specifier, _)) = self.require(first) {
+            self.add_reexport(specifier);
+        }
+    }
+
+    /// Babel's loop: `Object.keys(_x).forEach(function (key) { … exports[key] = _x[key]; })` with `var _x = require('x')`.
+    fn key_loop(&mut self, _start: usize, at: usize) {
+        let Some(key) = self.word(at + 1) else { return };
+        if !self.is(at + 2, ']') {
+            return;
+        }
+        // Directly `= _x[key]`, or inside `Object.defineProperty(exports, key, { get: … _x[key] })`, which has no bracket here.
+        let Some(from) = self.is(at + 3, '=').then(|| self.word(at + 4)).flatten() else { return };
+        if self.is(at + 5, '[') && self.word(at + 6) == Some(key) {
+            self.reexport_of(from);
+        }
+    }
+
+    /// The specifier of `var name = require('x')`.
+    fn reexport_of(&mut self, name: &str) {
+        let found = (0..self.tokens.len()).find_map(|at| {
+            let is_declared = self.word(at) == Some(name) && self.is(at + 1, '=');
+            is_declared.then(|| self.require(at + 2)).flatten().map(|(specifier, _)| specifier)
+        });
+        if let Some(specifier) = found {
+            self.add_reexport(specifier);
+        }
+    }
+}
+
+/// Words after which a slash begins a regular expression.
+const BEFORE_REGEXP: &[&str] =
+    &["return", "typeof", "case", "do", "else", "in", "instanceof", "new", "void", "delete", "throw", "await", "yield", "of"];
+
+fn tokenize(source: &str) -> Vec<Token<'_>> {
+    let bytes = source.as_bytes();
+    let mut tokens = Vec::new();
+    let mut at = if source.starts_with("#!") { source.find('\n').unwrap_or(source.len()) } else { 0 };
+    // For each open parenthesis, whether it follows `if`, `while`, `for` or `with`: a slash after its end is a regular expression.
+    let mut parentheses = Vec::new();
+    let mut last_was_condition = false;
+    while let Some(byte) = bytes.get(at).copied() {
+        let next = bytes.get(at + 1).copied();
+        match byte {
+            b'/' if next == Some(b'/') => at = end_of_line(bytes, at),
+            b'/' if next == Some(b'*') => at = source.get(at + 2..).and_then(|rest| rest.find("*/")).map_or(bytes.len(), |end| at + end + 4),
+            b'/' if regexp_may_begin(tokens.last(), last_was_condition) => {
+                at = end_of_regexp(bytes, at);
+                tokens.push(Token::Value);
+            }
+            b'\'' | b'"' => {
+                let (text, end) = string(source, at);
+                tokens.push(Token::Text(text));
+                at = end;
+            }
+            b'`' => {
+                at = end_of_template(bytes, at);
+                tokens.push(Token::Value);
+            }
+            b'0'..=b'9' => {
+                at += bytes.iter().skip(at).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'.' || **byte == b'_').count();
+                tokens.push(Token::Value);
+            }
+            _ if is_word(byte) => {
+                let end = at + bytes.iter().skip(at).take_while(|byte| is_word(**byte)).count();
+                if let Some(word) = source.get(at..end) {
+                    tokens.push(Token::Word(word));
+                }
+                at = end;
+            }
+            _ if byte.is_ascii_whitespace() => at += 1,
+            _ => {
+                if byte == b'(' {
+                    parentheses.push(matches!(tokens.last(), Some(Token::Word("if" | "while" | "for" | "with"))));
+                } else if byte == b')' {
+                    last_was_condition = parentheses.pop().unwrap_or(false);
+                }
+                tokens.push(Token::Punct(char::from(byte)));
+                at += 1;
+            }
+        }
+    }
+    tokens
+}
+
+const fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'$' || byte >= 0x80
+}
+
+fn regexp_may_begin(last: Option<&Token<'_>>, last_was_condition: bool) -> bool {
+    match last {
+        None => true,
+        Some(Token::Word(word)) => BEFORE_REGEXP.contains(word),
+        Some(Token::Punct(')')) => last_was_condition,
+        Some(Token::Punct(']')) | Some(Token::Text(_) | Token::Value) => false,
+        Some(Token::Punct(_)) => true,
+    }
+}
+
+fn end_of_line(bytes: &[u8], at: usize) -> usize {
+    bytes.iter().skip(at).position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end)
+}
+
+fn end_of_regexp(bytes: &[u8], start: usize) -> usize {
+    let mut in_class = false;
+    let mut at = start + 1;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'[' => in_class = true,
+            b']' => in_class = false,
+            // It was a division after all.
+            b'\n' => return start + 1,
+            b'/' if !in_class => return at + 1 + bytes.iter().skip(at + 1).take_while(|byte| is_word(**byte)).count(),
+            _ => {}
+        }
+        at += 1;
+    }
+    start + 1
+}
+
+/// Where a template ends; substitutions are skipped with it.
+fn end_of_template(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    let mut depth = 0_usize;
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'\\' => at += 1,
+            b'`' if depth == 0 => return at + 1,
+            b'`' => at = end_of_template(bytes, at) - 1,
+            b'$' if bytes.get(at + 1) == Some(&b'{') => {
+                depth += 1;
+                at += 1;
+            }
+            b'{' if depth > 0 => depth += 1,
+            b'}' if depth > 0 => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    bytes.len()
+}
+
+/// The value of a string literal, and where it ends.
+fn string(source: &str, start: usize) -> (String, usize) {
+    let quote = source.as_bytes().get(start).copied().map(char::from);
+    let mut text = String::new();
+    let mut chars = source.get(start + 1..).unwrap_or_default().char_indices();
+    while let Some((offset, char)) = chars.next() {
+        if Some(char) == quote || char == '\n' {
+            return (text, start + 1 + offset + char.len_utf8());
+        }
+        if char != '\\' {
+            text.push(char);
+            continue;
+        }
+        match chars.next().map(|(_, char)| char) {
+            Some('n') => text.push('\n'),
+            Some('t') => text.push('\t'),
+            Some('r') => text.push('\r'),
+            Some('x') => push_code(&mut text, &mut chars, 2),
+            Some('u') => push_code(&mut text, &mut chars, 4),
+            Some('\n') | None => {}
+            Some(other) => text.push(other),
+        }
+    }
+    (text, source.len())
+}
+
+fn push_code(text: &mut String, chars: &mut std::str::CharIndices<'_>, digits: usize) {
+    let rest = chars.as_str();
+    let code = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+        Some((hex, _)) if digits == 4 => {
+            let code = u32::from_str_radix(hex, 16).ok();
+            chars.nth(hex.chars().count() + 1);
+            code
+        }
+        _ => {
+            let code = rest.get(..digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+            if code.is_some() {
+                chars.nth(digits - 1);
+            }
+            code
+        }
+    };
+    text.extend(code.and_then(char::from_u32));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    fn names(source: &str) -> Vec<String> {
+        parse(source).names
+    }
+
+    #[test]
+    fn assignments_and_definitions_are_found() {
+        assert_eq!(names("exports.a = 1; module.exports.b = 2; exports['c-d'] = 3; exports.e == 4; x.exports.f = 1"), ["a", "b", "c-d"]);
+        let source = "Object.defineProperty(exports, '__esModule', { value: true });
+            Object.defineProperty(exports, \"g\", { enumerable: true, get: function () { return x.g; } });";
+        assert_eq!(names(source), ["__esModule", "g"]);
+    }
+
+    #[test]
+    fn object_literals_end_at_the_first_complex_value() {
+        assert_eq!(names("module.exports = { a, b: c.d, 'e': 'f', g: function () {}, h }"), ["a", "b", "e", "g"]);
+        assert_eq!(names("0 && (module.exports = { x, y })"), ["x", "y"]);
+    }
+
+    #[test]
+    fn reexports_are_found() {
+        assert_eq!(parse("module.exports = require('./dist/x.js')").reexports, ["./dist/x.js"]);
+        assert_eq!(parse("tslib_1.__exportStar(require('./a'), exports); __export(require('./b'))").reexports, ["./a", "./b"]);
+        let babel = "var _a = require('./a'); Object.keys(_a).forEach(function (key) { if (key === 'default') return; exports[key] = _a[key]; });";
+        assert_eq!(parse(babel).reexports, ["./a"]);
+        assert_eq!(parse("module.exports = { ...require('a'), b }").reexports, ["a"]);
+    }
+
+    #[test]
+    fn comments_strings_and_regular_expressions_hide_nothing_and_show_nothing() {
+        assert_eq!(names("// exports.a = 1\n/* exports.b = 1 */ 'exports.c = 1'; `exports.d = 1`; /exports.e = '/.test(x); exports.f = 1"), ["f"]);
+        assert_eq!(names("a = b / c; exports.g = 1 / 2"), ["g"]);
+    }
+}
