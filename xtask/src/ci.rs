@@ -7,9 +7,6 @@ use crate::flags::{CiOptions, TidyOptions};
 use crate::tidy;
 use crate::workspace::{self, Outcome, cargo, run as run_command};
 
-/// Packages whose tests `cargo test` leaves out, because they are not default members.
-const NOT_DEFAULT: &str = "xtask";
-
 type Step = (&'static str, fn(&CiOptions) -> Outcome);
 
 const STEPS: &[Step] = &[
@@ -92,17 +89,59 @@ pub(crate) fn run(options: &CiOptions) -> Outcome {
 
 /// Runs the tests: with nextest (a process a test) where it is installed, else with cargo's own runner.
 fn test(options: &CiOptions) -> Outcome {
-    let scope: &[&str] = if options.tested {
-        &["--package", NOT_DEFAULT]
+    let packages = if options.tested {
+        not_default()?
     } else {
-        &["--workspace"]
+        Vec::new()
     };
+    let mut scope: Vec<&str> = packages
+        .iter()
+        .flat_map(|name| ["--package", name.as_str()])
+        .collect();
+    if scope.is_empty() {
+        scope.push("--workspace");
+    }
     let runner: &[&str] = if workspace::has("cargo", &["nextest", "--version"]) {
         &["nextest", "run"]
     } else {
         &["test"]
     };
-    run_command(&mut cargo(&[runner, scope].concat()))
+    run_command(cargo(runner).args(scope))
+}
+
+/// Names the packages whose tests `cargo test` leaves out, because they are not default members.
+fn not_default() -> Outcome<Vec<String>> {
+    let root = manifest("Cargo.toml")?;
+    let list = |key: &str| -> Vec<&str> {
+        let values = root
+            .get("workspace")
+            .and_then(|workspace| workspace.get(key)?.as_array());
+        values
+            .into_iter()
+            .flatten()
+            .filter_map(toml::Value::as_str)
+            .collect()
+    };
+    let default = list("default-members");
+    let mut names = Vec::new();
+    for folder in list("members")
+        .into_iter()
+        .filter(|folder| !default.contains(folder))
+    {
+        let path = format!("{folder}/Cargo.toml");
+        let manifest = manifest(&path)?;
+        let name = manifest
+            .get("package")
+            .and_then(|package| package.get("name")?.as_str());
+        names.push(name.ok_or_else(|| format!("{path}: no name"))?.to_owned());
+    }
+    Ok(names)
+}
+
+fn manifest(path: &str) -> Outcome<toml::Table> {
+    workspace::read(path)?
+        .parse()
+        .map_err(|error| format!("{path}: {error}"))
 }
 
 fn where_installed(program: &str, command: &mut Command) -> Outcome {
@@ -111,5 +150,15 @@ fn where_installed(program: &str, command: &mut Command) -> Outcome {
     } else {
         println!("ci: {program} is not installed, left out");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn xtask_is_no_default_member_and_is_tested_all_the_same() {
+        assert!(not_default().unwrap().contains(&"xtask".to_owned()));
     }
 }

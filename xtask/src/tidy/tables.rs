@@ -87,7 +87,11 @@ fn binding_files(tree: &Tree) -> Vec<Finding> {
         return Vec::new();
     };
     let mut findings = Vec::new();
-    for path in tree.paths().filter_map(|path| path.strip_prefix(BINDINGS)).filter(|path| path.ends_with(".rs")) {
+    for path in tree
+        .paths()
+        .filter_map(|path| path.strip_prefix(BINDINGS))
+        .filter(|path| path.ends_with(".rs"))
+    {
         let name = match path.split_once('/') {
             Some((folder, "mod.rs")) => folder,
             Some(_) => continue,
