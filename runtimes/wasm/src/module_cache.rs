@@ -148,7 +148,7 @@ impl ModuleCache {
 
 /// Where compiled modules go unless the embedder says otherwise: `$CENOTE_CACHE_DIR`, else the user's cache directory.
 #[must_use]
-pub fn default_directory() -> Option<PathBuf> {
+pub(crate) fn default_directory() -> Option<PathBuf> {
     if let Some(directory) = std::env::var_os("CENOTE_CACHE_DIR") {
         return (!directory.is_empty()).then(|| PathBuf::from(directory).join("modules"));
     }

@@ -74,11 +74,19 @@ pub struct WasmRuntime {
 }
 
 impl WasmRuntime {
+    /// A runtime with the default options.
+    ///
+    /// # Errors
+    /// As [`with_options`](Self::with_options).
+    pub fn new(handle: Handle) -> Result<Self, EngineError> {
+        Self::with_options(handle, WasmOptions::default())
+    }
+
     /// A runtime whose processes are tasks of `handle`'s tokio runtime.
     ///
     /// # Errors
     /// The engine could not be made on this host.
-    pub fn new(handle: Handle, options: WasmOptions) -> Result<Self, EngineError> {
+    pub fn with_options(handle: Handle, options: WasmOptions) -> Result<Self, EngineError> {
         let engine = SharedEngine::of_process()?;
         Ok(Self { shared: Arc::new(Shared { engine, globals: globals(engine)?, handle, options }) })
     }

@@ -15,7 +15,7 @@ const BINDINGS: &str = "runtimes/node/src/bindings/";
 const BOUND: &str = "runtimes/wasm/src/linux/mod.rs";
 
 /// Calls that are not rows of that table: they need more than decoding.
-const BOUND_OTHERWISE: &[&str] = &["fork"];
+const BOUND_OTHERWISE: &[&str] = &["fork", "vfork"];
 
 pub(super) fn check(tree: &Tree) -> Outcome<Vec<Finding>> {
     let mut findings = system_calls(tree)?;

@@ -228,6 +228,35 @@ pub(super) fn getdents64(call: &mut Call<'_>, fd: i32, buffer: u32, room: i32) -
     if used == 0 && too_small { Err(Errno::EINVAL.into()) } else { Ok(used) }
 }
 
+/// `struct linux_dirent`, the older one: the kind of file is the record's last byte.
+pub(super) fn getdents(call: &mut Call<'_>, fd: i32, buffer: u32, room: i32) -> SysResult<usize> {
+    let room = u32::try_from(room).map_err(|_| Errno::EINVAL)?;
+    let (mut memory, task) = call.parts()?;
+    let out = memory.slice_mut(buffer, room)?;
+    let mut used = 0;
+    let mut too_small = false;
+    syscall::getdents(task, Fd::new(fd), &mut |entry| {
+        let len = (18 + entry.name.len() + 2).next_multiple_of(8);
+        let Some(record) = out.get_mut(used..used + len) else {
+            too_small = true;
+            return false;
+        };
+        record.fill(0);
+        record[..8].copy_from_slice(&entry.ino.to_le_bytes());
+        record[8..16].copy_from_slice(&entry.next_cursor.to_le_bytes());
+        record[16..18].copy_from_slice(&u16::try_from(len).unwrap_or(u16::MAX).to_le_bytes());
+        record[18..18 + entry.name.len()].copy_from_slice(entry.name);
+        record[len - 1] = entry.file_type.dirent_type();
+        used += len;
+        true
+    })?;
+    if used == 0 && too_small { Err(Errno::EINVAL.into()) } else { Ok(used) }
+}
+
+pub(super) fn syncfs(call: &mut Call<'_>, fd: i32) -> SysResult {
+    syscall::fstat(call.task(), Fd::new(fd)).map(|_| ())
+}
+
 pub(super) async fn flock(call: &mut Call<'_>, fd: i32, operation: i32) -> SysResult {
     let kind = match operation & !LOCK_NB {
         LOCK_SH => FlockOperation::Shared,

@@ -25,6 +25,7 @@ mod start;
 mod system;
 mod time;
 mod wali_start;
+mod xattr;
 
 use cenote_abi::syscall_table::SYSCALLS;
 use wasmtime::{Caller, FuncType, Linker, Val, ValType};
@@ -115,11 +116,13 @@ linux_calls! {
     quick ftruncate(fd: i32, len: i64) = fd::ftruncate;
     quick fallocate(fd: i32, mode: i32, offset: i64, len: i64) = fd::fallocate;
     quick fsync(fd: i32) = fd::fsync;
+    quick syncfs(fd: i32) = fd::syncfs;
     quick fdatasync(fd: i32) = fd::fdatasync;
     quick fadvise(fd: i32, offset: i64, len: i64, advice: i32) = fd::fadvise;
     quick readahead(fd: i32, offset: i64, count: u32) = fd::readahead;
     quick fstat(fd: i32, buffer: u32) = fd::fstat;
     quick fstatfs(fd: i32, buffer: u32) = fd::fstatfs;
+    quick getdents(fd: i32, buffer: u32, room: i32) = fd::getdents;
     quick getdents64(fd: i32, buffer: u32, room: i32) = fd::getdents64;
     wait flock(fd: i32, operation: i32) = fd::flock;
     wait sendfile(out: i32, input: i32, offset: u32, count: u32) = fd::sendfile;
@@ -289,6 +292,24 @@ linux_calls! {
     pure sched_get_priority_min(policy: i32) = system::sched_get_priority_min;
     pure getcpu(cpu: u32, node: u32, cache: u32) = system::getcpu;
     pure membarrier(command: i32, flags: i32, cpu: i32) = system::membarrier;
+    quick setdomainname(name: u32, len: u32) = system::setdomainname;
+    quick sync() = system::sync;
+    pure personality(wanted: i32) = system::personality;
+    pure set_robust_list(head: u32, len: u32) = system::set_robust_list;
+    quick sched_rr_get_interval(pid: i32, buffer: u32) = system::sched_rr_get_interval;
+    // Extended attributes.
+    quick setxattr(path: u32, name: u32, value: u32, size: u32, flags: i32) = xattr::setxattr;
+    quick lsetxattr(path: u32, name: u32, value: u32, size: u32, flags: i32) = xattr::lsetxattr;
+    quick fsetxattr(fd: i32, name: u32, value: u32, size: u32, flags: i32) = xattr::fsetxattr;
+    quick getxattr(path: u32, name: u32, value: u32, size: u32) = xattr::getxattr;
+    quick lgetxattr(path: u32, name: u32, value: u32, size: u32) = xattr::lgetxattr;
+    quick fgetxattr(fd: i32, name: u32, value: u32, size: u32) = xattr::fgetxattr;
+    quick listxattr(path: u32, list: u32, size: u32) = xattr::listxattr;
+    quick llistxattr(path: u32, list: u32, size: u32) = xattr::llistxattr;
+    quick flistxattr(fd: i32, list: u32, size: u32) = xattr::flistxattr;
+    quick removexattr(path: u32, name: u32) = xattr::removexattr;
+    quick lremovexattr(path: u32, name: u32) = xattr::lremovexattr;
+    quick fremovexattr(fd: i32, name: u32) = xattr::fremovexattr;
 }
 
 /// Defines every import of a Linux program.

@@ -159,3 +159,34 @@ pub(super) fn getcpu(call: &mut Call<'_>, cpu: u32, node: u32, _cache: u32) -> S
 pub(super) fn membarrier(_call: &mut Call<'_>, command: i32, _flags: i32, _cpu: i32) -> SysResult {
     if command == 0 { Ok(()) } else { Err(Errno::EINVAL.into()) }
 }
+
+pub(super) fn setdomainname(call: &mut Call<'_>, name: u32, len: u32) -> SysResult {
+    if len > cenote_abi::user::HOST_NAME_MAX {
+        return Err(Errno::EINVAL.into());
+    }
+    let (memory, task) = call.parts()?;
+    syscall::setdomainname(task, memory.slice(name, len)?)
+}
+
+/// `sync`: what is written is where it will be; hosts' files are synced one by one.
+pub(super) fn sync(_call: &mut Call<'_>) -> SysResult {
+    Ok(())
+}
+
+/// `personality`: Linux's own, which is all there is; asking (-1) and setting it again work.
+pub(super) fn personality(_call: &mut Call<'_>, wanted: i32) -> SysResult {
+    if matches!(wanted, 0 | -1) { Ok(()) } else { Err(Errno::EINVAL.into()) }
+}
+
+/// `set_robust_list`: with one thread no lock is ever left behind by another.
+pub(super) fn set_robust_list(_call: &mut Call<'_>, _head: u32, len: u32) -> SysResult {
+    if matches!(len, 12 | 24) { Ok(()) } else { Err(Errno::EINVAL.into()) }
+}
+
+/// The time slice of the other processes: the epoch's 10 ms.
+pub(super) fn sched_rr_get_interval(call: &mut Call<'_>, pid: i32, buffer: u32) -> SysResult {
+    let (mut memory, task) = call.parts()?;
+    exists(task, pid)?;
+    let slice = cenote_abi::fs::Timespec { sec: 0, nsec: 10_000_000 };
+    memory.write(buffer, &layout::timespec(slice))
+}

@@ -26,3 +26,11 @@ fn every_call_of_the_table_links() {
     let module = wasmtime::Module::new(&engine, text).unwrap();
     linker.instantiate_pre(&module).unwrap();
 }
+
+#[test]
+fn what_is_not_bound_is_said_to_be_missing() {
+    use cenote_abi::syscall_table::Support;
+    for row in SYSCALLS.iter().filter(|row| !BOUND.contains(&row.name) && !FORKS.contains(&row.name)) {
+        assert!(matches!(row.support, Support::Missing(_)), "{}: see kernel/abi/src/syscall_support.rs", row.name);
+    }
+}

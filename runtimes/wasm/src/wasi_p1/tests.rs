@@ -1,16 +1,22 @@
 use super::*;
 
+/// A function's type in WebAssembly.
+struct Core {
+    params: Vec<witx::WasmType>,
+    results: Vec<witx::WasmType>,
+}
+
 /// The core types of a function, from the text of the witx file's own conversion rules.
-fn linked_functions() -> Vec<(String, witx::CoreFuncType)> {
+fn linked_functions() -> Vec<(String, Core)> {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("witx/wasi_snapshot_preview1.witx");
     let document = witx::load(&[path]).unwrap();
     let module = document.module(&witx::Id::new(MODULE)).unwrap();
     module.funcs().map(|function| (function.name.as_str().to_owned(), core_type(&function))).collect()
 }
 
-fn core_type(function: &witx::InterfaceFunc) -> witx::CoreFuncType {
+fn core_type(function: &witx::InterfaceFunc) -> Core {
     let (params, results) = function.wasm_signature();
-    witx::CoreFuncType { params, results }
+    Core { params, results }
 }
 
 #[test]
