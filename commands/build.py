@@ -240,7 +240,7 @@ To get the sources: `apt-get source <package>=<version>` from a Debian mirror, o
 the complete corresponding source of every GPL or LGPL program in `wasm/`, for as long as they distribute it.
 
 Linked into the programs: musl 1.2.5 (MIT; Debian package musl of Debian 13, with the changes in `commands/toolchain/musl`), compiler-rt's builtins
-(Apache-2.0 WITH LLVM-exception) of LLVM 22; zlib 1.2.13 (Zlib) in git, curl and python3; ncurses 6.4 (X11) in less, nano, vim, watch and top;
+(Apache-2.0 WITH LLVM-exception) of LLVM 22; zlib 1.2.13 (Zlib) in git, curl and python3; in python3 also bzip2 1.0.8, liblzma 5.4.1 and sqlite3 3.40.1 (see the table); ncurses 6.4 (X11) in less, nano, vim, watch and top;
 oniguruma 6.9.8 (BSD-2-Clause) in jq; mbedtls 2.28.3 (Apache-2.0) in curl.
 
 | package | version | licence | sources | project | commands |
