@@ -4,7 +4,7 @@
 //! know their children weakly, so this is no cache and cannot grow. What a name means is asked of the filesystem
 //! every time; the dentry adds identity (where mounts hang, which path `getcwd` shows after a rename).
 //!
-//! Lock order: `Tree::renames`, then `Dentry::children` (held while the filesystem looks a name up), then
+//! Lock order: `Tree::renames` (held while the filesystem looks a name up), then `Dentry::children`, then
 //! `Dentry::place`. A dentry may die wherever its last `Arc` is dropped and then takes its parent's `children`: no
 //! `Arc<Dentry>` is dropped under a `children` lock.
 
@@ -122,14 +122,17 @@ impl Dentry {
 
     /// Looks a name up in the filesystem and answers its dentry, the held one if it still names the same file.
     pub(crate) fn look_up(self: &Arc<Self>, name: &[u8]) -> SysResult<Arc<Self>> {
+        // No rename may come between what the filesystem says and the dentry. `children` is not held meanwhile: a
+        // filesystem that shows processes may drop the last of an open file in here.
+        let renames = self.tree.renames.read_recursive();
+        if let Some(covered) = self.live_child(name).filter(|child| child.is_mountpoint()) {
+            return Ok(covered);
+        }
+        let inode = self.inode.lookup(name)?;
         // Declared before the guard, so that it is dropped after it.
         let live;
         let mut children = self.children.lock();
         live = children.get(name).and_then(Weak::upgrade);
-        if let Some(live) = live.as_ref().filter(|live| live.is_mountpoint()) {
-            return Ok(Arc::clone(live));
-        }
-        let inode = self.inode.lookup(name)?;
         if let Some(live) = live.as_ref().filter(|live| same_inode(&live.inode, &inode)) {
             return Ok(Arc::clone(live));
         }
@@ -140,6 +143,8 @@ impl Dentry {
         };
         let made = Self::new(inode, Arc::clone(&self.tree), place);
         children.insert(name.into(), Arc::downgrade(&made));
+        drop(children);
+        drop(renames);
         Ok(made)
     }
 
@@ -438,7 +443,7 @@ impl Location {
         let tree = Arc::clone(self.dentry.tree());
         let mut passed = Vec::new();
         let mut at = self.clone();
-        let renames = tree.renames.read();
+        let renames = tree.renames.read_recursive();
         while !at.is_mount_root() && !at.is_same(root) {
             let place = at.dentry.place.read();
             let Some(parent) = place.parent.clone() else {

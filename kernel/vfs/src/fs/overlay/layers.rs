@@ -42,7 +42,21 @@ pub(in crate::fs) struct Found {
 
 /// A layer's inode number as the overlay shows it: never one of the overlay's own, which count from 1.
 fn shown_ino(index: u8, ino: u64) -> u64 {
-    (u64::from(index) + 1) << SHIFT | (ino ^ ino >> SHIFT) & LOW
+    // Our own layers number below the limit; a host's numbers may be larger.
+    let low = if ino <= LOW {
+        ino
+    } else {
+        scattered(ino) & LOW
+    };
+    (u64::from(index) + 1) << SHIFT | low
+}
+
+/// A number spread over all bits, so that a part of them still tells numbers apart.
+pub(in crate::fs) fn scattered(number: u64) -> u64 {
+    // The finaliser of splitmix64.
+    let mixed = (number ^ number >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 31
 }
 
 impl Layers {

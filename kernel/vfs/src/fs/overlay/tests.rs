@@ -223,3 +223,56 @@ fn layers_join_with_the_upper_one_first() {
     assert_eq!(machine.read("/usr/lib").unwrap(), "a file now");
     assert_eq!(errno(machine.read("/usr/lib/deep/f")), Errno::ENOTDIR);
 }
+
+#[test]
+fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
+    let machine = machine();
+    machine.write("/etc/passwd", "changed").unwrap();
+    machine.unlink("/etc/hosts").unwrap();
+    machine.mkdir("/new").unwrap();
+    machine.write("/new/big", &"x".repeat(200_000)).unwrap();
+    machine.link("/new/big", "/new/same").unwrap();
+    machine.write("/usr/lib/linked", "both").unwrap();
+    let filesystem = Arc::clone(machine.root.mount().filesystem().unwrap());
+    let snapshot = filesystem
+        .as_any()
+        .downcast_ref::<crate::fs::Tmpfs>()
+        .unwrap()
+        .snapshot();
+    machine.write("/etc/passwd", "later").unwrap();
+    machine.unlink("/new/big").unwrap();
+    let (one, two) = (machine_over(&[snapshot.clone()]), machine_over(&[snapshot]));
+    for fork in [&one, &two] {
+        assert_eq!(fork.read("/etc/passwd").unwrap(), "changed");
+        assert_eq!(
+            (fork.list("/etc"), fork.list("/new")),
+            (
+                vec!["link".into(), "passwd".into()],
+                vec!["big".into(), "same".into()]
+            )
+        );
+        assert_eq!(fork.read("/new/same").unwrap().len(), 200_000);
+        assert_eq!(fork.read("/usr/lib/deep/f").unwrap(), "both");
+        assert_eq!(fork.budget.used(Resource::FilesystemBytes), 0);
+        assert_eq!(fork.stat("/new/big").unwrap().nlink, 2);
+    }
+    one.write("/new/big", "of one").unwrap();
+    one.write("/etc/hosts", "again").unwrap();
+    one.rename("/usr", "/usr2").unwrap();
+    assert_eq!(one.read("/new/same").unwrap(), "of one");
+    assert_eq!(two.read("/new/same").unwrap().len(), 200_000);
+    assert_eq!(errno(two.stat("/etc/hosts")), Errno::ENOENT);
+    assert_eq!(two.read("/usr/lib/deep/f").unwrap(), "both");
+    // A fork of a fork.
+    let filesystem = Arc::clone(one.root.mount().filesystem().unwrap());
+    let again = filesystem
+        .as_any()
+        .downcast_ref::<crate::fs::Tmpfs>()
+        .unwrap()
+        .snapshot();
+    let third = machine_over(&[again]);
+    assert_eq!(third.read("/new/same").unwrap(), "of one");
+    assert_eq!(third.read("/etc/hosts").unwrap(), "again");
+    assert_eq!(third.list("/usr2/lib"), ["deep", "linked"]);
+    assert_eq!(machine.read("/etc/passwd").unwrap(), "later");
+}

@@ -55,6 +55,9 @@ struct Entry {
     is_charged: bool,
 }
 
+/// An entry as a copy takes it: name, place in the order, file.
+type Copied = (Arc<[u8]>, u64, Arc<Node>);
+
 /// What an entry's name costs.
 pub(super) fn entry_cost(name: &[u8]) -> u64 {
     name.len() as u64 + ENTRY_COST
@@ -239,6 +242,45 @@ impl Directory {
         std::mem::take(&mut self.by_name)
             .into_values()
             .map(|entry| entry.node)
+    }
+
+    /// The entries, and a directory that has all else in common with this one.
+    pub(super) fn copied(&self) -> (Vec<Copied>, Self) {
+        let entries = self
+            .by_name
+            .iter()
+            .map(|(name, entry)| (Arc::clone(name), entry.order, Arc::clone(&entry.node)));
+        let copied_below = |below: &Box<Below>| {
+            Box::new(Below {
+                layers: below.layers.clone(),
+                gone: below.gone.clone(),
+                unchanged: HashMap::new(),
+            })
+        };
+        let below = self.below.as_ref().map(copied_below);
+        (
+            entries.collect(),
+            Self {
+                last_order: self.last_order,
+                below,
+                ..Self::default()
+            },
+        )
+    }
+
+    /// Adds an entry that `copied` told.
+    pub(super) fn add_copied(&mut self, name: Arc<[u8]>, order: u64, node: Arc<Node>) {
+        if order != 0 {
+            self.by_order.insert(order, Arc::clone(&name));
+        }
+        self.by_name.insert(
+            name,
+            Entry {
+                node,
+                order,
+                is_charged: false,
+            },
+        );
     }
 
     /// Entries without a name below, after a cursor.

@@ -15,6 +15,7 @@ mod content;
 mod directory;
 mod node;
 mod rename;
+mod snapshot;
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -51,6 +52,8 @@ struct Shared {
     /// Held by who locks two directories.
     tree: Mutex<()>,
     is_overlay: bool,
+    /// A snapshot, which nothing changes any more.
+    is_frozen: bool,
     /// Files of a layer with several names there, by the layer's numbers: one file here too.
     linked: Mutex<HashMap<(u64, u64), node::Linked>>,
 }
@@ -65,7 +68,7 @@ impl Tmpfs {
     /// An empty filesystem with this owner and mode of the top directory (`/tmp`: mode 1777).
     #[must_use]
     pub fn with_root(clock: Arc<dyn Clock>, budget: Arc<Budget>, owner: &NewOwner) -> Arc<Self> {
-        let shared = Shared::new(clock, budget, false);
+        let shared = Shared::new(clock, budget, false, false);
         let root = Node::new(&shared, NewNode::Directory, owner, None);
         Arc::new(Self { shared, root })
     }
@@ -76,7 +79,7 @@ impl Tmpfs {
         clock: Arc<dyn Clock>,
         budget: Arc<Budget>,
     ) -> SysResult<Arc<Self>> {
-        let shared = Shared::new(clock, budget, true);
+        let shared = Shared::new(clock, budget, true, false);
         let root = match layers.top() {
             Some(top) => Node::of_root(&shared, top, layers.clone())?,
             None => Node::new(
@@ -91,7 +94,12 @@ impl Tmpfs {
 }
 
 impl Shared {
-    fn new(clock: Arc<dyn Clock>, budget: Arc<Budget>, is_overlay: bool) -> Arc<Self> {
+    fn new(
+        clock: Arc<dyn Clock>,
+        budget: Arc<Budget>,
+        is_overlay: bool,
+        is_frozen: bool,
+    ) -> Arc<Self> {
         Arc::new(Self {
             device: next_device(),
             clock,
@@ -99,6 +107,7 @@ impl Shared {
             next_ino: AtomicU64::new(1),
             tree: Mutex::new(()),
             is_overlay,
+            is_frozen,
             linked: Mutex::default(),
         })
     }
@@ -163,6 +172,10 @@ impl FileSystem for Tmpfs {
             id: self.shared.device,
             ..StatFs::default()
         })
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.shared.is_frozen
     }
 
     fn as_any(&self) -> &dyn Any {

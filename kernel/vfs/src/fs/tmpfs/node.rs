@@ -192,6 +192,42 @@ impl Node {
         Ok(made)
     }
 
+    /// A file like this one in a snapshot, where nobody is charged for it. A directory's entries are left out.
+    pub(super) fn copied(&self, shared: &Arc<Shared>) -> Arc<Self> {
+        let state = self.state.read();
+        let attributes = state.attributes;
+        let body = match &state.body {
+            Body::Regular(content) => Body::Regular(content.clone()),
+            Body::Below(below) => Body::Below(Arc::clone(below)),
+            Body::Directory(_) => Body::Directory(Box::default()),
+            Body::Symlink(target) => Body::Symlink(target.clone()),
+            Body::Special => Body::Special,
+        };
+        drop(state);
+        let linked = self.place.lock().linked;
+        let place = Place {
+            linked,
+            ..Place::default()
+        };
+        let copy = Self::make(shared, self.ino, self.kind, attributes, body, place);
+        if let Some(key) = linked {
+            shared
+                .linked
+                .lock()
+                .insert(key, Linked::Kept(Arc::clone(&copy)));
+        }
+        copy
+    }
+
+    /// Gives a copied directory its entries.
+    pub(super) fn fill(&self, directory: Directory) {
+        self.state.write().body = Body::Directory(Box::new(directory));
+    }
+
+    pub(super) fn is_directory(&self) -> bool {
+        self.kind == FileType::Directory
+    }
+
     pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }
@@ -573,7 +609,7 @@ impl Inode for Node {
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
         directory::tell(self, cursor, emit)?;
         let state = self.state.read();
-        let wants_atime = state.attributes.wants_atime();
+        let wants_atime = !self.shared.is_frozen && state.attributes.wants_atime();
         drop(state);
         if wants_atime {
             self.state.write().attributes.accessed(self.shared.now());
@@ -613,7 +649,7 @@ impl Inode for Node {
             Body::Directory(_) => return Err(Errno::EISDIR.into()),
             Body::Symlink(_) | Body::Special => return Err(Errno::EINVAL.into()),
         };
-        let wants_atime = state.attributes.wants_atime();
+        let wants_atime = !self.shared.is_frozen && state.attributes.wants_atime();
         drop(state);
         if wants_atime {
             self.state.write().attributes.accessed(self.shared.now());

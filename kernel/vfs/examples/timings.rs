@@ -1,0 +1,143 @@
+//! How long the common calls take, for the ratios in ARCHITECTURE.md: `cargo run -p cenote-vfs --example timings`.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a program for a person, timed by the host's clock"
+)]
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Instant;
+
+use cenote_abi::fs::{AtFlags, Mode, OpenFlags};
+use cenote_base::limits::{Budget, Limits};
+use cenote_base::{Credentials, ManualClock};
+use cenote_vfs::fs::{ImageBuilder, PlainContent, Tmpfs, overlay};
+use cenote_vfs::{FileSystem, LookupContext, MountFlags, Namespace, ops};
+
+fn time(what: &str, rounds: u32, mut call: impl FnMut()) {
+    call();
+    let start = Instant::now();
+    for _ in 0..rounds {
+        call();
+    }
+    println!(
+        "{what:<44} {:>8.0} ns",
+        start.elapsed().as_secs_f64() * 1e9 / f64::from(rounds)
+    );
+}
+
+fn main() {
+    let (clock, budget) = (ManualClock::new(), Budget::new(Limits::default()));
+    let mut builder = ImageBuilder::new();
+    for index in 0..500 {
+        let path = format!("usr/bin/command{index}");
+        builder
+            .file(
+                path.as_bytes(),
+                Mode::from_raw(0o755),
+                PlainContent::new(*b"\0asm"),
+            )
+            .expect("a new path");
+    }
+    let image: Arc<dyn FileSystem> = builder.build();
+    time("a machine's root: overlay, namespace", 10_000, || {
+        let root =
+            overlay(&[Arc::clone(&image)], clock.clone(), Arc::clone(&budget)).expect("an overlay");
+        black_box(Namespace::new(root, MountFlags::empty()));
+    });
+    for (kind, filesystem) in [
+        (
+            "tmpfs",
+            Tmpfs::new(clock.clone(), Arc::clone(&budget)) as Arc<dyn FileSystem>,
+        ),
+        (
+            "overlay",
+            overlay(&[Arc::clone(&image)], clock.clone(), Arc::clone(&budget)).expect("an overlay"),
+        ),
+    ] {
+        measure(kind, filesystem);
+    }
+}
+
+fn measure(kind: &str, filesystem: Arc<dyn FileSystem>) {
+    let namespace = Namespace::new(filesystem, MountFlags::empty());
+    let (root, credentials) = (namespace.root(), Credentials::root());
+    let cx = LookupContext::new(&root, &root, &credentials, 0o022);
+    for directory in [&b"/usr"[..], b"/usr/bin"] {
+        // Only the tmpfs has none yet.
+        ops::mkdir(&cx, None, directory, Mode::from_raw(0o755)).ok();
+    }
+    ops::write_file(
+        &cx,
+        None,
+        b"/usr/bin/command7",
+        &[7; 1024],
+        Mode::from_raw(0o755),
+    )
+    .expect("room");
+    ops::mkdir(&cx, None, b"/tmp", Mode::from_raw(0o777)).expect("a new directory");
+    time(&format!("{kind}: stat /usr/bin/command7"), 200_000, || {
+        black_box(
+            ops::stat(&cx, None, b"/usr/bin/command7", AtFlags::empty()).expect("it is there"),
+        );
+    });
+    time(
+        &format!("{kind}: stat of what is not there"),
+        200_000,
+        || {
+            black_box(
+                ops::stat(&cx, None, b"/usr/bin/none", AtFlags::empty())
+                    .expect_err("it is not there"),
+            );
+        },
+    );
+    let mut buf = [0; 4096];
+    time(&format!("{kind}: open, read 1 KiB, close"), 200_000, || {
+        let file = ops::open(
+            &cx,
+            None,
+            b"/usr/bin/command7",
+            OpenFlags::O_RDONLY,
+            Mode::empty(),
+        )
+        .expect("it is there");
+        black_box(file.read(&mut buf).expect("it can be read"));
+    });
+    let file = ops::open(
+        &cx,
+        None,
+        b"/usr/bin/command7",
+        OpenFlags::O_RDWR,
+        Mode::empty(),
+    )
+    .expect("it is there");
+    time(&format!("{kind}: pread 1 KiB"), 500_000, || {
+        black_box(file.pread(&mut buf, 0).expect("it can be read"));
+    });
+    time(&format!("{kind}: pwrite 1 KiB"), 500_000, || {
+        black_box(file.pwrite(&buf[..1024], 0).expect("there is room"));
+    });
+    time(&format!("{kind}: make and remove a file"), 100_000, || {
+        let flags = OpenFlags::O_RDWR | OpenFlags::O_CREAT | OpenFlags::O_EXCL;
+        drop(
+            ops::open(&cx, None, b"/tmp/new", flags, Mode::from_raw(0o600))
+                .expect("the name is free"),
+        );
+        ops::unlink(&cx, None, b"/tmp/new").expect("it is there");
+    });
+    time(&format!("{kind}: list a directory"), 2_000, || {
+        black_box(ops::list(&cx, None, b"/usr/bin").expect("it is a directory"));
+    });
+    let big = vec![1; 1 << 20];
+    time(&format!("{kind}: write and remove 16 MiB"), 5, || {
+        let flags = OpenFlags::O_WRONLY | OpenFlags::O_CREAT;
+        let file = ops::open(&cx, None, b"/tmp/big", flags, Mode::from_raw(0o600))
+            .expect("the name is free");
+        for _ in 0..16 {
+            file.write(&big).expect("there is room");
+        }
+        ops::unlink(&cx, None, b"/tmp/big").expect("it is there");
+    });
+}
