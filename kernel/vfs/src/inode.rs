@@ -114,7 +114,7 @@ pub trait Inode: Send + Sync + Debug + 'static {
     /// # Errors
     /// `ENOTDIR`.
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
-        let _ = (cursor, emit);
+        let (_, _) = (cursor, emit);
         Err(Errno::ENOTDIR.into())
     }
 

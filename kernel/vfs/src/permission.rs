@@ -1,6 +1,6 @@
 //! Who may do what to a file: owner, group and other bits, the sticky bit, and what the superuser may.
 //!
-//! Follows path_resolution(7), "Permissions", and capabilities(7) as if the superuser had `CAP_DAC_OVERRIDE`,
+//! Follows `path_resolution(7)`, "Permissions", and capabilities(7) as if the superuser had `CAP_DAC_OVERRIDE`,
 //! `CAP_FOWNER` and `CAP_FSETID`, and nobody else any.
 
 use cenote_abi::Errno;

@@ -2,7 +2,7 @@
 //!
 //! A runtime turns the number and the guest's memory into a variant, whose answer it copies back on success. Requests
 //! of the descriptor (`FIOCLEX`, `FIONCLEX`) are the descriptor table's; [`OpenFile`](super::OpenFile) serves
-//! `FIONBIO`; the rest reaches the [`File`](super::File). Follows ioctl_tty(2), ioctl(2).
+//! `FIONBIO`; the rest reaches the [`File`](super::File). Follows `ioctl_tty(2)`, ioctl(2).
 
 use std::any::Any;
 use std::fmt::Debug;

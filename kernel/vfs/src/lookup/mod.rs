@@ -4,7 +4,7 @@
 //! directory and the last component, for calls that make or remove names. [`Walker`] is the state they share: a held
 //! place, and the components below it that nobody holds yet.
 //!
-//! Follows path_resolution(7): 40 links, search permission on each directory on the way, `..` stops at the root, a
+//! Follows `path_resolution(7)`: 40 links, search permission on each directory on the way, `..` stops at the root, a
 //! trailing slash asks for a directory and follows a final link.
 
 use std::sync::Arc;
@@ -246,7 +246,7 @@ impl<'a> Walker<'a> {
     /// Walks every component of `path`.
     fn walk(&mut self, path: &[u8], follow_last: bool) -> SysResult {
         if is_absolute(path) {
-            self.to_root();
+            self.restart_at_root();
         }
         let wants_directory = path.ends_with(b"/");
         let mut names = components(path).peekable();
@@ -264,7 +264,7 @@ impl<'a> Walker<'a> {
     /// Walks every component of `path` but the last; answers that, and whether a slash follows it.
     pub(crate) fn walk_to_parent(&mut self, path: &[u8]) -> SysResult<(Last, bool)> {
         if is_absolute(path) {
-            self.to_root();
+            self.restart_at_root();
         }
         let mut names = components(path);
         let Some(last) = names.next_back() else {
@@ -285,7 +285,7 @@ impl<'a> Walker<'a> {
         Ok((last, path.ends_with(b"/")))
     }
 
-    fn to_root(&mut self) {
+    fn restart_at_root(&mut self) {
         let root = self.cx.root.clone().top();
         self.go_to(&root);
     }

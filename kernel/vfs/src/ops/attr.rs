@@ -230,7 +230,7 @@ pub fn chown_location(
         let group_is_theirs =
             gid.is_none_or(|gid| gid == Gid::new(stat.gid) || credentials.is_in_group(gid));
         let changes_nothing = uid.is_none() && gid.is_none();
-        if !changes_nothing && !(is_owner && keeps_user && group_is_theirs) {
+        if !(changes_nothing || is_owner && keeps_user && group_is_theirs) {
             return Err(Errno::EPERM.into());
         }
     }

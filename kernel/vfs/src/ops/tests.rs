@@ -321,7 +321,12 @@ fn umask_groups_and_sticky_directories() {
         )),
         Errno::EPERM
     );
-    machine.as_user(0);
+}
+
+#[test]
+fn set_group_id_directories_hand_their_group_down() {
+    let mut machine = Machine::new();
+    machine.mkdir("/dir").unwrap();
     ops::chown(
         &machine.cx(),
         None,

@@ -24,11 +24,14 @@ pub(super) struct Directory {
     entries: RwLock<Entries>,
 }
 
+/// A name and its file.
+type Named = (Box<[u8]>, Arc<dyn Inode>);
+
 #[derive(Default)]
 struct Entries {
     last: u64,
     /// By the order they were added in, which is their cursor.
-    by_order: BTreeMap<u64, (Box<[u8]>, Arc<dyn Inode>)>,
+    by_order: BTreeMap<u64, Named>,
 }
 
 impl Entries {
@@ -121,8 +124,7 @@ impl Directory {
 impl Inode for Directory {
     fn stat(&self) -> SysResult<Stat> {
         let entries = self.entries.read();
-        let is_directory =
-            |(_, inode): &&(Box<[u8]>, Arc<dyn Inode>)| inode.file_type() == FileType::Directory;
+        let is_directory = |(_, inode): &&Named| inode.file_type() == FileType::Directory;
         let nlink = 2 + entries.by_order.values().filter(is_directory).count() as u64;
         drop(entries);
         Ok(Stat {
@@ -143,14 +145,14 @@ impl Inode for Directory {
 
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
         // A handful of entries: copied out, so that nothing is told under the lock.
-        let told: Vec<(u64, Box<[u8]>, Arc<dyn Inode>)> = self
+        let told: Vec<(u64, Named)> = self
             .entries
             .read()
             .by_order
             .range(cursor.saturating_add(1)..)
-            .map(|(order, (name, inode))| (*order, name.clone(), Arc::clone(inode)))
+            .map(|(order, (name, inode))| (*order, (name.clone(), Arc::clone(inode))))
             .collect();
-        for (next_cursor, name, inode) in told {
+        for (next_cursor, (name, inode)) in told {
             let ino = inode.stat()?.ino;
             if !emit(DirEntry {
                 name: &name,

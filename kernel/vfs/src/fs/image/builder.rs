@@ -11,7 +11,7 @@ use cenote_base::{Gid, SysResult, Uid};
 
 use super::Image;
 use super::content::Content;
-use super::node::{Body, Node};
+use super::node::{Body, Named, Node};
 use crate::filesystem::next_device;
 use crate::inode::Attachment;
 
@@ -279,8 +279,7 @@ impl Freeze {
                     .into_iter()
                     .map(|(name, draft)| (name, self.node(draft)))
                     .collect();
-                let is_directory =
-                    |node: &&(Box<[u8]>, Arc<Node>)| matches!(node.1.body, Body::Directory(_));
+                let is_directory = |node: &&Named| matches!(node.1.body, Body::Directory(_));
                 let nlink = 2 + entries.iter().filter(is_directory).count() as u64;
                 let stat = Stat {
                     nlink,

@@ -17,17 +17,20 @@ pub(super) struct Node {
     pub(super) body: Body,
 }
 
+/// A name and its file.
+pub(super) type Named = (Box<[u8]>, Arc<Node>);
+
 /// What kinds of file are made of.
 pub(super) enum Body {
     /// Sorted by name.
-    Directory(Vec<(Box<[u8]>, Arc<Node>)>),
+    Directory(Vec<Named>),
     Regular(Arc<dyn Content>),
     Symlink(Box<[u8]>),
     Special(FileType, Attachment),
 }
 
 impl Node {
-    fn entries(&self) -> SysResult<&[(Box<[u8]>, Arc<Self>)]> {
+    fn entries(&self) -> SysResult<&[Named]> {
         match &self.body {
             Body::Directory(entries) => Ok(entries),
             _ => Err(Errno::ENOTDIR.into()),

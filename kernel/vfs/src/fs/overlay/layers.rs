@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use crate::filesystem::FileSystem;
 use crate::inode::{DirEntry, Inode};
 
-/// The number of bits of a layer's own inode numbers and cursors that we keep; the layer's index goes above.
+/// The number of bits of a layer's own inode numbers that we keep; the layer's index goes above.
 const SHIFT: u32 = 48;
 const LOW: u64 = (1 << SHIFT) - 1;
 /// How many layers fit above the kept bits, with inode numbers still exact in a JavaScript number.
@@ -61,7 +61,7 @@ pub(in crate::fs) fn scattered(number: u64) -> u64 {
 
 impl Layers {
     /// The top directories of filesystems, the uppermost first; those past the thirty-first are left out.
-    pub(super) fn of_roots(filesystems: &[Arc<dyn FileSystem>]) -> Self {
+    pub(in crate::fs) fn of_roots(filesystems: &[Arc<dyn FileSystem>]) -> Self {
         let stack = (0_u8..).zip(filesystems.iter().take(MAX_LAYERS));
         Self {
             stack: stack
@@ -122,37 +122,28 @@ impl Layers {
         found.ok_or(Errno::ENOENT.into())
     }
 
-    /// Tells the names from `cursor` on, each once, with the numbers the overlay shows.
-    pub(in crate::fs) fn read_dir(
-        &self,
-        cursor: u64,
-        emit: &mut dyn FnMut(DirEntry<'_>) -> bool,
-    ) -> SysResult {
-        let start = usize::try_from(cursor >> SHIFT).unwrap_or(usize::MAX);
-        let mut within = cursor & LOW;
-        for (position, layer) in self.stack.iter().enumerate().skip(start) {
-            let base = (position as u64) << SHIFT;
-            let mut stopped = false;
+    /// Tells all names, each once, with the numbers the overlay shows, until `emit` answers false. The order is always
+    /// the same; cursors are not told.
+    pub(in crate::fs) fn list(&self, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
+        let mut goes_on = true;
+        for (position, layer) in self.stack.iter().enumerate() {
             let uppers = self.stack.get(..position).unwrap_or_default();
-            layer.directory.read_dir(within, &mut |entry| {
+            layer.directory.read_dir(0, &mut |entry| {
                 if uppers
                     .iter()
                     .any(|upper| upper.directory.lookup(entry.name).is_ok())
                 {
                     return true;
                 }
-                let shown = DirEntry {
+                goes_on = emit(DirEntry {
                     ino: shown_ino(layer.index, entry.ino),
-                    next_cursor: base | entry.next_cursor & LOW,
                     ..entry
-                };
-                stopped = !emit(shown);
-                !stopped
+                });
+                goes_on
             })?;
-            if stopped {
-                return Ok(());
+            if !goes_on {
+                break;
             }
-            within = 0;
         }
         Ok(())
     }

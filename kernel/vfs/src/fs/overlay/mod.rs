@@ -16,7 +16,7 @@ use cenote_base::SysResult;
 use cenote_base::clock::Clock;
 use cenote_base::limits::Budget;
 
-pub(super) use layers::{Found, Layers, scattered};
+pub(super) use layers::{Found, Layers};
 
 use super::tmpfs::Tmpfs;
 use crate::filesystem::FileSystem;
@@ -30,7 +30,7 @@ pub fn overlay(
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
 ) -> SysResult<Arc<Tmpfs>> {
-    Tmpfs::over(&Layers::of_roots(layers), clock, budget)
+    Tmpfs::over(layers, clock, budget)
 }
 
 #[cfg(test)]

@@ -74,8 +74,8 @@ fn files_are_read_from_below_and_copied_up_when_written() {
 
 #[test]
 fn machines_on_one_image_do_not_see_each_other() {
-    let image = base();
-    let (one, two) = (machine_over(&[image.clone()]), machine_over(&[image]));
+    let layers: [Arc<dyn crate::FileSystem>; 1] = [base()];
+    let (one, two) = (machine_over(&layers), machine_over(&layers));
     one.write("/etc/passwd", "mine").unwrap();
     one.unlink("/etc/hosts").unwrap();
     assert_eq!(two.read("/etc/passwd").unwrap(), "root");
@@ -241,7 +241,8 @@ fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
         .snapshot();
     machine.write("/etc/passwd", "later").unwrap();
     machine.unlink("/new/big").unwrap();
-    let (one, two) = (machine_over(&[snapshot.clone()]), machine_over(&[snapshot]));
+    let layers: [Arc<dyn crate::FileSystem>; 1] = [snapshot];
+    let (one, two) = (machine_over(&layers), machine_over(&layers));
     for fork in [&one, &two] {
         assert_eq!(fork.read("/etc/passwd").unwrap(), "changed");
         assert_eq!(

@@ -247,32 +247,35 @@ mod tests {
         let mut content = Content::default();
         let mut model: Vec<u8> = Vec::new();
         for round in 0..400 {
-            let offset = next(300_000);
-            let len = next(100_000) as usize;
+            let start = usize::try_from(next(300_000)).unwrap();
+            let len = usize::try_from(next(100_000)).unwrap();
+            let offset = start as u64;
             match next(6) {
                 0..=2 => {
-                    let bytes: Vec<u8> = (0..len).map(|index| (index + round) as u8).collect();
+                    let bytes: Vec<u8> = (0..len)
+                        .map(|index| u8::try_from((index + round) % 251).unwrap())
+                        .collect();
                     write(&mut content, offset, &bytes);
                     if bytes.is_empty() {
                         continue;
                     }
-                    let end = offset as usize + len;
+                    let end = start + len;
                     model.resize(model.len().max(end), 0);
-                    model[offset as usize..end].copy_from_slice(&bytes);
+                    model[start..end].copy_from_slice(&bytes);
                 }
                 3 => {
                     content.resize(offset);
-                    model.resize(offset as usize, 0);
+                    model.resize(start, 0);
                 }
                 4 => {
                     let end = (offset + len as u64).min(content.size());
                     if offset < end {
                         content.discard(offset, end);
-                        model[offset as usize..end as usize].fill(0);
+                        model[start..usize::try_from(end).unwrap()].fill(0);
                     }
                 }
                 _ => {
-                    let expected = model.get(offset as usize..).unwrap_or_default();
+                    let expected = model.get(start..).unwrap_or_default();
                     let expected = &expected[..expected.len().min(len)];
                     assert_eq!(read(&content, offset, len), expected);
                 }

@@ -4,8 +4,8 @@
 //! a layer's name keeps that name in `gone`, so that removing the entry does not bring the layer's file back.
 //!
 //! Reading a directory first tells the entries without a name below, in the order they were made (cursor: their
-//! number), then the names of the layers, in the layers' order (cursor: the layers', marked by [`BELOW`]). Both orders
-//! hold whatever happens in between, so nothing is told twice or left out.
+//! number), then the names of the layers, in the layers' order (cursor: how many came before, marked by [`BELOW`]). Both
+//! orders hold whatever happens in between, so nothing is told twice or left out.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Weak};
@@ -44,6 +44,8 @@ struct Below {
     gone: HashSet<Box<[u8]>>,
     /// Files of the layers that somebody uses and nobody changed.
     unchanged: HashMap<Box<[u8]>, Weak<Node>>,
+    /// The names of the layers, while somebody reads the directory.
+    listing: Option<Arc<[Told]>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +66,7 @@ pub(super) fn entry_cost(name: &[u8]) -> u64 {
 }
 
 /// An entry copied out, to be told without the lock.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Told {
     name: Arc<[u8]>,
     ino: u64,
@@ -229,7 +231,7 @@ impl Directory {
             return Ok(true);
         };
         let mut is_empty = true;
-        below.layers.read_dir(0, &mut |entry| {
+        below.layers.list(&mut |entry| {
             is_empty = below.gone.contains(entry.name);
             is_empty
         })?;
@@ -250,14 +252,14 @@ impl Directory {
             .by_name
             .iter()
             .map(|(name, entry)| (Arc::clone(name), entry.order, Arc::clone(&entry.node)));
-        let copied_below = |below: &Box<Below>| {
+        let copied_below = |below: &Below| {
             Box::new(Below {
                 layers: below.layers.clone(),
                 gone: below.gone.clone(),
-                unchanged: HashMap::new(),
+                ..Below::default()
             })
         };
-        let below = self.below.as_ref().map(copied_below);
+        let below = self.below.as_deref().map(copied_below);
         (
             entries.collect(),
             Self {
@@ -301,20 +303,55 @@ impl Directory {
             .collect()
     }
 
-    /// Puts what the overlay knows into names told by the layers; drops those that are gone.
-    fn correct(&self, names: Vec<Told>) -> Vec<Told> {
-        let Some(below) = &self.below else {
-            return names;
+    /// The names of the layers, in their order; nothing without layers.
+    fn listing(&mut self) -> SysResult<Option<Arc<[Told]>>> {
+        let Some(below) = &mut self.below else {
+            return Ok(None);
         };
-        let corrected = |mut told: Told| {
-            if let Some(entry) = self.by_name.get(&told.name) {
-                (told.ino, told.file_type) = (entry.node.number(), entry.node.file_kind());
-            } else if below.gone.contains(&*told.name) {
-                return None;
-            }
-            Some(told)
+        if let Some(listing) = &below.listing {
+            return Ok(Some(Arc::clone(listing)));
+        }
+        let mut listing = Vec::new();
+        below.layers.list(&mut |entry| {
+            let next_cursor = BELOW | (listing.len() as u64 + 1);
+            let DirEntry { ino, file_type, .. } = entry;
+            listing.push(Told {
+                name: entry.name.into(),
+                ino,
+                file_type,
+                next_cursor,
+            });
+            true
+        })?;
+        let listing: Arc<[Told]> = listing.into();
+        below.listing = Some(Arc::clone(&listing));
+        Ok(Some(listing))
+    }
+
+    fn forget_listing(&mut self) -> SysResult {
+        if let Some(below) = &mut self.below {
+            below.listing = None;
+        }
+        Ok(())
+    }
+
+    /// Names told by the layers with what the overlay knows of them, without those that are gone.
+    fn correct(&self, names: &[Told]) -> Vec<Told> {
+        let is_gone = |name: &[u8]| {
+            self.below
+                .as_ref()
+                .is_some_and(|below| below.gone.contains(name))
         };
-        names.into_iter().filter_map(corrected).collect()
+        let corrected = |told: &Told| match self.by_name.get(&told.name) {
+            Some(entry) => Some(Told {
+                ino: entry.node.number(),
+                file_type: entry.node.file_kind(),
+                ..told.clone()
+            }),
+            None if is_gone(&told.name) => None,
+            None => Some(told.clone()),
+        };
+        names.iter().filter_map(corrected).collect()
     }
 }
 
@@ -352,28 +389,18 @@ pub(super) fn tell(
             return Ok(());
         }
     }
-    let layers = node
-        .with_directory(|directory| directory.below.as_ref().map(|below| below.layers.clone()))?;
-    let Some(layers) = layers else { return Ok(()) };
-    loop {
-        let mut batch = Vec::new();
-        layers.read_dir(cursor & !BELOW, &mut |entry| {
-            batch.push(Told {
-                name: entry.name.into(),
-                ino: entry.ino,
-                file_type: entry.file_type,
-                next_cursor: entry.next_cursor | BELOW,
-            });
-            batch.len() < BATCH
-        })?;
-        // The last one was not taken as far as the layers know, but it was by us.
-        let Some(last) = batch.last() else {
-            return Ok(());
-        };
-        cursor = last.next_cursor;
+    let Some(listing) = node.change_directory(Directory::listing)? else {
+        return Ok(());
+    };
+    let mut index = usize::try_from(cursor & !BELOW).unwrap_or(usize::MAX);
+    while let Some(batch) = listing.get(index..).filter(|rest| !rest.is_empty()) {
+        let batch = batch.get(..BATCH).unwrap_or(batch);
+        index += batch.len();
         let batch = node.with_directory(|directory| directory.correct(batch))?;
         if !tell_all(batch) {
             return Ok(());
         }
     }
+    // Read to its end: whoever lists next may make it again.
+    node.change_directory(Directory::forget_listing)
 }

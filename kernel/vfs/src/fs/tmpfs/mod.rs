@@ -51,7 +51,8 @@ struct Shared {
     next_ino: AtomicU64,
     /// Held by who locks two directories.
     tree: Mutex<()>,
-    is_overlay: bool,
+    /// Whose files show through; kept in being. None for a plain tmpfs.
+    layers: Vec<Arc<dyn FileSystem>>,
     /// A snapshot, which nothing changes any more.
     is_frozen: bool,
     /// Files of a layer with several names there, by the layer's numbers: one file here too.
@@ -68,26 +69,25 @@ impl Tmpfs {
     /// An empty filesystem with this owner and mode of the top directory (`/tmp`: mode 1777).
     #[must_use]
     pub fn with_root(clock: Arc<dyn Clock>, budget: Arc<Budget>, owner: &NewOwner) -> Arc<Self> {
-        let shared = Shared::new(clock, budget, false, false);
+        let shared = Shared::new(clock, budget, Vec::new(), false);
         let root = Node::new(&shared, NewNode::Directory, owner, None);
         Arc::new(Self { shared, root })
     }
 
     /// A writable filesystem over layers.
     pub(super) fn over(
-        layers: &Layers,
+        filesystems: &[Arc<dyn FileSystem>],
         clock: Arc<dyn Clock>,
         budget: Arc<Budget>,
     ) -> SysResult<Arc<Self>> {
-        let shared = Shared::new(clock, budget, true, false);
+        let layers = Layers::of_roots(filesystems);
+        let shared = Shared::new(clock, budget, filesystems.to_vec(), false);
         let root = match layers.top() {
             Some(top) => Node::of_root(&shared, top, layers.clone())?,
-            None => Node::new(
-                &shared,
-                NewNode::Directory,
-                &NewOwner::root(Mode::from_raw(0o755)),
-                None,
-            ),
+            None => {
+                let owner = NewOwner::root(Mode::from_raw(0o755));
+                Node::new(&shared, NewNode::Directory, &owner, None)
+            }
         };
         Ok(Arc::new(Self { shared, root }))
     }
@@ -97,7 +97,7 @@ impl Shared {
     fn new(
         clock: Arc<dyn Clock>,
         budget: Arc<Budget>,
-        is_overlay: bool,
+        layers: Vec<Arc<dyn FileSystem>>,
         is_frozen: bool,
     ) -> Arc<Self> {
         Arc::new(Self {
@@ -106,7 +106,7 @@ impl Shared {
             budget,
             next_ino: AtomicU64::new(1),
             tree: Mutex::new(()),
-            is_overlay,
+            layers,
             is_frozen,
             linked: Mutex::default(),
         })
@@ -140,10 +140,10 @@ impl Shared {
 
 impl FileSystem for Tmpfs {
     fn type_name(&self) -> &'static str {
-        if self.shared.is_overlay {
-            "overlay"
-        } else {
+        if self.shared.layers.is_empty() {
             "tmpfs"
+        } else {
+            "overlay"
         }
     }
 
@@ -158,10 +158,10 @@ impl FileSystem for Tmpfs {
         let blocks = limits.filesystem_bytes / BLOCK;
         let free = blocks.saturating_sub(used_blocks);
         Ok(StatFs {
-            magic: if self.shared.is_overlay {
-                OVERLAYFS_SUPER_MAGIC
-            } else {
+            magic: if self.shared.layers.is_empty() {
                 TMPFS_MAGIC
+            } else {
+                OVERLAYFS_SUPER_MAGIC
             },
             block_size: BLOCK,
             blocks,

@@ -275,6 +275,14 @@ impl Node {
         }
     }
 
+    /// As `with_directory`, for what the directory keeps for itself.
+    pub(super) fn change_directory<T>(
+        &self,
+        change: impl FnOnce(&mut Directory) -> SysResult<T>,
+    ) -> SysResult<T> {
+        change(self.state.write().directory()?)
+    }
+
     /// Makes sure that changes to this file last: an unchanged file of a layer becomes an entry of its directory.
     /// Must be called without any lock of a node.
     pub(super) fn keep(&self) -> SysResult {

@@ -22,7 +22,7 @@ impl Tmpfs {
         let shared = Shared::new(
             Arc::clone(&self.shared.clock),
             Budget::new(Limits::default()),
-            self.shared.is_overlay,
+            self.shared.layers.clone(),
             true,
         );
         let tree = self.shared.tree.lock();
