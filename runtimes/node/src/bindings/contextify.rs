@@ -5,8 +5,7 @@
 
 use std::rc::Rc;
 
-use crate::environment::Stored;
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach, copy_bytes, new_node_buffer};
+use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, copy_bytes, new_node_buffer};
 use crate::loader;
 
 use super::module_wrap::host_defined_options;
@@ -361,12 +360,11 @@ fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     context.set_allow_generation_from_strings(strings);
     {
         let inner = &mut v8::ContextScope::new(scope, context);
-        let exports = loader::per_context(inner)?;
+        loader::per_context(inner)?;
         let global = context.global(inner);
         if id.is_symbol() {
             global.set_private(inner, inner.private("node:host_defined_option_symbol"), id).ok_or(Failure::Pending)?;
         }
-        let _ = exports;
     }
     let global = context.global(scope);
     let sandbox = if vanilla { global } else { args.object(0)? };
@@ -377,8 +375,7 @@ fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let made = Rc::new(Contextified { context: v8::Global::new(scope, context) });
     attach(scope, holder, made);
     sandbox.set_private(scope, scope.private("node:contextify:context"), holder.into()).ok_or(Failure::Pending)?;
-    let _ = Stored::Process;
-    Ok(if vanilla { global.into() } else { Return::Undefined })
+    Ok(sandbox.into())
 }
 
 /// Puts the sandbox's properties on the context's global.

@@ -33,6 +33,7 @@ mod process_methods;
 mod process_wrap;
 mod report;
 mod sea;
+mod serdes;
 mod signal_wrap;
 mod spawn_sync;
 pub(crate) mod stream_base;
@@ -85,6 +86,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     process_wrap::BINDING,
     report::BINDING,
     sea::BINDING,
+    serdes::BINDING,
     signal_wrap::BINDING,
     spawn_sync::BINDING,
     stream_wrap::BINDING,
