@@ -272,7 +272,11 @@ fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
 
 /// Options of V8's that people pass and that mean something (or nothing harmful) for one isolate.
 fn v8_option(word: &str) -> Option<(&str, &str)> {
-    const KNOWN: &[&str] = &["--stack-size", "--expose-gc", "--expose_gc", "--max-lazy", "--stack-trace-limit", "--no-warnings-as-errors", "--optimize-for-size"];
+    const KNOWN: &[&str] = &[
+        "--stack-size", "--expose-gc", "--expose_gc", "--max-lazy", "--stack-trace-limit", "--optimize-for-size", "--trace-gc", "--trace_gc",
+        "--no-opt", "--no-turbofan", "--no-concurrent-recompilation", "--max-semi-space-size", "--gc-interval",
+        "--gc-global", "--single-threaded", "--predictable", "--no-lazy", "--no-use-ic", "--trace-opt", "--trace-deopt",
+    ];
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     KNOWN.contains(&name).then_some((name, value))
 }

@@ -120,7 +120,7 @@ pub(crate) fn trigger_uncaught_exception<'s>(
     }
     report_fatal_exception(scope, error, message, true);
     // An 'exit' listener may have set the code.
-    let code = crate::event_loop::process_exit_code(scope).ok().flatten().filter(|code| *code != 0).unwrap_or(1);
+    let code = crate::event_loop::process_exit_code(scope).ok().flatten().unwrap_or(1);
     env.exit(code);
 }
 

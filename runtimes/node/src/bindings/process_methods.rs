@@ -237,7 +237,7 @@ fn get_active_handles<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bindin
 
 /// Native addons are code of the host: never.
 fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let name = args.get(1).to_rust_string_lossy(scope);
+    let name = args.get(1).to_string(scope).ok_or(Failure::Pending)?.to_rust_string_lossy(scope);
     Err(Failure::error("ERR_DLOPEN_FAILED", format!("{name}: native addons cannot be loaded in this machine")))
 }
 

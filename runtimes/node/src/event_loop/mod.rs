@@ -162,7 +162,7 @@ pub(crate) fn run_main(scope: &mut Scope<'_, '_>, main: impl FnOnce(&mut Scope<'
     event_loop.depth.set(1);
     let nothing: Value<'_> = scope.undefined();
     let pushed = crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
-    ticks::guarded(scope, |scope| match main(scope) {
+    let outcome = ticks::guarded(scope, |scope| match main(scope) {
         Ok(()) => Some(()),
         Err(failure) => {
             failure.throw(scope);
@@ -172,7 +172,9 @@ pub(crate) fn run_main(scope: &mut Scope<'_, '_>, main: impl FnOnce(&mut Scope<'
     if pushed {
         crate::bindings::async_wrap::pop_context(scope, BOOTSTRAP_ASYNC_ID);
     }
-    ticks::after_callback(scope);
+    if outcome.is_some() {
+        ticks::after_callback(scope);
+    }
     event_loop.depth.set(0);
 }
 

@@ -52,7 +52,8 @@ pub(crate) fn make_callback_in<'s>(
     let event_loop = env.event_loop();
     event_loop.depth.set(event_loop.depth.get() + 1);
     let result = call(scope, this, callback, args, context);
-    if event_loop.depth.get() == 1 {
+    // After a failure the ticks wait for the next callback (the handler of uncaught exceptions made sure there is one).
+    if event_loop.depth.get() == 1 && result.is_some() {
         after_callback(scope);
     }
     event_loop.depth.set(event_loop.depth.get() - 1);
