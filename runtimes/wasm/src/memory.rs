@@ -173,6 +173,10 @@ impl<'a> GuestMemory<'a> {
         for entry in array.chunks_exact(8) {
             let base = number(&entry[..4]);
             let len = number(&entry[4..]);
+            // readv(2): a length that does not fit `ssize_t`.
+            if len > i32::MAX.cast_unsigned() {
+                return Err(Errno::EINVAL.into());
+            }
             let len = widen(len).min(MAX_COUNT - total);
             total += len;
             self.range(base, len)?;

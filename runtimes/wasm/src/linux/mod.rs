@@ -21,6 +21,7 @@ mod path;
 mod poll;
 mod process;
 mod signal;
+mod socket;
 mod start;
 mod system;
 mod time;
@@ -243,6 +244,23 @@ linux_calls! {
     quick inotify_init1(flags: i32) = poll::inotify_init1;
     quick inotify_add_watch(fd: i32, path: u32, mask: i32) = poll::inotify_add_watch;
     quick inotify_rm_watch(fd: i32, watch: i32) = poll::inotify_rm_watch;
+    // Sockets.
+    quick socket(domain: i32, kind: i32, protocol: i32) = socket::socket;
+    quick socketpair(domain: i32, kind: i32, protocol: i32, fds: u32) = socket::socketpair;
+    quick bind(fd: i32, address: u32, len: u32) = socket::bind;
+    quick listen(fd: i32, backlog: i32) = socket::listen;
+    wait accept(fd: i32, address: u32, len: u32) = socket::accept;
+    wait accept4(fd: i32, address: u32, len: u32, flags: i32) = socket::accept4;
+    wait connect(fd: i32, address: u32, len: u32) = socket::connect;
+    quick getsockname(fd: i32, address: u32, len: u32) = socket::getsockname;
+    quick getpeername(fd: i32, address: u32, len: u32) = socket::getpeername;
+    quick shutdown(fd: i32, how: i32) = socket::shutdown;
+    wait sendto(fd: i32, buffer: u32, count: u32, flags: i32, address: u32, len: u32) = socket::sendto;
+    wait recvfrom(fd: i32, buffer: u32, count: u32, flags: i32, address: u32, len: u32) = socket::recvfrom;
+    wait sendmsg(fd: i32, message: u32, flags: i32) = socket::sendmsg;
+    wait recvmsg(fd: i32, message: u32, flags: i32) = socket::recvmsg;
+    quick setsockopt(fd: i32, level: i32, name: i32, value: u32, len: u32) = socket::setsockopt;
+    quick getsockopt(fd: i32, level: i32, name: i32, value: u32, len: u32) = socket::getsockopt;
     // Time.
     quick clock_gettime(id: i32, buffer: u32) = time::clock_gettime;
     pure clock_getres(id: i32, buffer: u32) = time::clock_getres;
