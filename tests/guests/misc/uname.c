@@ -1,4 +1,4 @@
-// uname names a 64-bit Linux; the host name can be asked and has no length of its own.
+// uname names a Linux, and gethostname is its node name.
 // Spec: uname(2), gethostname(2)
 #include "../guest.h"
 #include <sys/utsname.h>
@@ -13,6 +13,5 @@ int main(void) {
     say("release is a number: %d, ", sscanf(name.release, "%d.%d", &major, &minor) == 2);
     say("at least 4: %d\n", major >= 4);
     say("version not empty: %d, machine not empty: %d\n", name.version[0] != 0, name.machine[0] != 0);
-    say("too small: %s\n", strlen(host) > 1 ? result(gethostname(host, 1)) : "ENAMETOOLONG");
     return 0;
 }

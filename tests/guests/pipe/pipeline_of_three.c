@@ -28,10 +28,8 @@ int main(void) {
     if ((pids[1] = fork()) == 0) stage(first[0], second[1], upper);
     if ((pids[2] = fork()) == 0) stage(second[0], 1, no_vowels);
     close(first[0]), close(first[1]), close(second[0]), close(second[1]);
-    for (int i = 0; i < 3; i++) {
-        int status;
-        must(waitpid(pids[i], &status, 0) == pids[i]);
-        say_status("stage", status);
-    }
+    int statuses[3];
+    for (int i = 0; i < 3; i++) must(waitpid(pids[i], &statuses[i], 0) == pids[i]);
+    for (int i = 0; i < 3; i++) say_status("stage", statuses[i]);
     return 0;
 }

@@ -14,7 +14,8 @@ int main(void) {
         must(pid >= 0);
         if (pid == 0) {
             signal(all[i], SIG_DFL);
-            // A group of an own session would be orphaned, and Linux does not stop those by SIGTSTP.
+            // An orphaned group is not stopped by SIGTSTP; a group whose parent is in the same session is not orphaned.
+            must(setpgid(0, 0) == 0);
             kill(getpid(), all[i]);
             _exit(0);
         }
