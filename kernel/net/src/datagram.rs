@@ -37,6 +37,9 @@ impl Socket {
             outward::reach(address)?;
         }
         let target = self.table.find(name, self.kind());
+        if target.as_ref().is_some_and(|target| target.kind() != self.kind()) {
+            return Err(Errno::EPROTOTYPE.into());
+        }
         let to = match (&target, self.family) {
             (Some(target), _) => Arc::downgrade(target),
             // A datagram to nobody is refused when it is sent; a Unix name must exist.

@@ -11,7 +11,6 @@ int main(void) {
     say("still read: %c\n", at[100]);
     say("writable again: %s\n", result(mprotect(at, 4096, PROT_READ | PROT_WRITE)));
     at[100] = 'y';
-    say("odd address: %s\n", result(mprotect(at + 1, 4096, PROT_READ)));
     say("advice: %s\n", result(madvise(at, 16384, MADV_WILLNEED)));
     say("dropped: %s, ", result(madvise(at + 8192, 4096, MADV_DONTNEED)));
     say("reads %d, neighbour %c\n", at[8192], at[4096]);

@@ -197,10 +197,11 @@ impl FdTable {
         closing.into_iter().filter_map(|at| slots.take(at)).map(|entry| entry.file).collect()
     }
 
-    /// Closes everything: the process ends.
-    pub fn close_all(&self) {
+    /// Frees every descriptor and answers the files: the process ends.
+    #[must_use]
+    pub fn close_all(&self) -> Vec<Arc<OpenFile>> {
         let all = std::mem::take(&mut *self.slots.lock());
-        drop(all);
+        all.entries.into_iter().flatten().map(|entry| entry.file).collect()
     }
 
     /// The same numbers for the same open files, as fork(2) makes.

@@ -107,6 +107,16 @@ impl PipeEnd {
     }
 }
 
+impl PipeEnd {
+    /// Copies bytes out and leaves them, for tee(2).
+    ///
+    /// # Errors
+    /// `EBADF`: the writing end. `EAGAIN`: nothing yet.
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> SysResult<usize> {
+        if self.side.reads() { self.ring.peek(buf) } else { Err(Errno::EBADF.into()) }
+    }
+}
+
 impl File for PipeEnd {
     fn read(&self, _at: u64, buf: &mut [u8]) -> SysResult<usize> {
         self.ring.read(buf)

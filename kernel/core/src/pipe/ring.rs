@@ -127,23 +127,24 @@ impl Ring {
         self.state.lock().bytes.len()
     }
 
+    /// Copies bytes out and leaves them, for tee(2).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn peek(&self, buf: &mut [u8]) -> SysResult<usize> {
+        self.state.lock().copy_out(buf)
+    }
+
     /// Takes bytes out; 0 when there are none and no writer is left.
     ///
     /// # Errors
     /// `EAGAIN`: there are none yet.
     pub(crate) fn read(&self, buf: &mut [u8]) -> SysResult<usize> {
-        if buf.is_empty() {
+        let mut state = self.state.lock();
+        let count = state.copy_out(buf)?;
+        if count == 0 {
             return Ok(0);
         }
-        let mut state = self.state.lock();
-        if state.bytes.is_empty() {
-            return if state.writers.open == 0 { Ok(0) } else { Err(Errno::EAGAIN.into()) };
-        }
-        let count = buf.len().min(state.bytes.len());
-        let (front, back) = state.bytes.as_slices();
-        let from_front = count.min(front.len());
-        buf[..from_front].copy_from_slice(&front[..from_front]);
-        buf[from_front..count].copy_from_slice(&back[..count - from_front]);
         state.bytes.drain(..count);
         let has_double_end = state.has_double_end;
         drop(state);
@@ -159,12 +160,12 @@ impl Ring {
     /// # Errors
     /// `EAGAIN`: there is no room. `EPIPE`: no reader is left.
     pub(crate) fn write(&self, buf: &[u8]) -> SysResult<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
         let mut state = self.state.lock();
         if state.readers.open == 0 {
             return Err(Errno::EPIPE.into());
-        }
-        if buf.is_empty() {
-            return Ok(0);
         }
         let room = CAPACITY - state.bytes.len();
         if room == 0 || (buf.len() <= PIPE_BUF && room < buf.len()) {
@@ -207,6 +208,21 @@ impl Ring {
 }
 
 impl State {
+    fn copy_out(&self, buf: &mut [u8]) -> SysResult<usize> {
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if self.bytes.is_empty() {
+            return if self.writers.open == 0 { Ok(0) } else { Err(Errno::EAGAIN.into()) };
+        }
+        let count = buf.len().min(self.bytes.len());
+        let (front, back) = self.bytes.as_slices();
+        let from_front = count.min(front.len());
+        buf[..from_front].copy_from_slice(&front[..from_front]);
+        buf[from_front..count].copy_from_slice(&back[..count - from_front]);
+        Ok(count)
+    }
+
     /// A named pipe forgets what nobody has read when nobody has it open.
     fn forget_if_unused(&mut self) {
         if self.readers.open == 0 && self.writers.open == 0 {

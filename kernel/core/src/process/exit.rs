@@ -10,6 +10,7 @@ use cenote_abi::SigNum;
 use cenote_abi::signal::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SigInfo};
 use cenote_abi::wait::WaitStatus;
 use cenote_base::{Pgid, Pid, Tid, WaitQueue};
+use cenote_vfs::file::LockOwner;
 
 use super::table::{Node, Tree};
 use super::{ExitCell, Process};
@@ -55,7 +56,10 @@ pub(crate) fn finish_thread(kernel: &Arc<Kernel>, process: &Arc<Process>, tid: T
 fn finish_process(kernel: &Arc<Kernel>, process: &Arc<Process>, status: WaitStatus) {
     tracing::debug!(target: "cenote::process", pid = process.pid().raw(), ?status, "ended");
     process.timers().disarm_all();
-    process.files().close_all();
+    for file in process.files().close_all() {
+        // fcntl(2): record locks are the process's, also where a parent or child has the same open file.
+        file.release_record_locks(LockOwner::Process(process.pid()));
+    }
     tty::hang_up_session_of(kernel, process);
     let funeral = Funeral::hold(&mut kernel.table().lock(), process, status);
     process.exit.set(status);

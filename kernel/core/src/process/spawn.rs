@@ -176,7 +176,7 @@ impl Drop for Nascent {
     fn drop(&mut self) {
         let Some(task) = self.task.take() else { return };
         task.disown();
-        task.process().files().close_all();
+        drop(task.process().files().close_all());
         let mut tree = task.kernel().table().lock();
         let parent = tree.node(task.pid()).and_then(|node| tree.node(node.parent)).map(|node| Arc::clone(&node.process));
         let node = tree.remove(task.pid());

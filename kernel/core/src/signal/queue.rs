@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use cenote_abi::signal::SigInfo;
+use cenote_abi::signal::{SI_TIMER, SigInfo};
 use cenote_abi::{Errno, SigNum, SigSet};
 use cenote_base::SysResult;
 
@@ -51,6 +51,11 @@ impl Pending {
             self.set.remove(signal);
         }
         Some(info)
+    }
+
+    /// Whether the signal of this timer is among them.
+    pub(crate) fn has_timer(&self, id: i32) -> bool {
+        self.queue.iter().any(|info| info.code == SI_TIMER && info.timer_id == id)
     }
 
     /// Throws the signals of `set` away.

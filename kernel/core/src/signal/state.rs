@@ -136,6 +136,11 @@ impl ProcessSignals {
         self.threads.iter().find(|thread| thread.tid == tid)
     }
 
+    /// Whether the signal of a timer's last expiration was not taken yet.
+    pub(crate) fn is_timer_pending(&self, id: i32) -> bool {
+        self.shared.has_timer(id) || self.threads.iter().any(|thread| thread.pending.has_timer(id))
+    }
+
     pub(crate) fn thread_mut(&mut self, tid: Tid) -> Option<&mut ThreadSignals> {
         self.threads.iter_mut().find(|thread| thread.tid == tid)
     }

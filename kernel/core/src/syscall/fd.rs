@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{
-    AccessMode, CloseRangeFlags, FallocFlags, FdFlags, Flock, LockType, Mode, OpenFlags, Stat, StatFs, Whence,
+    AccessMode, CloseRangeFlags, FallocFlags, FdFlags, FileType, Flock, LockType, Mode, OpenFlags, Stat, StatFs, Whence,
 };
 use cenote_abi::limits::Resource as RlimitResource;
 use cenote_base::limits::Resource;
@@ -12,6 +12,7 @@ use cenote_base::{Fd, Gid, SysError, SysResult, Uid};
 use cenote_vfs::file::{LockKind, LockOwner, LockRange};
 use cenote_vfs::{DirEntry, File, IoctlRequest, OpenFile, TtyRequest, ops};
 
+use super::io::check_new_size;
 use super::{traced, traced_wait};
 use crate::pipe::PipeEnd;
 use crate::process::Task;
@@ -341,7 +342,11 @@ pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: Whence) -> SysResult<u64>
 /// # Errors
 /// `EBADF`, `EINVAL`: not open for writing, or not a regular file. `EFBIG`, `ENOSPC`.
 pub fn ftruncate(task: &Task, fd: Fd, size: u64) -> SysResult {
-    traced(task, "ftruncate", || task.files().get(fd)?.truncate(size))
+    traced(task, "ftruncate", || {
+        let file = task.files().get(fd)?;
+        check_new_size(task, size)?;
+        file.truncate(size)
+    })
 }
 
 /// Makes what was written durable. See fsync(2).
@@ -418,7 +423,11 @@ pub fn ioctl(task: &Task, fd: Fd, request: IoctlRequest<'_>) -> SysResult<i32> {
 /// # Errors
 /// `EBADF`: not open for writing. `EINVAL`, `EFBIG`, `ENOSPC`, `EOPNOTSUPP`, `ENODEV`, `ESPIPE`.
 pub fn fallocate(task: &Task, fd: Fd, mode: FallocFlags, offset: u64, len: u64) -> SysResult {
-    traced(task, "fallocate", || task.files().get(fd)?.allocate(mode, offset, len))
+    traced(task, "fallocate", || {
+        let file = task.files().get(fd)?;
+        check_new_size(task, offset.saturating_add(len))?;
+        file.allocate(mode, offset, len)
+    })
 }
 
 /// Changes permissions of an open file. See fchmod(2).
@@ -464,6 +473,9 @@ pub fn fchdir(task: &Task, fd: Fd) -> SysResult {
     traced(task, "fchdir", || {
         let file = task.files().get(fd)?;
         let location = file.location().ok_or(Errno::ENOTDIR)?.clone();
+        if file.stat()?.file_type() != Some(FileType::Directory) {
+            return Err(Errno::ENOTDIR.into());
+        }
         let cwd = task.with_lookup(|cx| ops::directory(cx, Some(&location), b""))?;
         let before = std::mem::replace(&mut task.process().fs().lock().cwd, cwd);
         drop(before);

@@ -3,13 +3,15 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::sync::Arc;
 
-use cenote_abi::fs::IOV_MAX;
+use cenote_abi::fs::{FileType, IOV_MAX, OpenFlags};
+use cenote_abi::limits::{RLIM_INFINITY, Resource};
 use cenote_abi::signal::{SI_KERNEL, SigInfo};
 use cenote_abi::{Errno, SigNum};
 use cenote_base::{Fd, SysError, SysResult};
 use cenote_vfs::OpenFile;
 
-use super::traced_wait;
+use super::{socket, traced_wait};
+use crate::pipe::PipeEnd;
 use crate::process::Task;
 use crate::signal::send::{Target, send};
 use crate::tty;
@@ -56,14 +58,65 @@ async fn read_file(task: &Task, file: &OpenFile, buf: &mut [u8]) -> SysResult<us
                 .await?;
             Ok(count.unwrap_or(0))
         }
-        _ => blocking(task, file, || file.read(buf)).await,
+        _ => match socket::patience(file) {
+            // socket(7): SO_RCVTIMEO counts for read(2) too.
+            Some(patience) if !file.is_nonblocking() => {
+                socket::blocking(task, file, false, patience, |_| file.read(buf)).await
+            }
+            _ => blocking(task, file, || file.read(buf)).await,
+        },
     }
+}
+
+/// How many of `len` bytes may be written from `at` on: all, unless the file is regular and `RLIMIT_FSIZE` is near.
+///
+/// # Errors
+/// `EFBIG`, and `SIGXFSZ`: none.
+pub(crate) fn within_file_size(task: &Task, file: &OpenFile, at: Option<u64>, len: u64) -> SysResult<u64> {
+    let limit = task.process().rlimits().lock().of(Resource::RLIMIT_FSIZE).soft;
+    if limit == RLIM_INFINITY || len == 0 {
+        return Ok(len);
+    }
+    let stat = file.stat()?;
+    if stat.file_type() != Some(FileType::Regular) {
+        return Ok(len);
+    }
+    let is_appending = file.flags().contains(OpenFlags::O_APPEND);
+    let at = if is_appending { stat.size } else { at.unwrap_or_else(|| file.offset()) };
+    match limit.checked_sub(at) {
+        Some(room) if room > 0 => Ok(len.min(room)),
+        _ => {
+            file_too_large(task);
+            Err(Errno::EFBIG.into())
+        }
+    }
+}
+
+/// Sends `SIGXFSZ` to the caller.
+pub(crate) fn file_too_large(task: &Task) {
+    let info = SigInfo { pid: task.pid().raw(), ..SigInfo::new(SigNum::SIGXFSZ, SI_KERNEL) };
+    // Only queues of real-time signals can be full.
+    send(task.process(), info, Target::Thread(task.tid())).ok();
+}
+
+/// As [`within_file_size`], for a size that is set.
+///
+/// # Errors
+/// `EFBIG`, and `SIGXFSZ`: over the limit.
+pub(crate) fn check_new_size(task: &Task, size: u64) -> SysResult {
+    if size > task.process().rlimits().lock().of(Resource::RLIMIT_FSIZE).soft {
+        file_too_large(task);
+        return Err(Errno::EFBIG.into());
+    }
+    Ok(())
 }
 
 /// Writes everything, unless the file does not block or something comes between.
 async fn write_file(task: &Task, file: &OpenFile, buf: &[u8]) -> SysResult<usize> {
     tty::await_foreground_to_write(task, file).await?;
     let buf = &buf[..buf.len().min(MAX_TRANSFER)];
+    let room = within_file_size(task, file, None, widen(buf.len()))?;
+    let buf = &buf[..usize::try_from(room).unwrap_or(usize::MAX).min(buf.len())];
     let mut written = 0;
     loop {
         let rest = buf.get(written..).unwrap_or_default();
@@ -219,6 +272,8 @@ pub async fn pread(task: &Task, fd: Fd, buf: &mut [u8], at: u64) -> SysResult<us
 pub async fn pwrite(task: &Task, fd: Fd, buf: &[u8], at: u64) -> SysResult<usize> {
     traced_wait(task, "pwrite64", async {
         let file = task.files().get(fd)?;
+        let room = within_file_size(task, &file, Some(at), widen(buf.len()))?;
+        let buf = &buf[..usize::try_from(room).unwrap_or(usize::MAX).min(buf.len())];
         blocking(task, &file, || file.pwrite(buf, at)).await
     })
     .await
@@ -290,6 +345,10 @@ pub async fn sendfile(
 ) -> SysResult<(usize, Option<u64>)> {
     traced_wait(task, "sendfile", async {
         let (to, from) = (task.files().get(output)?, task.files().get(input)?);
+        // What was read has to be given back when it cannot be written: Linux, splice_direct_to_actor.
+        if from.stat()?.file_type() != Some(FileType::Regular) {
+            return Err(Errno::EINVAL.into());
+        }
         let mut buf = vec![0; count.min(GATHER)];
         let mut position = offset;
         let mut copied = 0;
@@ -324,6 +383,66 @@ pub async fn sendfile(
     .await
 }
 
+/// Moves bytes between a pipe and another file, or two pipes: at most one pipe full. Answers how many, and the given positions
+/// after. See splice(2).
+///
+/// # Errors
+/// `EINVAL`: neither is a pipe, or the target appends. `ESPIPE`: a position for a pipe. `EBADF`: not open so. `EAGAIN`, `EPIPE`,
+/// `EINTR`….
+pub async fn splice(
+    task: &Task,
+    (input, input_offset): (Fd, Option<u64>),
+    (output, output_offset): (Fd, Option<u64>),
+    count: usize,
+) -> SysResult<(usize, Option<u64>, Option<u64>)> {
+    traced_wait(task, "splice", async {
+        let (from, to) = (task.files().get(input)?, task.files().get(output)?);
+        let is_pipe = |file: &OpenFile| file.downcast::<PipeEnd>().is_some();
+        if (is_pipe(&from) && input_offset.is_some()) || (is_pipe(&to) && output_offset.is_some()) {
+            return Err(Errno::ESPIPE.into());
+        }
+        if !(is_pipe(&from) || is_pipe(&to)) || to.flags().contains(OpenFlags::O_APPEND) {
+            return Err(Errno::EINVAL.into());
+        }
+        let mut buf = vec![0; count.min(GATHER)];
+        let got = match input_offset {
+            Some(at) => blocking(task, &from, || from.pread(&mut buf, at)).await?,
+            None => read_file(task, &from, &mut buf).await?,
+        };
+        let bytes = buf.get(..got).unwrap_or_default();
+        let put = match output_offset {
+            Some(at) => blocking(task, &to, || to.pwrite(bytes, at)).await?,
+            None => write_file(task, &to, bytes).await?,
+        };
+        if input_offset.is_none() && put < got {
+            give_back(&from, got - put);
+        }
+        let after = |at: u64| at.saturating_add(widen(put));
+        Ok((put, input_offset.map(after), output_offset.map(after)))
+    })
+    .await
+}
+
+/// Copies what waits in a pipe into another and leaves it there. See tee(2).
+///
+/// # Errors
+/// `EINVAL`: not two different pipes. `EBADF`: not open so. `EAGAIN`, `EPIPE`, `EINTR`.
+pub async fn tee(task: &Task, input: Fd, output: Fd, count: usize) -> SysResult<usize> {
+    traced_wait(task, "tee", async {
+        let (from, to) = (task.files().get(input)?, task.files().get(output)?);
+        let (Some(source), Some(_)) = (from.downcast::<PipeEnd>(), to.downcast::<PipeEnd>()) else {
+            return Err(Errno::EINVAL.into());
+        };
+        if from.stat()?.ino == to.stat()?.ino {
+            return Err(Errno::EINVAL.into());
+        }
+        let mut buf = vec![0; count.min(GATHER)];
+        let got = blocking(task, &from, || source.peek(&mut buf)).await?;
+        write_file(task, &to, buf.get(..got).unwrap_or_default()).await
+    })
+    .await
+}
+
 /// Moves the offset back over bytes that were read and not passed on.
 fn give_back(file: &Arc<OpenFile>, count: usize) {
     if let Ok(back) = i64::try_from(count) {
@@ -345,7 +464,7 @@ pub async fn copy_file_range(
     count: usize,
 ) -> SysResult<(usize, u64, u64)> {
     traced_wait(task, "copy_file_range", async {
-        use cenote_abi::fs::{FileType, OpenFlags, Whence};
+        use cenote_abi::fs::Whence;
         let (from, to) = (task.files().get(input)?, task.files().get(output)?);
         for file in [&from, &to] {
             match file.stat()?.file_type() {

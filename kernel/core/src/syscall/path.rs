@@ -15,6 +15,7 @@ use cenote_vfs::lookup::{LookupFlags, resolve, resolve_parent};
 use cenote_vfs::{Location, LookupContext, NewNode, OpenFile, SetTime, ops};
 
 use super::fd::install;
+use super::io::check_new_size;
 use super::{At, traced, traced_wait};
 use crate::pipe::PipeEnd;
 use crate::process::Task;
@@ -328,6 +329,7 @@ pub fn utimensat(task: &Task, at: At, path: Option<&[u8]>, times: [TimeChange; 2
 pub fn truncate(task: &Task, path: &[u8], size: u64) -> SysResult {
     traced(task, "truncate", || {
         task.permit_path(None, path, true, Use::Write)?;
+        check_new_size(task, size)?;
         task.with_lookup(|cx| ops::truncate(cx, None, path, size))
     })
 }

@@ -146,8 +146,14 @@ fn timeout(socket: &Socket, option: i32) -> Option<Duration> {
     (!span.is_zero()).then_some(span)
 }
 
+/// The option that bounds how long a read of a socket waits, if there is such a bound.
+pub(crate) fn patience(file: &OpenFile) -> Option<i32> {
+    let socket = file.downcast::<Socket>()?;
+    timeout(socket, SO_RCVTIMEO).map(|_| SO_RCVTIMEO)
+}
+
 /// Tries until it succeeds, waiting on the socket in between.
-async fn blocking<T>(
+pub(crate) async fn blocking<T>(
     task: &Task,
     file: &OpenFile,
     nonblocking: bool,

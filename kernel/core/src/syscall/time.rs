@@ -3,7 +3,7 @@
 //! All clocks but the time of day are the machine's monotonic one; processor-time clocks tell what runtimes reported.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use cenote_abi::clock::{ClockId, ItimerKind, TimerFlags, TimerSpec};
@@ -16,7 +16,7 @@ use super::{traced, traced_wait};
 use crate::kernel::Kernel;
 use crate::process::{Process, Task};
 use crate::signal::send::{Target, send, send_kernel};
-use crate::timer::{Alarm, AlarmSetting, MAX_TIMERS, PosixTimer};
+use crate::timer::{Alarm, AlarmSetting, MAX_TIMERS, Overruns, PosixTimer};
 
 fn is_realtime(clock: ClockId) -> bool {
     matches!(clock, ClockId::Realtime | ClockId::RealtimeCoarse | ClockId::RealtimeAlarm | ClockId::Tai)
@@ -210,13 +210,13 @@ pub fn timer_create(task: &Task, clock: ClockId, event: TimerEvent) -> SysResult
         }
         let id = timers.next_id;
         timers.next_id = id.checked_add(1).unwrap_or(0);
-        let overrun = Arc::new(AtomicI32::new(0));
+        let overruns = Arc::new(Overruns::default());
         let alarm = Alarm::new(
             Arc::clone(kernel.clock()),
             Arc::clone(kernel.spawner()),
-            timer_ring(Arc::downgrade(task.process()), id, event, Arc::clone(&overrun)),
+            timer_ring(Arc::downgrade(task.process()), id, event, Arc::clone(&overruns)),
         );
-        timers.by_id.insert(id, Arc::new(PosixTimer { alarm, clock, overrun }));
+        timers.by_id.insert(id, Arc::new(PosixTimer { alarm, clock, overruns }));
         Ok(id)
     })
 }
@@ -225,7 +225,7 @@ fn timer_ring(
     process: std::sync::Weak<Process>,
     id: i32,
     event: TimerEvent,
-    overrun: Arc<AtomicI32>,
+    overruns: Arc<Overruns>,
 ) -> Box<dyn Fn(u64) + Send + Sync> {
     Box::new(move |count| {
         let (signal, value, target) = match event {
@@ -234,8 +234,14 @@ fn timer_ring(
             TimerEvent::Thread(signal, value, tid) => (signal, value, Target::Thread(tid)),
         };
         let Some(process) = process.upgrade() else { return };
-        let missed = i32::try_from(count - 1).unwrap_or(i32::MAX);
-        overrun.store(missed, Ordering::Relaxed);
+        if is_pending(&process, id) {
+            let more = i32::try_from(count).unwrap_or(i32::MAX);
+            let current = overruns.current.load(Ordering::Relaxed).saturating_add(more);
+            overruns.current.store(current, Ordering::Relaxed);
+            return;
+        }
+        let missed = i32::try_from(count.saturating_sub(1)).unwrap_or(i32::MAX);
+        overruns.before.store(overruns.current.swap(missed, Ordering::Relaxed), Ordering::Relaxed);
         let mut info = SigInfo::new(signal, SI_TIMER);
         info.timer_id = id;
         info.overrun = missed;
@@ -243,6 +249,11 @@ fn timer_ring(
         // A full queue loses an expiration, as on Linux.
         send(&process, info, target).ok();
     })
+}
+
+/// Whether the signal of a timer's last expiration was not taken yet.
+fn is_pending(process: &Process, id: i32) -> bool {
+    process.signals().lock().is_timer_pending(id)
 }
 
 fn timer(task: &Task, id: i32) -> SysResult<Arc<PosixTimer>> {
@@ -258,7 +269,7 @@ pub fn timer_settime(task: &Task, id: i32, flags: TimerFlags, spec: TimerSpec) -
         let timer = timer(task, id)?;
         let is_absolute = flags.contains(TimerFlags::TIMER_ABSTIME);
         let setting = alarm_setting(task.kernel(), timer.clock, is_absolute, &spec)?;
-        timer.overrun.store(0, Ordering::Relaxed);
+        timer.overruns.current.store(0, Ordering::Relaxed);
         Ok(remaining(task.kernel(), timer.alarm.set(setting)))
     })
 }
@@ -276,7 +287,11 @@ pub fn timer_gettime(task: &Task, id: i32) -> SysResult<TimerSpec> {
 /// # Errors
 /// `EINVAL`: not a timer.
 pub fn timer_getoverrun(task: &Task, id: i32) -> SysResult<i32> {
-    traced(task, "timer_getoverrun", || Ok(timer(task, id)?.overrun.load(Ordering::Relaxed)))
+    traced(task, "timer_getoverrun", || {
+        let overruns = Arc::clone(&timer(task, id)?.overruns);
+        let asked = if is_pending(task.process(), id) { &overruns.before } else { &overruns.current };
+        Ok(asked.load(Ordering::Relaxed))
+    })
 }
 
 /// Deletes a timer. See timer_delete(2).

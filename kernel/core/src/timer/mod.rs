@@ -5,4 +5,4 @@ mod process;
 
 pub(crate) use alarm::{Alarm, AlarmSetting};
 pub use alarm::Spawner;
-pub(crate) use process::{MAX_TIMERS, PosixTimer, ProcessTimers};
+pub(crate) use process::{MAX_TIMERS, Overruns, PosixTimer, ProcessTimers};

@@ -4,6 +4,7 @@
 //! Differs: `ITIMER_VIRTUAL`, `ITIMER_PROF` and processor-time clocks are not there: programs run outside the kernel.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock};
 
 use cenote_abi::clock::ClockId;
@@ -19,8 +20,16 @@ pub(crate) const MAX_TIMERS: usize = 128;
 pub(crate) struct PosixTimer {
     pub(crate) alarm: Alarm,
     pub(crate) clock: ClockId,
-    /// Expirations that found the signal of the last one still pending.
-    pub(crate) overrun: Arc<std::sync::atomic::AtomicI32>,
+    pub(crate) overruns: Arc<Overruns>,
+}
+
+/// Expirations that found the signal of an earlier one still pending.
+#[derive(Debug, Default)]
+pub(crate) struct Overruns {
+    /// Of the signal that was sent last.
+    pub(crate) current: AtomicI32,
+    /// Of the one before: what a caller asks for who took that one, when the next is pending already.
+    pub(crate) before: AtomicI32,
 }
 
 /// The timers of a process.

@@ -233,7 +233,7 @@ impl OpenFile {
     /// Moves the offset. See lseek(2).
     ///
     /// # Errors
-    /// `ESPIPE`: has no positions. `EINVAL`: before the start. `EOVERFLOW`: past the largest offset. `ENXIO`: no data
+    /// `ESPIPE`: has no positions. `EINVAL`: before the start or past the largest offset. `ENXIO`: no data
     /// or hole there. `EBADF`: only a place.
     pub fn seek(&self, offset: i64, whence: Whence) -> SysResult<u64> {
         if self.access == AccessMode::Path {
@@ -256,13 +256,10 @@ impl OpenFile {
     }
 
     fn relative(base: u64, offset: i64) -> SysResult<u64> {
-        let target = base.checked_add_signed(offset).ok_or(if offset < 0 {
-            Errno::EINVAL
-        } else {
-            Errno::EOVERFLOW
-        })?;
+        // Linux answers EINVAL for both ends: vfs_setpos, fs/read_write.c.
+        let target = base.checked_add_signed(offset).ok_or(Errno::EINVAL)?;
         if target > MAX_OFFSET {
-            Err(Errno::EOVERFLOW.into())
+            Err(Errno::EINVAL.into())
         } else {
             Ok(target)
         }

@@ -278,6 +278,28 @@ pub(super) async fn sendfile(call: &mut Call<'_>, out: i32, input: i32, offset: 
     Ok(done)
 }
 
+pub(super) async fn splice(
+    call: &mut Call<'_>, input: i32, from: u32, out: i32, to: u32, count: u32, _flags: i32,
+) -> SysResult<usize> {
+    let (mut memory, task) = call.parts()?;
+    let at = |memory: &GuestMemory<'_>, pointer: u32| {
+        if pointer == 0 { Ok(None) } else { memory.u64(pointer).map(Some) }
+    };
+    let (start, target) = (at(&memory, from)?, at(&memory, to)?);
+    let count = crate::memory::widen(count);
+    let (done, start, target) = syscall::splice(task, (Fd::new(input), start), (Fd::new(out), target), count).await?;
+    for (pointer, position) in [(from, start), (to, target)] {
+        if let Some(position) = position {
+            memory.write(pointer, &position.to_le_bytes())?;
+        }
+    }
+    Ok(done)
+}
+
+pub(super) async fn tee(call: &mut Call<'_>, input: i32, out: i32, count: u32, _flags: i32) -> SysResult<usize> {
+    syscall::tee(call.task(), Fd::new(input), Fd::new(out), crate::memory::widen(count)).await
+}
+
 pub(super) async fn copy_file_range(
     call: &mut Call<'_>, input: i32, from: u32, out: i32, to: u32, count: u32, flags: i32,
 ) -> SysResult<usize> {

@@ -12,7 +12,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::mman::{MADV_DONTNEED, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
+use cenote_abi::fs::FileType;
+use cenote_abi::mman::{MADV_DONTNEED, MADV_NORMAL, MADV_POPULATE_WRITE, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::{Task, syscall};
 use cenote_vfs::OpenFile;
@@ -58,6 +59,9 @@ pub(super) async fn mmap(
         None
     } else {
         let file = call.task().files().get(Fd::new(fd))?;
+        if file.stat()?.file_type() == Some(FileType::Directory) {
+            return Err(Errno::ENODEV.into());
+        }
         check_access(&file, prot, flags)?;
         Some(file)
     };
@@ -299,6 +303,9 @@ fn inside(call: &mut Call<'_>, range: &Range<u64>) -> SysResult {
 pub(super) fn madvise(call: &mut Call<'_>, address: u32, len: u32, advice: i32) -> SysResult {
     let range = page_range(address, len)?;
     inside(call, &range)?;
+    if !(MADV_NORMAL..=MADV_POPULATE_WRITE).contains(&advice) {
+        return Err(Errno::EINVAL.into());
+    }
     let is_plain = |call: &mut Call<'_>| {
         let process = call.process();
         process.space.is_taken(&range) && !process.shared_maps.iter().any(|map| map.range.contains(&range.start))

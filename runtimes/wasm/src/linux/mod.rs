@@ -127,6 +127,8 @@ linux_calls! {
     quick getdents64(fd: i32, buffer: u32, room: i32) = fd::getdents64;
     wait flock(fd: i32, operation: i32) = fd::flock;
     wait sendfile(out: i32, input: i32, offset: u32, count: u32) = fd::sendfile;
+    wait splice(input: i32, from: u32, out: i32, to: u32, count: u32, flags: i32) = fd::splice;
+    wait tee(input: i32, out: i32, count: u32, flags: i32) = fd::tee;
     wait copy_file_range(input: i32, from: u32, out: i32, to: u32, count: u32, flags: i32) = fd::copy_file_range;
     quick fchmod(fd: i32, mode: i32) = fd::fchmod;
     quick fchown(fd: i32, uid: i32, gid: i32) = fd::fchown;

@@ -74,7 +74,12 @@ pub(super) async fn rt_sigtimedwait(call: &mut Call<'_>, set: u32, info: u32, ti
 }
 
 pub(super) fn kill(call: &mut Call<'_>, pid: i32, signal: i32) -> SysResult {
-    syscall::kill(call.task(), pid, signal_or_none(signal)?)
+    let signal = signal_or_none(signal);
+    if signal.is_err() {
+        // Linux looks for the process first.
+        syscall::kill(call.task(), pid, None)?;
+    }
+    syscall::kill(call.task(), pid, signal?)
 }
 
 pub(super) fn tkill(call: &mut Call<'_>, tid: i32, signal: i32) -> SysResult {
