@@ -10,6 +10,7 @@ use cenote_base::limits::{Budget, Limits, RLimits};
 use cenote_base::policy::{Policy, Request, Verdict};
 use cenote_base::{Clock, Pid, SysError, SysResult, WaitQueue, Waiter};
 use cenote_net::Sockets;
+use cenote_vfs::fs::Tmpfs;
 use cenote_vfs::{FileSystem, Location, MountFlags, Namespace, OpenFile};
 use parking_lot::{Mutex, RwLock};
 
@@ -69,6 +70,8 @@ pub struct Kernel {
     sockets: Arc<Sockets>,
     ptys: Arc<PtyTable>,
     epoll_nesting: EpollNesting,
+    /// Where memory files are.
+    scratch: Arc<Tmpfs>,
     is_shut_down: Mutex<bool>,
 }
 
@@ -79,6 +82,7 @@ impl Kernel {
         let budget = options.budget.unwrap_or_else(|| Budget::new(options.limits));
         let namespace = Namespace::new(options.root, MountFlags::empty());
         namespace.set_special_files(Arc::new(FifoOpener::new(Arc::clone(&budget))));
+        let scratch = Tmpfs::new(Arc::clone(&options.clock), Arc::clone(&budget));
         let started = options.clock.now();
         Arc::new_cyclic(|kernel| {
             let root = namespace.root();
@@ -102,6 +106,7 @@ impl Kernel {
                 table,
                 process_ended: WaitQueue::new(),
                 epoll_nesting: EpollNesting::default(),
+                scratch,
                 is_shut_down: Mutex::new(false),
             }
         })
@@ -161,6 +166,10 @@ impl Kernel {
 
     pub(crate) fn process_ended(&self) -> &WaitQueue {
         &self.process_ended
+    }
+
+    pub(crate) fn scratch(&self) -> &Arc<Tmpfs> {
+        &self.scratch
     }
 
     pub(crate) fn epoll_nesting(&self) -> &EpollNesting {

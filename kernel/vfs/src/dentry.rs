@@ -386,7 +386,7 @@ impl Location {
     #[must_use]
     pub fn path_from(&self, root: &Self) -> Vec<u8> {
         let (mut path, is_reachable) = self.climb(root);
-        if !is_reachable && path.first() == Some(&b'/') {
+        if !is_reachable && self.mount.filesystem().is_some() && path.first() == Some(&b'/') {
             path.splice(0..0, *b"(unreachable)");
         }
         if self.is_deleted() {

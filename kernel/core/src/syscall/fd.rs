@@ -7,10 +7,11 @@ use cenote_abi::fs::{
     AccessMode, CloseRangeFlags, FallocFlags, FdFlags, FileType, Flock, LockType, Mode, OpenFlags, Stat, StatFs, Whence,
 };
 use cenote_abi::limits::Resource as RlimitResource;
+use cenote_abi::mman::MemfdFlags;
 use cenote_base::limits::Resource;
 use cenote_base::{Fd, Gid, SysError, SysResult, Uid};
 use cenote_vfs::file::{LockKind, LockOwner, LockRange};
-use cenote_vfs::{DirEntry, File, IoctlRequest, OpenFile, TtyRequest, ops};
+use cenote_vfs::{DirEntry, File, FileSystem, IoctlRequest, Location, NewOwner, OpenFile, TtyRequest, ops};
 
 use super::io::check_new_size;
 use super::{traced, traced_wait};
@@ -480,5 +481,25 @@ pub fn fchdir(task: &Task, fd: Fd) -> SysResult {
         let before = std::mem::replace(&mut task.process().fs().lock().cwd, cwd);
         drop(before);
         Ok(())
+    })
+}
+
+/// Makes a file in memory without a name in the tree. See memfd_create(2).
+///
+/// # Errors
+/// `EINVAL`: the name is too long, or a flag we do not have (sealing, huge pages). `EMFILE`, `ENFILE`, `ENOSPC`.
+pub fn memfd_create(task: &Task, name: &[u8], flags: MemfdFlags) -> SysResult<Fd> {
+    traced(task, "memfd_create", || {
+        let known = MemfdFlags::MFD_CLOEXEC | MemfdFlags::MFD_NOEXEC_SEAL | MemfdFlags::MFD_EXEC;
+        if !known.contains(flags) || name.len() > 249 {
+            return Err(SysError::with_note(Errno::EINVAL, "no sealing of memory files"));
+        }
+        let own = task.process().credentials();
+        let owner = NewOwner { mode: Mode::from_raw(0o777), uid: own.fsuid, gid: own.fsgid };
+        let inode = task.kernel().scratch().root().create_unnamed(&owner)?;
+        let shown = [b"/memfd:", name, b" (deleted)"].concat();
+        let mut open = OpenFlags::O_RDWR;
+        open.set(OpenFlags::O_CLOEXEC, flags.contains(MemfdFlags::MFD_CLOEXEC));
+        install(task, OpenFile::of_inode(Location::anonymous(inode, &shown), open), open)
     })
 }
