@@ -54,25 +54,21 @@ pub struct PipeEnd {
     side: Side,
     /// A named pipe has its attributes from its inode.
     is_named: bool,
-    /// How often the other side had been opened before this end was: what opening waits to change.
-    others_before: u64,
+    /// The other side when this end was opened.
+    others_before: Ends,
 }
 
 impl PipeEnd {
     pub(crate) fn open(ring: Arc<Ring>, side: Side, is_named: bool) -> Arc<Self> {
         let others_before = match side {
-            Side::Read => ring.writers().ever,
-            Side::Write | Side::Both => ring.readers().ever,
+            Side::Read => ring.add_reader(),
+            Side::Write => ring.add_writer(),
+            Side::Both => {
+                ring.note_double_end();
+                ring.add_reader();
+                ring.add_writer()
+            }
         };
-        if side == Side::Both {
-            ring.note_double_end();
-        }
-        if side.reads() {
-            ring.add_reader();
-        }
-        if side.writes() {
-            ring.add_writer();
-        }
         Arc::new(Self { ring, side, is_named, others_before })
     }
 
@@ -98,12 +94,13 @@ impl PipeEnd {
 
     /// Whether the other side is or has been open since this end was opened: then opening need not wait.
     pub(crate) fn has_met_other_side(&self) -> bool {
-        let others: Ends = match self.side {
+        let others = match self.side {
             Side::Read => self.ring.writers(),
             Side::Write => self.ring.readers(),
             Side::Both => return true,
         };
-        others.open > 0 || others.ever != self.others_before
+        // Who was there and is gone again has been met: it may have written all it had.
+        self.others_before.open > 0 || others.ever != self.others_before.ever
     }
 }
 

@@ -83,14 +83,24 @@ impl Ring {
         &self.writable
     }
 
-    pub(crate) fn add_reader(&self) {
-        self.state.lock().readers.add();
+    /// Adds an end that reads; answers the writers there were at that moment.
+    pub(crate) fn add_reader(&self) -> Ends {
+        let mut state = self.state.lock();
+        state.readers.add();
+        let writers = state.writers;
+        drop(state);
         self.writable.wake_all();
+        writers
     }
 
-    pub(crate) fn add_writer(&self) {
-        self.state.lock().writers.add();
+    /// Adds an end that writes; answers the readers there were at that moment.
+    pub(crate) fn add_writer(&self) -> Ends {
+        let mut state = self.state.lock();
+        state.writers.add();
+        let readers = state.readers;
+        drop(state);
         self.readable.wake_all();
+        readers
     }
 
     /// Notes that one end does both.

@@ -458,7 +458,7 @@ pub fn fchown(task: &Task, fd: Fd, uid: Option<Uid>, gid: Option<Gid>) -> SysRes
 }
 
 /// The place of an open file whose inode is to be changed.
-fn placed(file: &OpenFile) -> SysResult<&cenote_vfs::Location> {
+fn placed(file: &OpenFile) -> SysResult<&Location> {
     if file.access_mode() == AccessMode::Path {
         return Err(Errno::EBADF.into());
     }

@@ -19,7 +19,7 @@ fn fork_bomb_stops_at_the_limit_and_the_machine_goes_on() {
         let mut children = 0;
         loop {
             let made = fork_with(task, |child| {
-                drop(block_on(syscall::pause(child)).is_err());
+                block_on(syscall::pause(child)).unwrap_err();
                 0
             });
             match made {
@@ -88,7 +88,7 @@ fn descriptor_flood_stops_at_the_process_limit_then_at_the_machines() {
                     {
                         opened += 1;
                     }
-                    drop(block_on(syscall::pause(child)).is_err());
+                    block_on(syscall::pause(child)).unwrap_err();
                     opened
                 })
                 .unwrap()

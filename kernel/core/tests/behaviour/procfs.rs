@@ -45,7 +45,7 @@ fn own_files_tell_of_the_process() {
 fn directory_lists_every_process_and_loses_those_that_end() {
     World::new().check(|task| {
         let child = fork_with(task, |child| {
-            drop(block_on(syscall::pause(child)).is_err());
+            block_on(syscall::pause(child)).unwrap_err();
             0
         })
         .unwrap();

@@ -131,15 +131,18 @@ fn sigtimedwait_takes_a_signal_or_times_out() {
         // SIGCHLD is ignored by default, but not while it is waited for.
         fork_with(task, |_| 0).unwrap();
         assert_eq!(block_on(syscall::rt_sigtimedwait(task, set, None)).unwrap().signo, SigNum::SIGCHLD);
-        let later = clock.clone();
+        let clock = clock.clone();
+        let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let seen = is_over.clone();
         #[expect(clippy::disallowed_methods, reason = "the test drives the clock")]
         let driver = std::thread::spawn(move || {
-            for _ in 0..200 {
-                later.advance(Duration::from_millis(100));
+            while !seen.load(std::sync::atomic::Ordering::Acquire) {
+                clock.advance(Duration::from_millis(100));
                 std::thread::yield_now();
             }
         });
         assert_errno!(block_on(syscall::rt_sigtimedwait(task, set, Some(Duration::from_secs(1)))), EAGAIN);
+        is_over.store(true, std::sync::atomic::Ordering::Release);
         driver.join().unwrap();
     });
 }
@@ -148,7 +151,7 @@ fn sigtimedwait_takes_a_signal_or_times_out() {
 fn permission_to_signal_follows_users() {
     let world = World::new();
     let victim = world.spawn(|task| {
-        drop(block_on(syscall::pause(task)).is_err());
+        block_on(syscall::pause(task)).unwrap_err();
         0
     });
     let pid = victim.pid().raw();

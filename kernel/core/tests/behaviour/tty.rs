@@ -45,7 +45,7 @@ fn keys_reach_the_foreground_group() {
             let job = fork_with(task, |job| {
                 block_on(syscall::write(job, fd(1), b"job\n")).unwrap();
                 loop {
-                    drop(block_on(syscall::pause(job)).is_err());
+                    block_on(syscall::pause(job)).unwrap_err();
                     deliver(job);
                     if job.must_end() {
                         return 0;
@@ -103,7 +103,7 @@ fn background_group_is_stopped_when_it_reads() {
         |task| {
             let job = fork_with(task, |job| {
                 syscall::setpgid(job, cenote_base::Pid::new(0), Pgid::new(0)).unwrap();
-                drop(block_on(syscall::read(job, fd(0), &mut [0; 8])).is_err());
+                block_on(syscall::read(job, fd(0), &mut [0; 8])).unwrap_err();
                 deliver(job);
                 0
             })
@@ -129,7 +129,7 @@ fn closing_the_master_hangs_up() {
             request.controlling_terminal = Some(terminal.clone());
         },
         |task| {
-            drop(block_on(syscall::read(task, fd(0), &mut [0; 8])).is_err());
+            block_on(syscall::read(task, fd(0), &mut [0; 8])).unwrap_err();
             0
         },
     );
