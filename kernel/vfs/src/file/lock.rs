@@ -1,6 +1,6 @@
 //! Advisory locks: whole files by open file (flock(2)), ranges by process or open file (fcntl(2), "Advisory record locking").
 //!
-//! [`FileLocks`] are those of one file, found through [`LockTable`] by inode. Nothing here waits: a lock that is held
+//! [`FileLocks`] are those of one file, found through `LockTable` by inode. Nothing here waits: a lock that is held
 //! by another is `EAGAIN`, and [`FileLocks::queue`] wakes when locks are given up.
 //! Differs: no deadlock detection (`EDEADLK`).
 //!

@@ -2,6 +2,7 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, Mode, OpenFlags};
+use cenote_base::limits::Resource;
 
 use crate::fs::Tmpfs;
 use crate::testing::{Machine, errno};
@@ -196,4 +197,34 @@ fn bind_mounts_show_the_same_files() {
     assert_eq!(errno(machine.write("/view/f", "2")), Errno::EROFS);
     assert_eq!(machine.path_of(&machine.locate("/view/f")), "/view/f");
     assert_eq!(machine.path_of(&machine.locate("/view/..")), "/");
+}
+
+#[test]
+fn a_dropped_namespace_lets_everything_go() {
+    let mut machine = Machine::new();
+    machine.mkdir("/mnt").unwrap();
+    let other = Tmpfs::new(machine.clock.clone(), Arc::clone(&machine.budget));
+    let kept = Arc::downgrade(&other);
+    machine
+        .namespace
+        .mount(&machine.locate("/mnt"), other, MountFlags::empty())
+        .unwrap();
+    machine.mkdir("/mnt/deep").unwrap();
+    machine.write("/mnt/deep/f", "x").unwrap();
+    machine.cwd = machine.locate("/mnt/deep");
+    let file = machine.open("f", OpenFlags::O_RDONLY).unwrap();
+    let budget = Arc::clone(&machine.budget);
+    drop(machine);
+    // The open file keeps itself, and nothing else once it is gone.
+    let mut buf = [0; 4];
+    assert_eq!(file.read(&mut buf).unwrap(), 1);
+    drop(file);
+    assert!(kept.upgrade().is_none());
+    assert_eq!(
+        (
+            budget.used(Resource::Inodes),
+            budget.used(Resource::FilesystemBytes)
+        ),
+        (0, 0)
+    );
 }

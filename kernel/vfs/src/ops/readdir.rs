@@ -1,5 +1,6 @@
 //! Whole directories and whole files at once, for the embedder and for tests.
 
+use cenote_abi::Errno;
 use cenote_abi::fs::{FileType, Mode, OpenFlags};
 use cenote_base::SysResult;
 
@@ -7,6 +8,8 @@ use super::open;
 use crate::dentry::Location;
 use crate::lookup::LookupContext;
 
+/// The most that is read at once: a guest may make a file of any size out of holes.
+const MAX_WHOLE: usize = 1 << 30;
 /// How much is asked for in one read.
 const STEP: usize = 64 << 10;
 
@@ -45,10 +48,10 @@ pub fn list(
     Ok(entries)
 }
 
-/// Reads a whole file.
+/// Reads a whole regular file.
 ///
 /// # Errors
-/// Those of `open` and of reading; `EAGAIN` when a file would block.
+/// `EINVAL`: a device or pipe, which might never end. `EFBIG`: more than a gibibyte. Those of `open` and of reading.
 pub fn read_file(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> SysResult<Vec<u8>> {
     let file = open(
         cx,
@@ -57,9 +60,16 @@ pub fn read_file(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8]) -> 
         OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK,
         Mode::empty(),
     )?;
+    let kind = file.stat()?.file_type();
+    if !matches!(kind, Some(FileType::Regular | FileType::Directory)) {
+        return Err(Errno::EINVAL.into());
+    }
     let mut content = Vec::new();
     loop {
         let filled = content.len();
+        if filled > MAX_WHOLE {
+            return Err(Errno::EFBIG.into());
+        }
         content.resize(filled + STEP, 0);
         let count = file.read(content.get_mut(filled..).unwrap_or_default())?;
         content.truncate(filled + count);

@@ -127,15 +127,15 @@ impl Node {
         let Some(content) = dirty.as_ref() else {
             return Ok(());
         };
-        if !*is_removed {
-            let mut file = path.create_file().map_err(|error| errno(&error))?;
-            file.write_all(&content.bytes)
-                .and_then(|()| file.flush())
-                .map_err(|error| io_errno(&error))?;
-        } else {
+        if *is_removed {
             // Without a name the content is only here, until the last descriptor is gone.
             return Ok(());
         }
+        let mut file = path.create_file().map_err(|error| errno(&error))?;
+        file.write_all(&content.bytes)
+            .and_then(|()| file.flush())
+            .map_err(|error| io_errno(&error))?;
+        drop(file);
         *dirty = None;
         Ok(())
     }
@@ -204,11 +204,12 @@ impl Node {
         }
         let dirty = state.dirty.as_mut().ok_or(Errno::EIO)?;
         if let Some(size) = size.filter(|size| *size > dirty.bytes.len() as u64) {
-            // The limit of the machine keeps this far below what cannot be had.
             dirty.charge.resize(size.max(dirty.charge.amount()))?;
-            dirty
-                .bytes
-                .resize(usize::try_from(size).map_err(|_| Errno::EFBIG)?, 0);
+            let size = usize::try_from(size).map_err(|_| Errno::EFBIG)?;
+            // A machine without a limit must not end the host's program.
+            let more = size.saturating_sub(dirty.bytes.len());
+            dirty.bytes.try_reserve(more).map_err(|_| Errno::ENOMEM)?;
+            dirty.bytes.resize(size, 0);
         }
         Ok(&mut dirty.bytes)
     }

@@ -1,6 +1,6 @@
 //! Files in memory: [`Tmpfs`]. Also the writable side of an [`overlay`](super::overlay()).
 //!
-//! [`Node`](node::Node) is a file of any kind; [`directory`] and [`content`] hold what two of the kinds are made of.
+//! `node` is a file of any kind; `directory` and `content` hold what two of the kinds are made of.
 //! Inodes and bytes are charged to the machine's [`Budget`], names included, so that no guest can fill the host's memory.
 //!
 //! Lock order: `Shared::tree` (rename and rmdir: whoever locks two directories) → `Node::state` of directories →
