@@ -1,6 +1,7 @@
 //! Lists of tests that are known to fail, strict both ways: a listed failure that passes is an error too.
 //!
 //! `"area/name" = { expect = "fail", why = "…" }`; kinds `fail`, `skip` (cannot run at all), `flaky`. Every line has a reason.
+//! A name that ends in `*` stands for all that begin so; a whole name goes before it, and a longer beginning before a shorter.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +62,18 @@ impl Expectations {
     /// What is expected of a test; nothing: that it passes.
     #[must_use]
     pub fn of(&self, name: &str) -> Option<&Expectation> {
-        self.lines.get(name)
+        self.lines.get(name).or_else(|| {
+            self.lines
+                .iter()
+                .filter(|(pattern, _)| covers(pattern, name))
+                .max_by_key(|(pattern, _)| pattern.len())
+                .map(|(_, line)| line)
+        })
+    }
+
+    /// Every line, by name.
+    pub fn lines(&self) -> impl Iterator<Item = (&String, &Expectation)> {
+        self.lines.iter()
     }
 
     /// The names that no test of `known` bears.
@@ -69,7 +81,11 @@ impl Expectations {
     pub fn strangers(&self, known: &[String]) -> Vec<String> {
         self.lines
             .keys()
-            .filter(|name| !known.contains(name))
+            .filter(|listed| {
+                !known
+                    .iter()
+                    .any(|name| name == *listed || covers(listed, name))
+            })
             .cloned()
             .collect()
     }
@@ -89,4 +105,11 @@ impl Expectations {
             }
         }
     }
+}
+
+/// Whether a listed name is a beginning with `*` and `name` begins so.
+fn covers(pattern: &str, name: &str) -> bool {
+    pattern
+        .strip_suffix('*')
+        .is_some_and(|beginning| name.starts_with(beginning))
 }
