@@ -132,7 +132,7 @@ impl Program {
         }
         let mut command = Command::new("sh");
         command
-            .args(["-c", "umask 022; exec \"$@\"", "sh", "node"])
+            .args(["-c", "umask 022; unset PWD; exec \"$@\"", "sh", "node"])
             .args(&start.args)
             .env_clear()
             .env(
@@ -223,12 +223,12 @@ fn without_pids(mut outcome: Outcome) -> Outcome {
     let text = String::from_utf8_lossy(&outcome.stderr).into_owned();
     let mut plain = String::new();
     for (index, part) in text.split("(node:").enumerate() {
-        if index == 0 {
-            plain += part;
-            continue;
+        let after = part.trim_start_matches(|c: char| c.is_ascii_digit());
+        match (index, after.len() < part.len()) {
+            (0, _) => plain += part,
+            (_, true) => plain = plain + "(node:PID" + after,
+            (_, false) => plain = plain + "(node:" + part,
         }
-        plain += "(node:PID";
-        plain += part.trim_start_matches(|c: char| c.is_ascii_digit());
     }
     outcome.stderr = plain.into_bytes();
     outcome

@@ -2,7 +2,7 @@
 const { spawnSync } = require('child_process');
 const run = (args, input) => {
   const r = spawnSync(process.execPath, args, { encoding: 'utf8', input });
-  console.log(args.join(' '), '->', r.status, JSON.stringify(r.stdout), r.stderr ? JSON.stringify(r.stderr.split('\n').slice(0, 5)) : '');
+  console.log(args.join(' '), '->', r.status, JSON.stringify(r.stdout), r.stderr ? JSON.stringify(r.stderr.replaceAll(process.execPath, 'node').split('\n').slice(0, 5)) : '');
 };
 run(['-e', 'console.log(1+1, __filename, process.argv.length)']);
 run(['-p', '[1,2].map(x=>x*2)']);

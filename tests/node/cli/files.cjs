@@ -23,7 +23,7 @@ const run = (...args) => {
     r.stderr
       ? JSON.stringify(
           r.stderr
-            .replaceAll(process.cwd(), '.')
+            .replaceAll(process.execPath, 'node').replaceAll(process.cwd(), '.')
             .split('\n')
             .filter((l) => !/^\s+at |^Node/.test(l))
             .slice(0, 7),

@@ -12,7 +12,7 @@ const run = (env, ...args) => {
     JSON.stringify(
       r.stderr
         .replace(/node:\d+/, 'node:PID')
-        .replaceAll(process.cwd(), '.')
+        .replaceAll(process.execPath, 'node').replaceAll(process.cwd(), '.')
         .split('\n')
         .slice(0, 2),
     ),

@@ -28,7 +28,7 @@ console.log(
   os.constants.priority,
   Object.keys(os.constants),
 );
-console.log(os.getPriority(), `${os.hostname}` === os.hostname(), os.userInfo({ encoding: 'buffer' }).username instanceof Buffer);
+console.log(os.getPriority() >= -20 && os.getPriority() <= 19, `${os.hostname}` === os.hostname(), os.userInfo({ encoding: 'buffer' }).username instanceof Buffer);
 try {
   os.setPriority(1e9, 5);
 } catch (e) {

@@ -5,4 +5,3 @@ echo "$OPTIND"
 [ "$PPID" -ge 0 ] && echo ppid
 [ "$PWD" = "$(pwd)" ] && echo pwd
 echo "${#}"
-echo "$LINENO" 
