@@ -20,7 +20,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use tokio::runtime::Handle;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use wasmtime::{Engine, Linker, Module};
 
 use crate::image::ProgramImage;
@@ -50,6 +50,8 @@ pub(crate) struct ModuleCache {
     directory: Option<PathBuf>,
     entries: Mutex<HashMap<Digest, Arc<Entry>>>,
     uses: AtomicU64,
+    /// Compilations at once: each uses every processor by itself, so more would only take memory.
+    compilers: Semaphore,
 }
 
 impl std::fmt::Debug for ModuleCache {
@@ -69,7 +71,7 @@ impl ModuleCache {
     /// A cache for this engine; `directory` as [`default_directory`] finds it, or `None` for memory alone.
     pub(crate) fn new(engine: Engine, linker: Linker<Process>, directory: Option<PathBuf>) -> Self {
         let directory = directory.and_then(|base| prepare_directory(&base, &engine));
-        Self { engine, linker, directory, entries: Mutex::default(), uses: AtomicU64::new(0) }
+        Self { engine, linker, directory, entries: Mutex::default(), uses: AtomicU64::new(0), compilers: Semaphore::new(2) }
     }
 
     /// Returns the module with this digest, from memory, from disk, or compiled from what `bytes` gives.
@@ -125,6 +127,7 @@ impl ModuleCache {
         if let Some(module) = path.as_ref().and_then(|path| load(&self.engine, path)) {
             return Ok(module);
         }
+        let _turn = self.compilers.acquire().await.map_err(|error| error.to_string())?;
         let bytes = bytes()?;
         let started = Instant::now();
         if let Some(observer) = observer {

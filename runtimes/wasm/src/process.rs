@@ -51,6 +51,7 @@ pub(crate) struct Process {
     stop: Option<Stop>,
     next: Option<Box<dyn Program>>,
     has_yielded: bool,
+    last_cpu_second: u64,
     _running: RunningProgram,
     /// Which memory is handed out by `mmap`.
     pub(crate) space: AddressSpace,
@@ -79,6 +80,7 @@ impl Process {
             stop: None,
             next: None,
             has_yielded: false,
+            last_cpu_second: 0,
             _running: shared.engine().program_runs(),
             space: AddressSpace::default(),
             shared_maps: Vec::new(),
@@ -185,6 +187,12 @@ impl Process {
     /// Takes the program that comes next.
     pub(crate) fn take_next(&mut self) -> Option<Box<dyn Program>> {
         self.next.take()
+    }
+
+    /// Tells whether `used` seconds of processor time are more than when this was asked last.
+    pub(crate) fn is_new_cpu_second(&mut self, used: u64) -> bool {
+        let before = std::mem::replace(&mut self.last_cpu_second, used.max(1));
+        used > before || before == 0
     }
 
     /// Turns every second look at the epoch into a yield: true means yield now.

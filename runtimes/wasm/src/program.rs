@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use cenote_abi::limits::{RLIM_INFINITY, Resource};
 use cenote_abi::wait::WaitStatus;
 use cenote_abi::{Errno, SigNum};
 use cenote_base::{SysError, SysResult};
@@ -81,6 +82,7 @@ fn on_epoch(mut store: StoreContextMut<'_, Process>) -> wasmtime::Result<UpdateD
     if !process.should_yield() {
         return Ok(UpdateDeadline::Continue(1));
     }
+    enforce_cpu_limit(process);
     // With 0 ticks the callback runs again right after the pause, and sees what happened meanwhile.
     let task = Arc::clone(process.task());
     Ok(UpdateDeadline::YieldCustom(
@@ -93,6 +95,26 @@ fn on_epoch(mut store: StoreContextMut<'_, Process>) -> wasmtime::Result<UpdateD
             tokio::task::yield_now().await;
         }),
     ))
+}
+
+/// `RLIMIT_CPU`: a `SIGXCPU` each second past the soft limit, the end at the hard one. See getrlimit(2).
+fn enforce_cpu_limit(process: &mut Process) {
+    let task = Arc::clone(process.task());
+    let limit = task.process().rlimits().lock().of(Resource::RLIMIT_CPU);
+    if limit.soft == RLIM_INFINITY {
+        return;
+    }
+    let used = task.process().usage().own().user_time.as_secs();
+    let signal = if used >= limit.hard {
+        SigNum::SIGKILL
+    } else if used >= limit.soft && process.is_new_cpu_second(used) {
+        SigNum::SIGXCPU
+    } else {
+        return;
+    };
+    tracing::debug!(target: "cenote::limit", option = "RLIMIT_CPU", pid = %task.pid(), used, %signal, "limit reached");
+    // The process that runs is in the table.
+    drop(task.kernel().kill(task.pid(), signal));
 }
 
 /// Makes the instance of a store's program and notes its exports.
