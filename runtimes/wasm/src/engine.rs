@@ -117,7 +117,8 @@ impl Drop for RunningProgram {
 fn configuration(instances: u32) -> Config {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_core_instances(instances)
-        .total_memories(instances)
+        // A module that uses exceptions has a second memory, for what it throws.
+        .total_memories(instances.saturating_mul(2))
         .total_tables(instances.saturating_mul(2))
         .max_tables_per_module(2)
         .table_elements(65_536)
