@@ -113,8 +113,9 @@ fn enforce_cpu_limit(process: &mut Process) {
         return;
     };
     tracing::debug!(target: "cenote::limit", option = "RLIMIT_CPU", pid = %task.pid(), used, %signal, "limit reached");
-    // The process that runs is in the table.
-    drop(task.kernel().kill(task.pid(), signal));
+    if let Err(error) = task.kernel().kill(task.pid(), signal) {
+        tracing::debug!(target: "cenote::limit", pid = %task.pid(), %error, "no such process any more");
+    }
 }
 
 /// Makes the instance of a store's program and notes its exports.

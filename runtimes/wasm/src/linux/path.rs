@@ -44,7 +44,7 @@ pub(super) async fn openat2(call: &mut Call<'_>, at: i32, path: u32, how: u32, s
         return Err(Errno::E2BIG.into());
     }
     let (memory, task) = call.parts()?;
-    let (flags, raw_mode, resolve) = (memory.u64(how)?, memory.u64(how + 8)?, memory.u64(how + 16)?);
+    let (flags, raw_mode, resolve) = (memory.u64(how)?, memory.u64(how.wrapping_add(8))?, memory.u64(how.wrapping_add(16))?);
     if resolve != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }

@@ -3,10 +3,12 @@
 use std::io::IoSliceMut;
 
 use cenote_abi::Errno;
+use cenote_abi::tty::Termios;
 use cenote_abi::fs::{AccessMode, AtFlags, FallocFlags, FileType, Mode, OpenFlags, Stat, Whence};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, At, Fcntl, TimeChange};
+use cenote_vfs::{IoctlRequest, TtyRequest};
 
 use super::convert;
 use super::descriptors::{PREOPEN_NAME, Place};
@@ -76,7 +78,12 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
     } else {
         let fd = real(call, fd)?;
         let file = call.task().files().get(fd)?;
-        (convert::fdflags(file.flags()), rights(file.access_mode(), file.file().is_seekable(), kind))
+        let has_positions = match kind {
+            Some(FileType::CharDevice) => !is_terminal(call.task(), fd),
+            Some(FileType::Directory) => false,
+            _ => file.file().is_seekable(),
+        };
+        (convert::fdflags(file.flags()), rights(file.access_mode(), has_positions))
     };
     let mut bytes = [0; 24];
     bytes[0] = convert::file_type(kind);
@@ -86,8 +93,13 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
     call.memory()?.write(result, &bytes)
 }
 
+fn is_terminal(task: &Task, fd: Fd) -> bool {
+    let mut settings = Termios::default();
+    syscall::ioctl(task, fd, IoctlRequest::Tty(TtyRequest::Settings(&mut settings))).is_ok()
+}
+
 /// Rights as programs read them: wasi-libc takes a character device without the right to seek for a terminal.
-fn rights(mode: AccessMode, is_seekable: bool, kind: Option<FileType>) -> u64 {
+fn rights(mode: AccessMode, has_positions: bool) -> u64 {
     let mut rights = convert::ALL_RIGHTS;
     if !mode.can_read() {
         rights &= !(convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR);
@@ -95,7 +107,7 @@ fn rights(mode: AccessMode, is_seekable: bool, kind: Option<FileType>) -> u64 {
     if !mode.can_write() {
         rights &= !(convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE);
     }
-    if !is_seekable || matches!(kind, Some(FileType::CharDevice | FileType::Directory)) {
+    if !has_positions {
         rights &= !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL);
     }
     rights
