@@ -16,8 +16,8 @@ use cenote_base::policy::InsideOnly;
 use cenote_base::{Clock, Credentials, Fd, HostClock};
 use cenote_kernel::process::{ChildHandle, SpawnRequest};
 use cenote_kernel::{Entropy, Kernel, KernelOptions, Spawner, host_io};
-use cenote_vfs::fs::{DevFs, Tmpfs};
-use cenote_vfs::{LookupContext, MountFlags, OpenFile, ops};
+use cenote_vfs::fs::Tmpfs;
+use cenote_vfs::{LookupContext, OpenFile, ops};
 use cenote_wasm::{WasmOptions, WasmRuntime};
 
 /// No test waits longer than this for a guest.
@@ -99,13 +99,10 @@ impl World {
             entropy: Arc::new(Counting),
         });
         let world = Self { kernel };
-        for directory in ["/bin", "/dev", "/tmp", "/work"] {
+        world.kernel.boot().unwrap();
+        for directory in ["/bin", "/tmp", "/work"] {
             world.make_directory(directory);
         }
-        let dev = DevFs::new(clock, Arc::new(|buf: &mut [u8]| { buf.fill(4); Ok(()) }));
-        let cx = world.context();
-        let at = cenote_vfs::lookup::resolve(&cx.lookup(), None, b"/dev", cenote_vfs::LookupFlags::FOLLOW).unwrap();
-        world.kernel.namespace().mount(&at, dev, MountFlags::empty()).unwrap();
         world
     }
 
