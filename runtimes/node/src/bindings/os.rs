@@ -150,8 +150,7 @@ fn get_priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let pid = args.i32(scope, 0)?;
     let outcome = syscall::getpriority(scope.env().task(), cenote_base::abi::user::PriorityTarget::Process, pid);
     match outcome {
-        // The call answers 20 - nice, as Linux's does.
-        Ok(value) => Ok((20 - value).into()),
+        Ok(nice) => Ok(nice.into()),
         Err(error) => refuse(scope, args.get(1), error.errno().raw(), "uv_os_getpriority"),
     }
 }
