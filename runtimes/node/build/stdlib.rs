@@ -13,23 +13,23 @@ use sha2::{Digest, Sha256};
 
 /// What `stdlib.toml` says.
 #[derive(Debug)]
-pub struct Pin {
+pub(crate) struct Pin {
     /// Node's version, without the `v`.
-    pub version: String,
+    pub(crate) version: String,
     package: String,
     /// Digest of the normalised dump.
-    pub sha256: String,
+    pub(crate) sha256: String,
     modules: usize,
 }
 
 /// The sources by module id.
-pub type Library = BTreeMap<String, String>;
+pub(crate) type Library = BTreeMap<String, String>;
 
 /// Reads the pin. The file is flat, so four lines of parsing do.
 ///
 /// # Errors
 /// A message for people when the file cannot be read or lacks a key.
-pub fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
+pub(crate) fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
     let path = crate_dir.join("stdlib.toml");
     let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let value = |key: &str| {
@@ -49,7 +49,7 @@ pub fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
 
 /// The folder for things that are fetched or made once.
 #[must_use]
-pub fn cache_dir() -> PathBuf {
+pub(crate) fn cache_dir() -> PathBuf {
     std::env::var_os("XDG_CACHE_HOME")
         .filter(|dir| !dir.is_empty())
         .map(PathBuf::from)
@@ -60,7 +60,7 @@ pub fn cache_dir() -> PathBuf {
 
 /// Where the dump lies in the cache.
 #[must_use]
-pub fn cached_dump(pin: &Pin) -> PathBuf {
+pub(crate) fn cached_dump(pin: &Pin) -> PathBuf {
     cache_dir().join(format!("node-lib-{}.json", pin.version))
 }
 
@@ -68,7 +68,7 @@ pub fn cached_dump(pin: &Pin) -> PathBuf {
 ///
 /// # Errors
 /// A message that says what to install or set.
-pub fn library(crate_dir: &Path, pin: &Pin) -> Result<Library, String> {
+pub(crate) fn library(crate_dir: &Path, pin: &Pin) -> Result<Library, String> {
     if let Some(path) = std::env::var_os("CENOTE_NODE_LIB") {
         let path = PathBuf::from(path);
         let dump = std::fs::read(&path).map_err(|error| format!("CENOTE_NODE_LIB={}: {error}", path.display()))?;
@@ -136,7 +136,7 @@ fn dump_with(crate_dir: &Path, node: &Path) -> Result<Vec<u8>, String> {
 ///
 /// # Errors
 /// A message when npm or tar is missing or fails.
-pub fn packaged_binary(pin: &Pin) -> Result<PathBuf, String> {
+pub(crate) fn packaged_binary(pin: &Pin) -> Result<PathBuf, String> {
     let os = match std::env::consts::OS {
         "macos" => "darwin",
         "windows" => "win",
@@ -206,7 +206,7 @@ fn check(pin: &Pin, dump: &[u8]) -> Result<Library, String> {
 
 /// Lower-case hexadecimal.
 #[must_use]
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("writing to a string does not fail");
         text

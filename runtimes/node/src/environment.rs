@@ -24,8 +24,6 @@ pub(crate) enum Stored {
     Process,
     Primordials,
     PerContextExports,
-    PrivateSymbols,
-    PerIsolateSymbols,
     InternalBinding,
     RequireBuiltin,
     TickCallback,
@@ -54,12 +52,9 @@ pub(crate) enum Stored {
     PromiseHookBefore,
     PromiseHookAfter,
     PromiseHookSettled,
-    HttpServerCallbacks,
-    NativeKeyObject,
-    SecureContextTicket,
 }
 
-const STORED: usize = Stored::SecureContextTicket as usize + 1;
+const STORED: usize = Stored::PromiseHookSettled as usize + 1;
 
 /// The state of one isolate.
 pub(crate) struct Environment {
@@ -238,11 +233,6 @@ impl Environment {
         self.task.as_ref().expect("Node's bootstrap makes no system call, and only it runs without a task")
     }
 
-    /// Whether there is a kernel under this isolate (not while a snapshot is made).
-    pub(crate) const fn has_task(&self) -> bool {
-        self.task.is_some()
-    }
-
     /// Whether this is the main thread of its process (and no `Worker`).
     pub(crate) const fn is_main_thread(&self) -> bool {
         self.is_main_thread
@@ -359,7 +349,7 @@ impl Environment {
     }
 
     /// The reverse of [`to_snapshot`](Self::to_snapshot).
-    pub(crate) fn from_snapshot(&self, scope: &Scope<'_, '_>, packed: v8::Local<'_, v8::Array>) -> Option<()> {
+    pub(crate) fn restore(&self, scope: &Scope<'_, '_>, packed: v8::Local<'_, v8::Array>) -> Option<()> {
         let part = |index| packed.get_index(scope, index).and_then(|value| v8::Local::<v8::Object>::try_from(value).ok());
         let stored = part(0)?;
         for (index, place) in (0_u32..).zip(self.stored.borrow_mut().iter_mut()) {

@@ -19,7 +19,7 @@ use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
-use crate::glue::{Failure, Quota, Scope, ScopeExt, external_references, guard_heap, install_isolate_callbacks};
+use crate::glue::{Failure, Quota, Scope, ScopeExt, guard_heap, install_isolate_callbacks};
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
@@ -151,7 +151,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let packed = scope
         .get_context_data_from_snapshot_once::<v8::Array>(0)
         .map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "the snapshot carries no state"))?;
-    env.from_snapshot(scope, packed).ok_or(Failure::Pending)?;
+    env.restore(scope, packed).ok_or(Failure::Pending)?;
     process::load_environment(scope, &env.task().envp());
     let process = env.process(scope);
     process::create_env(scope, process)?;
@@ -238,10 +238,6 @@ pub(crate) mod handle_types {
     pub(crate) const PIPE: i32 = 4;
     /// Nothing that is open, or of another kind.
     pub(crate) const UNKNOWN: i32 = 5;
-    /// A TCP socket.
-    pub(crate) const TCP: i32 = 0;
-    /// A UDP socket.
-    pub(crate) const UDP: i32 = 2;
 }
 
 /// Writes everything, as far as the descriptor takes it.

@@ -27,8 +27,9 @@ impl Element {
 /// One property of a binding object.
 #[derive(Debug)]
 pub(crate) enum Shape {
+    #[expect(dead_code, reason = "the dumps of today hold none, those of tomorrow may")]
     Undefined,
-    #[expect(dead_code, reason = "the dump of today holds no null, that of tomorrow may")]
+    #[expect(dead_code, reason = "the dumps of today hold none, those of tomorrow may")]
     Null,
     Boolean(bool),
     Number(f64),

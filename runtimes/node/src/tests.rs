@@ -39,6 +39,11 @@ struct Outcome {
 
 /// Runs `node` with these arguments in a fresh machine that holds these files.
 fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
+    run(files, args, stdin, None)
+}
+
+/// As `node_with`; with `kill_at`, sends that signal once the program has printed something.
+fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Option<cenote_base::abi::SigNum>) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         let limits = cenote_base::limits::Limits::default();
@@ -90,6 +95,9 @@ fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
                 match cenote_kernel::host_io::read(&file, &mut chunk).await.unwrap() {
                     0 => return String::from_utf8_lossy(&bytes).into_owned(),
                     count => bytes.extend_from_slice(&chunk[..count]),
+                }
+                if let Some(signal) = kill_at_output {
+                    let _may_be_gone = child.kill(signal);
                 }
             }
         };
@@ -219,4 +227,76 @@ fn children_run_as_processes_of_the_machine() {
         const child = spawn(process.execPath, ['-e', 'process.stdin.pipe(process.stdout); process.exitCode = 4']);
         child.stdout.on('data', (d) => console.log('out', String(d))); child.on('close', (c, s) => console.log('close', c, s)); child.stdin.end('abc');";
     assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("v24.21.0\nout abc\nclose 4 null\n"));
+}
+
+#[test]
+fn a_program_that_never_yields_is_killed() {
+    use cenote_base::abi::SigNum;
+    for code in [
+        "for (;;);",
+        "(function f() { Promise.resolve().then(f) })()",
+        "/(a+)+b/.test('a'.repeat(60))",
+        "setInterval(() => {}, 1000)",
+        "require('child_process').execFileSync('node', ['-e', 'for(;;);'])",
+    ] {
+        let out = run(&[("/root/x", "")], &["-e", &format!("console.log('on'); {code}")], "", Some(SigNum::SIGKILL));
+        assert_eq!(out.status, WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false }, "{code}: {out:?}");
+    }
+}
+
+#[test]
+fn a_signal_with_a_listener_reaches_it() {
+    let code = "process.on('SIGTERM', (name, number) => { console.log(name, number); process.exit(7) }); setInterval(() => {}, 1000); console.log('on')";
+    let out = run(&[("/root/x", "")], &["-e", code], "", Some(cenote_base::abi::SigNum::SIGTERM));
+    assert_eq!((out.status, out.stdout.as_str()), (WaitStatus::Exited(7), "on\nSIGTERM 15\n"), "{out:?}");
+}
+
+#[test]
+fn endless_recursion_is_a_range_error() {
+    let code = "function f() { f() } try { f() } catch (e) { console.log(e instanceof RangeError, e.message) }";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("true Maximum call stack size exceeded\n"));
+}
+
+#[test]
+fn array_buffers_have_a_quota_that_throws() {
+    let code = "const all = []; try { for (;;) all.push(Buffer.allocUnsafeSlow(1 << 24)) } catch (e) { console.log(e.name, e.message, all.length) }";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("RangeError Array buffer allocation failed 15\n"));
+}
+
+#[test]
+fn native_addons_are_refused_by_name() {
+    let out = node_with(&[("/root/a.node", "\u{7f}ELF")], &["-e", "try { require('./a.node') } catch (e) { console.log(e.code, e.message) }"], "");
+    assert_eq!(out, ok("ERR_DLOPEN_FAILED /root/a.node: native addons cannot be loaded in this machine\n"));
+}
+
+#[test]
+fn what_is_missing_says_so_when_it_is_used() {
+    let code = "const zlib = require('zlib'); try { zlib.gzipSync('x') } catch (e) { console.log(e.code, e.message) }";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("ERR_METHOD_NOT_IMPLEMENTED The zlib.Zlib() method is not implemented\n"));
+}
+
+#[test]
+fn values_are_cloned_and_serialized() {
+    let code = "const v8 = require('v8'); const o = { a: [1n, new Date(0), /x/g], m: new Map([[1, new Set('ab')]]) }; o.self = o;
+        const c = structuredClone(o); console.log(c.self === c, c.a[0], c.m.get(1).size);
+        const b = v8.deserialize(v8.serialize({ x: Buffer.from('hi'), y: new Float64Array([1.5]) })); console.log(b);
+        try { structuredClone(() => {}) } catch (e) { console.log(e.name) }
+        const buffer = new ArrayBuffer(8); const moved = structuredClone(buffer, { transfer: [buffer] }); console.log(buffer.byteLength, moved.byteLength)";
+    let expected = "true 1n 2\n{ x: <Buffer 68 69>, y: Float64Array(1) [ 1.5 ] }\nDataCloneError\n0 8\n";
+    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok(expected));
+}
+
+#[test]
+fn a_value_is_returned_to_the_embedder() {
+    // Descriptor 1 stands in for the pipe the SDK would pass.
+    let out = node_with(&[("/root/x", "")], &["--cenote-return-fd=1", "--input-type=module", "-e", "__return({ a: [1, 'x'], b: await 2 })"], "");
+    assert_eq!(out, ok("{\"a\":[1,\"x\"],\"b\":2}"));
+    let out = node_with(&[("/root/x", "")], &["-p", "typeof __return"], "");
+    assert_eq!(out, ok("undefined\n"));
+}
+
+#[test]
+fn wrong_options_end_with_status_nine() {
+    let out = node_with(&[("/root/x", "")], &["--no-such-option"], "");
+    assert_eq!((out.status, out.stderr.as_str()), (WaitStatus::Exited(9), "/usr/bin/node: bad option: --no-such-option\n"));
 }

@@ -46,6 +46,7 @@ fn expose_lazy_dom_exception<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> 
 
 /// Throws a `DataCloneError`.
 fn throw_data_clone_error<'s>(scope: &mut Scope<'s, '_>, message: Value<'s>) {
+    v8::allow_javascript_execution_scope!(let scope, scope);
     let class = dom_exception(scope).ok().and_then(|class| v8::Local::<v8::Function>::try_from(class).ok());
     let name = scope.text("DataCloneError").into();
     if let Some(error) = class.and_then(|class| class.new_instance(scope, &[message, name])) {
@@ -132,6 +133,8 @@ impl v8::ValueDeserializerImpl for Reader {
         if !source.read_uint32(&mut index) {
             return None;
         }
+        // V8 forbids JavaScript while it deserializes; making the object takes some.
+        v8::allow_javascript_execution_scope!(let scope, scope);
         let (data, info) = self.carried.hosts.borrow().get(usize::try_from(index).ok()?).cloned()?;
         let data = v8::Local::new(scope, &data);
         let data = clone(scope, data, &[], self.depth + 1).map_err(|failure| failure.throw(scope)).ok()?;

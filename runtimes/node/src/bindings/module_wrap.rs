@@ -51,10 +51,13 @@ struct ModuleWrap {
 
 impl Native for ModuleWrap {}
 
+/// A V8 module and its wrap.
+type Pair = (v8::Global<v8::Module>, v8::Global<v8::Object>);
+
 /// V8 modules by identity hash, to find the wrap again.
 #[derive(Default)]
 struct Wraps {
-    by_hash: RefCell<HashMap<i32, Vec<(v8::Global<v8::Module>, v8::Global<v8::Object>)>>>,
+    by_hash: RefCell<HashMap<i32, Vec<Pair>>>,
 }
 
 fn wrap_of<'s>(scope: &Scope<'s, '_>, module: v8::Local<'s, v8::Module>) -> Option<Object<'s>> {

@@ -41,6 +41,8 @@ impl Delegate {
     /// Calls a method of the object, if it has it.
     fn call<'s>(&self, scope: &mut Scope<'s, '_>, name: &str, args: &[Value<'s>]) -> Option<Option<Value<'s>>> {
         let object = self.object.to_local(scope)?;
+        // V8 forbids JavaScript while it deserializes, and Node's API is made of calls back.
+        v8::allow_javascript_execution_scope!(let scope, scope);
         let function = scope.get_property(object, name).ok()?;
         let Ok(function) = v8::Local::<v8::Function>::try_from(function) else { return Some(None) };
         function.call(scope, object.into(), args).map(Some)

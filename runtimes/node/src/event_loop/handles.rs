@@ -77,11 +77,6 @@ impl HandleState {
         !self.closed.get() && !self.unref.get()
     }
 
-    /// Whether `close()` was called.
-    pub(crate) fn is_closed(&self) -> bool {
-        self.closed.get()
-    }
-
     /// Whether it does something.
     pub(crate) fn is_active(&self) -> bool {
         self.active.get() && !self.closed.get()

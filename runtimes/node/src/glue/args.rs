@@ -38,11 +38,6 @@ impl<'s> Args<'s> {
         self.inner.is_construct_call()
     }
 
-    /// `new.target`.
-    pub(crate) fn new_target(&self) -> Value<'s> {
-        self.inner.new_target()
-    }
-
     /// Whether the argument is `undefined` or missing.
     pub(crate) fn is_undefined(&self, index: usize) -> bool {
         self.get(index).is_undefined()

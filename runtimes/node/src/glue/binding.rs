@@ -29,7 +29,6 @@ pub(crate) type SetupFn = for<'s, 'i> fn(&mut Scope<'s, 'i>, Object<'s>) -> Resu
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Return<'s> {
     Undefined,
-    Null,
     Boolean(bool),
     Int(i32),
     Uint(u32),
@@ -63,29 +62,12 @@ where
     }
 }
 
-impl<'s> Return<'s> {
-    /// The value, as JavaScript sees it.
-    pub(crate) fn to_value(self, scope: &Scope<'s, '_>) -> Value<'s> {
-        match self {
-            Self::Undefined => scope.undefined(),
-            Self::Null => scope.null(),
-            Self::Boolean(flag) => scope.boolean(flag),
-            Self::Int(number) => v8::Integer::new(scope, number).into(),
-            Self::Uint(number) => v8::Integer::new_from_unsigned(scope, number).into(),
-            Self::Double(number) => scope.number(number),
-            Self::Value(value) => value,
-        }
-    }
-}
-
-/// How well something is supported; goes into the compatibility table.
+/// How well something is supported; goes into the compatibility table (`cargo xtask compat-docs` reads it from the source).
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Support {
     Full,
     /// Works, but for this.
-    Partial(&'static str),
-    /// Throws; why.
-    Missing(&'static str),
+    Partial(#[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")] &'static str),
 }
 
 /// A function or class of a binding.
@@ -93,7 +75,8 @@ pub(crate) enum Support {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) kind: EntryKind,
-    pub(crate) support: Support,
+    #[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")]
+    support: Support,
 }
 
 /// What an entry is.
@@ -110,7 +93,8 @@ const CAPACITY: usize = 96;
 pub(crate) struct Binding {
     pub(crate) name: &'static str,
     /// The binding as a whole, for the table of documents.
-    pub(crate) support: Support,
+    #[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")]
+    support: Support,
     entries: [Option<Entry>; CAPACITY],
     len: usize,
     setup: Option<SetupFn>,
@@ -131,12 +115,6 @@ impl Binding {
     /// The binding as a whole lacks something.
     pub(crate) const fn note(mut self, reason: &'static str) -> Self {
         self.support = Support::Partial(reason);
-        self
-    }
-
-    /// The binding as a whole is not there; why.
-    pub(crate) const fn missing(mut self, reason: &'static str) -> Self {
-        self.support = Support::Missing(reason);
         self
     }
 
@@ -220,7 +198,6 @@ fn dispatch<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArgume
     let args = Args::new(arguments);
     match function(scope, &args) {
         Ok(Return::Undefined) => {}
-        Ok(Return::Null) => result.set_null(),
         Ok(Return::Boolean(flag)) => result.set_bool(flag),
         Ok(Return::Int(number)) => result.set_int32(number),
         Ok(Return::Uint(number)) => result.set_uint32(number),

@@ -11,11 +11,6 @@ use crate::glue::{Failure, Scope, ScopeExt, Value};
 /// The most bytes a typed array keeps inside the heap object.
 const ON_HEAP: usize = 64;
 
-/// Whether the value is an array buffer (shared or not) or a view of one.
-pub(crate) fn is_bytes(value: Value<'_>) -> bool {
-    value.is_array_buffer_view() || value.is_array_buffer() || value.is_shared_array_buffer()
-}
-
 fn span(value: Value<'_>) -> Option<(*mut u8, usize)> {
     if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         let len = view.byte_length();

@@ -15,18 +15,15 @@ const CAPACITY: usize = 80;
 pub(crate) struct Member {
     pub(crate) name: &'static str,
     pub(crate) kind: MemberKind,
-    pub(crate) support: Support,
+    #[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")]
+    support: Support,
 }
 
 /// What a member is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum MemberKind {
     Method(NativeFn),
-    Accessor { get: NativeFn, set: Option<NativeFn> },
-    /// A property of the constructor.
-    Static(NativeFn),
-    /// A numeric constant on the constructor.
-    Constant(f64),
+    Getter(NativeFn),
 }
 
 /// A class. Methods that the real one has and this table (or a parent's) lacks throw `ERR_METHOD_NOT_IMPLEMENTED`.
@@ -76,22 +73,7 @@ impl Class {
 
     /// A read-only property computed by a function.
     pub(crate) const fn getter(self, name: &'static str, get: NativeFn) -> Self {
-        self.push(Member { name, kind: MemberKind::Accessor { get, set: None }, support: Support::Full })
-    }
-
-    /// A property with getter and setter.
-    pub(crate) const fn accessor(self, name: &'static str, get: NativeFn, set: NativeFn) -> Self {
-        self.push(Member { name, kind: MemberKind::Accessor { get, set: Some(set) }, support: Support::Full })
-    }
-
-    /// A function on the constructor.
-    pub(crate) const fn static_method(self, name: &'static str, function: NativeFn) -> Self {
-        self.push(Member { name, kind: MemberKind::Static(function), support: Support::Full })
-    }
-
-    /// A number on the constructor.
-    pub(crate) const fn constant(self, name: &'static str, value: f64) -> Self {
-        self.push(Member { name, kind: MemberKind::Constant(value), support: Support::Full })
+        self.push(Member { name, kind: MemberKind::Getter(get), support: Support::Full })
     }
 
     /// The members.
@@ -101,13 +83,11 @@ impl Class {
 
     /// Every Rust function of the class, its parents included.
     pub(super) fn functions(&self) -> impl Iterator<Item = NativeFn> {
-        let own = self.members().flat_map(|member| match member.kind {
-            MemberKind::Method(function) | MemberKind::Static(function) => [Some(function), None],
-            MemberKind::Accessor { get, set } => [Some(get), set],
-            MemberKind::Constant(_) => [None, None],
+        let own = self.members().map(|member| match member.kind {
+            MemberKind::Method(function) | MemberKind::Getter(function) => function,
         });
         let parents: Vec<NativeFn> = self.parent.map(|parent| parent.functions().collect()).unwrap_or_default();
-        std::iter::once(self.constructor).chain(own.flatten()).chain(parents)
+        std::iter::once(self.constructor).chain(own).chain(parents)
     }
 
     fn has(&self, name: &str) -> bool {
@@ -133,18 +113,10 @@ pub(crate) fn constructor_of<'s>(scope: &mut Scope<'s, '_>, class: &'static Clas
                 let method = method_template(scope, member.name, callback_of(scope, function));
                 prototype.set_with_attr(scope.name(member.name).into(), method.into(), v8::PropertyAttribute::DONT_ENUM);
             }
-            MemberKind::Accessor { get, set } => {
+            MemberKind::Getter(get) => {
                 let getter = method_template(scope, member.name, callback_of(scope, get));
-                let setter = set.map(|set| method_template(scope, member.name, callback_of(scope, set)));
                 let attributes = v8::PropertyAttribute::DONT_ENUM | v8::PropertyAttribute::DONT_DELETE;
-                prototype.set_accessor_property(scope.name(member.name).into(), Some(getter), setter, attributes);
-            }
-            MemberKind::Static(function) => {
-                let method = method_template(scope, member.name, callback_of(scope, function));
-                template.set(scope.name(member.name).into(), method.into());
-            }
-            MemberKind::Constant(number) => {
-                template.set(scope.name(member.name).into(), v8::Number::new(scope, number).into());
+                prototype.set_accessor_property(scope.name(member.name).into(), Some(getter), None, attributes);
             }
         }
     }

@@ -12,7 +12,6 @@ pub(crate) enum ErrorKind {
     Error,
     Type,
     Range,
-    Syntax,
 }
 
 /// Why a binding function did not return a value.
@@ -118,7 +117,6 @@ fn coded<'s>(scope: &Scope<'s, '_>, kind: ErrorKind, code: &str, message: &str) 
         ErrorKind::Error => v8::Exception::error(scope, text),
         ErrorKind::Type => v8::Exception::type_error(scope, text),
         ErrorKind::Range => v8::Exception::range_error(scope, text),
-        ErrorKind::Syntax => v8::Exception::syntax_error(scope, text),
     };
     // As C++'s THROW_ERR_*: `code` is an ordinary property, the message does not carry it. Node: src/node_errors.h.
     if let Some(object) = exception.to_object(scope) {

@@ -19,15 +19,15 @@ mod sources;
 mod value;
 
 pub(crate) use args::Args;
-pub(crate) use binding::{Binding, BindingResult, Entry, NativeFn, Return, Support, external_references, native_function};
+pub(crate) use binding::{Binding, BindingResult, NativeFn, Return, Support, external_references, native_function};
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
-pub(crate) use buffer::{allocate_array_buffer, copy_bytes, is_bytes, new_array_buffer, new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut};
+pub(crate) use buffer::{allocate_array_buffer, copy_bytes, new_array_buffer, new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut};
 pub(crate) use callbacks::{evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks, listen_to_messages, resolve_module};
-pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance};
-pub(crate) use errors::{ErrorKind, Failure, uv_exception};
+pub(crate) use class::{Class, illegal_constructor, new_instance};
+pub(crate) use errors::Failure;
 pub(crate) use field::Field;
 pub(crate) use heap::{Quota, allocator_with_quota, guard_heap};
-pub(crate) use native::{AsAny, Native, NativeTable, attach, native_of, native_ref};
+pub(crate) use native::{Native, NativeTable, attach, native_of, native_ref};
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use value::{ScopeExt, js_string_bytes};
 
