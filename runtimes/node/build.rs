@@ -3,7 +3,7 @@
 //! `OUT_DIR/sources/` gets one file a module (ASCII as it is, the few others as UTF-16) and `builtin_sources.rs` the table
 //! over them; `shapes.rs` the tables of `data/`. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
 
-#![expect(clippy::print_stderr, clippy::exit, reason = "how a build script reports that it cannot go on")]
+#![expect(clippy::print_stderr, reason = "how a build script reports that it cannot go on")]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};

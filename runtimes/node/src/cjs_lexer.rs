@@ -1,4 +1,4 @@
-//! Finds the names a CommonJS module exports without running it, for `import { name } from './module.cjs'`.
+//! Finds the names a `CommonJS` module exports without running it, for `import { name } from './module.cjs'`.
 //!
 //! The patterns are those of cjs-module-lexer, which Node has: assignments to `exports.x` and `module.exports`, object literals,
 //! `Object.defineProperty(exports, …)`, `require` re-exports as Babel, TypeScript and esbuild write them. [`parse`] makes tokens

@@ -1,4 +1,4 @@
-//! The format of `.env` files. Node: src/node_dotenv.cc.
+//! The format of `.env` files. Node: `src/node_dotenv.cc`.
 
 /// Parses `NAME=value` lines: comments, `export `, single, double and back quotes (double ones know `\n`).
 pub(crate) fn parse(text: &str) -> Vec<(String, String)> {

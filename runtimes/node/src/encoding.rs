@@ -1,4 +1,4 @@
-//! Node's string encodings: text to bytes and back, as `Buffer` does. Node: src/string_bytes.cc, src/base64.h.
+//! Node's string encodings: text to bytes and back, as `Buffer` does. Node: `src/string_bytes.cc`, src/base64.h.
 
 use crate::glue::{Failure, Scope, ScopeExt, Value, new_node_buffer};
 

@@ -2,7 +2,7 @@
 //!
 //! The tables come from the real binary (`data/cli-options.json`, `data/cli-info.json`). V8's own options are process-wide
 //! and so cannot be a guest's; the few that have a per-isolate meaning are honoured, the others that Node lists are accepted
-//! and do nothing. Node: src/node_options.cc, src/node_options-inl.h.
+//! and do nothing. Node: `src/node_options.cc`, src/node_options-inl.h.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! `internalBinding('async_wrap')`: async ids, the stack of async contexts, hooks. Node: src/async_wrap.cc, src/env.cc.
+//! `internalBinding('async_wrap')`: async ids, the stack of async contexts, hooks. Node: `src/async_wrap.cc`, src/env.cc.
 //!
 //! JavaScript pushes and pops contexts itself while the stack fits the shared array; native code does for its callbacks, and
 //! grows the array when it does not fit.

@@ -1,4 +1,4 @@
-//! `internalBinding('buffer')`: what `Buffer` does natively. Node: src/node_buffer.cc, lib/buffer.js, lib/internal/buffer.js.
+//! `internalBinding('buffer')`: what `Buffer` does natively. Node: `src/node_buffer.cc`, lib/buffer.js, lib/internal/buffer.js.
 
 use crate::encoding::{BASE64, Encoding, base64_digit, encode_base64, to_bytes, to_js, units};
 use crate::environment::Stored;

@@ -1,4 +1,4 @@
-//! `internalBinding('builtins')`: Node's library, from inside. Node: src/node_builtins.cc.
+//! `internalBinding('builtins')`: Node's library, from inside. Node: `src/node_builtins.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt, Value, source_string, sources};

@@ -1,4 +1,4 @@
-//! `internalBinding('cjs_lexer')`: the export names of a CommonJS module. Node: src/node_cjs_lexer.cc (over merve).
+//! `internalBinding('cjs_lexer')`: the export names of a `CommonJS` module. Node: `src/node_cjs_lexer.cc` (over merve).
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 

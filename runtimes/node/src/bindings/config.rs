@@ -1,4 +1,4 @@
-//! `internalBinding('config')`: what this build of Node has. Node: src/node_config.cc.
+//! `internalBinding('config')`: what this build of Node has. Node: `src/node_config.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 

@@ -1,4 +1,4 @@
-//! `internalBinding('contextify')`: compiling scripts and functions; `vm` contexts. Node: src/node_contextify.cc.
+//! `internalBinding('contextify')`: compiling scripts and functions; `vm` contexts. Node: `src/node_contextify.cc`.
 //!
 //! `vm` contexts are real V8 contexts whose global object forwards reads and writes to the sandbox object (interceptors in
 //! `sandbox`).
@@ -35,7 +35,7 @@ fn no_watchdog<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s>
     Ok(false.into())
 }
 
-/// Compiles like the CommonJS loader wants: a function of exports, require, module, __filename, __dirname.
+/// Compiles like the `CommonJS` loader wants: a function of exports, require, module, __filename, __dirname.
 fn compile_cjs<'s>(scope: &mut Scope<'s, '_>, code: v8::Local<'s, v8::String>, filename: v8::Local<'s, v8::String>) -> Option<v8::Local<'s, v8::Function>> {
     let id = scope.node_symbol("vm_dynamic_import_default_internal");
     let options = host_defined_options(scope, id);
@@ -51,7 +51,7 @@ fn compile_cjs<'s>(scope: &mut Scope<'s, '_>, code: v8::Local<'s, v8::String>, f
 
 /// Messages of V8 for syntax that only modules have.
 const ESM_SYNTAX: &[&str] = &["Cannot use import statement outside a module", "Unexpected token 'export'", "Cannot use 'import.meta' outside a module"];
-/// Messages for what is an error in CommonJS and may be right in a module.
+/// Messages for what is an error in `CommonJS` and may be right in a module.
 const RETRY_AS_ESM: &[&str] = &[
     "Identifier '__filename' has already been declared",
     "Identifier '__dirname' has already been declared",
@@ -61,7 +61,7 @@ const RETRY_AS_ESM: &[&str] = &[
     "await is only valid in async functions and the top level bodies of modules",
 ];
 
-/// Whether code that failed to compile as CommonJS with this message is a module. Node: `ShouldRetryAsESM`.
+/// Whether code that failed to compile as `CommonJS` with this message is a module. Node: `ShouldRetryAsESM`.
 fn is_module<'s>(scope: &mut Scope<'s, '_>, message: &str, code: v8::Local<'s, v8::String>, filename: v8::Local<'s, v8::String>) -> bool {
     if ESM_SYNTAX.iter().any(|text| message.contains(text)) {
         return true;

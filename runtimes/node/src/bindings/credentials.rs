@@ -1,4 +1,4 @@
-//! `internalBinding('credentials')`: who the process is, and reading the environment safely. Node: src/node_credentials.cc.
+//! `internalBinding('credentials')`: who the process is, and reading the environment safely. Node: `src/node_credentials.cc`.
 
 use cenote_base::{Gid, SysResult, Uid};
 use cenote_kernel::{Task, syscall};

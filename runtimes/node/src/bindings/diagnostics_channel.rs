@@ -1,4 +1,4 @@
-//! `internalBinding('diagnostics_channel')`: channels native code publishes to; ours publishes to none. Node: src/node_diagnostics_channel.cc.
+//! `internalBinding('diagnostics_channel')`: channels native code publishes to; ours publishes to none. Node: `src/node_diagnostics_channel.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Scope};
 

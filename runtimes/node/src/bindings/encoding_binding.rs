@@ -1,4 +1,4 @@
-//! `internalBinding('encoding_binding')`: `TextEncoder`, the UTF-8 half of `TextDecoder`, IDNA. Node: src/encoding_binding.cc.
+//! `internalBinding('encoding_binding')`: `TextEncoder`, the UTF-8 half of `TextDecoder`, IDNA. Node: `src/encoding_binding.cc`.
 
 use crate::encoding::units;
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, new_uint8_array, with_bytes, with_bytes_mut};

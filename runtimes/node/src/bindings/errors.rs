@@ -1,4 +1,4 @@
-//! `internalBinding('errors')`: stacks, and what happens to an exception nobody caught. Node: src/node_errors.cc.
+//! `internalBinding('errors')`: stacks, and what happens to an exception nobody caught. Node: `src/node_errors.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value};

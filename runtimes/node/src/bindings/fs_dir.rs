@@ -1,4 +1,4 @@
-//! `internalBinding('fs_dir')`: directories read in portions (`fs.opendir`). Node: src/node_dir.cc, lib/internal/fs/dir.js.
+//! `internalBinding('fs_dir')`: directories read in portions (`fs.opendir`). Node: `src/node_dir.cc`, lib/internal/fs/dir.js.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

@@ -1,4 +1,4 @@
-//! `internalBinding('icu')`: the width of text, legacy encodings. Node: src/node_i18n.cc.
+//! `internalBinding('icu')`: the width of text, legacy encodings. Node: `src/node_i18n.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -16,7 +16,7 @@ pub(super) const BINDING: Binding = Binding::new("icu")
     .partial("transcode", transcode, "between Buffer's own encodings")
     .partial("icuErrName", icu_err_name, "one name for all");
 
-/// U_ILLEGAL_ARGUMENT_ERROR, the one error `transcode` answers.
+/// `U_ILLEGAL_ARGUMENT_ERROR`, the one error `transcode` answers.
 const ILLEGAL_ARGUMENT: i32 = 1;
 const FLUSH: u32 = 1;
 const FATAL: u32 = 2;

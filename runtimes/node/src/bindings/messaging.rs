@@ -1,4 +1,4 @@
-//! `internalBinding('messaging')`: structured clones; `DOMException`. Message ports are not there yet. Node: src/node_messaging.cc.
+//! `internalBinding('messaging')`: structured clones; `DOMException`. Message ports are not there yet. Node: `src/node_messaging.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

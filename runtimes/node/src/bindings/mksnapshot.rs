@@ -1,4 +1,4 @@
-//! `internalBinding('mksnapshot')`: user-land snapshots, which we do not build. Node: src/node_snapshotable.cc.
+//! `internalBinding('mksnapshot')`: user-land snapshots, which we do not build. Node: `src/node_snapshotable.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Scope, Failure};
 

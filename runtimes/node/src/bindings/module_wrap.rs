@@ -1,4 +1,4 @@
-//! `internalBinding('module_wrap')`: ES modules. Node: src/module_wrap.cc, lib/internal/modules/esm/*.
+//! `internalBinding('module_wrap')`: ES modules. Node: `src/module_wrap.cc`, lib/internal/modules/esm/*.
 //!
 //! A `ModuleWrap` stands for a V8 module. JavaScript asks for its requests, links each to another wrap, then instantiates and
 //! evaluates. V8 asks back for what a request is linked to ([`resolve`]), for `import()` and for `import.meta`.

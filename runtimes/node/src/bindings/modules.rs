@@ -1,4 +1,4 @@
-//! `internalBinding('modules')`: `package.json`, read and found. Node: src/node_modules.cc.
+//! `internalBinding('modules')`: `package.json`, read and found. Node: `src/node_modules.cc`.
 //!
 //! A package file is answered as `[name, main, type, imports, exports, path]`: `imports` and `exports` as JSON text (objects and
 //! arrays) or as the string they are; the JavaScript side parses them when it needs them.
@@ -24,7 +24,7 @@ pub(super) const BINDING: Binding = Binding::new("modules")
     .partial("getCompileCacheEntry", nothing, "there is no compile cache")
     .partial("saveCompileCacheEntry", nothing, "there is no compile cache");
 
-/// `compileCacheStatus`: FAILED, ENABLED, ALREADY_ENABLED, DISABLED.
+/// `compileCacheStatus`: FAILED, ENABLED, `ALREADY_ENABLED`, DISABLED.
 const COMPILE_CACHE_DISABLED: f64 = 3.0;
 
 /// What of a package file matters.

@@ -1,4 +1,4 @@
-//! `internalBinding('options')`: the command line, as Node's library asks for it. Node: src/node_options.cc.
+//! `internalBinding('options')`: the command line, as Node's library asks for it. Node: `src/node_options.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 use crate::options::OptionValue;

@@ -1,4 +1,4 @@
-//! `internalBinding('os')`: host name, memory, processors, the user. Node: src/node_os.cc, lib/os.js.
+//! `internalBinding('os')`: host name, memory, processors, the user. Node: `src/node_os.cc`, lib/os.js.
 //! Every answer is the machine's; nothing asks the host.
 
 use cenote_kernel::syscall;

@@ -1,4 +1,4 @@
-//! `internalBinding('performance')`: time since start, milestones, observers. Node: src/node_perf.cc.
+//! `internalBinding('performance')`: time since start, milestones, observers. Node: `src/node_perf.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 

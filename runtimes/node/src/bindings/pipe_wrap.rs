@@ -1,4 +1,4 @@
-//! `internalBinding('pipe_wrap')`: pipes and Unix sockets as streams. Node: src/pipe_wrap.cc.
+//! `internalBinding('pipe_wrap')`: pipes and Unix sockets as streams. Node: `src/pipe_wrap.cc`.
 
 use std::rc::Rc;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The process object and `process.env`. Node: src/node_process_object.cc, src/node_env_var.cc.
+//! The process object and `process.env`. Node: `src/node_process_object.cc`, `src/node_env_var.cc`.
 //!
 //! The object is made before the snapshot; what differs between processes is put on it by [`patch`]. `process.env` is an object
 //! whose every access goes to the environment's map: values are strings, names that are symbols are refused.

@@ -1,4 +1,4 @@
-//! `internalBinding('process_methods')`: what `process` can do. Node: src/node_process_methods.cc.
+//! `internalBinding('process_methods')`: what `process` can do. Node: `src/node_process_methods.cc`.
 
 use cenote_kernel::syscall;
 

@@ -1,4 +1,4 @@
-//! `internalBinding('process_wrap')`: child processes of the guest, which are processes of our kernel. Node: src/process_wrap.cc.
+//! `internalBinding('process_wrap')`: child processes of the guest, which are processes of our kernel. Node: `src/process_wrap.cc`.
 
 use std::cell::Cell;
 use std::rc::Rc;

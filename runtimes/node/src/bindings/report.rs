@@ -1,4 +1,4 @@
-//! `internalBinding('report')`: settings of diagnostic reports; reports themselves are not written. Node: src/node_report_module.cc.
+//! `internalBinding('report')`: settings of diagnostic reports; reports themselves are not written. Node: `src/node_report_module.cc`.
 
 use std::cell::{Cell, RefCell};
 

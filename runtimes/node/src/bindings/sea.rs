@@ -1,4 +1,4 @@
-//! `internalBinding('sea')`: single executable applications, which this is not. Node: src/node_sea.cc.
+//! `internalBinding('sea')`: single executable applications, which this is not. Node: `src/node_sea.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Scope};
 

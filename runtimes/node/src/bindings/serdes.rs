@@ -1,4 +1,4 @@
-//! `internalBinding('serdes')`: V8's serializer and deserializer as classes, under `v8.serialize`. Node: src/node_serdes.cc.
+//! `internalBinding('serdes')`: V8's serializer and deserializer as classes, under `v8.serialize`. Node: `src/node_serdes.cc`.
 //!
 //! JavaScript subclasses decide about host objects, shared buffers and errors: the delegates call back `_writeHostObject` and its kin
 //! on the object, which they hold weakly (the object owns them).

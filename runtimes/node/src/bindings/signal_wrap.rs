@@ -1,4 +1,4 @@
-//! `internalBinding('signal_wrap')`: signals told to JavaScript. Node: src/signal_wrap.cc; libuv: src/unix/signal.c.
+//! `internalBinding('signal_wrap')`: signals told to JavaScript. Node: `src/signal_wrap.cc`; libuv: src/unix/signal.c.
 //!
 //! A watched signal has a handler in the kernel; what the kernel delivers is noted by `program`, whether the thread is in the loop or in a
 //! call, and told to the handles from the loop ([`arrived`]).

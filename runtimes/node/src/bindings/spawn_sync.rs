@@ -1,4 +1,4 @@
-//! `internalBinding('spawn_sync')`: a child run to its end while this thread waits. Node: src/spawn_sync.cc.
+//! `internalBinding('spawn_sync')`: a child run to its end while this thread waits. Node: `src/spawn_sync.cc`.
 //!
 //! One waiter is registered with everything that can change: the pipes, the children, the end of our own process.
 

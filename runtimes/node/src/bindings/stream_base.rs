@@ -1,7 +1,7 @@
-//! What streams share: `LibuvStreamWrap` over a kernel file. Node: src/stream_base.cc, src/stream_wrap.cc; libuv: src/unix/stream.c.
+//! What streams share: `LibuvStreamWrap` over a kernel file. Node: `src/stream_base.cc`, `src/stream_wrap.cc`; libuv: src/unix/stream.c.
 //!
 //! [`StreamState`] belongs to a handle (`Pipe`, `TTY`, later `TCP`). Results of the last call lie in `streamBaseState`, as
-//! lib/internal/stream_base_commons.js reads them. Writing tries at once; what finds no room waits in a queue for the file.
+//! `lib/internal/stream_base_commons.js` reads them. Writing tries at once; what finds no room waits in a queue for the file.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;

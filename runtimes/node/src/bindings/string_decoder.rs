@@ -1,4 +1,4 @@
-//! `internalBinding('string_decoder')`: text from chunks that may end within a character. Node: src/string_decoder.cc.
+//! `internalBinding('string_decoder')`: text from chunks that may end within a character. Node: `src/string_decoder.cc`.
 //!
 //! The state lives in a seven-byte `Buffer` of the JavaScript object: four bytes of an incomplete character, how many bytes it
 //! still misses, how many are buffered, and the encoding.

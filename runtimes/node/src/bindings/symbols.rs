@@ -1,4 +1,4 @@
-//! `internalBinding('symbols')`, and the private symbols of `internalBinding('util')`. Node: src/node_symbols.cc, src/env_properties.h.
+//! `internalBinding('symbols')`, and the private symbols of `internalBinding('util')`. Node: `src/node_symbols.cc`, `src/env_properties.h`.
 //!
 //! Both are kept by V8 under their descriptions, so they are the same in every context and survive a snapshot.
 

@@ -1,4 +1,4 @@
-//! `internalBinding('task_queue')`: microtasks, `process.nextTick`, rejections nobody handled. Node: src/node_task_queue.cc.
+//! `internalBinding('task_queue')`: microtasks, `process.nextTick`, rejections nobody handled. Node: `src/node_task_queue.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Scope, ScopeExt, Value};

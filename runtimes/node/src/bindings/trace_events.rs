@@ -1,4 +1,4 @@
-//! `internalBinding('trace_events')`: tracing is off and cannot be turned on. Node: src/node_trace_events.cc.
+//! `internalBinding('trace_events')`: tracing is off and cannot be turned on. Node: `src/node_trace_events.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Field, Return, Scope, ScopeExt};

@@ -1,4 +1,4 @@
-//! `internalBinding('tty_wrap')`: terminals as streams. Node: src/tty_wrap.cc; libuv: src/unix/tty.c.
+//! `internalBinding('tty_wrap')`: terminals as streams. Node: `src/tty_wrap.cc`; libuv: src/unix/tty.c.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! `internalBinding('types')`: what kind of value something is. Node: src/node_types.cc.
+//! `internalBinding('types')`: what kind of value something is. Node: `src/node_types.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Scope};
 

@@ -1,4 +1,4 @@
-//! `internalBinding('url')`: the WHATWG URL parser. Node: src/node_url.cc (over ada); here the `url` crate.
+//! `internalBinding('url')`: the WHATWG URL parser. Node: `src/node_url.cc` (over ada); here the `url` crate.
 //!
 //! Results go to JavaScript as the `href` and nine offsets into it (`urlComponents`), laid out as ada's `url_components`.
 

@@ -1,4 +1,4 @@
-//! `internalBinding('util')`: looking into values, call sites, lazy properties. Node: src/node_util.cc.
+//! `internalBinding('util')`: looking into values, call sites, lazy properties. Node: `src/node_util.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, getter_callback_for_lazy_builtin};
@@ -217,8 +217,7 @@ fn construct_shared_array_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>)
     let len = args.i64(0)?;
     let len = usize::try_from(len).ok().filter(|len| *len <= 1 << 30);
     let len = len.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "Invalid array buffer length"))?;
-    let buffer = v8::SharedArrayBuffer::new(scope, len);
-    Ok(buffer.map_or(Return::Undefined, Into::into))
+    Ok(crate::glue::allocate_shared_array_buffer(scope, len)?.into())
 }
 
 fn mark_promise_as_handled<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -1,4 +1,4 @@
-//! `internalBinding('v8')`: heap statistics. Node: src/node_v8.cc.
+//! `internalBinding('v8')`: heap statistics. Node: `src/node_v8.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 

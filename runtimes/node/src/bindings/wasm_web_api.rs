@@ -1,4 +1,4 @@
-//! `internalBinding('wasm_web_api')`: `WebAssembly.compileStreaming` and its kin. Node: src/node_wasm_web_api.cc.
+//! `internalBinding('wasm_web_api')`: `WebAssembly.compileStreaming` and its kin. Node: `src/node_wasm_web_api.cc`.
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Scope, ScopeExt};

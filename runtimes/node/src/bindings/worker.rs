@@ -1,4 +1,4 @@
-//! `internalBinding('worker')`: which thread this is. Workers cannot be started yet. Node: src/node_worker.cc.
+//! `internalBinding('worker')`: which thread this is. Workers cannot be started yet. Node: `src/node_worker.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt};
 

@@ -1,5 +1,5 @@
 //! What native objects share: async ids ([`AsyncInfo`], class `AsyncWrap`) and being a handle ([`HandleState`], class
-//! `HandleWrap`). Node: src/async_wrap.cc, src/handle_wrap.cc.
+//! `HandleWrap`). Node: `src/async_wrap.cc`, `src/handle_wrap.cc`.
 
 use std::cell::Cell;
 

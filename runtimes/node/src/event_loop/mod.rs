@@ -2,7 +2,7 @@
 //!
 //! One turn: timers · completions and ready files · immediates · close callbacks. Reading order: `ticks` (how JavaScript is
 //! called, microtasks and `process.nextTick`), `timers`, `io` (files, waiting, other threads), `handles` (what keeps the
-//! loop alive; `AsyncWrap` and `HandleWrap`). Node: src/api/embed_helpers.cc, src/env.cc; libuv: src/unix/core.c.
+//! loop alive; `AsyncWrap` and `HandleWrap`). Node: `src/api/embed_helpers.cc`, src/env.cc; libuv: src/unix/core.c.
 //!
 //! A binding that finishes a request later calls [`EventLoop::complete`] (same thread) or sends through a [`Remote`]
 //! (another thread); while a request is under way it holds a [`Request`], which keeps the loop alive.
@@ -173,7 +173,7 @@ pub(crate) fn run_main(scope: &mut Scope<'_, '_>, main: impl FnOnce(&mut Scope<'
         crate::bindings::async_wrap::pop_context(scope, BOOTSTRAP_ASYNC_ID);
     }
     if outcome.is_some() {
-        ticks::after_callback(scope);
+        after_callback(scope);
     }
     event_loop.depth.set(0);
 }

@@ -67,7 +67,7 @@ where
 pub(crate) enum Support {
     Full,
     /// Works, but for this.
-    Partial(#[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")] &'static str),
+    Partial(&'static str),
 }
 
 /// A function or class of a binding.
@@ -93,7 +93,6 @@ const CAPACITY: usize = 96;
 pub(crate) struct Binding {
     pub(crate) name: &'static str,
     /// The binding as a whole, for the table of documents.
-    #[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")]
     support: Support,
     entries: [Option<Entry>; CAPACITY],
     len: usize,
@@ -102,7 +101,7 @@ pub(crate) struct Binding {
 
 impl std::fmt::Debug for Binding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Binding({}, {} entries)", self.name, self.len)
+        write!(f, "Binding({}, {} entries, {:?})", self.name, self.len, self.support)
     }
 }
 

@@ -83,6 +83,17 @@ pub(crate) fn allocate_array_buffer<'s>(scope: &Scope<'s, '_>, len: usize) -> Re
     Ok(v8::ArrayBuffer::with_backing_store(scope, &store))
 }
 
+/// A `SharedArrayBuffer` of zeros.
+///
+/// # Errors
+/// `RangeError` when the isolate's quota or the host's memory has no room.
+pub(crate) fn allocate_shared_array_buffer<'s>(scope: &Scope<'s, '_>, len: usize) -> Result<v8::Local<'s, v8::SharedArrayBuffer>, Failure> {
+    let charged = Charged::zeroed(quota(scope), len)
+        .ok_or_else(|| Failure::range_error("ERR_MEMORY_ALLOCATION_FAILED", "Array buffer allocation failed"))?;
+    let store = v8::SharedArrayBuffer::new_backing_store_from_bytes(Box::new(charged)).make_shared();
+    Ok(v8::SharedArrayBuffer::with_backing_store(scope, &store))
+}
+
 /// A `Uint8Array` that owns these bytes.
 pub(crate) fn new_uint8_array<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
     let len = bytes.len();

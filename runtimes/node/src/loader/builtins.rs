@@ -1,4 +1,4 @@
-//! Compiling a module of Node's library: parameters by id, one function per module. Node: src/node_builtins.cc.
+//! Compiling a module of Node's library: parameters by id, one function per module. Node: `src/node_builtins.cc`.
 
 use crate::glue::{Failure, Scope, ScopeExt, source_of, source_string};
 

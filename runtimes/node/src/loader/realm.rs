@@ -1,7 +1,7 @@
 //! The bootstrap: from a bare context to one in which Node's library runs; and the start of the main script.
 //!
 //! The order is Node's: per-context scripts, the process object, `bootstrap/realm`, `bootstrap/node`, web globals, the
-//! switches. After [`bootstrap`] the context can be frozen into a snapshot. Node: src/node_realm.cc, src/api/environment.cc.
+//! switches. After [`bootstrap`] the context can be frozen into a snapshot. Node: `src/node_realm.cc`, src/api/environment.cc.
 
 use crate::bindings::process;
 use crate::environment::Stored;

@@ -1,5 +1,5 @@
 //! `FSReqCallback`, what an asynchronous call reports to, and `FileHandle`, a descriptor with a JavaScript object around it.
-//! Node: src/node_file.h, src/node_file.cc.
+//! Node: `src/node_file.h`, `src/node_file.cc`.
 
 use std::cell::Cell;
 use std::rc::Rc;

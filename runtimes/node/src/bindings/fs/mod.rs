@@ -1,4 +1,4 @@
-//! `internalBinding('fs')`: files. Node: src/node_file.cc, lib/fs.js, lib/internal/fs/promises.js.
+//! `internalBinding('fs')`: files. Node: `src/node_file.cc`, lib/fs.js, lib/internal/fs/promises.js.
 //!
 //! Every verb does its system call at once, on this thread: files in memory never wait. What differs is how the answer is given
 //! ([`request`]): returned or thrown, to a request object's `oncomplete`, or through a promise. Only reading, writing and opening

@@ -1,4 +1,4 @@
-//! What the module loaders ask of files. Node: src/node_file.cc, lib/internal/modules.
+//! What the module loaders ask of files. Node: `src/node_file.cc`, lib/internal/modules.
 
 use cenote_abi::fs::{FileType, Mode, OpenFlags};
 

@@ -1,4 +1,4 @@
-//! Trees of files in one call: `rmSync`, and the native parts of `cpSync`. Node: src/node_file.cc.
+//! Trees of files in one call: `rmSync`, and the native parts of `cpSync`. Node: `src/node_file.cc`.
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, FileType, Mode, Stat};
