@@ -34,7 +34,7 @@ fn with_nonblock(base: OpenFlags, nonblocks: bool, closes: bool) -> OpenFlags {
     flags
 }
 
-/// Makes an epoll. See epoll_create1(2).
+/// Makes an epoll. See `epoll_create1(2)`.
 ///
 /// # Errors
 /// `EMFILE`, `ENFILE`: too many open files.
@@ -49,7 +49,7 @@ fn epoll_of(file: &OpenFile) -> SysResult<&Epoll> {
     file.downcast::<Epoll>().ok_or(Errno::EINVAL.into())
 }
 
-/// Watches a descriptor, asks anew of it, or stops watching it. See epoll_ctl(2).
+/// Watches a descriptor, asks anew of it, or stops watching it. See `epoll_ctl(2)`.
 ///
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not an epoll, or itself. `EEXIST`, `ENOENT`: watched already, not watched. `EPERM`: a
@@ -71,7 +71,7 @@ pub fn epoll_ctl(task: &Task, epoll: Fd, operation: EpollOp, fd: Fd, event: Opti
     })
 }
 
-/// Waits for events, up to `max` of them. See epoll_pwait(2).
+/// Waits for events, up to `max` of them. See `epoll_pwait(2)`.
 ///
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not an epoll, or no room for events. `EINTR`: a handler is to run.
@@ -119,7 +119,7 @@ pub fn eventfd2(task: &Task, initial: u32, flags: EventFdFlags) -> SysResult<Fd>
     })
 }
 
-/// Makes a timer to wait for. See timerfd_create(2).
+/// Makes a timer to wait for. See `timerfd_create(2)`.
 ///
 /// # Errors
 /// `EINVAL`: a clock that cannot be used. `EMFILE`, `ENFILE`: too many open files.
@@ -141,7 +141,7 @@ fn timer_of(file: &OpenFile) -> SysResult<&TimerFd> {
     file.downcast::<TimerFd>().ok_or(Errno::EINVAL.into())
 }
 
-/// Sets a timer; answers what was left of the setting before. See timerfd_settime(2).
+/// Sets a timer; answers what was left of the setting before. See `timerfd_settime(2)`.
 ///
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not a timer, not a time.
@@ -155,7 +155,7 @@ pub fn timerfd_settime(task: &Task, fd: Fd, flags: TimerFdSetFlags, spec: TimerS
     })
 }
 
-/// What is left of a timer. See timerfd_gettime(2).
+/// What is left of a timer. See `timerfd_gettime(2)`.
 ///
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not a timer.
@@ -186,7 +186,7 @@ pub fn signalfd4(task: &Task, fd: Option<Fd>, set: SigSet, flags: SignalFdFlags)
     })
 }
 
-/// Would make a queue of file changes. See inotify_init1(2).
+/// Would make a queue of file changes. See `inotify_init1(2)`.
 ///
 /// # Errors
 /// `ENOSYS`: not there yet.
@@ -194,7 +194,7 @@ pub fn inotify_init1(task: &Task, _flags: InotifyFlags) -> SysResult<Fd> {
     traced(task, "inotify_init1", || Err(SysError::with_note(Errno::ENOSYS, "inotify is not there yet")))
 }
 
-/// Would watch a file. See inotify_add_watch(2).
+/// Would watch a file. See `inotify_add_watch(2)`.
 ///
 /// # Errors
 /// `ENOSYS`: not there yet.
@@ -202,7 +202,7 @@ pub fn inotify_add_watch(task: &Task, _fd: Fd, _path: &[u8], _mask: InotifyMask)
     traced(task, "inotify_add_watch", || Err(SysError::with_note(Errno::ENOSYS, "inotify is not there yet")))
 }
 
-/// Would stop watching a file. See inotify_rm_watch(2).
+/// Would stop watching a file. See `inotify_rm_watch(2)`.
 ///
 /// # Errors
 /// `ENOSYS`: not there yet.

@@ -1,4 +1,4 @@
-//! A timer to wait for: [`TimerFd`]. See timerfd_create(2).
+//! A timer to wait for: [`TimerFd`]. See `timerfd_create(2)`.
 //!
 //! Differs: the time of day of a machine is never set, so `TFD_TIMER_CANCEL_ON_SET` never cancels.
 //!

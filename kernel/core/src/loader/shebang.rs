@@ -1,4 +1,4 @@
-//! `#!` lines: interpreter and one optional argument. See execve(2), "Interpreter scripts"; Linux: fs/binfmt_script.c.
+//! `#!` lines: interpreter and one optional argument. See execve(2), "Interpreter scripts"; Linux: `fs/binfmt_script.c`.
 
 use cenote_abi::Errno;
 use cenote_base::{SysError, SysResult};

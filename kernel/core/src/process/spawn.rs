@@ -1,4 +1,4 @@
-//! Starting a program in a new process: [`Spawn`] for guests (posix_spawn(3)), [`SpawnRequest`] for the embedder.
+//! Starting a program in a new process: [`Spawn`] for guests (`posix_spawn(3)`), [`SpawnRequest`] for the embedder.
 //!
 //! The child is made as fork makes it, changed as asked, and given its program before it runs. When any of that fails it
 //! vanishes without a trace: nobody sees a zombie of it.
@@ -49,7 +49,7 @@ pub enum FileAction {
     ChangeDirectoryTo(Fd),
 }
 
-/// What posix_spawn(3) is asked for.
+/// What `posix_spawn(3)` is asked for.
 #[derive(Clone, Debug, Default)]
 pub struct Spawn {
     /// The program: a path, or a name when `search_path` is set.
@@ -190,7 +190,7 @@ impl Drop for Nascent {
     }
 }
 
-/// posix_spawn: makes a child of `task`'s process and starts its program.
+/// `posix_spawn`: makes a child of `task`'s process and starts its program.
 pub(crate) async fn spawn(task: &Task, request: Spawn) -> SysResult<Pid> {
     let child = Nascent::of(fork(task)?);
     apply_attributes(child.task(), &request)?;

@@ -212,7 +212,7 @@ impl Tree {
     }
 
     /// Whether no living member of `group` (but `besides`) has a parent in another group of its session.
-    /// POSIX.1-2024, 3.204; Linux: will_become_orphaned_pgrp.
+    /// POSIX.1-2024, 3.204; Linux: `will_become_orphaned_pgrp`.
     pub(crate) fn is_orphaned(&self, group: Pgid, besides: Option<Pid>) -> bool {
         !self.nodes.values().any(|node| {
             node.pgid == group

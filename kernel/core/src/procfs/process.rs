@@ -1,4 +1,4 @@
-//! `/proc/PID/…`: the files of a process. See proc_pid_stat(5) and its neighbours.
+//! `/proc/PID/…`: the files of a process. See `proc_pid_stat(5)` and its neighbours.
 
 use std::fmt::Write;
 use std::sync::Arc;
@@ -121,7 +121,7 @@ fn terminal_of(kernel: &Kernel, process: &Process) -> Option<Arc<Terminal>> {
     kernel.table().session_of(process.pid())?.terminal()
 }
 
-/// See proc_pid_stat(5); the comments give the field numbers.
+/// See `proc_pid_stat(5)`; the comments give the field numbers.
 fn stat(kernel: &Kernel, process: &Process, info: &ProcessInfo) -> String {
     let usage = process.usage();
     let (own, children) = (usage.own(), usage.children());
@@ -270,7 +270,7 @@ fn mounts(kernel: &Kernel, process: &Process) -> Vec<u8> {
     text
 }
 
-/// See proc_pid_mountinfo(5).
+/// See `proc_pid_mountinfo(5)`.
 fn mountinfo(kernel: &Kernel, process: &Process) -> Vec<u8> {
     let root = process.fs().lock().root.clone();
     let mut text = Vec::new();

@@ -1,4 +1,4 @@
-//! `/proc/sys`: what can be asked (and a little that can be set) of the kernel by name. See proc_sys(5).
+//! `/proc/sys`: what can be asked (and a little that can be set) of the kernel by name. See `proc_sys(5)`.
 
 use cenote_abi::Errno;
 use cenote_base::SysResult;

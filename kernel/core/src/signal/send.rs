@@ -1,6 +1,6 @@
 //! Sending signals: who may, to whom, and what happens at once (continues, kills, signals nobody wants).
 //!
-//! Follows kill(2), and Linux's kernel/signal.c (prepare_signal, complete_signal) for the order of effects.
+//! Follows kill(2), and Linux's kernel/signal.c (`prepare_signal`, `complete_signal`) for the order of effects.
 
 use std::sync::Arc;
 

@@ -131,7 +131,8 @@ pub fn setreuid(task: &Task, uid: Option<Uid>, euid: Option<Uid>) -> SysResult {
     change(task, "setreuid", |own, is_privileged| {
         let real_ok = uid.is_none_or(|id| id == own.uid || id == own.euid);
         let effective_ok = euid.is_none_or(|id| [own.uid, own.euid, own.suid].contains(&id));
-        if !is_privileged && !(real_ok && effective_ok) {
+        let is_allowed = is_privileged || (real_ok && effective_ok);
+        if !is_allowed {
             return Err(Errno::EPERM.into());
         }
         let real_before = own.uid;
@@ -152,7 +153,8 @@ pub fn setregid(task: &Task, gid: Option<Gid>, egid: Option<Gid>) -> SysResult {
     change(task, "setregid", |own, is_privileged| {
         let real_ok = gid.is_none_or(|id| id == own.gid || id == own.egid);
         let effective_ok = egid.is_none_or(|id| [own.gid, own.egid, own.sgid].contains(&id));
-        if !is_privileged && !(real_ok && effective_ok) {
+        let is_allowed = is_privileged || (real_ok && effective_ok);
+        if !is_allowed {
             return Err(Errno::EPERM.into());
         }
         let real_before = own.gid;

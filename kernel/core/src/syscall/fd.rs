@@ -59,7 +59,7 @@ pub fn close(task: &Task, fd: Fd) -> SysResult {
     })
 }
 
-/// Frees or marks all descriptors from `first` to `last`. See close_range(2).
+/// Frees or marks all descriptors from `first` to `last`. See `close_range(2)`.
 ///
 /// # Errors
 /// `EINVAL`: `first` is above `last`.
@@ -484,7 +484,7 @@ pub fn fchdir(task: &Task, fd: Fd) -> SysResult {
     })
 }
 
-/// Makes a file in memory without a name in the tree. See memfd_create(2).
+/// Makes a file in memory without a name in the tree. See `memfd_create(2)`.
 ///
 /// # Errors
 /// `EINVAL`: the name is too long, or a flag we do not have (sealing, huge pages). `EMFILE`, `ENFILE`, `ENOSPC`.

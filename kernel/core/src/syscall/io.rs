@@ -451,7 +451,7 @@ fn give_back(file: &Arc<OpenFile>, count: usize) {
     }
 }
 
-/// Copies a range of one regular file to another. Answers how much, and the positions after. See copy_file_range(2).
+/// Copies a range of one regular file to another. Answers how much, and the positions after. See `copy_file_range(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not regular files, or the ranges overlap. `EBADF`: not open so, or for appending. `ENOSPC`, `EFBIG`.

@@ -364,7 +364,7 @@ pub fn chdir(task: &Task, path: &[u8]) -> SysResult {
 /// # Errors
 /// `ENOENT`: it was removed.
 pub fn getcwd(task: &Task) -> SysResult<Vec<u8>> {
-    traced(task, "getcwd", || task.with_lookup(|cx| ops::getcwd(cx)))
+    traced(task, "getcwd", || task.with_lookup(ops::getcwd))
 }
 
 /// Makes a directory the root of the process's tree. See chroot(2).

@@ -192,7 +192,7 @@ pub async fn select(
     .await
 }
 
-/// Linux: fs/select.c, POLLIN_SET and its like say which events make a descriptor ready in which set.
+/// Linux: fs/select.c, `POLLIN_SET` and its like say which events make a descriptor ready in which set.
 fn answer(fds: &[PollFd], sets: &mut SelectSets) -> usize {
     let readable = PollEvents::READABLE | PollEvents::POLLHUP | PollEvents::POLLERR | PollEvents::POLLRDBAND;
     let writable = PollEvents::WRITABLE | PollEvents::POLLERR | PollEvents::POLLWRBAND;

@@ -78,7 +78,7 @@ pub async fn execveat(
     outcome
 }
 
-/// Starts a program in a new process, without copying the caller's memory. See posix_spawn(3).
+/// Starts a program in a new process, without copying the caller's memory. See `posix_spawn(3)`.
 ///
 /// # Errors
 /// Those of fork, of the file actions and attributes, and of exec: the child never ran then.
@@ -154,7 +154,7 @@ pub async fn waitid(task: &Task, target: WaitTarget, options: WaitOptions) -> Sy
     .await
 }
 
-/// Ends the process with a code. The runtime unwinds. See exit_group(2).
+/// Ends the process with a code. The runtime unwinds. See `exit_group(2)`.
 pub fn exit_group(task: &Task, code: i32) {
     let [low, ..] = code.to_le_bytes();
     tracing::trace!(target: "cenote::syscall", pid = task.pid().raw(), call = "exit_group", code, "ok");
@@ -390,7 +390,7 @@ pub fn total_usage(task: &Task) -> Rusage {
     sum(usage.own(), usage.children())
 }
 
-/// The scheduling policy of a process: always `SCHED_OTHER`. See sched_getscheduler(2).
+/// The scheduling policy of a process: always `SCHED_OTHER`. See `sched_getscheduler(2)`.
 ///
 /// # Errors
 /// `ESRCH`: there is no such process. `EINVAL`: a negative id.

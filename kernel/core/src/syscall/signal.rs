@@ -91,7 +91,7 @@ fn send_to_thread(task: &Task, pid: Option<Pid>, tid: Tid, signal: Option<SigNum
     send(&process, info, Target::Thread(tid))
 }
 
-/// Sends a signal with a value. See rt_sigqueueinfo(2), sigqueue(3).
+/// Sends a signal with a value. See `rt_sigqueueinfo(2)`, sigqueue(3).
 ///
 /// # Errors
 /// `ESRCH`, `EPERM`. `EAGAIN`: too many signals are waiting.
@@ -118,7 +118,7 @@ pub fn queued_info(task: &Task, signal: SigNum, value: u64) -> SigInfo {
     info
 }
 
-/// Tells and changes what happens with a signal. See rt_sigaction(2).
+/// Tells and changes what happens with a signal. See `rt_sigaction(2)`.
 ///
 /// # Errors
 /// `EINVAL`: changing `SIGKILL` or `SIGSTOP`.
@@ -147,7 +147,7 @@ pub fn rt_sigaction(task: &Task, signal: SigNum, action: Option<SigAction>) -> S
     })
 }
 
-/// Tells and changes which signals the thread blocks. See rt_sigprocmask(2).
+/// Tells and changes which signals the thread blocks. See `rt_sigprocmask(2)`.
 ///
 /// # Errors
 /// None that a decoded call can meet.
@@ -168,7 +168,7 @@ pub fn rt_sigprocmask(task: &Task, how: SigMaskHow, set: Option<SigSet>) -> SysR
     })
 }
 
-/// The signals that are blocked and pending. See rt_sigpending(2).
+/// The signals that are blocked and pending. See `rt_sigpending(2)`.
 #[must_use]
 pub fn rt_sigpending(task: &Task) -> SigSet {
     let signals = task.process().signals().lock();
@@ -177,7 +177,7 @@ pub fn rt_sigpending(task: &Task) -> SigSet {
     })
 }
 
-/// Waits, with another mask, until a handler is to run; the mask comes back with its delivery. See rt_sigsuspend(2).
+/// Waits, with another mask, until a handler is to run; the mask comes back with its delivery. See `rt_sigsuspend(2)`.
 ///
 /// # Errors
 /// `EINTR`: always.
@@ -205,7 +205,7 @@ async fn wait_for_handler(task: &Task) -> SysResult {
     }
 }
 
-/// Takes one of a set of signals, waiting for it up to `timeout`. See rt_sigtimedwait(2).
+/// Takes one of a set of signals, waiting for it up to `timeout`. See `rt_sigtimedwait(2)`.
 ///
 /// # Errors
 /// `EAGAIN`: the time has passed. `EINTR`: a handler of another signal is to run.

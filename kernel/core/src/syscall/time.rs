@@ -26,7 +26,7 @@ fn is_cpu(clock: ClockId) -> bool {
     matches!(clock, ClockId::ProcessCpuTime | ClockId::ThreadCpuTime)
 }
 
-/// Tells the time. See clock_gettime(2).
+/// Tells the time. See `clock_gettime(2)`.
 ///
 /// # Errors
 /// None that a decoded call can meet.
@@ -42,7 +42,7 @@ pub fn clock_gettime(task: &Task, clock: ClockId) -> SysResult<Timespec> {
     })
 }
 
-/// Tells a clock's resolution: a nanosecond. See clock_getres(2).
+/// Tells a clock's resolution: a nanosecond. See `clock_getres(2)`.
 ///
 /// # Errors
 /// None that a decoded call can meet.
@@ -68,7 +68,7 @@ pub(crate) fn deadline(kernel: &Kernel, clock: ClockId, time: Timespec) -> SysRe
 }
 
 /// Waits for a span, or with `TIMER_ABSTIME` until a time. On `EINTR` the second answer is the time that was left.
-/// See clock_nanosleep(2).
+/// See `clock_nanosleep(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a time, or a clock that cannot be waited for. `EINTR`: a handler is to run.
@@ -194,7 +194,7 @@ pub enum TimerEvent {
     Thread(SigNum, Option<u64>, cenote_base::Tid),
 }
 
-/// Makes a timer. See timer_create(2).
+/// Makes a timer. See `timer_create(2)`.
 ///
 /// # Errors
 /// `EAGAIN`: too many timers. `EINVAL`, `ENOTSUP`: a clock that cannot be used.
@@ -260,7 +260,7 @@ fn timer(task: &Task, id: i32) -> SysResult<Arc<PosixTimer>> {
     task.process().timers().posix.lock().by_id.get(&id).cloned().ok_or(Errno::EINVAL.into())
 }
 
-/// Sets a timer; answers what was left of the setting before. See timer_settime(2).
+/// Sets a timer; answers what was left of the setting before. See `timer_settime(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a timer, not a time.
@@ -274,7 +274,7 @@ pub fn timer_settime(task: &Task, id: i32, flags: TimerFlags, spec: TimerSpec) -
     })
 }
 
-/// What is left of a timer. See timer_gettime(2).
+/// What is left of a timer. See `timer_gettime(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a timer.
@@ -282,7 +282,7 @@ pub fn timer_gettime(task: &Task, id: i32) -> SysResult<TimerSpec> {
     traced(task, "timer_gettime", || Ok(remaining(task.kernel(), timer(task, id)?.alarm.setting())))
 }
 
-/// How many expirations the last signal of a timer stands for besides its own. See timer_getoverrun(2).
+/// How many expirations the last signal of a timer stands for besides its own. See `timer_getoverrun(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a timer.
@@ -294,7 +294,7 @@ pub fn timer_getoverrun(task: &Task, id: i32) -> SysResult<i32> {
     })
 }
 
-/// Deletes a timer. See timer_delete(2).
+/// Deletes a timer. See `timer_delete(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a timer.

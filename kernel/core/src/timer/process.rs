@@ -1,4 +1,4 @@
-//! The timers of one process: `ITIMER_REAL` and those of timer_create(2).
+//! The timers of one process: `ITIMER_REAL` and those of `timer_create(2)`.
 //!
 //! Not kept across fork; kept across exec but for POSIX timers, as on Linux.
 //! Differs: `ITIMER_VIRTUAL`, `ITIMER_PROF` and processor-time clocks are not there: programs run outside the kernel.

@@ -1,5 +1,5 @@
 //! Whose terminal it is: sessions, the foreground group, and what the background may not do.
-//! Follows POSIX.1-2024, 11.1, and Linux's drivers/tty/tty_jobctrl.c.
+//! Follows POSIX.1-2024, 11.1, and Linux's `drivers/tty/tty_jobctrl.c`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -204,7 +204,8 @@ pub(super) fn ioctl(
                 return Err(Errno::EINVAL.into());
             }
             let group = Pgid::new(group);
-            match table.lock().session_of_group(group) {
+            let session = table.lock().session_of_group(group);
+            match session {
                 None => return Err(Errno::ESRCH.into()),
                 Some(session) if session != own.sid() => return Err(Errno::EPERM.into()),
                 Some(_) => {}

@@ -1,6 +1,6 @@
 //! The line discipline: what a terminal does with each byte on its way in and out. A pure state machine.
 //!
-//! Follows termios(3) and Linux's drivers/tty/n_tty.c. Input is edited in [`Discipline::edit`] until a line is done, then
+//! Follows termios(3) and Linux's `drivers/tty/n_tty.c`. Input is edited in [`Discipline::edit`] until a line is done, then
 //! waits in `lines`; in raw mode every byte is a line's worth at once. Echo goes out like output.
 //! Differs: no parity marking, no delays, no upper-case terminals; `VDISCARD` does nothing.
 

@@ -199,7 +199,7 @@ fn clamp(count: usize) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
-/// Serves what both ends know. See ioctl_tty(2).
+/// Serves what both ends know. See `ioctl_tty(2)`.
 fn terminal_ioctl(
     terminal: &Arc<Terminal>,
     caller: &dyn IoctlCaller,

@@ -1,4 +1,5 @@
 //! How the calls behave: each group through the call layer, with programs that are closures and a clock that stands still.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it is surprised")]
 
 mod event;
 mod file;

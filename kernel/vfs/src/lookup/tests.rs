@@ -1,3 +1,5 @@
+//! Path walks: links, `..`, mounts, permissions, bounds.
+
 use std::sync::Arc;
 
 use cenote_abi::Errno;

@@ -1,3 +1,5 @@
+//! The verbs, over a filesystem in memory.
+
 use std::sync::Arc;
 use std::time::Duration;
 

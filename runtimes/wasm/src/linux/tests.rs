@@ -1,3 +1,5 @@
+//! Linux programs in text form: calls, memory, signals.
+
 use super::*;
 
 #[test]

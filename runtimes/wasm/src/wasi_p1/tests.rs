@@ -1,3 +1,5 @@
+//! WASI preview 1 programs in text form.
+
 use super::*;
 
 /// A function's type in WebAssembly.

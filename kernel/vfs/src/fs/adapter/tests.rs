@@ -1,3 +1,5 @@
+//! Filesystems of the `vfs` crate, mounted: names, types, errors, what they cannot do.
+
 use cenote_abi::Errno;
 use cenote_abi::fs::{OpenFlags, RenameFlags};
 use cenote_base::ManualClock;

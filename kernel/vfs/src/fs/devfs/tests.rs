@@ -1,3 +1,5 @@
+//! Device nodes: numbers, what they read and take, plugged-in nodes.
+
 use cenote_abi::fs::AtFlags;
 use cenote_base::{Credentials, ManualClock};
 

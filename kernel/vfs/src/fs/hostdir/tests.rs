@@ -1,3 +1,5 @@
+//! Host directories: what is shown, what is refused, and that there is no way out.
+
 use std::os::unix::fs::symlink;
 use std::path::Path;
 

@@ -1,3 +1,5 @@
+//! Images: building, reading, sharing contents.
+
 use cenote_abi::Errno;
 use cenote_abi::fs::{FileType, Mode};
 

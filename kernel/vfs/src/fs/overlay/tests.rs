@@ -1,3 +1,5 @@
+//! Overlays: copy-up, whiteouts, merged listings.
+
 use std::sync::Arc;
 
 use cenote_abi::Errno;

@@ -1,3 +1,5 @@
+//! Files in memory: links, renames, sizes, limits.
+
 use cenote_abi::Errno;
 use cenote_abi::fs::{FallocFlags, OpenFlags};
 use cenote_base::limits::{Limits, Resource};
