@@ -3,7 +3,10 @@
 //! `OUT_DIR/sources/` gets one file a module (ASCII as it is, the few others as UTF-16) and `builtin_sources.rs` the table
 //! over them; `shapes.rs` the tables of `data/`. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
 
-#![expect(clippy::print_stderr, reason = "how a build script reports that it cannot go on")]
+#![expect(
+    clippy::print_stderr,
+    reason = "how a build script reports that it cannot go on"
+)]
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -23,7 +26,11 @@ fn main() {
 }
 
 fn run() -> Result<(), String> {
-    let env = |name: &str| std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set"));
+    let env = |name: &str| {
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .ok_or_else(|| format!("{name} is not set"))
+    };
     let crate_dir = env("CARGO_MANIFEST_DIR")?;
     let out_dir = env("OUT_DIR")?;
     for path in ["build.rs", "build", "data", "src", "stdlib.toml"] {
@@ -34,13 +41,22 @@ fn run() -> Result<(), String> {
     embed_library(&crate_dir, &out_dir, &pin)?;
     let json = |name: &str| -> Result<serde_json::Value, String> {
         let path = crate_dir.join("data").join(name);
-        let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
     };
-    let shapes = shapes::generate(&json("bindings-shape.json")?, &json("cli-options.json")?, &json("cli-info.json")?, &json("uv-errors.json")?)?;
+    let shapes = shapes::generate(
+        &json("bindings-shape.json")?,
+        &json("cli-options.json")?,
+        &json("cli-info.json")?,
+        &json("uv-errors.json")?,
+    )?;
     write_if_changed(&out_dir.join("shapes.rs"), shapes.as_bytes())?;
     println!("cargo:rustc-env=CENOTE_NODE_VERSION={}", pin.version);
-    println!("cargo:rustc-env=CENOTE_SNAPSHOT_KEY={}", snapshot_key(&crate_dir, &pin)?);
+    println!(
+        "cargo:rustc-env=CENOTE_SNAPSHOT_KEY={}",
+        snapshot_key(&crate_dir, &pin)?
+    );
     Ok(())
 }
 
@@ -60,14 +76,20 @@ fn embed_library(crate_dir: &Path, out_dir: &Path, pin: &stdlib::Pin) -> Result<
         if source.is_ascii() {
             write_if_changed(&path, source.as_bytes())?;
             writeln!(table, "ascii!(S{index}, {path:?});").map_err(|error| error.to_string())?;
-            writeln!(rows, "({id:?}, Source::OneByte(&S{index})),").map_err(|error| error.to_string())?;
+            writeln!(rows, "({id:?}, Source::OneByte(&S{index})),")
+                .map_err(|error| error.to_string())?;
         } else {
             let bytes: Vec<u8> = source.encode_utf16().flat_map(u16::to_le_bytes).collect();
             write_if_changed(&path, &bytes)?;
-            writeln!(rows, "({id:?}, Source::TwoByte(include_bytes!({path:?}))),").map_err(|error| error.to_string())?;
+            writeln!(rows, "({id:?}, Source::TwoByte(include_bytes!({path:?}))),")
+                .map_err(|error| error.to_string())?;
         }
     }
-    writeln!(table, "pub(crate) static SOURCES: &[(&str, Source)] = &[\n{rows}];").map_err(|error| error.to_string())?;
+    writeln!(
+        table,
+        "pub(crate) static SOURCES: &[(&str, Source)] = &[\n{rows}];"
+    )
+    .map_err(|error| error.to_string())?;
     write_if_changed(&out_dir.join("builtin_sources.rs"), table.as_bytes())?;
     std::fs::write(&stamp, &pin.sha256).map_err(|error| format!("{}: {error}", stamp.display()))
 }
@@ -88,7 +110,10 @@ fn snapshot_key(crate_dir: &Path, pin: &stdlib::Pin) -> Result<String, String> {
         hash.update(path.to_string_lossy().as_bytes());
         hash.update(std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?);
     }
-    Ok(stdlib::hex(&hash.finalize()).get(..24).unwrap_or_default().to_owned())
+    Ok(stdlib::hex(&hash.finalize())
+        .get(..24)
+        .unwrap_or_default()
+        .to_owned())
 }
 
 fn collect(dir: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {

@@ -31,7 +31,8 @@ pub(crate) type Library = BTreeMap<String, String>;
 /// A message for people when the file cannot be read or lacks a key.
 pub(crate) fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
     let path = crate_dir.join("stdlib.toml");
-    let text = std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
     let value = |key: &str| {
         text.lines()
             .filter_map(|line| line.split_once('='))
@@ -43,7 +44,9 @@ pub(crate) fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
         version: value("version")?,
         package: value("package")?,
         sha256: value("sha256")?,
-        modules: value("modules")?.parse().map_err(|error| format!("{}: modules: {error}", path.display()))?,
+        modules: value("modules")?
+            .parse()
+            .map_err(|error| format!("{}: modules: {error}", path.display()))?,
     })
 }
 
@@ -71,8 +74,10 @@ pub(crate) fn cached_dump(pin: &Pin) -> PathBuf {
 pub(crate) fn library(crate_dir: &Path, pin: &Pin) -> Result<Library, String> {
     if let Some(path) = std::env::var_os("CENOTE_NODE_LIB") {
         let path = PathBuf::from(path);
-        let dump = std::fs::read(&path).map_err(|error| format!("CENOTE_NODE_LIB={}: {error}", path.display()))?;
-        return check(pin, &dump).map_err(|error| format!("CENOTE_NODE_LIB={}: {error}", path.display()));
+        let dump = std::fs::read(&path)
+            .map_err(|error| format!("CENOTE_NODE_LIB={}: {error}", path.display()))?;
+        return check(pin, &dump)
+            .map_err(|error| format!("CENOTE_NODE_LIB={}: {error}", path.display()));
     }
     let cached = cached_dump(pin);
     if let Ok(dump) = std::fs::read(&cached)
@@ -128,7 +133,11 @@ fn dump_with(crate_dir: &Path, node: &Path) -> Result<Vec<u8>, String> {
     if output.status.success() {
         Ok(output.stdout)
     } else {
-        Err(format!("{}: {}", node.display(), String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!(
+            "{}: {}",
+            node.display(),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
     }
 }
 
@@ -149,12 +158,16 @@ pub(crate) fn packaged_binary(pin: &Pin) -> Result<PathBuf, String> {
     };
     let dir = cache_dir().join("npm");
     let name = format!("{}-{os}-{arch}", pin.package);
-    let binary = dir.join("package/bin").join(if os == "win" { "node.exe" } else { "node" });
+    let binary = dir
+        .join("package/bin")
+        .join(if os == "win" { "node.exe" } else { "node" });
     let is_wanted = |binary: &Path| {
         Command::new(binary)
             .arg("--version")
             .output()
-            .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() == format!("v{}", pin.version))
+            .is_ok_and(|output| {
+                String::from_utf8_lossy(&output.stdout).trim() == format!("v{}", pin.version)
+            })
     };
     if is_wanted(&binary) {
         return Ok(binary);
@@ -162,19 +175,35 @@ pub(crate) fn packaged_binary(pin: &Pin) -> Result<PathBuf, String> {
     std::fs::create_dir_all(&dir).map_err(|error| format!("{}: {error}", dir.display()))?;
     let archive = dir.join(format!("{name}-{}.tgz", pin.version));
     if !archive.exists() {
-        run(Command::new("npm").args(["pack", "--silent", &format!("{name}@{}", pin.version)]).current_dir(&dir))?;
+        run(Command::new("npm")
+            .args(["pack", "--silent", &format!("{name}@{}", pin.version)])
+            .current_dir(&dir))?;
     }
-    run(Command::new("tar").arg("-xzf").arg(&archive).arg("-C").arg(&dir).arg("package/bin"))?;
-    if is_wanted(&binary) { Ok(binary) } else { Err(format!("{} does not run", binary.display())) }
+    run(Command::new("tar")
+        .arg("-xzf")
+        .arg(&archive)
+        .arg("-C")
+        .arg(&dir)
+        .arg("package/bin"))?;
+    if is_wanted(&binary) {
+        Ok(binary)
+    } else {
+        Err(format!("{} does not run", binary.display()))
+    }
 }
 
 fn run(command: &mut Command) -> Result<(), String> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().map_err(|error| format!("{name}: {error}"))?;
+    let output = command
+        .output()
+        .map_err(|error| format!("{name}: {error}"))?;
     if output.status.success() {
         Ok(())
     } else {
-        Err(format!("{name}: {}", String::from_utf8_lossy(&output.stderr).trim()))
+        Err(format!(
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ))
     }
 }
 
@@ -184,12 +213,17 @@ fn check(pin: &Pin, dump: &[u8]) -> Result<Library, String> {
         version: String,
         natives: Library,
     }
-    let dump: Dump = serde_json::from_slice(dump).map_err(|error| format!("not a dump: {error}"))?;
+    let dump: Dump =
+        serde_json::from_slice(dump).map_err(|error| format!("not a dump: {error}"))?;
     if dump.version != format!("v{}", pin.version) {
         return Err(format!("made by {}, wanted v{}", dump.version, pin.version));
     }
     if dump.natives.len() != pin.modules {
-        return Err(format!("{} modules, wanted {}", dump.natives.len(), pin.modules));
+        return Err(format!(
+            "{} modules, wanted {}",
+            dump.natives.len(),
+            pin.modules
+        ));
     }
     let mut hash = Sha256::new();
     for (id, source) in &dump.natives {

@@ -17,10 +17,15 @@ use crate::environment::Environment;
 ///
 /// # Errors
 /// Those of the call; `EINTR` only when the process must end.
-pub(crate) fn blocking<T>(env: &Environment, mut call: impl AsyncFnMut() -> SysResult<T>) -> SysResult<T> {
+pub(crate) fn blocking<T>(
+    env: &Environment,
+    mut call: impl AsyncFnMut() -> SysResult<T>,
+) -> SysResult<T> {
     loop {
         match block_on(call()) {
-            Err(error) if error.is_restartable() && !env.task().must_end() => crate::program::note_signals(env),
+            Err(error) if error.is_restartable() && !env.task().must_end() => {
+                crate::program::note_signals(env)
+            }
             outcome => return outcome,
         }
     }
@@ -33,7 +38,9 @@ pub(crate) async fn woken_or(waiter: &Waiter, mut timer: Option<Timer>) {
         if woken.as_mut().poll(cx).is_ready() {
             return Poll::Ready(());
         }
-        timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
+        timer
+            .as_mut()
+            .map_or(Poll::Pending, |timer| timer.as_mut().poll(cx))
     })
     .await;
 }

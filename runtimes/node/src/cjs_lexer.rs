@@ -26,7 +26,10 @@ enum Token<'a> {
 /// Finds the exports of a module's source.
 pub(crate) fn parse(source: &str) -> Exports {
     let tokens = tokenize(source);
-    let mut finder = Finder { tokens: &tokens, exports: Exports::default() };
+    let mut finder = Finder {
+        tokens: &tokens,
+        exports: Exports::default(),
+    };
     for at in 0..tokens.len() {
         finder.look(at);
     }
@@ -58,11 +61,16 @@ impl<'a> Finder<'a> {
     }
 
     fn words(&self, at: usize, words: &[&str]) -> bool {
-        words.iter().enumerate().all(|(index, wanted)| match self.tokens.get(at + index) {
-            Some(Token::Word(word)) => word == wanted,
-            Some(Token::Punct(punct)) => wanted.len() == punct.len_utf8() && wanted.starts_with(*punct),
-            _ => false,
-        })
+        words
+            .iter()
+            .enumerate()
+            .all(|(index, wanted)| match self.tokens.get(at + index) {
+                Some(Token::Word(word)) => word == wanted,
+                Some(Token::Punct(punct)) => {
+                    wanted.len() == punct.len_utf8() && wanted.starts_with(*punct)
+                }
+                _ => false,
+            })
     }
 
     fn add(&mut self, name: &str) {
@@ -72,7 +80,12 @@ impl<'a> Finder<'a> {
     }
 
     fn add_reexport(&mut self, specifier: &str) {
-        if !self.exports.reexports.iter().any(|known| known == specifier) {
+        if !self
+            .exports
+            .reexports
+            .iter()
+            .any(|known| known == specifier)
+        {
             self.exports.reexports.push(specifier.to_owned());
         }
     }
@@ -83,7 +96,10 @@ impl<'a> Finder<'a> {
             return self.text(at + 2).map(|specifier| (specifier, at + 4));
         }
         // Babel's interop: `_interopRequireWildcard(require('x'))`.
-        if self.word(at).is_some_and(|word| word.starts_with("_interopRequire") || word == "__importStar" || word == "__toESM") && self.is(at + 1, '(') {
+        if self.word(at).is_some_and(|word| {
+            word.starts_with("_interopRequire") || word == "__importStar" || word == "__toESM"
+        }) && self.is(at + 1, '(')
+        {
             return self.require(at + 2);
         }
         None
@@ -96,7 +112,9 @@ impl<'a> Finder<'a> {
         }
         match self.word(at)? {
             "exports" => Some(at + 1),
-            "module" if self.is(at + 1, '.') && self.word(at + 2) == Some("exports") => Some(at + 3),
+            "module" if self.is(at + 1, '.') && self.word(at + 2) == Some("exports") => {
+                Some(at + 3)
+            }
             _ => None,
         }
     }
@@ -207,20 +225,27 @@ impl<'a> Finder<'a> {
         if !self.words(at, &["Object", ".", "defineProperty", "("]) {
             return;
         }
-        let Some(end) = self.exports_object(at + 4) else { return };
-        let Some(name) = self.is(end, ',').then(|| self.text(end + 1)).flatten() else { return };
+        let Some(end) = self.exports_object(at + 4) else {
+            return;
+        };
+        let Some(name) = self.is(end, ',').then(|| self.text(end + 1)).flatten() else {
+            return;
+        };
         if !self.is(end + 2, ',') || !self.is(end + 3, '{') {
             return;
         }
         let mut at = end + 4;
-        if self.words(at, &["enumerable", ":"]) && (self.word(at + 2) == Some("true") || self.is(at + 2, '!')) {
+        if self.words(at, &["enumerable", ":"])
+            && (self.word(at + 2) == Some("true") || self.is(at + 2, '!'))
+        {
             at += if self.is(at + 2, '!') { 4 } else { 3 };
             if !self.is(at, ',') {
                 return;
             }
             at += 1;
         }
-        if (self.word(at) == Some("value") && self.is(at + 1, ':')) || self.word(at) == Some("get") {
+        if (self.word(at) == Some("value") && self.is(at + 1, ':')) || self.word(at) == Some("get")
+        {
             self.add(name);
         }
     }
@@ -231,7 +256,11 @@ impl<'a> Finder<'a> {
             return;
         }
         // esbuild's `__reExport(exports_x, require('x'), module.exports)`.
-        let first = if self.word(at) == Some("__reExport") && self.is(at + 3, ',') { at + 4 } else { at + 2 };
+        let first = if self.word(at) == Some("__reExport") && self.is(at + 3, ',') {
+            at + 4
+        } else {
+            at + 2
+        };
         if let Some((specifier, _)) = self.require(first) {
             self.add_reexport(specifier);
         }
@@ -244,7 +273,9 @@ impl<'a> Finder<'a> {
             return;
         }
         // Directly `= _x[key]`, or inside `Object.defineProperty(exports, key, { get: … _x[key] })`, which has no bracket here.
-        let Some(from) = self.is(at + 3, '=').then(|| self.word(at + 4)).flatten() else { return };
+        let Some(from) = self.is(at + 3, '=').then(|| self.word(at + 4)).flatten() else {
+            return;
+        };
         if self.is(at + 5, '[') && self.word(at + 6) == Some(key) {
             self.reexport_of(from);
         }
@@ -254,7 +285,10 @@ impl<'a> Finder<'a> {
     fn reexport_of(&mut self, name: &str) {
         let found = (0..self.tokens.len()).find_map(|at| {
             let is_declared = self.word(at) == Some(name) && self.is(at + 1, '=');
-            is_declared.then(|| self.require(at + 2)).flatten().map(|(specifier, _)| specifier)
+            is_declared
+                .then(|| self.require(at + 2))
+                .flatten()
+                .map(|(specifier, _)| specifier)
         });
         if let Some(specifier) = found {
             self.add_reexport(specifier);
@@ -263,13 +297,31 @@ impl<'a> Finder<'a> {
 }
 
 /// Words after which a slash begins a regular expression.
-const BEFORE_REGEXP: &[&str] =
-    &["return", "typeof", "case", "do", "else", "in", "instanceof", "new", "void", "delete", "throw", "await", "yield", "of"];
+const BEFORE_REGEXP: &[&str] = &[
+    "return",
+    "typeof",
+    "case",
+    "do",
+    "else",
+    "in",
+    "instanceof",
+    "new",
+    "void",
+    "delete",
+    "throw",
+    "await",
+    "yield",
+    "of",
+];
 
 fn tokenize(source: &str) -> Vec<Token<'_>> {
     let bytes = source.as_bytes();
     let mut tokens = Vec::new();
-    let mut at = if source.starts_with("#!") { source.find('\n').unwrap_or(source.len()) } else { 0 };
+    let mut at = if source.starts_with("#!") {
+        source.find('\n').unwrap_or(source.len())
+    } else {
+        0
+    };
     // For each open parenthesis, whether it follows `if`, `while`, `for` or `with`: a slash after its end is a regular expression.
     let mut parentheses = Vec::new();
     let mut last_was_condition = false;
@@ -277,7 +329,12 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
         let next = bytes.get(at + 1).copied();
         match byte {
             b'/' if next == Some(b'/') => at = end_of_line(bytes, at),
-            b'/' if next == Some(b'*') => at = source.get(at + 2..).and_then(|rest| rest.find("*/")).map_or(bytes.len(), |end| at + end + 4),
+            b'/' if next == Some(b'*') => {
+                at = source
+                    .get(at + 2..)
+                    .and_then(|rest| rest.find("*/"))
+                    .map_or(bytes.len(), |end| at + end + 4)
+            }
             b'/' if regexp_may_begin(tokens.last(), last_was_condition) => {
                 at = end_of_regexp(bytes, at);
                 tokens.push(Token::Value);
@@ -292,11 +349,22 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
                 tokens.push(Token::Value);
             }
             b'0'..=b'9' => {
-                at += bytes.iter().skip(at).take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'.' || **byte == b'_').count();
+                at += bytes
+                    .iter()
+                    .skip(at)
+                    .take_while(|byte| {
+                        byte.is_ascii_alphanumeric() || **byte == b'.' || **byte == b'_'
+                    })
+                    .count();
                 tokens.push(Token::Value);
             }
             _ if is_word(byte) => {
-                let end = at + bytes.iter().skip(at).take_while(|byte| is_word(**byte)).count();
+                let end = at
+                    + bytes
+                        .iter()
+                        .skip(at)
+                        .take_while(|byte| is_word(**byte))
+                        .count();
                 if let Some(word) = source.get(at..end) {
                     tokens.push(Token::Word(word));
                 }
@@ -305,7 +373,10 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
             _ if byte.is_ascii_whitespace() => at += 1,
             _ => {
                 if byte == b'(' {
-                    parentheses.push(matches!(tokens.last(), Some(Token::Word("if" | "while" | "for" | "with"))));
+                    parentheses.push(matches!(
+                        tokens.last(),
+                        Some(Token::Word("if" | "while" | "for" | "with"))
+                    ));
                 } else if byte == b')' {
                     last_was_condition = parentheses.pop().unwrap_or(false);
                 }
@@ -332,7 +403,11 @@ fn regexp_may_begin(last: Option<&Token<'_>>, last_was_condition: bool) -> bool 
 }
 
 fn end_of_line(bytes: &[u8], at: usize) -> usize {
-    bytes.iter().skip(at).position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end)
+    bytes
+        .iter()
+        .skip(at)
+        .position(|byte| *byte == b'\n')
+        .map_or(bytes.len(), |end| at + end)
 }
 
 fn end_of_regexp(bytes: &[u8], start: usize) -> usize {
@@ -345,7 +420,15 @@ fn end_of_regexp(bytes: &[u8], start: usize) -> usize {
             b']' => in_class = false,
             // It was a division after all.
             b'\n' => return start + 1,
-            b'/' if !in_class => return at + 1 + bytes.iter().skip(at + 1).take_while(|byte| is_word(**byte)).count(),
+            b'/' if !in_class => {
+                return at
+                    + 1
+                    + bytes
+                        .iter()
+                        .skip(at + 1)
+                        .take_while(|byte| is_word(**byte))
+                        .count();
+            }
             _ => {}
         }
         at += 1;
@@ -410,7 +493,9 @@ fn push_code(text: &mut String, chars: &mut std::str::CharIndices<'_>, digits: u
             code
         }
         _ => {
-            let code = rest.get(..digits).and_then(|hex| u32::from_str_radix(hex, 16).ok());
+            let code = rest
+                .get(..digits)
+                .and_then(|hex| u32::from_str_radix(hex, 16).ok());
             if code.is_some() {
                 chars.nth(digits - 1);
             }
@@ -430,7 +515,12 @@ mod tests {
 
     #[test]
     fn assignments_and_definitions_are_found() {
-        assert_eq!(names("exports.a = 1; module.exports.b = 2; exports['c-d'] = 3; exports.e == 4; x.exports.f = 1"), ["a", "b", "c-d"]);
+        assert_eq!(
+            names(
+                "exports.a = 1; module.exports.b = 2; exports['c-d'] = 3; exports.e == 4; x.exports.f = 1"
+            ),
+            ["a", "b", "c-d"]
+        );
         let source = "Object.defineProperty(exports, '__esModule', { value: true });
             Object.defineProperty(exports, \"g\", { enumerable: true, get: function () { return x.g; } });";
         assert_eq!(names(source), ["__esModule", "g"]);
@@ -438,22 +528,40 @@ mod tests {
 
     #[test]
     fn object_literals_end_at_the_first_complex_value() {
-        assert_eq!(names("module.exports = { a, b: c.d, 'e': 'f', g: function () {}, h }"), ["a", "b", "e", "g"]);
+        assert_eq!(
+            names("module.exports = { a, b: c.d, 'e': 'f', g: function () {}, h }"),
+            ["a", "b", "e", "g"]
+        );
         assert_eq!(names("0 && (module.exports = { x, y })"), ["x", "y"]);
     }
 
     #[test]
     fn reexports_are_found() {
-        assert_eq!(parse("module.exports = require('./dist/x.js')").reexports, ["./dist/x.js"]);
-        assert_eq!(parse("tslib_1.__exportStar(require('./a'), exports); __export(require('./b'))").reexports, ["./a", "./b"]);
+        assert_eq!(
+            parse("module.exports = require('./dist/x.js')").reexports,
+            ["./dist/x.js"]
+        );
+        assert_eq!(
+            parse("tslib_1.__exportStar(require('./a'), exports); __export(require('./b'))")
+                .reexports,
+            ["./a", "./b"]
+        );
         let babel = "var _a = require('./a'); Object.keys(_a).forEach(function (key) { if (key === 'default') return; exports[key] = _a[key]; });";
         assert_eq!(parse(babel).reexports, ["./a"]);
-        assert_eq!(parse("module.exports = { ...require('a'), b }").reexports, ["a"]);
+        assert_eq!(
+            parse("module.exports = { ...require('a'), b }").reexports,
+            ["a"]
+        );
     }
 
     #[test]
     fn comments_strings_and_regular_expressions_hide_nothing_and_show_nothing() {
-        assert_eq!(names("// exports.a = 1\n/* exports.b = 1 */ 'exports.c = 1'; `exports.d = 1`; /exports.e = '/.test(x); exports.f = 1"), ["f"]);
+        assert_eq!(
+            names(
+                "// exports.a = 1\n/* exports.b = 1 */ 'exports.c = 1'; `exports.d = 1`; /exports.e = '/.test(x); exports.f = 1"
+            ),
+            ["f"]
+        );
         assert_eq!(names("a = b / c; exports.g = 1 / 2"), ["g"]);
     }
 }

@@ -51,7 +51,11 @@ impl Encoding {
         if value.is_string() {
             return Self::from_name(&value.to_rust_string_lossy(scope)).unwrap_or(default);
         }
-        value.int32_value(scope).filter(|_| value.is_int32()).and_then(Self::from_number).unwrap_or(default)
+        value
+            .int32_value(scope)
+            .filter(|_| value.is_int32())
+            .and_then(Self::from_number)
+            .unwrap_or(default)
     }
 }
 
@@ -63,10 +67,17 @@ pub(crate) fn units(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>) ->
 }
 
 /// The bytes of a string in an encoding; for hexadecimal and base64 what it decodes to.
-pub(crate) fn to_bytes(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>, encoding: Encoding) -> Vec<u8> {
+pub(crate) fn to_bytes(
+    scope: &Scope<'_, '_>,
+    string: v8::Local<'_, v8::String>,
+    encoding: Encoding,
+) -> Vec<u8> {
     match encoding {
         Encoding::Utf8 | Encoding::Buffer => string.to_rust_string_lossy(scope).into_bytes(),
-        Encoding::Ucs2 => units(scope, string).into_iter().flat_map(u16::to_le_bytes).collect(),
+        Encoding::Ucs2 => units(scope, string)
+            .into_iter()
+            .flat_map(u16::to_le_bytes)
+            .collect(),
         Encoding::Latin1 | Encoding::Ascii => {
             let mut bytes = vec![0; string.length()];
             string.write_one_byte_v2(scope, 0, &mut bytes, v8::WriteFlags::empty());
@@ -81,25 +92,50 @@ pub(crate) fn to_bytes(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>,
 ///
 /// # Errors
 /// `ERR_STRING_TOO_LONG`.
-pub(crate) fn to_js<'s>(scope: &Scope<'s, '_>, bytes: &[u8], encoding: Encoding) -> Result<Value<'s>, Failure> {
-    let too_long = || Failure::error("ERR_STRING_TOO_LONG", "Cannot create a string longer than 0x1fffffe8 characters");
+pub(crate) fn to_js<'s>(
+    scope: &Scope<'s, '_>,
+    bytes: &[u8],
+    encoding: Encoding,
+) -> Result<Value<'s>, Failure> {
+    let too_long = || {
+        Failure::error(
+            "ERR_STRING_TOO_LONG",
+            "Cannot create a string longer than 0x1fffffe8 characters",
+        )
+    };
     Ok(match encoding {
-        Encoding::Buffer => new_node_buffer(scope, bytes.to_vec()).ok_or(Failure::Pending)?.into(),
-        Encoding::Utf8 => v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal).ok_or_else(too_long)?.into(),
+        Encoding::Buffer => new_node_buffer(scope, bytes.to_vec())
+            .ok_or(Failure::Pending)?
+            .into(),
+        Encoding::Utf8 => v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal)
+            .ok_or_else(too_long)?
+            .into(),
         Encoding::Latin1 => scope.latin1(bytes)?.into(),
-        Encoding::Ascii => scope.latin1(&bytes.iter().map(|byte| byte & 0x7f).collect::<Vec<u8>>())?.into(),
+        Encoding::Ascii => scope
+            .latin1(&bytes.iter().map(|byte| byte & 0x7f).collect::<Vec<u8>>())?
+            .into(),
         Encoding::Ucs2 => {
-            let units: Vec<u16> = bytes.as_chunks::<2>().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
-            v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal).ok_or_else(too_long)?.into()
+            let units: Vec<u16> = bytes
+                .as_chunks::<2>()
+                .0
+                .iter()
+                .map(|unit| u16::from_le_bytes(*unit))
+                .collect();
+            v8::String::new_from_two_byte(scope, &units, v8::NewStringType::Normal)
+                .ok_or_else(too_long)?
+                .into()
         }
         Encoding::Hex => scope.latin1(&encode_hex(bytes))?.into(),
         Encoding::Base64 => scope.latin1(&encode_base64(bytes, BASE64, true))?.into(),
-        Encoding::Base64Url => scope.latin1(&encode_base64(bytes, BASE64URL, false))?.into(),
+        Encoding::Base64Url => scope
+            .latin1(&encode_base64(bytes, BASE64URL, false))?
+            .into(),
     })
 }
 
 /// The alphabet of base64.
-pub(crate) const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+pub(crate) const BASE64: &[u8; 64] =
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 /// That of base64url.
 const BASE64URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -112,7 +148,13 @@ pub(crate) fn encode_base64(bytes: &[u8], alphabet: &[u8; 64], pad: bool) -> Vec
         for index in 0..4 {
             if index <= chunk.len() {
                 let six = (group >> (18 - 6 * index)) & 63;
-                text.push(usize::try_from(six).ok().and_then(|six| alphabet.get(six)).copied().unwrap_or(b'='));
+                text.push(
+                    usize::try_from(six)
+                        .ok()
+                        .and_then(|six| alphabet.get(six))
+                        .copied()
+                        .unwrap_or(b'='),
+                );
             } else if pad {
                 text.push(b'=');
             }
@@ -139,7 +181,11 @@ pub(crate) fn decode_base64(text: &[u16]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let mut group = 0;
     let mut digits = 0;
-    for digit in text.iter().take_while(|unit| **unit != u16::from(b'=')).filter_map(|unit| base64_digit(*unit)) {
+    for digit in text
+        .iter()
+        .take_while(|unit| **unit != u16::from(b'='))
+        .filter_map(|unit| base64_digit(*unit))
+    {
         group = group << 6 | digit;
         digits += 1;
         if digits == 4 {
@@ -157,11 +203,27 @@ pub(crate) fn decode_base64(text: &[u16]) -> Vec<u8> {
 
 fn encode_hex(bytes: &[u8]) -> Vec<u8> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    bytes.iter().flat_map(|byte| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]).collect()
+    bytes
+        .iter()
+        .flat_map(|byte| {
+            [
+                DIGITS[usize::from(byte >> 4)],
+                DIGITS[usize::from(byte & 15)],
+            ]
+        })
+        .collect()
 }
 
 /// Decodes pairs of digits up to the first that is none.
 fn decode_hex(text: &[u16]) -> Vec<u8> {
-    let digit = |unit: u16| char::from_u32(unit.into()).and_then(|char| char.to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
-    text.as_chunks::<2>().0.iter().map_while(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+    let digit = |unit: u16| {
+        char::from_u32(unit.into())
+            .and_then(|char| char.to_digit(16))
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    text.as_chunks::<2>()
+        .0
+        .iter()
+        .map_while(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?))
+        .collect()
 }

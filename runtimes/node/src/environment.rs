@@ -79,7 +79,9 @@ pub(crate) struct Environment {
 
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Environment").field("event_loop", &self.event_loop).finish_non_exhaustive()
+        f.debug_struct("Environment")
+            .field("event_loop", &self.event_loop)
+            .finish_non_exhaustive()
     }
 }
 
@@ -114,8 +116,14 @@ impl Environment {
     }
 
     /// The context Node's library lives in; `vm` contexts are others.
-    pub(crate) fn context<'s>(&self, scope: &v8::PinScope<'s, '_, ()>) -> v8::Local<'s, v8::Context> {
-        let context = self.context.get().expect("set right after the context is made");
+    pub(crate) fn context<'s>(
+        &self,
+        scope: &v8::PinScope<'s, '_, ()>,
+    ) -> v8::Local<'s, v8::Context> {
+        let context = self
+            .context
+            .get()
+            .expect("set right after the context is made");
         v8::Local::new(scope, context)
     }
 
@@ -126,11 +134,19 @@ impl Environment {
 
     /// What JavaScript gave, if it did.
     pub(crate) fn stored<'s>(&self, scope: &Scope<'s, '_>, what: Stored) -> Option<Value<'s>> {
-        self.stored.borrow().get(what as usize)?.as_ref().map(|value| v8::Local::new(scope, value))
+        self.stored
+            .borrow()
+            .get(what as usize)?
+            .as_ref()
+            .map(|value| v8::Local::new(scope, value))
     }
 
     /// What JavaScript gave, if it is a function.
-    pub(crate) fn stored_function<'s>(&self, scope: &Scope<'s, '_>, what: Stored) -> Option<v8::Local<'s, v8::Function>> {
+    pub(crate) fn stored_function<'s>(
+        &self,
+        scope: &Scope<'s, '_>,
+        what: Stored,
+    ) -> Option<v8::Local<'s, v8::Function>> {
         self.stored(scope, what)?.try_into().ok()
     }
 
@@ -150,35 +166,64 @@ impl Environment {
     }
 
     /// The object of `internalBinding(name)`, made the first time.
-    pub(crate) fn binding<'s>(&self, scope: &mut Scope<'s, '_>, name: &str) -> Result<Option<Object<'s>>, Failure> {
+    pub(crate) fn binding<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        name: &str,
+    ) -> Result<Option<Object<'s>>, Failure> {
         if let Some(known) = self.bindings.borrow().get(name) {
             return Ok(Some(v8::Local::new(scope, known)));
         }
-        let Some(object) = crate::glue::build_binding(scope, name)? else { return Ok(None) };
-        self.bindings.borrow_mut().insert(name.to_owned(), v8::Global::new(scope, object));
+        let Some(object) = crate::glue::build_binding(scope, name)? else {
+            return Ok(None);
+        };
+        self.bindings
+            .borrow_mut()
+            .insert(name.to_owned(), v8::Global::new(scope, object));
         Ok(Some(object))
     }
 
     /// A constructor made before.
-    pub(crate) fn class<'s>(&self, scope: &Scope<'s, '_>, name: &str) -> Option<v8::Local<'s, v8::Function>> {
-        self.classes.borrow().get(name).map(|class| v8::Local::new(scope, class))
+    pub(crate) fn class<'s>(
+        &self,
+        scope: &Scope<'s, '_>,
+        name: &str,
+    ) -> Option<v8::Local<'s, v8::Function>> {
+        self.classes
+            .borrow()
+            .get(name)
+            .map(|class| v8::Local::new(scope, class))
     }
 
     /// Remembers a constructor.
-    pub(crate) fn add_class(&self, scope: &Scope<'_, '_>, name: &str, constructor: v8::Local<'_, v8::Function>) {
-        self.classes.borrow_mut().insert(name.to_owned(), v8::Global::new(scope, constructor));
+    pub(crate) fn add_class(
+        &self,
+        scope: &Scope<'_, '_>,
+        name: &str,
+        constructor: v8::Local<'_, v8::Function>,
+    ) {
+        self.classes
+            .borrow_mut()
+            .insert(name.to_owned(), v8::Global::new(scope, constructor));
     }
 
     /// Remembers a shared typed array of a binding.
     pub(crate) fn add_field(&self, binding: &str, name: &str, field: Field) {
-        self.fields.borrow_mut().insert((binding.to_owned(), name.to_owned()), field);
+        self.fields
+            .borrow_mut()
+            .insert((binding.to_owned(), name.to_owned()), field);
     }
 
     /// A shared typed array: `env.field(scope, "timers", "immediateInfo")`. Makes the binding if it was not used yet.
     ///
     /// # Errors
     /// When the binding cannot be made or has no such array.
-    pub(crate) fn field(&self, scope: &mut Scope<'_, '_>, binding: &str, name: &str) -> Result<Field, Failure> {
+    pub(crate) fn field(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        binding: &str,
+        name: &str,
+    ) -> Result<Field, Failure> {
         let key = (binding.to_owned(), name.to_owned());
         if let Some(field) = self.fields.borrow().get(&key) {
             return Ok(field.clone());
@@ -188,11 +233,16 @@ impl Environment {
             return Ok(field.clone());
         }
         // Restored from a snapshot: the array exists, its Rust side does not yet.
-        let object = object.ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", format!("no binding {binding}")))?;
+        let object = object.ok_or_else(|| {
+            Failure::error("ERR_INTERNAL_ASSERTION", format!("no binding {binding}"))
+        })?;
         let view = v8::Local::<v8::TypedArray>::try_from(scope.get_property(object, name)?).ok();
-        let field = view
-            .and_then(Field::of_view)
-            .ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", format!("{binding} has no array {name}")))?;
+        let field = view.and_then(Field::of_view).ok_or_else(|| {
+            Failure::error(
+                "ERR_INTERNAL_ASSERTION",
+                format!("{binding} has no array {name}"),
+            )
+        })?;
         self.fields.borrow_mut().insert(key, field.clone());
         Ok(field)
     }
@@ -209,7 +259,9 @@ impl Environment {
             return state;
         }
         let state = Rc::new(T::default());
-        self.states.borrow_mut().insert(TypeId::of::<T>(), Rc::clone(&state) as Rc<dyn Any>);
+        self.states
+            .borrow_mut()
+            .insert(TypeId::of::<T>(), Rc::clone(&state) as Rc<dyn Any>);
         state
     }
 
@@ -230,7 +282,9 @@ impl Environment {
 
     /// The kernel's task of this process: the first argument of every system call.
     pub(crate) fn task(&self) -> &Arc<cenote_kernel::Task> {
-        self.task.as_ref().expect("Node's bootstrap makes no system call, and only it runs without a task")
+        self.task
+            .as_ref()
+            .expect("Node's bootstrap makes no system call, and only it runs without a task")
     }
 
     /// Whether this is the main thread of its process (and no `Worker`).
@@ -277,7 +331,10 @@ impl Environment {
     /// The process's id and its parent's.
     pub(crate) fn pids(&self) -> (i32, i32) {
         let task = self.task();
-        (cenote_kernel::syscall::getpid(task).raw(), cenote_kernel::syscall::getppid(task).raw())
+        (
+            cenote_kernel::syscall::getpid(task).raw(),
+            cenote_kernel::syscall::getppid(task).raw(),
+        )
     }
 
     /// What a descriptor is, as `guessHandleType` numbers it.
@@ -286,13 +343,23 @@ impl Environment {
         use cenote_base::abi::fs::FileType;
         let task = self.task();
         let fd = cenote_base::Fd::new(fd);
-        let Ok(stat) = cenote_kernel::syscall::fstat(task, fd) else { return handle_types::UNKNOWN };
+        let Ok(stat) = cenote_kernel::syscall::fstat(task, fd) else {
+            return handle_types::UNKNOWN;
+        };
         match stat.file_type() {
-            Some(FileType::Regular | FileType::Directory | FileType::BlockDevice) => handle_types::FILE,
+            Some(FileType::Regular | FileType::Directory | FileType::BlockDevice) => {
+                handle_types::FILE
+            }
             Some(FileType::CharDevice) => {
                 let mut settings = cenote_base::abi::tty::Termios::default();
-                let request = cenote_vfs::file::IoctlRequest::Tty(cenote_vfs::file::TtyRequest::Settings(&mut settings));
-                if cenote_kernel::syscall::ioctl(task, fd, request).is_ok() { handle_types::TTY } else { handle_types::FILE }
+                let request = cenote_vfs::file::IoctlRequest::Tty(
+                    cenote_vfs::file::TtyRequest::Settings(&mut settings),
+                );
+                if cenote_kernel::syscall::ioctl(task, fd, request).is_ok() {
+                    handle_types::TTY
+                } else {
+                    handle_types::FILE
+                }
             }
             Some(FileType::Fifo | FileType::Socket) => handle_types::PIPE,
             _ => handle_types::UNKNOWN,
@@ -320,7 +387,10 @@ impl Environment {
         self.event_loop.clear();
         self.natives.clear();
         self.states.borrow_mut().clear();
-        self.stored.borrow_mut().iter_mut().for_each(|value| *value = None);
+        self.stored
+            .borrow_mut()
+            .iter_mut()
+            .for_each(|value| *value = None);
         self.bindings.borrow_mut().clear();
         self.classes.borrow_mut().clear();
         self.fields.borrow_mut().clear();
@@ -332,7 +402,11 @@ impl Environment {
             .stored
             .borrow()
             .iter()
-            .map(|value| value.as_ref().map_or_else(|| scope.undefined(), |value| v8::Local::new(scope, value)))
+            .map(|value| {
+                value
+                    .as_ref()
+                    .map_or_else(|| scope.undefined(), |value| v8::Local::new(scope, value))
+            })
             .collect();
         let bindings = scope.null_object();
         for (name, object) in &*self.bindings.borrow() {
@@ -349,8 +423,16 @@ impl Environment {
     }
 
     /// The reverse of [`to_snapshot`](Self::to_snapshot).
-    pub(crate) fn restore(&self, scope: &Scope<'_, '_>, packed: v8::Local<'_, v8::Array>) -> Option<()> {
-        let part = |index| packed.get_index(scope, index).and_then(|value| v8::Local::<v8::Object>::try_from(value).ok());
+    pub(crate) fn restore(
+        &self,
+        scope: &Scope<'_, '_>,
+        packed: v8::Local<'_, v8::Array>,
+    ) -> Option<()> {
+        let part = |index| {
+            packed
+                .get_index(scope, index)
+                .and_then(|value| v8::Local::<v8::Object>::try_from(value).ok())
+        };
         let stored = part(0)?;
         for (index, place) in (0_u32..).zip(self.stored.borrow_mut().iter_mut()) {
             let value = stored.get_index(scope, index)?;
@@ -358,11 +440,15 @@ impl Environment {
         }
         for (name, value) in entries(scope, part(1)?)? {
             let object = v8::Local::<v8::Object>::try_from(value).ok()?;
-            self.bindings.borrow_mut().insert(name, v8::Global::new(scope, object));
+            self.bindings
+                .borrow_mut()
+                .insert(name, v8::Global::new(scope, object));
         }
         for (name, value) in entries(scope, part(2)?)? {
             let class = v8::Local::<v8::Function>::try_from(value).ok()?;
-            self.classes.borrow_mut().insert(name, v8::Global::new(scope, class));
+            self.classes
+                .borrow_mut()
+                .insert(name, v8::Global::new(scope, class));
         }
         Some(())
     }

@@ -15,7 +15,10 @@ pub struct HeapLimits {
 
 impl Default for HeapLimits {
     fn default() -> Self {
-        Self { heap: 128 << 20, array_buffers: 256 << 20 }
+        Self {
+            heap: 128 << 20,
+            array_buffers: 256 << 20,
+        }
     }
 }
 
@@ -39,9 +42,11 @@ pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
     })
 }
 
-
 /// Parameters of an isolate with these limits.
-pub(crate) fn create_params(limits: HeapLimits, quota: &std::sync::Arc<crate::glue::Quota>) -> v8::CreateParams {
+pub(crate) fn create_params(
+    limits: HeapLimits,
+    quota: &std::sync::Arc<crate::glue::Quota>,
+) -> v8::CreateParams {
     v8::CreateParams::default()
         .heap_limits(0, limits.heap)
         .array_buffer_allocator(crate::glue::allocator_with_quota(quota).make_shared())

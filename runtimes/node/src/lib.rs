@@ -13,7 +13,10 @@ mod dotenv;
 mod encoding;
 mod environment;
 mod event_loop;
-#[expect(unsafe_code, reason = "the one place of this crate that may: see its header")]
+#[expect(
+    unsafe_code,
+    reason = "the one place of this crate that may: see its header"
+)]
 mod glue;
 mod isolate;
 mod loader;

@@ -53,24 +53,35 @@ impl CommandLine {
     ///
     /// # Errors
     /// The text `node` prints before it exits with status 9.
-    pub(crate) fn parse(exec_path: &str, argv: &[String], node_options: Option<&str>) -> Result<Self, String> {
+    pub(crate) fn parse(
+        exec_path: &str,
+        argv: &[String],
+        node_options: Option<&str>,
+    ) -> Result<Self, String> {
         let mut line = Self {
             exec_path: exec_path.to_owned(),
             argv0: argv.first().cloned().unwrap_or_default(),
             ..Self::default()
         };
         if let Some(text) = node_options {
-            let words = split_node_options(text).map_err(|error| format!("{exec_path}: {error}\n"))?;
+            let words =
+                split_node_options(text).map_err(|error| format!("{exec_path}: {error}\n"))?;
             let rest = line.parse_words(words, true)?;
             if let Some(word) = rest.first() {
-                return Err(format!("{exec_path}: {word} is not allowed in NODE_OPTIONS\n"));
+                return Err(format!(
+                    "{exec_path}: {word} is not allowed in NODE_OPTIONS\n"
+                ));
             }
         }
         let words: Vec<String> = argv.iter().skip(1).cloned().collect();
         let count = words.len();
         let rest = line.parse_words(words.clone(), false)?;
         let own = count.saturating_sub(rest.len());
-        line.exec_argv = words.into_iter().take(own).filter(|word| !word.starts_with(RETURN_FD) && word != "--").collect();
+        line.exec_argv = words
+            .into_iter()
+            .take(own)
+            .filter(|word| !word.starts_with(RETURN_FD) && word != "--")
+            .collect();
         line.rest = rest;
         line.imply();
         Ok(line)
@@ -79,7 +90,8 @@ impl CommandLine {
     /// Options that follow from others.
     fn imply(&mut self) {
         if self.is("--print") || !self.text("--eval").is_empty() {
-            self.values.insert("[has_eval_string]".into(), OptionValue::Boolean(true));
+            self.values
+                .insert("[has_eval_string]".into(), OptionValue::Boolean(true));
         }
         if self.is("--trace-uncaught") || self.is("--pending-deprecation") {
             // Nothing follows from these for us.
@@ -87,7 +99,11 @@ impl CommandLine {
     }
 
     /// Reads options up to the first word that is none; returns what is left.
-    fn parse_words(&mut self, words: Vec<String>, is_environment: bool) -> Result<Vec<String>, String> {
+    fn parse_words(
+        &mut self,
+        words: Vec<String>,
+        is_environment: bool,
+    ) -> Result<Vec<String>, String> {
         let mut words: std::collections::VecDeque<String> = words.into();
         while let Some(word) = words.pop_front() {
             if !word.starts_with('-') || word == "-" {
@@ -106,27 +122,43 @@ impl CommandLine {
         Ok(words.into())
     }
 
-    fn parse_option(&mut self, word: &str, words: &mut std::collections::VecDeque<String>, is_environment: bool) -> Result<(), String> {
+    fn parse_option(
+        &mut self,
+        word: &str,
+        words: &mut std::collections::VecDeque<String>,
+        is_environment: bool,
+    ) -> Result<(), String> {
         let (name, inline) = match word.split_once('=') {
             Some((name, value)) if word.starts_with("--") => (name, Some(value)),
             _ => (word, None),
         };
-        let mut name = if name.starts_with("--") { name.replace('_', "-") } else { name.to_owned() };
+        let mut name = if name.starts_with("--") {
+            name.replace('_', "-")
+        } else {
+            name.to_owned()
+        };
         // Aliases, of which `-p code` is one with an argument.
         for _ in 0..8 {
             let next_is_argument = words.front().is_some_and(|next| !next.starts_with('-'));
             let with_equals = inline.map(|_| format!("{name}="));
             let with_argument = next_is_argument.then(|| format!("{name} <arg>"));
             let found = CLI_ALIASES.iter().find(|(alias, _)| {
-                Some(*alias) == with_equals.as_deref() || Some(*alias) == with_argument.as_deref() || *alias == name
+                Some(*alias) == with_equals.as_deref()
+                    || Some(*alias) == with_argument.as_deref()
+                    || *alias == name
             });
             let found = match &with_argument {
                 // The more specific one wins: `--print <arg>` over nothing.
-                Some(specific) => CLI_ALIASES.iter().find(|(alias, _)| alias == specific).or(found),
+                Some(specific) => CLI_ALIASES
+                    .iter()
+                    .find(|(alias, _)| alias == specific)
+                    .or(found),
                 None => found,
             };
             let Some((_, expansion)) = found else { break };
-            let Some((first, more)) = expansion.split_first() else { break };
+            let Some((first, more)) = expansion.split_first() else {
+                break;
+            };
             if *first == name {
                 break;
             }
@@ -136,7 +168,9 @@ impl CommandLine {
             name = (*first).to_owned();
         }
         let (name, is_negated) = match name.strip_prefix("--no-") {
-            Some(positive) if find_info(&format!("--{positive}")).is_some() => (format!("--{positive}"), true),
+            Some(positive) if find_info(&format!("--{positive}")).is_some() => {
+                (format!("--{positive}"), true)
+            }
             _ => (name, false),
         };
         let Some((_, kind, environment, _)) = find_info(&name) else {
@@ -147,11 +181,17 @@ impl CommandLine {
             return Err(format!("{}: bad option: {word}\n", self.exec_path));
         };
         if is_environment && *environment != ALLOWED_IN_ENVIRONMENT {
-            return Err(format!("{}: {name} is not allowed in NODE_OPTIONS\n", self.exec_path));
+            return Err(format!(
+                "{}: {name} is not allowed in NODE_OPTIONS\n",
+                self.exec_path
+            ));
         }
         if *kind == BOOLEAN || *kind == 0 {
             if inline.is_some() && *kind == BOOLEAN {
-                return Err(format!("{}: {name} does not take an argument\n", self.exec_path).replace("does not take", "doesn't take"));
+                return Err(
+                    format!("{}: {name} does not take an argument\n", self.exec_path)
+                        .replace("does not take", "doesn't take"),
+                );
             }
             self.set_boolean(&name, !is_negated);
             return Ok(());
@@ -161,12 +201,21 @@ impl CommandLine {
             return Ok(());
         }
         if is_negated {
-            return Err(format!("{}: {word} is an invalid negation because it is not a boolean option\n", self.exec_path));
+            return Err(format!(
+                "{}: {word} is an invalid negation because it is not a boolean option\n",
+                self.exec_path
+            ));
         }
         let value = match inline {
             Some(value) => value.to_owned(),
             None => match words.pop_front() {
-                Some(value) if value == "-" || !value.starts_with('-') || name == "--eval" && value.len() > 1 && !value.starts_with("--") => value,
+                Some(value)
+                    if value == "-"
+                        || !value.starts_with('-')
+                        || name == "--eval" && value.len() > 1 && !value.starts_with("--") =>
+                {
+                    value
+                }
                 // `\-x` gives a value that begins with a dash.
                 Some(value) if value.starts_with("\\-") => value.chars().skip(1).collect(),
                 _ if name == "--inspect-port" => String::new(),
@@ -178,9 +227,11 @@ impl CommandLine {
     }
 
     fn set_boolean(&mut self, name: &str, on: bool) {
-        self.values.insert(name.to_owned(), OptionValue::Boolean(on));
+        self.values
+            .insert(name.to_owned(), OptionValue::Boolean(on));
         if let Some(positive) = name.strip_prefix("--") {
-            self.values.insert(format!("--no-{positive}"), OptionValue::Boolean(!on));
+            self.values
+                .insert(format!("--no-{positive}"), OptionValue::Boolean(!on));
         }
     }
 
@@ -197,7 +248,10 @@ impl CommandLine {
             }
             HOST_PORT => {
                 let (host, port) = value.rsplit_once(':').unwrap_or(("127.0.0.1", &value));
-                OptionValue::HostPort { host: host.to_owned(), port: port.parse().unwrap_or(9229) }
+                OptionValue::HostPort {
+                    host: host.to_owned(),
+                    port: port.parse().unwrap_or(9229),
+                }
             }
             _ => OptionValue::Text(value),
         };
@@ -207,14 +261,23 @@ impl CommandLine {
     /// The option's value: as given, or its default.
     pub(crate) fn value(&self, name: &str) -> Option<OptionValue> {
         self.values.get(name).cloned().or_else(|| {
-            CLI_OPTIONS.iter().find(|(candidate, _)| *candidate == name).map(|(_, shape)| default_value(shape))
+            CLI_OPTIONS
+                .iter()
+                .find(|(candidate, _)| *candidate == name)
+                .map(|(_, shape)| default_value(shape))
         })
     }
 
     /// Every option with its value.
     pub(crate) fn all(&self) -> impl Iterator<Item = (&str, OptionValue)> {
         let known = CLI_OPTIONS.iter().map(|(name, shape)| {
-            (*name, self.values.get(*name).cloned().unwrap_or_else(|| default_value(shape)))
+            (
+                *name,
+                self.values
+                    .get(*name)
+                    .cloned()
+                    .unwrap_or_else(|| default_value(shape)),
+            )
         });
         let extra = self
             .values
@@ -273,9 +336,26 @@ fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
 /// Options of V8's that people pass and that mean something (or nothing harmful) for one isolate.
 fn v8_option(word: &str) -> Option<(&str, &str)> {
     const KNOWN: &[&str] = &[
-        "--stack-size", "--expose-gc", "--expose_gc", "--max-lazy", "--stack-trace-limit", "--optimize-for-size", "--trace-gc", "--trace_gc",
-        "--no-opt", "--no-turbofan", "--no-concurrent-recompilation", "--max-semi-space-size", "--gc-interval",
-        "--gc-global", "--single-threaded", "--predictable", "--no-lazy", "--no-use-ic", "--trace-opt", "--trace-deopt",
+        "--stack-size",
+        "--expose-gc",
+        "--expose_gc",
+        "--max-lazy",
+        "--stack-trace-limit",
+        "--optimize-for-size",
+        "--trace-gc",
+        "--trace_gc",
+        "--no-opt",
+        "--no-turbofan",
+        "--no-concurrent-recompilation",
+        "--max-semi-space-size",
+        "--gc-interval",
+        "--gc-global",
+        "--single-threaded",
+        "--predictable",
+        "--no-lazy",
+        "--no-use-ic",
+        "--trace-opt",
+        "--trace-deopt",
     ];
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     KNOWN.contains(&name).then_some((name, value))
@@ -295,7 +375,10 @@ fn default_value(shape: &Shape) -> OptionValue {
                 })
                 .collect(),
         ),
-        Shape::Object { .. } => OptionValue::HostPort { host: "127.0.0.1".into(), port: 9229 },
+        Shape::Object { .. } => OptionValue::HostPort {
+            host: "127.0.0.1".into(),
+            port: 9229,
+        },
         _ => OptionValue::Boolean(false),
     }
 }
@@ -303,8 +386,13 @@ fn default_value(shape: &Shape) -> OptionValue {
 /// As C's `strtol`: leading digits, 0 without any.
 fn leading_integer(text: &str) -> f64 {
     let text = text.trim_start();
-    let end = text.char_indices().find(|(index, char)| !(char.is_ascii_digit() || (*index == 0 && *char == '-'))).map_or(text.len(), |(index, _)| index);
-    text.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0.0)
+    let end = text
+        .char_indices()
+        .find(|(index, char)| !(char.is_ascii_digit() || (*index == 0 && *char == '-')))
+        .map_or(text.len(), |(index, _)| index);
+    text.get(..end)
+        .and_then(|digits| digits.parse().ok())
+        .unwrap_or(0.0)
 }
 
 /// Splits `NODE_OPTIONS` at spaces; double quotes group, a backslash inside them escapes. Node: `ParseNodeOptionsEnvVar`.
@@ -315,7 +403,9 @@ fn split_node_options(text: &str) -> Result<Vec<String>, &'static str> {
     let mut chars = text.chars();
     while let Some(mut char) = chars.next() {
         if char == '\\' && is_in_string {
-            char = chars.next().ok_or("invalid value for NODE_OPTIONS (invalid escape)")?;
+            char = chars
+                .next()
+                .ok_or("invalid value for NODE_OPTIONS (invalid escape)")?;
         } else if char == ' ' && !is_in_string {
             starts_word = true;
             continue;
@@ -331,5 +421,9 @@ fn split_node_options(text: &str) -> Result<Vec<String>, &'static str> {
             word.push(char);
         }
     }
-    if is_in_string { Err("invalid value for NODE_OPTIONS (unterminated string)") } else { Ok(words) }
+    if is_in_string {
+        Err("invalid value for NODE_OPTIONS (unterminated string)")
+    } else {
+        Ok(words)
+    }
 }

@@ -59,7 +59,11 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let argv: Vec<String> = task.argv().iter().map(text).collect();
     let envp = task.envp();
-    let node_options = envp.iter().find_map(|entry| entry.strip_prefix(b"NODE_OPTIONS=").map(|value| String::from_utf8_lossy(value).into_owned()));
+    let node_options = envp.iter().find_map(|entry| {
+        entry
+            .strip_prefix(b"NODE_OPTIONS=")
+            .map(|value| String::from_utf8_lossy(value).into_owned())
+    });
     let line = match CommandLine::parse("/usr/bin/node", &argv, node_options.as_deref()) {
         Ok(line) => line,
         Err(message) => {
@@ -68,7 +72,11 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
         }
     };
     if line.is("--version") {
-        write_all(task, Fd::new(1), format!("v{}\n", env!("CENOTE_NODE_VERSION")).as_bytes());
+        write_all(
+            task,
+            Fd::new(1),
+            format!("v{}\n", env!("CENOTE_NODE_VERSION")).as_bytes(),
+        );
         return WaitStatus::Exited(0);
     }
     let blob = match snapshot::blob() {
@@ -82,11 +90,22 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
     run_isolate(task, limits, line, blob)
 }
 
-fn run_isolate(task: &Arc<Task>, mut limits: HeapLimits, line: CommandLine, blob: &'static [u8]) -> WaitStatus {
+fn run_isolate(
+    task: &Arc<Task>,
+    mut limits: HeapLimits,
+    line: CommandLine,
+    blob: &'static [u8],
+) -> WaitStatus {
     initialize_v8();
     // A guest may ask for less than the machine allows, not for more.
-    if let Some(megabytes) = line.v8_option("--max-old-space-size").and_then(|value| value.parse::<usize>().ok()) {
-        limits.heap = limits.heap.min(megabytes.saturating_mul(1 << 20)).max(16 << 20);
+    if let Some(megabytes) = line
+        .v8_option("--max-old-space-size")
+        .and_then(|value| value.parse::<usize>().ok())
+    {
+        limits.heap = limits
+            .heap
+            .min(megabytes.saturating_mul(1 << 20))
+            .max(16 << 20);
     }
     let quota = Quota::new(limits.array_buffers);
     let params = create_params(limits, &quota).snapshot_blob(v8::StartupData::from(blob));
@@ -98,9 +117,16 @@ fn run_isolate(task: &Arc<Task>, mut limits: HeapLimits, line: CommandLine, blob
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
     let remote = env.event_loop().io().remote();
-    task.set_interrupter(Arc::new(Stopper { isolate: env.isolate_handle().clone(), remote }));
-    let waiter: Arc<dyn cenote_base::wait::Observer> = Arc::clone(env.event_loop().io().waiter()) as _;
-    let registrations: [Registration; 2] = [task.signal_queue().register(Arc::clone(&waiter)), task.child_queue().register(waiter)];
+    task.set_interrupter(Arc::new(Stopper {
+        isolate: env.isolate_handle().clone(),
+        remote,
+    }));
+    let waiter: Arc<dyn cenote_base::wait::Observer> =
+        Arc::clone(env.event_loop().io().waiter()) as _;
+    let registrations: [Registration; 2] = [
+        task.signal_queue().register(Arc::clone(&waiter)),
+        task.child_queue().register(waiter),
+    ];
 
     let outcome = {
         v8::scope!(let scope, &mut isolate);
@@ -122,17 +148,29 @@ fn run_isolate(task: &Arc<Task>, mut limits: HeapLimits, line: CommandLine, blob
 }
 
 /// How the process ended.
-fn status(task: &Arc<Task>, env: &Environment, outcome: Result<i32, Failure>, exhausted: &AtomicBool, limits: HeapLimits) -> WaitStatus {
+fn status(
+    task: &Arc<Task>,
+    env: &Environment,
+    outcome: Result<i32, Failure>,
+    exhausted: &AtomicBool,
+    limits: HeapLimits,
+) -> WaitStatus {
     if exhausted.load(Ordering::SeqCst) {
         let megabytes = limits.heap >> 20;
         let text = format!(
             "\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (limit js_heap: {megabytes} MiB)\n"
         );
         write_all(task, Fd::new(2), text.as_bytes());
-        return WaitStatus::Signaled { signal: SigNum::SIGABRT, core: false };
+        return WaitStatus::Signaled {
+            signal: SigNum::SIGABRT,
+            core: false,
+        };
     }
     if env.is_aborted() {
-        return WaitStatus::Signaled { signal: SigNum::SIGABRT, core: false };
+        return WaitStatus::Signaled {
+            signal: SigNum::SIGABRT,
+            core: false,
+        };
     }
     match (env.exit_code(), outcome) {
         (Some(code), _) | (None, Ok(code)) => WaitStatus::Exited(code.to_le_bytes()[0]),
@@ -158,7 +196,9 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     performance::start(scope)?;
     apply_v8_options(scope)?;
     crate::return_value::install(scope)?;
-    let main = env.command_line().main_script(env.handle_type(0) == handle_types::TTY);
+    let main = env
+        .command_line()
+        .main_script(env.handle_type(0) == handle_types::TTY);
     event_loop::run_main(scope, |scope| loader::run_main(scope, main));
     performance::mark_loop(scope, false)?;
     let code = event_loop::spin(scope)?;
@@ -171,21 +211,39 @@ fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
     let global = scope.get_current_context().global(scope);
-    if let Some(limit) = line.v8_option("--stack-trace-limit").and_then(|value| value.parse::<f64>().ok()) {
-        let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?).map_err(|_| Failure::Pending)?;
+    if let Some(limit) = line
+        .v8_option("--stack-trace-limit")
+        .and_then(|value| value.parse::<f64>().ok())
+    {
+        let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?)
+            .map_err(|_| Failure::Pending)?;
         let limit = scope.number(limit);
         scope.set(error, "stackTraceLimit", limit);
     }
-    if line.v8_option("--expose-gc").or(line.v8_option("--expose_gc")).is_some() {
-        let gc = scope.function("gc", collect_garbage).ok_or(Failure::Pending)?;
+    if line
+        .v8_option("--expose-gc")
+        .or(line.v8_option("--expose_gc"))
+        .is_some()
+    {
+        let gc = scope
+            .function("gc", collect_garbage)
+            .ok_or(Failure::Pending)?;
         let key = scope.name("gc");
-        let _defined = global.define_own_property(scope, key.into(), gc.into(), v8::PropertyAttribute::DONT_ENUM);
+        let _defined = global.define_own_property(
+            scope,
+            key.into(),
+            gc.into(),
+            v8::PropertyAttribute::DONT_ENUM,
+        );
     }
     Ok(())
 }
 
 /// `gc()`, under `--expose-gc`.
-pub(crate) fn collect_garbage<'s>(scope: &mut Scope<'s, '_>, _args: &crate::glue::Args<'s>) -> crate::glue::BindingResult<'s> {
+pub(crate) fn collect_garbage<'s>(
+    scope: &mut Scope<'s, '_>,
+    _args: &crate::glue::Args<'s>,
+) -> crate::glue::BindingResult<'s> {
     scope.low_memory_notification();
     Ok(().into())
 }
@@ -197,7 +255,10 @@ pub(crate) fn note_signals(env: &Environment) {
         match block_on(task.next_delivery()) {
             Delivery::None => return,
             Delivery::Handler(call) => {
-                env.state::<NotedSignals>().list.borrow_mut().push(call.signal);
+                env.state::<NotedSignals>()
+                    .list
+                    .borrow_mut()
+                    .push(call.signal);
                 task.handler_returned(&call);
             }
             Delivery::End => {
@@ -246,11 +307,13 @@ pub(crate) fn write_all(task: &Arc<Task>, fd: Fd, mut bytes: &[u8]) {
         match block_on(syscall::write(task, fd, bytes)) {
             Ok(0) => return,
             Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
-            Err(error) if error.is_restartable() && !task.must_end() => match block_on(task.next_delivery()) {
-                Delivery::Handler(call) => task.handler_returned(&call),
-                Delivery::None => {}
-                Delivery::End => return,
-            },
+            Err(error) if error.is_restartable() && !task.must_end() => {
+                match block_on(task.next_delivery()) {
+                    Delivery::Handler(call) => task.handler_returned(&call),
+                    Delivery::None => {}
+                    Delivery::End => return,
+                }
+            }
             Err(_) => return,
         }
     }
@@ -264,7 +327,16 @@ pub(crate) fn read_file(env: &Environment, path: &[u8]) -> SysResult<Vec<u8>> {
     const LIMIT: usize = 64 << 20;
     let task = env.task();
     let mode = cenote_base::abi::fs::Mode::empty();
-    let fd = crate::blocking::blocking(env, async || syscall::openat(task, syscall::At::Cwd, path, OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC, mode).await)?;
+    let fd = crate::blocking::blocking(env, async || {
+        syscall::openat(
+            task,
+            syscall::At::Cwd,
+            path,
+            OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC,
+            mode,
+        )
+        .await
+    })?;
     let mut bytes = Vec::new();
     let mut chunk = vec![0; 64 << 10];
     let outcome = loop {

@@ -23,18 +23,32 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let function = scope.function("__return", give).ok_or(Failure::Pending)?;
     let global = scope.get_current_context().global(scope);
     let key = scope.name("__return");
-    let _defined = global.define_own_property(scope, key.into(), function.into(), v8::PropertyAttribute::DONT_ENUM);
+    let _defined = global.define_own_property(
+        scope,
+        key.into(),
+        function.into(),
+        v8::PropertyAttribute::DONT_ENUM,
+    );
     Ok(())
 }
 
 /// `__return(value)`.
 pub(crate) fn give<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let Some(fd) = env.command_line().return_fd else { return Ok(().into()) };
-    let text = if args.is_undefined(0) { Some("null".to_owned()) } else { v8::json::stringify(scope, args.get(0)).map(|text| text.to_rust_string_lossy(scope)) };
+    let Some(fd) = env.command_line().return_fd else {
+        return Ok(().into());
+    };
+    let text = if args.is_undefined(0) {
+        Some("null".to_owned())
+    } else {
+        v8::json::stringify(scope, args.get(0)).map(|text| text.to_rust_string_lossy(scope))
+    };
     let text = text.ok_or(Failure::Pending)?;
     if env.state::<Given>().0.replace(true) {
-        return Err(Failure::error("ERR_CENOTE_RETURN", "__return() was called before"));
+        return Err(Failure::error(
+            "ERR_CENOTE_RETURN",
+            "__return() was called before",
+        ));
     }
     program::write_all(env.task(), Fd::new(fd), text.as_bytes());
     Ok(().into())

@@ -70,7 +70,10 @@ impl Runtime for NodeRuntime {
             header.truncate(count);
             expected.truncate(count.max(MAGIC.len()));
             if header != expected {
-                return Err(SysError::with_note(Errno::ENOEXEC, "the node image is of another version"));
+                return Err(SysError::with_note(
+                    Errno::ENOEXEC,
+                    "the node image is of another version",
+                ));
             }
             Ok(Box::new(NodeProgram { limits }) as Box<dyn Program>)
         })
@@ -86,10 +89,13 @@ impl Program for NodeProgram {
     fn start(self: Box<Self>, task: Arc<Task>) {
         let limits = self.limits;
         let own = Arc::clone(&task);
-        let thread = std::thread::Builder::new().name(format!("node-{}", task.pid().raw())).stack_size(STACK_SIZE).spawn(move || {
-            program::run(&own, limits);
-            own.finish();
-        });
+        let thread = std::thread::Builder::new()
+            .name(format!("node-{}", task.pid().raw()))
+            .stack_size(STACK_SIZE)
+            .spawn(move || {
+                program::run(&own, limits);
+                own.finish();
+            });
         if let Err(error) = thread {
             tracing::error!(target: "cenote::node", %error, "no thread for a node process");
             task.exit(cenote_base::abi::wait::WaitStatus::Exited(126));

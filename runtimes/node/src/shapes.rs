@@ -27,9 +27,15 @@ impl Element {
 /// One property of a binding object.
 #[derive(Debug)]
 pub(crate) enum Shape {
-    #[expect(dead_code, reason = "the dumps of today hold none, those of tomorrow may")]
+    #[expect(
+        dead_code,
+        reason = "the dumps of today hold none, those of tomorrow may"
+    )]
     Undefined,
-    #[expect(dead_code, reason = "the dumps of today hold none, those of tomorrow may")]
+    #[expect(
+        dead_code,
+        reason = "the dumps of today hold none, those of tomorrow may"
+    )]
     Null,
     Boolean(bool),
     Number(f64),
@@ -61,10 +67,16 @@ include!(concat!(env!("OUT_DIR"), "/shapes.rs"));
 
 /// The shape of a binding, if the real Node has one of that name.
 pub(crate) fn shape_of(binding: &str) -> Option<&'static Shape> {
-    SHAPES.iter().find(|(name, _)| *name == binding).map(|(_, shape)| shape)
+    SHAPES
+        .iter()
+        .find(|(name, _)| *name == binding)
+        .map(|(_, shape)| shape)
 }
 
 /// Name and text of a libuv error number (negative), as `uv_err_name` and `uv_strerror` give them.
 pub(crate) fn uv_error(number: i32) -> Option<(&'static str, &'static str)> {
-    UV_ERRORS.iter().find(|(candidate, _, _)| *candidate == number).map(|(_, name, text)| (*name, *text))
+    UV_ERRORS
+        .iter()
+        .find(|(candidate, _, _)| *candidate == number)
+        .map(|(_, name, text)| (*name, *text))
 }

@@ -35,9 +35,13 @@ static BLOB: OnceLock<Result<&'static [u8], String>> = OnceLock::new();
 /// # Errors
 /// When Node's bootstrap fails, which is a bug of ours.
 pub(crate) fn blob() -> Result<&'static [u8], SnapshotError> {
-    BLOB.get_or_init(|| load_or_make().map(|blob| &*Box::leak(blob.into_boxed_slice())).map_err(|error| error.to_string()))
-        .clone()
-        .map_err(SnapshotError::Bootstrap)
+    BLOB.get_or_init(|| {
+        load_or_make()
+            .map(|blob| &*Box::leak(blob.into_boxed_slice()))
+            .map_err(|error| error.to_string())
+    })
+    .clone()
+    .map_err(SnapshotError::Bootstrap)
 }
 
 fn load_or_make() -> Result<Vec<u8>, SnapshotError> {
@@ -128,7 +132,12 @@ fn make() -> Result<Vec<u8>, SnapshotError> {
 
 fn make_here() -> Result<Vec<u8>, SnapshotError> {
     let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
-    let env = Environment::new(&mut isolate, Arc::new(StoppedClock), None, CommandLine::default());
+    let env = Environment::new(
+        &mut isolate,
+        Arc::new(StoppedClock),
+        None,
+        CommandLine::default(),
+    );
     install_isolate_callbacks(&mut isolate);
     let outcome = {
         v8::scope!(let scope, &mut isolate);
@@ -159,16 +168,25 @@ fn bootstrap(scope: &mut v8::PinScope<'_, '_>) -> Result<(), SnapshotError> {
     v8::tc_scope!(let catch, scope);
     loader::bootstrap(catch, true).map_err(|failure| {
         let exception = catch.exception().or_else(|| failure.to_exception(catch));
-        let text = exception.map(|exception| describe(catch, exception)).unwrap_or_default();
+        let text = exception
+            .map(|exception| describe(catch, exception))
+            .unwrap_or_default();
         SnapshotError::Bootstrap(text)
     })
 }
 
 /// The stack, or the message, of an exception.
-pub(crate) fn describe(scope: &v8::PinScope<'_, '_>, exception: v8::Local<'_, v8::Value>) -> String {
-    let stack = v8::Local::<v8::Object>::try_from(exception).ok().and_then(|object| {
-        let key = v8::String::new(scope, "stack")?;
-        object.get(scope, key.into()).filter(|stack| stack.is_string())
-    });
+pub(crate) fn describe(
+    scope: &v8::PinScope<'_, '_>,
+    exception: v8::Local<'_, v8::Value>,
+) -> String {
+    let stack = v8::Local::<v8::Object>::try_from(exception)
+        .ok()
+        .and_then(|object| {
+            let key = v8::String::new(scope, "stack")?;
+            object
+                .get(scope, key.into())
+                .filter(|stack| stack.is_string())
+        });
     stack.unwrap_or(exception).to_rust_string_lossy(scope)
 }

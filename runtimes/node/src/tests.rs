@@ -43,12 +43,22 @@ fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
 }
 
 /// As `node_with`; with `kill_at`, sends that signal once the program has printed something.
-fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Option<cenote_base::abi::SigNum>) -> Outcome {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+fn run(
+    files: &[(&str, &str)],
+    args: &[&str],
+    stdin: &str,
+    kill_at_output: Option<cenote_base::abi::SigNum>,
+) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let limits = cenote_base::limits::Limits::default();
         let budget = cenote_base::limits::Budget::new(limits.clone());
-        let clock: Arc<dyn cenote_base::Clock> = Arc::new(HostClock::new(tokio::runtime::Handle::current()));
+        let clock: Arc<dyn cenote_base::Clock> =
+            Arc::new(HostClock::new(tokio::runtime::Handle::current()));
         let root = cenote_vfs::fs::tmpfs::Tmpfs::new(Arc::clone(&clock), Arc::clone(&budget));
         let kernel = Kernel::new(KernelOptions {
             clock,
@@ -62,7 +72,10 @@ fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Optio
             entropy: Arc::new(Zeros),
         });
         let image = NodeRuntime::image();
-        let mut all: Vec<(&str, &[u8])> = files.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+        let mut all: Vec<(&str, &[u8])> = files
+            .iter()
+            .map(|(path, text)| (*path, text.as_bytes()))
+            .collect();
         all.push(("/usr/bin/node", &image));
         for (path, bytes) in all {
             seed(&kernel, path, bytes);
@@ -71,7 +84,10 @@ fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Optio
         let (stdin_read, stdin_write) = pipe();
         let (stdout_read, stdout_write) = pipe();
         let (stderr_read, stderr_write) = pipe();
-        let argv = std::iter::once("node").chain(args.iter().copied()).map(|arg| arg.as_bytes().to_vec()).collect();
+        let argv = std::iter::once("node")
+            .chain(args.iter().copied())
+            .map(|arg| arg.as_bytes().to_vec())
+            .collect();
         let child = kernel
             .spawn(SpawnRequest {
                 program: b"/usr/bin/node".to_vec(),
@@ -80,19 +96,28 @@ fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Optio
                 cwd: b"/root".to_vec(),
                 credentials: Credentials::root(),
                 umask: 0o022,
-                files: vec![(Fd::new(0), stdin_read), (Fd::new(1), stdout_write), (Fd::new(2), stderr_write)],
+                files: vec![
+                    (Fd::new(0), stdin_read),
+                    (Fd::new(1), stdout_write),
+                    (Fd::new(2), stderr_write),
+                ],
                 new_session: true,
                 controlling_terminal: None,
             })
             .await
             .unwrap();
-        cenote_kernel::host_io::write_all(&stdin_write, stdin.as_bytes()).await.unwrap();
+        cenote_kernel::host_io::write_all(&stdin_write, stdin.as_bytes())
+            .await
+            .unwrap();
         drop(stdin_write);
         let read = async |file: Arc<cenote_vfs::OpenFile>| {
             let mut bytes = Vec::new();
             let mut chunk = [0; 4096];
             loop {
-                match cenote_kernel::host_io::read(&file, &mut chunk).await.unwrap() {
+                match cenote_kernel::host_io::read(&file, &mut chunk)
+                    .await
+                    .unwrap()
+                {
                     0 => return String::from_utf8_lossy(&bytes).into_owned(),
                     count => bytes.extend_from_slice(&chunk[..count]),
                 }
@@ -102,7 +127,11 @@ fn run(files: &[(&str, &str)], args: &[&str], stdin: &str, kill_at_output: Optio
             }
         };
         let (stdout, stderr) = tokio::join!(read(stdout_read), read(stderr_read));
-        Outcome { status: child.wait().await, stdout, stderr }
+        Outcome {
+            status: child.wait().await,
+            stdout,
+            stderr,
+        }
     })
 }
 
@@ -121,23 +150,45 @@ fn seed(kernel: &Arc<Kernel>, path: &str, bytes: &[u8]) {
             let _exists = ops::mkdir(&cx, None, dir.as_bytes(), Mode::from_bits_truncate(0o755));
         }
     }
-    let flags = cenote_base::abi::fs::OpenFlags::O_CREAT | cenote_base::abi::fs::OpenFlags::O_WRONLY;
-    let file = ops::open(&cx, None, path.as_bytes(), flags, Mode::from_bits_truncate(0o755)).unwrap();
+    let flags =
+        cenote_base::abi::fs::OpenFlags::O_CREAT | cenote_base::abi::fs::OpenFlags::O_WRONLY;
+    let file = ops::open(
+        &cx,
+        None,
+        path.as_bytes(),
+        flags,
+        Mode::from_bits_truncate(0o755),
+    )
+    .unwrap();
     assert_eq!(file.write(bytes).unwrap(), bytes.len());
 }
 
 fn ok(stdout: &str) -> Outcome {
-    Outcome { status: WaitStatus::Exited(0), stdout: stdout.into(), stderr: String::new() }
+    Outcome {
+        status: WaitStatus::Exited(0),
+        stdout: stdout.into(),
+        stderr: String::new(),
+    }
 }
 
 #[test]
 fn version_is_the_librarys() {
-    assert_eq!(node_with(&[("/root/x", "")], &["--version"], ""), ok("v24.21.0\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["--version"], ""),
+        ok("v24.21.0\n")
+    );
 }
 
 #[test]
 fn eval_prints_through_the_console() {
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", "console.log('hi', [1, 2], { a: new Map([[1, 2]]) })"], ""), ok("hi [ 1, 2 ] { a: Map(1) { 1 => 2 } }\n"));
+    assert_eq!(
+        node_with(
+            &[("/root/x", "")],
+            &["-e", "console.log('hi', [1, 2], { a: new Map([[1, 2]]) })"],
+            ""
+        ),
+        ok("hi [ 1, 2 ] { a: Map(1) { 1 => 2 } }\n")
+    );
 }
 
 #[test]
@@ -154,60 +205,106 @@ fn timers_ticks_and_microtasks_run_in_nodes_order() {
 #[test]
 fn a_file_is_run_with_require_and_arguments() {
     let files = [
-        ("/root/main.js", "const { add } = require('./lib'); console.log(add(1, 2), __filename, process.argv.slice(2)); process.exitCode = 3;"),
+        (
+            "/root/main.js",
+            "const { add } = require('./lib'); console.log(add(1, 2), __filename, process.argv.slice(2)); process.exitCode = 3;",
+        ),
         ("/root/lib/index.js", "exports.add = (a, b) => a + b;"),
     ];
     let out = node_with(&files, &["main.js", "a", "b"], "");
-    let expected = Outcome { status: WaitStatus::Exited(3), stdout: "3 /root/main.js [ 'a', 'b' ]\n".into(), stderr: String::new() };
+    let expected = Outcome {
+        status: WaitStatus::Exited(3),
+        stdout: "3 /root/main.js [ 'a', 'b' ]\n".into(),
+        stderr: String::new(),
+    };
     assert_eq!(out, expected);
 }
 
 #[test]
 fn modules_are_linked_and_evaluated() {
     let files = [
-        ("/root/main.mjs", "import { a } from './a.mjs'; import path from 'node:path'; const b = await import('./b.cjs'); console.log(a, path.sep, b.default, import.meta.filename);"),
+        (
+            "/root/main.mjs",
+            "import { a } from './a.mjs'; import path from 'node:path'; const b = await import('./b.cjs'); console.log(a, path.sep, b.default, import.meta.filename);",
+        ),
         ("/root/a.mjs", "export const a = await Promise.resolve(5);"),
         ("/root/b.cjs", "module.exports = 'cjs';"),
     ];
-    assert_eq!(node_with(&files, &["main.mjs"], ""), ok("5 / cjs /root/main.mjs\n"));
+    assert_eq!(
+        node_with(&files, &["main.mjs"], ""),
+        ok("5 / cjs /root/main.mjs\n")
+    );
 }
 
 #[test]
 fn an_uncaught_exception_is_printed_and_ends_the_process() {
-    let out = node_with(&[("/root/main.js", "\nthrow new Error('boom');")], &["main.js"], "");
+    let out = node_with(
+        &[("/root/main.js", "\nthrow new Error('boom');")],
+        &["main.js"],
+        "",
+    );
     assert_eq!(out.status, WaitStatus::Exited(1));
     assert!(out.stderr.starts_with("/root/main.js:2\nthrow new Error('boom');\n^\n\nError: boom\n    at Object.<anonymous> (/root/main.js:2:7)\n"), "{}", out.stderr);
-    assert!(out.stderr.ends_with("\n\nNode.js v24.21.0\n"), "{}", out.stderr);
+    assert!(
+        out.stderr.ends_with("\n\nNode.js v24.21.0\n"),
+        "{}",
+        out.stderr
+    );
 }
 
 #[test]
 fn exhausting_the_heap_ends_only_the_process() {
-    let out = node_with(&[("/root/x", "")], &["--max-old-space-size=32", "-e", "const a = []; for (;;) a.push(new Array(1000))"], "");
+    let out = node_with(
+        &[("/root/x", "")],
+        &[
+            "--max-old-space-size=32",
+            "-e",
+            "const a = []; for (;;) a.push(new Array(1000))",
+        ],
+        "",
+    );
     assert!(matches!(out.status, WaitStatus::Signaled { .. }), "{out:?}");
     assert!(out.stderr.contains("heap limit"), "{out:?}");
 }
 
 #[test]
 fn a_program_on_standard_input_is_run() {
-    assert_eq!(node_with(&[("/root/x", "")], &["-"], "console.log(process.argv.length, require('os').hostname())"), ok("2 box\n"));
+    assert_eq!(
+        node_with(
+            &[("/root/x", "")],
+            &["-"],
+            "console.log(process.argv.length, require('os').hostname())"
+        ),
+        ok("2 box\n")
+    );
 }
 
 #[test]
 fn modules_given_on_the_command_line_are_run() {
     let code = "import fs from 'node:fs'; import { x } from './x.cjs'; fs.writeFileSync('y', 'z'); console.log(x, fs.readFileSync('y', 'utf8'), import.meta.url)";
-    let out = node_with(&[("/root/x.cjs", "exports.x = 4")], &["--input-type=module", "-e", code], "");
+    let out = node_with(
+        &[("/root/x.cjs", "exports.x = 4")],
+        &["--input-type=module", "-e", code],
+        "",
+    );
     assert_eq!(out, ok("4 z file:///root/[eval1]\n"));
 }
 
 #[test]
 fn print_shows_the_value() {
-    assert_eq!(node_with(&[("/root/x", "")], &["-p", "[1, 2].map((x) => x * 2)"], ""), ok("[ 2, 4 ]\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-p", "[1, 2].map((x) => x * 2)"], ""),
+        ok("[ 2, 4 ]\n")
+    );
 }
 
 #[test]
 fn standard_input_is_a_stream() {
     let code = "process.stdin.on('data', (c) => process.stdout.write('got: ' + c)).on('end', () => console.log('end'))";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], "hello\n"), ok("got: hello\nend\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], "hello\n"),
+        ok("got: hello\nend\n")
+    );
 }
 
 #[test]
@@ -217,7 +314,12 @@ fn files_are_written_and_read_in_all_three_ways() {
         try { fs.readFileSync('none') } catch (e) { console.log(e.message, e.errno) }
         fs.createReadStream('a').setEncoding('utf8').on('data', (d) => console.log('stream', d)); });";
     let out = node_with(&[("/root/x", "")], &["-e", code], "");
-    assert_eq!(out, ok("ENOENT: no such file or directory, open 'none' -2\nstream one two\none two 7 [ 'a', 'x' ]\n"));
+    assert_eq!(
+        out,
+        ok(
+            "ENOENT: no such file or directory, open 'none' -2\nstream one two\none two 7 [ 'a', 'x' ]\n"
+        )
+    );
 }
 
 #[test]
@@ -226,7 +328,10 @@ fn children_run_as_processes_of_the_machine() {
         console.log(execFileSync('node', ['--version'], { encoding: 'utf8' }).trim());
         const child = spawn(process.execPath, ['-e', 'process.stdin.pipe(process.stdout); process.exitCode = 4']);
         child.stdout.on('data', (d) => console.log('out', String(d))); child.on('close', (c, s) => console.log('close', c, s)); child.stdin.end('abc');";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("v24.21.0\nout abc\nclose 4 null\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok("v24.21.0\nout abc\nclose 4 null\n")
+    );
 }
 
 #[test]
@@ -239,40 +344,80 @@ fn a_program_that_never_yields_is_killed() {
         "setInterval(() => {}, 1000)",
         "require('child_process').execFileSync('node', ['-e', 'for(;;);'])",
     ] {
-        let out = run(&[("/root/x", "")], &["-e", &format!("console.log('on'); {code}")], "", Some(SigNum::SIGKILL));
-        assert_eq!(out.status, WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false }, "{code}: {out:?}");
+        let out = run(
+            &[("/root/x", "")],
+            &["-e", &format!("console.log('on'); {code}")],
+            "",
+            Some(SigNum::SIGKILL),
+        );
+        assert_eq!(
+            out.status,
+            WaitStatus::Signaled {
+                signal: SigNum::SIGKILL,
+                core: false
+            },
+            "{code}: {out:?}"
+        );
     }
 }
 
 #[test]
 fn a_signal_with_a_listener_reaches_it() {
     let code = "process.on('SIGTERM', (name, number) => { console.log(name, number); process.exit(7) }); setInterval(() => {}, 1000); console.log('on')";
-    let out = run(&[("/root/x", "")], &["-e", code], "", Some(cenote_base::abi::SigNum::SIGTERM));
-    assert_eq!((out.status, out.stdout.as_str()), (WaitStatus::Exited(7), "on\nSIGTERM 15\n"), "{out:?}");
+    let out = run(
+        &[("/root/x", "")],
+        &["-e", code],
+        "",
+        Some(cenote_base::abi::SigNum::SIGTERM),
+    );
+    assert_eq!(
+        (out.status, out.stdout.as_str()),
+        (WaitStatus::Exited(7), "on\nSIGTERM 15\n"),
+        "{out:?}"
+    );
 }
 
 #[test]
 fn endless_recursion_is_a_range_error() {
     let code = "function f() { f() } try { f() } catch (e) { console.log(e instanceof RangeError, e.message) }";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("true Maximum call stack size exceeded\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok("true Maximum call stack size exceeded\n")
+    );
 }
 
 #[test]
 fn array_buffers_have_a_quota_that_throws() {
     let code = "const all = []; try { for (;;) all.push(Buffer.allocUnsafeSlow(1 << 24)) } catch (e) { console.log(e.name, e.message, all.length) }";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("RangeError Array buffer allocation failed 15\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok("RangeError Array buffer allocation failed 15\n")
+    );
 }
 
 #[test]
 fn native_addons_are_refused_by_name() {
-    let out = node_with(&[("/root/a.node", "\u{7f}ELF")], &["-e", "try { require('./a.node') } catch (e) { console.log(e.code, e.message) }"], "");
-    assert_eq!(out, ok("ERR_DLOPEN_FAILED /root/a.node: native addons cannot be loaded in this machine\n"));
+    let out = node_with(
+        &[("/root/a.node", "\u{7f}ELF")],
+        &[
+            "-e",
+            "try { require('./a.node') } catch (e) { console.log(e.code, e.message) }",
+        ],
+        "",
+    );
+    assert_eq!(
+        out,
+        ok("ERR_DLOPEN_FAILED /root/a.node: native addons cannot be loaded in this machine\n")
+    );
 }
 
 #[test]
 fn what_is_missing_says_so_when_it_is_used() {
     let code = "const zlib = require('zlib'); try { zlib.gzipSync('x') } catch (e) { console.log(e.code, e.message) }";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok("ERR_METHOD_NOT_IMPLEMENTED The zlib.Zlib() method is not implemented\n"));
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok("ERR_METHOD_NOT_IMPLEMENTED The zlib.Zlib() method is not implemented\n")
+    );
 }
 
 #[test]
@@ -282,14 +427,27 @@ fn values_are_cloned_and_serialized() {
         const b = v8.deserialize(v8.serialize({ x: Buffer.from('hi'), y: new Float64Array([1.5]) })); console.log(b);
         try { structuredClone(() => {}) } catch (e) { console.log(e.name) }
         const buffer = new ArrayBuffer(8); const moved = structuredClone(buffer, { transfer: [buffer] }); console.log(buffer.byteLength, moved.byteLength)";
-    let expected = "true 1n 2\n{ x: <Buffer 68 69>, y: Float64Array(1) [ 1.5 ] }\nDataCloneError\n0 8\n";
-    assert_eq!(node_with(&[("/root/x", "")], &["-e", code], ""), ok(expected));
+    let expected =
+        "true 1n 2\n{ x: <Buffer 68 69>, y: Float64Array(1) [ 1.5 ] }\nDataCloneError\n0 8\n";
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok(expected)
+    );
 }
 
 #[test]
 fn a_value_is_returned_to_the_embedder() {
     // Descriptor 1 stands in for the pipe the SDK would pass.
-    let out = node_with(&[("/root/x", "")], &["--cenote-return-fd=1", "--input-type=module", "-e", "__return({ a: [1, 'x'], b: await 2 })"], "");
+    let out = node_with(
+        &[("/root/x", "")],
+        &[
+            "--cenote-return-fd=1",
+            "--input-type=module",
+            "-e",
+            "__return({ a: [1, 'x'], b: await 2 })",
+        ],
+        "",
+    );
     assert_eq!(out, ok("{\"a\":[1,\"x\"],\"b\":2}"));
     let out = node_with(&[("/root/x", "")], &["-p", "typeof __return"], "");
     assert_eq!(out, ok("undefined\n"));
@@ -298,5 +456,11 @@ fn a_value_is_returned_to_the_embedder() {
 #[test]
 fn wrong_options_end_with_status_nine() {
     let out = node_with(&[("/root/x", "")], &["--no-such-option"], "");
-    assert_eq!((out.status, out.stderr.as_str()), (WaitStatus::Exited(9), "/usr/bin/node: bad option: --no-such-option\n"));
+    assert_eq!(
+        (out.status, out.stderr.as_str()),
+        (
+            WaitStatus::Exited(9),
+            "/usr/bin/node: bad option: --no-such-option\n"
+        )
+    );
 }

@@ -51,7 +51,11 @@ fn id_fields(scope: &mut Scope<'_, '_>) -> Result<Field, Failure> {
 }
 
 fn index(field: &Field, at: usize) -> usize {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a 32-bit unsigned element")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a 32-bit unsigned element"
+    )]
     {
         field.get(at) as usize
     }
@@ -59,33 +63,58 @@ fn index(field: &Field, at: usize) -> usize {
 
 /// A new async id, and the id of what triggers it.
 pub(crate) fn new_ids(scope: &mut Scope<'_, '_>) -> (f64, f64) {
-    let Ok(ids) = id_fields(scope) else { return (0.0, 0.0) };
+    let Ok(ids) = id_fields(scope) else {
+        return (0.0, 0.0);
+    };
     ids.add(ASYNC_ID_COUNTER, 1.0);
     let default = ids.get(DEFAULT_TRIGGER_ASYNC_ID);
-    let trigger = if default < 0.0 { ids.get(EXECUTION_ASYNC_ID) } else { default };
+    let trigger = if default < 0.0 {
+        ids.get(EXECUTION_ASYNC_ID)
+    } else {
+        default
+    };
     (ids.get(ASYNC_ID_COUNTER), trigger)
 }
 
 /// Tells the `init` hooks about a native object.
-pub(crate) fn emit_init(scope: &mut Scope<'_, '_>, async_id: f64, provider: &str, trigger: f64, resource: Object<'_>) {
-    let Ok(fields) = hook_fields(scope) else { return };
+pub(crate) fn emit_init(
+    scope: &mut Scope<'_, '_>,
+    async_id: f64,
+    provider: &str,
+    trigger: f64,
+    resource: Object<'_>,
+) {
+    let Ok(fields) = hook_fields(scope) else {
+        return;
+    };
     if fields.get(INIT) == 0.0 {
         return;
     }
     let env = scope.env();
-    let Some(init) = env.stored_function(scope, Stored::AsyncHookInit) else { return };
+    let Some(init) = env.stored_function(scope, Stored::AsyncHookInit) else {
+        return;
+    };
     let resource: Value<'_> = v8::Local::new(scope, resource).into();
-    let args = [scope.number(async_id), scope.name(provider).into(), scope.number(trigger), resource];
+    let args = [
+        scope.number(async_id),
+        scope.name(provider).into(),
+        scope.number(trigger),
+        resource,
+    ];
     let _result = init.call(scope, scope.undefined(), &args);
 }
 
 fn emit(scope: &mut Scope<'_, '_>, which: usize, callback: Stored, async_id: f64) {
-    let Ok(fields) = hook_fields(scope) else { return };
+    let Ok(fields) = hook_fields(scope) else {
+        return;
+    };
     if fields.get(which) == 0.0 {
         return;
     }
     let env = scope.env();
-    let Some(callback) = env.stored_function(scope, callback) else { return };
+    let Some(callback) = env.stored_function(scope, callback) else {
+        return;
+    };
     let args = [scope.number(async_id)];
     let _result = callback.call(scope, scope.undefined(), &args);
 }
@@ -111,7 +140,12 @@ pub(crate) fn trampoline<'s>(scope: &mut Scope<'s, '_>) -> Option<v8::Local<'s, 
 }
 
 /// Enters an async context. Node: `AsyncHooks::push_async_context`.
-pub(crate) fn push_context(scope: &mut Scope<'_, '_>, async_id: f64, trigger: f64, resource: Value<'_>) -> Result<(), Failure> {
+pub(crate) fn push_context(
+    scope: &mut Scope<'_, '_>,
+    async_id: f64,
+    trigger: f64,
+    resource: Value<'_>,
+) -> Result<(), Failure> {
     let fields = hook_fields(scope)?;
     let ids = id_fields(scope)?;
     let depth = index(&fields, STACK_LENGTH);
@@ -135,7 +169,9 @@ pub(crate) fn push_context(scope: &mut Scope<'_, '_>, async_id: f64, trigger: f6
 
 /// Leaves an async context; whether one is left. Node: `AsyncHooks::pop_async_context`.
 pub(crate) fn pop_context(scope: &mut Scope<'_, '_>, async_id: f64) -> bool {
-    let (Ok(fields), Ok(ids)) = (hook_fields(scope), id_fields(scope)) else { return false };
+    let (Ok(fields), Ok(ids)) = (hook_fields(scope), id_fields(scope)) else {
+        return false;
+    };
     let depth = index(&fields, STACK_LENGTH);
     // A fatal exception may have emptied the stack.
     if depth == 0 {
@@ -144,7 +180,9 @@ pub(crate) fn pop_context(scope: &mut Scope<'_, '_>, async_id: f64) -> bool {
     if fields.get(CHECK) > 0.0 && ids.get(EXECUTION_ASYNC_ID) != async_id {
         tracing::warn!(target: "cenote::node", actual = ids.get(EXECUTION_ASYNC_ID), expected = async_id, "async id stack is out of step");
     }
-    let Ok(stack) = scope.env().field(scope, "async_wrap", "async_ids_stack") else { return false };
+    let Ok(stack) = scope.env().field(scope, "async_wrap", "async_ids_stack") else {
+        return false;
+    };
     let depth = depth - 1;
     ids.set(EXECUTION_ASYNC_ID, stack.get(2 * depth));
     ids.set(TRIGGER_ASYNC_ID, stack.get(2 * depth + 1));
@@ -161,9 +199,16 @@ pub(crate) fn pop_context(scope: &mut Scope<'_, '_>, async_id: f64) -> bool {
     depth > 0
 }
 
-fn js_resources<'s>(scope: &mut Scope<'s, '_>) -> Result<Option<v8::Local<'s, v8::Array>>, Failure> {
-    let Some(binding) = scope.env().binding(scope, "async_wrap")? else { return Ok(None) };
-    Ok(scope.get_property(binding, "execution_async_resources")?.try_into().ok())
+fn js_resources<'s>(
+    scope: &mut Scope<'s, '_>,
+) -> Result<Option<v8::Local<'s, v8::Array>>, Failure> {
+    let Some(binding) = scope.env().binding(scope, "async_wrap")? else {
+        return Ok(None);
+    };
+    Ok(scope
+        .get_property(binding, "execution_async_resources")?
+        .try_into()
+        .ok())
 }
 
 /// A stack three times as long, put in place of the old one.
@@ -198,8 +243,14 @@ fn setup_hooks<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 }
 
 fn set_callback_trampoline<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let value = if args.get(0).is_function() { args.get(0) } else { scope.undefined() };
-    scope.env().store(scope, Stored::AsyncCallbackTrampoline, value);
+    let value = if args.get(0).is_function() {
+        args.get(0)
+    } else {
+        scope.undefined()
+    };
+    scope
+        .env()
+        .store(scope, Stored::AsyncCallbackTrampoline, value);
     Ok(().into())
 }
 
@@ -217,8 +268,16 @@ fn pop_async_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 fn execution_async_resource<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let depth = args.usize(0)?;
     let state = scope.env().state::<State>();
-    let resource = state.resources.borrow().iter().find(|(at, _)| *at == depth).map(|(_, resource)| resource.clone());
-    Ok(resource.map_or_else(|| ().into(), |resource| v8::Local::new(scope, &resource).into()))
+    let resource = state
+        .resources
+        .borrow()
+        .iter()
+        .find(|(at, _)| *at == depth)
+        .map(|(_, resource)| resource.clone());
+    Ok(resource.map_or_else(
+        || ().into(),
+        |resource| v8::Local::new(scope, &resource).into(),
+    ))
 }
 
 fn clear_async_id_stack<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
@@ -228,7 +287,9 @@ fn clear_async_id_stack<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
 
 /// Empties the stack after a fatal exception that was handled.
 pub(crate) fn clear_stack(scope: &mut Scope<'_, '_>) {
-    let (Ok(fields), Ok(ids)) = (hook_fields(scope), id_fields(scope)) else { return };
+    let (Ok(fields), Ok(ids)) = (hook_fields(scope), id_fields(scope)) else {
+        return;
+    };
     ids.set(EXECUTION_ASYNC_ID, 0.0);
     ids.set(TRIGGER_ASYNC_ID, 0.0);
     fields.set(STACK_LENGTH, 0.0);
@@ -247,7 +308,9 @@ fn queue_destroy_async_id<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
 
 /// Calls the `destroy` hooks for this id, soon.
 pub(crate) fn queue_destroy(scope: &mut Scope<'_, '_>, async_id: f64) {
-    let Ok(fields) = hook_fields(scope) else { return };
+    let Ok(fields) = hook_fields(scope) else {
+        return;
+    };
     if fields.get(DESTROY) == 0.0 {
         return;
     }
@@ -274,10 +337,19 @@ pub(crate) fn queue_destroy(scope: &mut Scope<'_, '_>, async_id: f64) {
 
 fn set_promise_hooks<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let places = [Stored::PromiseHookInit, Stored::PromiseHookBefore, Stored::PromiseHookAfter, Stored::PromiseHookSettled];
+    let places = [
+        Stored::PromiseHookInit,
+        Stored::PromiseHookBefore,
+        Stored::PromiseHookAfter,
+        Stored::PromiseHookSettled,
+    ];
     for (at, place) in places.into_iter().enumerate() {
         let value = args.get(at);
-        let value = if value.is_function() { value } else { scope.undefined() };
+        let value = if value.is_function() {
+            value
+        } else {
+            scope.undefined()
+        };
         env.store(scope, place, value);
     }
     let hook = |at| v8::Local::<v8::Function>::try_from(args.get(at)).ok();
@@ -287,8 +359,16 @@ fn set_promise_hooks<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let hook = |place| env.stored(scope, place).unwrap_or_else(|| scope.undefined());
-    let hooks = [hook(Stored::PromiseHookInit), hook(Stored::PromiseHookBefore), hook(Stored::PromiseHookAfter), hook(Stored::PromiseHookSettled)];
+    let hook = |place| {
+        env.stored(scope, place)
+            .unwrap_or_else(|| scope.undefined())
+    };
+    let hooks = [
+        hook(Stored::PromiseHookInit),
+        hook(Stored::PromiseHookBefore),
+        hook(Stored::PromiseHookAfter),
+        hook(Stored::PromiseHookSettled),
+    ];
     Ok(scope.array(&hooks).into())
 }
 
@@ -296,7 +376,9 @@ fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Binding
 fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let resource = args.object(0)?;
     let async_id = args.f64(1)?;
-    let destroyed = v8::Local::<v8::Object>::try_from(args.get(2)).ok().map(|object| v8::Global::new(scope, object));
+    let destroyed = v8::Local::<v8::Object>::try_from(args.get(2))
+        .ok()
+        .map(|object| v8::Global::new(scope, object));
     let remote = scope.env().event_loop().io().remote();
     let waiting = std::rc::Rc::new(RefCell::new(None::<v8::Weak<v8::Object>>));
     let keeper = std::rc::Rc::clone(&waiting);
@@ -305,13 +387,17 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
         resource,
         Box::new(move |isolate| {
             drop(keeper.borrow_mut().take());
-            let env = isolate.get_slot::<std::rc::Rc<crate::environment::Environment>>().map(std::rc::Rc::clone);
+            let env = isolate
+                .get_slot::<std::rc::Rc<crate::environment::Environment>>()
+                .map(std::rc::Rc::clone);
             let Some(env) = env else { return };
             let destroyed = destroyed;
             env.event_loop().complete(move |scope| {
                 let is_done = destroyed.is_some_and(|object| {
                     let object = v8::Local::new(scope, &object);
-                    scope.get_property(object, "destroyed").is_ok_and(|value| value.is_true())
+                    scope
+                        .get_property(object, "destroyed")
+                        .is_ok_and(|value| value.is_true())
                 });
                 if !is_done {
                     queue_destroy(scope, async_id);
@@ -326,7 +412,8 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
 
 fn providers() -> &'static [(&'static str, Shape)] {
     if let Some(Shape::Object { properties, .. }) = shape_of("async_wrap")
-        && let Some((_, Shape::Object { properties, .. })) = properties.iter().find(|(name, _)| *name == "Providers")
+        && let Some((_, Shape::Object { properties, .. })) =
+            properties.iter().find(|(name, _)| *name == "Providers")
     {
         return properties;
     }
@@ -339,7 +426,11 @@ pub(crate) fn provider_number(name: &str) -> u32 {
         .iter()
         .find(|(candidate, _)| *candidate == name)
         .and_then(|(_, shape)| match shape {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a small index")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a small index"
+            )]
             Shape::Number(number) => Some(*number as u32),
             _ => None,
         })

@@ -2,7 +2,10 @@
 
 use crate::encoding::{BASE64, Encoding, base64_digit, encode_base64, to_bytes, to_js, units};
 use crate::environment::Stored;
-use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, copy_bytes, with_bytes, with_bytes_mut};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, copy_bytes, with_bytes,
+    with_bytes_mut,
+};
 
 pub(super) const BINDING: Binding = Binding::new("buffer")
     .function("setBufferPrototype", set_buffer_prototype)
@@ -49,7 +52,9 @@ fn out_of_bounds() -> Failure {
 
 fn set_buffer_prototype<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let prototype = args.object(0)?;
-    scope.env().store(scope, Stored::BufferPrototype, prototype.into());
+    scope
+        .env()
+        .store(scope, Stored::BufferPrototype, prototype.into());
     Ok(().into())
 }
 
@@ -85,7 +90,13 @@ fn copy<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// Copies as much as both sides have; they may be parts of one buffer.
-fn copy_between(source: Value<'_>, source_start: usize, target: Value<'_>, target_start: usize, length: usize) -> Result<usize, Failure> {
+fn copy_between(
+    source: Value<'_>,
+    source_start: usize,
+    target: Value<'_>,
+    target_start: usize,
+    length: usize,
+) -> Result<usize, Failure> {
     // Through a copy: source and target may overlap, and two borrows of one memory must not exist.
     let piece = with_bytes(source, |bytes| {
         let start = source_start.min(bytes.len());
@@ -120,7 +131,10 @@ const fn order(ordering: std::cmp::Ordering) -> i32 {
 }
 
 fn compare<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let ordering = with_bytes(args.get(0), |left| with_bytes(args.get(1), |right| left.cmp(right))).flatten();
+    let ordering = with_bytes(args.get(0), |left| {
+        with_bytes(args.get(1), |right| left.cmp(right))
+    })
+    .flatten();
     Ok(order(ordering.ok_or_else(not_bytes)?).into())
 }
 
@@ -132,16 +146,34 @@ fn compare_offset<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
         let rest = bytes.get(start..)?;
         rest.get(..length.min(rest.len())).map(<[u8]>::to_vec)
     };
-    let source = with_bytes(args.get(0), |bytes| part(bytes, source_start, source_length)).ok_or_else(not_bytes)?;
-    let source = source.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "The value of \"sourceStart\" is out of range."))?;
-    let target = with_bytes(args.get(1), |bytes| part(bytes, target_start, target_length)).ok_or_else(not_bytes)?;
-    let target = target.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "The value of \"targetStart\" is out of range."))?;
+    let source = with_bytes(args.get(0), |bytes| {
+        part(bytes, source_start, source_length)
+    })
+    .ok_or_else(not_bytes)?;
+    let source = source.ok_or_else(|| {
+        Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "The value of \"sourceStart\" is out of range.",
+        )
+    })?;
+    let target = with_bytes(args.get(1), |bytes| {
+        part(bytes, target_start, target_length)
+    })
+    .ok_or_else(not_bytes)?;
+    let target = target.ok_or_else(|| {
+        Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "The value of \"targetStart\" is out of range.",
+        )
+    })?;
     Ok(order(source.cmp(&target)).into())
 }
 
 /// `fill(buffer, value, start, end, encoding)`: -1 for an empty pattern, -2 out of bounds.
 fn fill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let (Ok(start), Ok(end)) = (args.usize(2), args.usize(3)) else { return Ok((-2).into()) };
+    let (Ok(start), Ok(end)) = (args.usize(2), args.usize(3)) else {
+        return Ok((-2).into());
+    };
     let value = args.get(1);
     let pattern = if let Ok(string) = v8::Local::<v8::String>::try_from(value) {
         let encoding = Encoding::parse(scope, args.get(4), Encoding::Utf8);
@@ -162,13 +194,22 @@ fn fill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         if pattern.is_empty() {
             return -1;
         }
-        for (place, byte) in bytes.get_mut(start..end).unwrap_or_default().iter_mut().zip(pattern.iter().cycle()) {
+        for (place, byte) in bytes
+            .get_mut(start..end)
+            .unwrap_or_default()
+            .iter_mut()
+            .zip(pattern.iter().cycle())
+        {
             *place = *byte;
         }
         0
     });
     let code = outcome.ok_or_else(not_bytes)?;
-    Ok(if code == 0 { Return::Undefined } else { code.into() })
+    Ok(if code == 0 {
+        Return::Undefined
+    } else {
+        code.into()
+    })
 }
 
 /// Where a search begins, as `Buffer.prototype.indexOf` counts: `None` when nothing can be found. Node: `IndexOfOffset`.
@@ -200,8 +241,14 @@ fn find(bytes: &[u8], needle: &[u8], start: usize, forward: bool, step: usize) -
     let last = bytes.len().checked_sub(needle.len())?;
     let matches = |at: &usize| bytes.get(*at..*at + needle.len()) == Some(needle);
     if forward {
-        if step == 1 && let [byte] = needle {
-            return bytes.get(start..)?.iter().position(|candidate| candidate == byte).map(|at| at + start);
+        if step == 1
+            && let [byte] = needle
+        {
+            return bytes
+                .get(start..)?
+                .iter()
+                .position(|candidate| candidate == byte)
+                .map(|at| at + start);
         }
         (start..=last).step_by(step).find(matches)
     } else {
@@ -213,18 +260,32 @@ fn find(bytes: &[u8], needle: &[u8], start: usize, forward: bool, step: usize) -
 
 #[expect(clippy::cast_precision_loss, reason = "positions fit a double")]
 fn position<'s>(found: Option<usize>) -> Return<'s> {
-    found.map_or(Return::Int(-1), |at| i32::try_from(at).map_or(Return::Double(at as f64), Return::Int))
+    found.map_or(Return::Int(-1), |at| {
+        i32::try_from(at).map_or(Return::Double(at as f64), Return::Int)
+    })
 }
 
-fn search<'s>(args: &Args<'s>, needle: &[u8], is_wide: bool, forward: bool, end: Value<'s>) -> BindingResult<'s> {
+fn search<'s>(
+    args: &Args<'s>,
+    needle: &[u8],
+    is_wide: bool,
+    forward: bool,
+    end: Value<'s>,
+) -> BindingResult<'s> {
     let offset = args.i64(2)?;
     let found = with_bytes(args.get(0), |bytes| {
-        let limit = v8::Local::<v8::Number>::try_from(end).ok().map_or(bytes.len(), |end| {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating")]
-            {
-                (end.value().max(0.0) as usize).min(bytes.len())
-            }
-        });
+        let limit = v8::Local::<v8::Number>::try_from(end)
+            .ok()
+            .map_or(bytes.len(), |end| {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "saturating"
+                )]
+                {
+                    (end.value().max(0.0) as usize).min(bytes.len())
+                }
+            });
         let bytes = bytes.get(..limit).unwrap_or_default();
         let start = search_start(bytes.len(), offset, needle.len(), forward)?;
         if needle.is_empty() {
@@ -248,14 +309,26 @@ fn index_of_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     let encoding = Encoding::parse(scope, args.get(3), Encoding::Utf8);
     let forward = args.bool(scope, 4);
     let needle = to_bytes(scope, string, encoding);
-    search(args, &needle, encoding == Encoding::Ucs2, forward, args.get(5))
+    search(
+        args,
+        &needle,
+        encoding == Encoding::Ucs2,
+        forward,
+        args.get(5),
+    )
 }
 
 fn index_of_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let needle = copy_bytes(args.get(1)).ok_or_else(not_bytes)?;
     let encoding = Encoding::parse(scope, args.get(3), Encoding::Utf8);
     let forward = args.bool(scope, 4);
-    search(args, &needle, encoding == Encoding::Ucs2, forward, args.get(5))
+    search(
+        args,
+        &needle,
+        encoding == Encoding::Ucs2,
+        forward,
+        args.get(5),
+    )
 }
 
 /// `indexOfNumber(buffer, byte, byteOffset, isForward, end)`.
@@ -266,7 +339,14 @@ fn index_of_number<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
 }
 
 fn swap<'s, const N: usize>(args: &Args<'s>) -> BindingResult<'s> {
-    with_bytes_mut(args.get(0), |bytes| bytes.as_chunks_mut::<N>().0.iter_mut().for_each(|group| group.reverse())).ok_or_else(not_bytes)?;
+    with_bytes_mut(args.get(0), |bytes| {
+        bytes
+            .as_chunks_mut::<N>()
+            .0
+            .iter_mut()
+            .for_each(|group| group.reverse())
+    })
+    .ok_or_else(not_bytes)?;
     Ok(args.get(0).into())
 }
 
@@ -286,25 +366,40 @@ fn swap64<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 fn check_attached(value: Value<'_>) -> Result<(), Failure> {
     let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value);
     if buffer.is_ok_and(|buffer| buffer.was_detached()) {
-        return Err(Failure::error("ERR_INVALID_STATE", "Invalid state: Cannot validate on a detached buffer"));
+        return Err(Failure::error(
+            "ERR_INVALID_STATE",
+            "Invalid state: Cannot validate on a detached buffer",
+        ));
     }
     Ok(())
 }
 
 fn is_utf8<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     check_attached(args.get(0))?;
-    Ok(with_bytes(args.get(0), |bytes| std::str::from_utf8(bytes).is_ok()).ok_or_else(not_bytes)?.into())
+    Ok(
+        with_bytes(args.get(0), |bytes| std::str::from_utf8(bytes).is_ok())
+            .ok_or_else(not_bytes)?
+            .into(),
+    )
 }
 
 fn is_ascii<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     check_attached(args.get(0))?;
-    Ok(with_bytes(args.get(0), <[u8]>::is_ascii).ok_or_else(not_bytes)?.into())
+    Ok(with_bytes(args.get(0), <[u8]>::is_ascii)
+        .ok_or_else(not_bytes)?
+        .into())
 }
 
 /// Text of Latin-1 as base64; -1 when a character does not fit.
 fn btoa<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = units(scope, args.string(0)?);
-    let Ok(bytes) = text.into_iter().map(u8::try_from).collect::<Result<Vec<u8>, _>>() else { return Ok((-1).into()) };
+    let Ok(bytes) = text
+        .into_iter()
+        .map(u8::try_from)
+        .collect::<Result<Vec<u8>, _>>()
+    else {
+        return Ok((-1).into());
+    };
     Ok(scope.latin1(&encode_base64(&bytes, BASE64, true))?.into())
 }
 
@@ -319,7 +414,9 @@ fn atob<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
             }
         }
     }
-    let is_digit = |unit: &u16| *unit != u16::from(b'-') && *unit != u16::from(b'_') && base64_digit(*unit).is_some();
+    let is_digit = |unit: &u16| {
+        *unit != u16::from(b'-') && *unit != u16::from(b'_') && base64_digit(*unit).is_some()
+    };
     if !text.iter().all(is_digit) {
         return Ok((-2).into());
     }
@@ -331,7 +428,13 @@ fn atob<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 /// `slice(buffer, start, end)` in an encoding.
 fn slice<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, encoding: Encoding) -> BindingResult<'s> {
-    let bound = |index: usize| if args.is_undefined(index) { Ok(None) } else { args.usize(index).map(Some).map_err(|_| out_of_bounds()) };
+    let bound = |index: usize| {
+        if args.is_undefined(index) {
+            Ok(None)
+        } else {
+            args.usize(index).map(Some).map_err(|_| out_of_bounds())
+        }
+    };
     let (start, end) = (bound(1)?, bound(2)?);
     let piece = with_bytes(args.get(0), |bytes| {
         let end = end.unwrap_or(bytes.len()).min(bytes.len());
@@ -356,13 +459,28 @@ slices! {
 
 /// `write(buffer, string, offset, length)` in an encoding; returns how many bytes were written, whole characters only.
 fn write<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, encoding: Encoding) -> BindingResult<'s> {
-    let string = args.string(1).map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "argument must be a string"))?;
-    let offset = if args.is_undefined(2) { 0 } else { args.usize(2).map_err(|_| out_of_bounds())? };
-    let limit = if args.is_undefined(3) { usize::MAX } else { args.usize(3).map_err(|_| out_of_bounds())? };
+    let string = args
+        .string(1)
+        .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "argument must be a string"))?;
+    let offset = if args.is_undefined(2) {
+        0
+    } else {
+        args.usize(2).map_err(|_| out_of_bounds())?
+    };
+    let limit = if args.is_undefined(3) {
+        usize::MAX
+    } else {
+        args.usize(3).map_err(|_| out_of_bounds())?
+    };
     let room = with_bytes(args.get(0), <[u8]>::len).ok_or_else(not_bytes)?;
     let room = room
         .checked_sub(offset)
-        .ok_or_else(|| Failure::range_error("ERR_BUFFER_OUT_OF_BOUNDS", "\"offset\" is outside of buffer bounds"))?
+        .ok_or_else(|| {
+            Failure::range_error(
+                "ERR_BUFFER_OUT_OF_BOUNDS",
+                "\"offset\" is outside of buffer bounds",
+            )
+        })?
         .min(limit);
     if room == 0 {
         return Ok(0.into());
@@ -372,7 +490,10 @@ fn write<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, encoding: Encoding) -> 
         let end = match encoding {
             Encoding::Ucs2 => room - room % 2,
             // Not in the middle of a character.
-            Encoding::Utf8 => (0..=room).rev().find(|end| bytes.get(*end).is_none_or(|byte| byte & 0xc0 != 0x80)).unwrap_or(0),
+            Encoding::Utf8 => (0..=room)
+                .rev()
+                .find(|end| bytes.get(*end).is_none_or(|byte| byte & 0xc0 != 0x80))
+                .unwrap_or(0),
             _ => room,
         };
         bytes.truncate(end);

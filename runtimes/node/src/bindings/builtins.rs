@@ -1,15 +1,25 @@
 //! `internalBinding('builtins')`: Node's library, from inside. Node: `src/node_builtins.cc`.
 
 use crate::environment::Stored;
-use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt, Value, source_string, sources};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt, Value, source_string, sources,
+};
 use crate::loader::{EagerCompilation, builtins};
 
 pub(super) const BINDING: Binding = Binding::new("builtins")
     .function("compileFunction", compile_function)
     .function("setInternalLoaders", set_internal_loaders)
     .function("hasCachedBuiltins", has_cached_builtins)
-    .partial("getCacheUsage", get_cache_usage, "there is no code cache; everything is reported as compiled without")
-    .partial("natives", get_natives, "a function, made an accessor on the binding")
+    .partial(
+        "getCacheUsage",
+        get_cache_usage,
+        "there is no code cache; everything is reported as compiled without",
+    )
+    .partial(
+        "natives",
+        get_natives,
+        "a function, made an accessor on the binding",
+    )
     .setup(setup);
 
 /// Build-time configuration, `process.config`: what packages are known to look at.
@@ -25,18 +35,33 @@ const CONFIG: &str = concat!(
 
 /// Ids no guest may `require`; the rest of the list Node computes from the same prefixes. Node: `GetCannotBeRequired`.
 fn cannot_be_required(id: &str) -> bool {
-    ["internal/bootstrap/", "internal/per_context/", "internal/deps/", "internal/main/", "internal/v8_prof_"]
-        .iter()
-        .any(|prefix| id.starts_with(prefix))
-        || matches!(id, "internal/v8_prof_polyfill" | "internal/v8_prof_processor")
+    [
+        "internal/bootstrap/",
+        "internal/per_context/",
+        "internal/deps/",
+        "internal/main/",
+        "internal/v8_prof_",
+    ]
+    .iter()
+    .any(|prefix| id.starts_with(prefix))
+        || matches!(
+            id,
+            "internal/v8_prof_polyfill" | "internal/v8_prof_processor"
+        )
 }
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
-    let ids: Vec<Value<'s>> = sources().iter().map(|(id, _)| scope.name(id).into()).collect();
+    let ids: Vec<Value<'s>> = sources()
+        .iter()
+        .map(|(id, _)| scope.name(id).into())
+        .collect();
     let ids = scope.array(&ids);
     scope.set(binding, "builtinIds", ids.into());
     scope.set(binding, "config", scope.text(CONFIG).into());
-    let (not, can): (Vec<_>, Vec<_>) = sources().iter().map(|(id, _)| *id).partition(|id| cannot_be_required(id));
+    let (not, can): (Vec<_>, Vec<_>) = sources()
+        .iter()
+        .map(|(id, _)| *id)
+        .partition(|id| cannot_be_required(id));
     let list = |ids: Vec<&str>| {
         let ids: Vec<Value<'s>> = ids.into_iter().map(|id| scope.name(id).into()).collect();
         scope.array(&ids)
@@ -51,7 +76,9 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
     let mut descriptor = v8::PropertyDescriptor::new_from_get_set(getter.into(), scope.undefined());
     descriptor.set_configurable(true);
     descriptor.set_enumerable(true);
-    binding.define_property(scope, scope.name("natives").into(), &descriptor).ok_or(Failure::Pending)?;
+    binding
+        .define_property(scope, scope.name("natives").into(), &descriptor)
+        .ok_or(Failure::Pending)?;
     Ok(())
 }
 
@@ -75,7 +102,11 @@ fn has_cached_builtins<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingRe
 
 fn get_cache_usage<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let usage = scope.object();
-    for name in ["compiledWithCache", "compiledWithoutCache", "compiledInSnapshot"] {
+    for name in [
+        "compiledWithCache",
+        "compiledWithoutCache",
+        "compiledInSnapshot",
+    ] {
         let empty = v8::Set::new(scope);
         scope.set(usage, name, empty.into());
     }

@@ -50,8 +50,15 @@ const MAX_STDIO: usize = 256;
 /// `ENFILE`: the machine's limit `sockets` or `open_files`.
 pub(super) fn channel(task: &Task) -> SysResult<(Arc<OpenFile>, Arc<OpenFile>)> {
     use cenote_abi::socket::{AddressFamily, PeerCredentials, SocketType};
-    let owner = PeerCredentials { pid: task.pid().raw(), uid: syscall::geteuid(task).raw(), gid: syscall::getegid(task).raw() };
-    let (ours, theirs) = task.kernel().sockets().pair(AddressFamily::Unix, SocketType::Stream, 0, owner)?;
+    let owner = PeerCredentials {
+        pid: task.pid().raw(),
+        uid: syscall::geteuid(task).raw(),
+        gid: syscall::getegid(task).raw(),
+    };
+    let (ours, theirs) =
+        task.kernel()
+            .sockets()
+            .pair(AddressFamily::Unix, SocketType::Stream, 0, owner)?;
     let open = |socket: Arc<Socket>| OpenFile::new(socket, OpenFlags::O_RDWR);
     Ok((open(ours), open(theirs)))
 }
@@ -84,7 +91,10 @@ impl Child {
         let count = i32::try_from(self.stdio.len()).map_err(|_| Errno::EMFILE)?;
         let limit = syscall::prlimit64(task, Pid::new(0), Resource::OpenFiles, None)?.soft;
         let credentials = credentials(task, self.uid, self.gid);
-        let mut aside = Aside { task, fds: Vec::new() };
+        let mut aside = Aside {
+            task,
+            fds: Vec::new(),
+        };
         let mut file_actions = Vec::new();
         for (number, stdio) in (0..).zip(self.stdio) {
             let file = match stdio {
@@ -93,7 +103,11 @@ impl Child {
                     file_actions.push(FileAction::Open {
                         fd: Fd::new(number),
                         path: b"/dev/null".to_vec(),
-                        flags: if number == 0 { OpenFlags::O_RDONLY } else { OpenFlags::O_RDWR },
+                        flags: if number == 0 {
+                            OpenFlags::O_RDONLY
+                        } else {
+                            OpenFlags::O_RDWR
+                        },
                         mode: Mode::empty(),
                     });
                     continue;
@@ -101,7 +115,9 @@ impl Child {
                 Stdio::Inherit(fd) => task.files().get(Fd::new(fd))?,
                 Stdio::File(file) => file,
             };
-            let put = task.files().insert_from(Fd::new(count), file, FdFlags::FD_CLOEXEC, limit)?;
+            let put = task
+                .files()
+                .insert_from(Fd::new(count), file, FdFlags::FD_CLOEXEC, limit)?;
             aside.fds.push(put);
             file_actions.push(FileAction::Dup2(put, Fd::new(number)));
         }
@@ -138,7 +154,11 @@ fn credentials(task: &Task, uid: Option<u32>, gid: Option<u32>) -> Option<Creden
 
 /// How a child ended, if it has; it is gone then.
 pub(super) fn reap(task: &Task, pid: Pid) -> Option<WaitStatus> {
-    let waited = block_on(syscall::wait4(task, WaitTarget::Pid(pid), WaitOptions::WNOHANG));
+    let waited = block_on(syscall::wait4(
+        task,
+        WaitTarget::Pid(pid),
+        WaitOptions::WNOHANG,
+    ));
     match waited {
         Ok(waited) => waited.map(|(_, status, _)| status),
         // Somebody else reaped it (a handler of SIGCHLD set to be ignored): its status is lost.

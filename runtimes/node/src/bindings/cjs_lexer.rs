@@ -10,7 +10,9 @@ fn parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let found = crate::cjs_lexer::parse(&source);
     let names = v8::Set::new(scope);
     for name in &found.names {
-        names.add(scope, scope.string(name)?.into()).ok_or(Failure::Pending)?;
+        names
+            .add(scope, scope.string(name)?.into())
+            .ok_or(Failure::Pending)?;
     }
     let mut reexports: Vec<Value<'s>> = Vec::new();
     for specifier in &found.reexports {

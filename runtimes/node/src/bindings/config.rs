@@ -8,7 +8,15 @@ pub(super) const BINDING: Binding = Binding::new("config")
     .setup(setup);
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
-    for name in ["hasInspector", "hasOpenSSL", "fipsMode", "openSSLIsBoringSSL", "isDebugBuild", "noBrowserGlobals", "hasTracing"] {
+    for name in [
+        "hasInspector",
+        "hasOpenSSL",
+        "fipsMode",
+        "openSSLIsBoringSSL",
+        "isDebugBuild",
+        "noBrowserGlobals",
+        "hasTracing",
+    ] {
         scope.set(binding, name, scope.boolean(false));
     }
     Ok(())

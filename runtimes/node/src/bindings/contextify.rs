@@ -5,7 +5,10 @@
 
 use std::rc::Rc;
 
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, copy_bytes, new_node_buffer};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
+    copy_bytes, new_node_buffer,
+};
 use crate::loader;
 
 use super::module_wrap::host_defined_options;
@@ -36,21 +39,55 @@ fn no_watchdog<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s>
 }
 
 /// Compiles like the `CommonJS` loader wants: a function of exports, require, module, __filename, __dirname.
-fn compile_cjs<'s>(scope: &mut Scope<'s, '_>, code: v8::Local<'s, v8::String>, filename: v8::Local<'s, v8::String>) -> Option<v8::Local<'s, v8::Function>> {
+fn compile_cjs<'s>(
+    scope: &mut Scope<'s, '_>,
+    code: v8::Local<'s, v8::String>,
+    filename: v8::Local<'s, v8::String>,
+) -> Option<v8::Local<'s, v8::Function>> {
     let id = scope.node_symbol("vm_dynamic_import_default_internal");
     let options = host_defined_options(scope, id);
-    let origin = v8::ScriptOrigin::new(scope, filename.into(), 0, 0, true, -1, None, false, false, false, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        filename.into(),
+        0,
+        0,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        false,
+        Some(options),
+    );
     let mut source = v8::script_compiler::Source::new(code, Some(&origin));
     let names: Vec<v8::Local<'s, v8::String>> =
-        ["exports", "require", "module", "__filename", "__dirname"].iter().map(|name| scope.name(name)).collect();
+        ["exports", "require", "module", "__filename", "__dirname"]
+            .iter()
+            .map(|name| scope.name(name))
+            .collect();
     let none = v8::script_compiler::CompileOptions::NoCompileOptions;
-    let function = v8::script_compiler::compile_function(scope, &mut source, &names, &[], none, v8::script_compiler::NoCacheReason::NoReason)?;
-    function.set_private(scope, scope.private("node:host_defined_option_symbol"), id.into())?;
+    let function = v8::script_compiler::compile_function(
+        scope,
+        &mut source,
+        &names,
+        &[],
+        none,
+        v8::script_compiler::NoCacheReason::NoReason,
+    )?;
+    function.set_private(
+        scope,
+        scope.private("node:host_defined_option_symbol"),
+        id.into(),
+    )?;
     Some(function)
 }
 
 /// Messages of V8 for syntax that only modules have.
-const ESM_SYNTAX: &[&str] = &["Cannot use import statement outside a module", "Unexpected token 'export'", "Cannot use 'import.meta' outside a module"];
+const ESM_SYNTAX: &[&str] = &[
+    "Cannot use import statement outside a module",
+    "Unexpected token 'export'",
+    "Cannot use 'import.meta' outside a module",
+];
 /// Messages for what is an error in `CommonJS` and may be right in a module.
 const RETRY_AS_ESM: &[&str] = &[
     "Identifier '__filename' has already been declared",
@@ -62,7 +99,12 @@ const RETRY_AS_ESM: &[&str] = &[
 ];
 
 /// Whether code that failed to compile as `CommonJS` with this message is a module. Node: `ShouldRetryAsESM`.
-fn is_module<'s>(scope: &mut Scope<'s, '_>, message: &str, code: v8::Local<'s, v8::String>, filename: v8::Local<'s, v8::String>) -> bool {
+fn is_module<'s>(
+    scope: &mut Scope<'s, '_>,
+    message: &str,
+    code: v8::Local<'s, v8::String>,
+    filename: v8::Local<'s, v8::String>,
+) -> bool {
     if ESM_SYNTAX.iter().any(|text| message.contains(text)) {
         return true;
     }
@@ -70,14 +112,29 @@ fn is_module<'s>(scope: &mut Scope<'s, '_>, message: &str, code: v8::Local<'s, v
         return false;
     }
     let options = host_defined_options(scope, scope.node_symbol("source_text_module_default_hdo"));
-    let origin = v8::ScriptOrigin::new(scope, filename.into(), 0, 0, true, -1, None, false, false, true, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        filename.into(),
+        0,
+        0,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        Some(options),
+    );
     let mut source = v8::script_compiler::Source::new(code, Some(&origin));
     v8::tc_scope!(let catch, scope);
     v8::script_compiler::compile_module(catch, &mut source).is_some()
 }
 
 /// `compileFunctionForCJSLoader(code, filename, isSeaMain, shouldDetectModule)`.
-fn compile_function_for_cjs_loader<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn compile_function_for_cjs_loader<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let (code, filename) = (args.string(0)?, args.string(1)?);
     let detect = args.bool(scope, 3);
     let mut can_parse_as_esm = false;
@@ -107,7 +164,9 @@ fn compile_function_for_cjs_loader<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s
     scope.set(result, "canParseAsESM", scope.boolean(can_parse_as_esm));
     let undefined = scope.undefined();
     scope.set(result, "sourceURL", undefined);
-    let map_url = function.and_then(|function| function.get_script_origin(scope).source_map_url()).unwrap_or(undefined);
+    let map_url = function
+        .and_then(|function| function.get_script_origin(scope).source_map_url())
+        .unwrap_or(undefined);
     scope.set(result, "sourceMapURL", map_url);
     scope.set(result, "function", function.map_or(undefined, Into::into));
     Ok(result.into())
@@ -119,26 +178,53 @@ fn contains_module_syntax<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
     let without_variables = !args.is_undefined(3);
     v8::tc_scope!(let catch, scope);
     let compiled = if without_variables {
-        let origin = v8::ScriptOrigin::new(catch, filename.into(), 0, 0, true, -1, None, false, false, false, None);
+        let origin = v8::ScriptOrigin::new(
+            catch,
+            filename.into(),
+            0,
+            0,
+            true,
+            -1,
+            None,
+            false,
+            false,
+            false,
+            None,
+        );
         let mut source = v8::script_compiler::Source::new(code, Some(&origin));
         let none = v8::script_compiler::CompileOptions::NoCompileOptions;
-        v8::script_compiler::compile_function(catch, &mut source, &[], &[], none, v8::script_compiler::NoCacheReason::NoReason).is_some()
+        v8::script_compiler::compile_function(
+            catch,
+            &mut source,
+            &[],
+            &[],
+            none,
+            v8::script_compiler::NoCacheReason::NoReason,
+        )
+        .is_some()
     } else {
         compile_cjs(catch, code, filename).is_some()
     };
     if compiled {
         return Ok(false.into());
     }
-    let text = catch.message().map(|message| message.get(catch).to_rust_string_lossy(catch)).unwrap_or_default();
+    let text = catch
+        .message()
+        .map(|message| message.get(catch).to_rust_string_lossy(catch))
+        .unwrap_or_default();
     catch.reset();
     Ok(is_module(catch, &text, code, filename).into())
 }
 
 /// The context of a contextified object.
-pub(crate) fn context_of<'s>(scope: &Scope<'s, '_>, sandbox: Object<'s>) -> Option<v8::Local<'s, v8::Context>> {
+pub(crate) fn context_of<'s>(
+    scope: &Scope<'s, '_>,
+    sandbox: Object<'s>,
+) -> Option<v8::Local<'s, v8::Context>> {
     let holder = sandbox.get_private(scope, scope.private("node:contextify:context"))?;
     let holder = Object::try_from(holder).ok()?;
-    crate::glue::native_of::<Contextified>(scope, holder).map(|made| v8::Local::new(scope, &made.context))
+    crate::glue::native_of::<Contextified>(scope, holder)
+        .map(|made| v8::Local::new(scope, &made.context))
 }
 
 /// `compileFunction(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext,
@@ -148,35 +234,79 @@ fn compile_function<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let (line, column) = (args.i32(scope, 2)?, args.i32(scope, 3)?);
     let cached = copy_bytes(args.get(4));
     let produce = args.bool(scope, 5);
-    let context = Object::try_from(args.get(6)).ok().and_then(|sandbox| context_of(scope, sandbox)).unwrap_or_else(|| scope.get_current_context());
+    let context = Object::try_from(args.get(6))
+        .ok()
+        .and_then(|sandbox| context_of(scope, sandbox))
+        .unwrap_or_else(|| scope.get_current_context());
     let objects = |value: Value<'s>| -> Result<Vec<Value<'s>>, Failure> {
-        let Ok(list) = v8::Local::<v8::Array>::try_from(value) else { return Ok(Vec::new()) };
-        (0..list.length()).map(|index| list.get_index(scope, index).ok_or(Failure::Pending)).collect()
+        let Ok(list) = v8::Local::<v8::Array>::try_from(value) else {
+            return Ok(Vec::new());
+        };
+        (0..list.length())
+            .map(|index| list.get_index(scope, index).ok_or(Failure::Pending))
+            .collect()
     };
-    let extensions: Vec<Object<'s>> = objects(args.get(7))?.into_iter().filter_map(|value| Object::try_from(value).ok()).collect();
-    let params: Vec<v8::Local<'s, v8::String>> = objects(args.get(8))?.into_iter().filter_map(|value| v8::Local::try_from(value).ok()).collect();
-    let id = v8::Local::<v8::Symbol>::try_from(args.get(9)).unwrap_or_else(|_| v8::Symbol::new(scope, Some(filename)));
+    let extensions: Vec<Object<'s>> = objects(args.get(7))?
+        .into_iter()
+        .filter_map(|value| Object::try_from(value).ok())
+        .collect();
+    let params: Vec<v8::Local<'s, v8::String>> = objects(args.get(8))?
+        .into_iter()
+        .filter_map(|value| v8::Local::try_from(value).ok())
+        .collect();
+    let id = v8::Local::<v8::Symbol>::try_from(args.get(9))
+        .unwrap_or_else(|_| v8::Symbol::new(scope, Some(filename)));
 
     let options = host_defined_options(scope, id);
-    let origin = v8::ScriptOrigin::new(scope, filename.into(), line, column, true, -1, None, false, false, false, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        filename.into(),
+        line,
+        column,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        false,
+        Some(options),
+    );
     let (mut source, compile) = source_with(code, &origin, cached.as_deref());
     let scope = &mut v8::ContextScope::new(scope, context);
     v8::tc_scope!(let catch, scope);
-    let function = v8::script_compiler::compile_function(catch, &mut source, &params, &extensions, compile, v8::script_compiler::NoCacheReason::NoReason);
+    let function = v8::script_compiler::compile_function(
+        catch,
+        &mut source,
+        &params,
+        &extensions,
+        compile,
+        v8::script_compiler::NoCacheReason::NoReason,
+    );
     let Some(function) = function else {
         decorate(catch);
         catch.rethrow();
         return Err(Failure::Pending);
     };
-    function.set_private(catch, catch.private("node:host_defined_option_symbol"), id.into()).ok_or(Failure::Pending)?;
+    function
+        .set_private(
+            catch,
+            catch.private("node:host_defined_option_symbol"),
+            id.into(),
+        )
+        .ok_or(Failure::Pending)?;
     let result = catch.object();
     catch.set(result, "function", function.into());
     let undefined = catch.undefined();
-    let map_url = function.get_script_origin(catch).source_map_url().unwrap_or(undefined);
+    let map_url = function
+        .get_script_origin(catch)
+        .source_map_url()
+        .unwrap_or(undefined);
     catch.set(result, "sourceMapURL", map_url);
     catch.set(result, "sourceURL", undefined);
     if cached.is_some() {
-        let rejected = source.get_cached_data().is_none_or(v8::CachedData::rejected);
+        let rejected = source
+            .get_cached_data()
+            .is_none_or(v8::CachedData::rejected);
         catch.set(result, "cachedDataRejected", catch.boolean(rejected));
     }
     if produce {
@@ -193,13 +323,23 @@ fn source_with(
     code: v8::Local<'_, v8::String>,
     origin: &v8::ScriptOrigin<'_>,
     cached: Option<&[u8]>,
-) -> (v8::script_compiler::Source, v8::script_compiler::CompileOptions) {
+) -> (
+    v8::script_compiler::Source,
+    v8::script_compiler::CompileOptions,
+) {
     match cached {
         Some(bytes) => (
-            v8::script_compiler::Source::new_with_cached_data(code, Some(origin), v8::script_compiler::CachedData::new(bytes)),
+            v8::script_compiler::Source::new_with_cached_data(
+                code,
+                Some(origin),
+                v8::script_compiler::CachedData::new(bytes),
+            ),
             v8::script_compiler::CompileOptions::ConsumeCodeCache,
         ),
-        None => (v8::script_compiler::Source::new(code, Some(origin)), v8::script_compiler::CompileOptions::NoCompileOptions),
+        None => (
+            v8::script_compiler::Source::new(code, Some(origin)),
+            v8::script_compiler::CompileOptions::NoCompileOptions,
+        ),
     }
 }
 
@@ -214,26 +354,62 @@ fn decorate(catch: &mut v8::PinnedRef<'_, v8::TryCatch<'_, '_, v8::HandleScope<'
 fn new_script<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let this = args.this();
     let code = args.string(0)?;
-    let filename = if args.get(1).is_string() { args.string(1)? } else { scope.text("evalmachine.<anonymous>") };
-    let (line, column) = if args.len() > 2 { (args.i32(scope, 2)?, args.i32(scope, 3)?) } else { (0, 0) };
+    let filename = if args.get(1).is_string() {
+        args.string(1)?
+    } else {
+        scope.text("evalmachine.<anonymous>")
+    };
+    let (line, column) = if args.len() > 2 {
+        (args.i32(scope, 2)?, args.i32(scope, 3)?)
+    } else {
+        (0, 0)
+    };
     let cached = copy_bytes(args.get(4));
     let produce = args.bool(scope, 5);
-    let context = Object::try_from(args.get(6)).ok().and_then(|sandbox| context_of(scope, sandbox)).unwrap_or_else(|| scope.get_current_context());
-    let id = v8::Local::<v8::Symbol>::try_from(args.get(7)).unwrap_or_else(|_| v8::Symbol::new(scope, Some(filename)));
+    let context = Object::try_from(args.get(6))
+        .ok()
+        .and_then(|sandbox| context_of(scope, sandbox))
+        .unwrap_or_else(|| scope.get_current_context());
+    let id = v8::Local::<v8::Symbol>::try_from(args.get(7))
+        .unwrap_or_else(|_| v8::Symbol::new(scope, Some(filename)));
     let options = host_defined_options(scope, id);
-    let origin = v8::ScriptOrigin::new(scope, filename.into(), line, column, true, -1, None, false, false, false, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        filename.into(),
+        line,
+        column,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        false,
+        Some(options),
+    );
     let (mut source, compile) = source_with(code, &origin, cached.as_deref());
     let scope = &mut v8::ContextScope::new(scope, context);
     v8::tc_scope!(let catch, scope);
-    let script = v8::script_compiler::compile_unbound_script(catch, &mut source, compile, v8::script_compiler::NoCacheReason::NoReason);
+    let script = v8::script_compiler::compile_unbound_script(
+        catch,
+        &mut source,
+        compile,
+        v8::script_compiler::NoCacheReason::NoReason,
+    );
     let Some(script) = script else {
         decorate(catch);
         catch.rethrow();
         return Err(Failure::Pending);
     };
-    this.set_private(catch, catch.private("node:host_defined_option_symbol"), id.into()).ok_or(Failure::Pending)?;
+    this.set_private(
+        catch,
+        catch.private("node:host_defined_option_symbol"),
+        id.into(),
+    )
+    .ok_or(Failure::Pending)?;
     if cached.is_some() {
-        let rejected = source.get_cached_data().is_none_or(v8::CachedData::rejected);
+        let rejected = source
+            .get_cached_data()
+            .is_none_or(v8::CachedData::rejected);
         catch.set(this, "cachedDataRejected", catch.boolean(rejected));
     }
     if produce {
@@ -247,7 +423,9 @@ fn new_script<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     catch.set(this, "sourceMapURL", map_url);
     let source_url = script.get_source_url(catch);
     catch.set(this, "sourceURL", source_url);
-    let script = Rc::new(Script { script: v8::Global::new(catch, script) });
+    let script = Rc::new(Script {
+        script: v8::Global::new(catch, script),
+    });
     attach(catch, this, script);
     Ok(().into())
 }
@@ -257,7 +435,9 @@ fn run_in_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
     let script = args.native::<Script>(scope)?;
     let sandbox = Object::try_from(args.get(0)).ok();
     let context = match sandbox {
-        Some(sandbox) => context_of(scope, sandbox).ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "not a contextified object"))?,
+        Some(sandbox) => context_of(scope, sandbox).ok_or_else(|| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "not a contextified object")
+        })?,
         None => scope.env().context(scope),
     };
     let timeout = args.i64(1).unwrap_or(-1);
@@ -275,7 +455,10 @@ fn run_in_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
         if fired && result.is_none() && catch.env().can_call_into_js() {
             catch.cancel_terminate_execution();
             catch.reset();
-            Err(Failure::error("ERR_SCRIPT_EXECUTION_TIMEOUT", format!("Script execution timed out after {timeout}ms")))
+            Err(Failure::error(
+                "ERR_SCRIPT_EXECUTION_TIMEOUT",
+                format!("Script execution timed out after {timeout}ms"),
+            ))
         } else if result.is_none() {
             if display_errors && !catch.has_terminated() {
                 decorate(catch);
@@ -305,20 +488,29 @@ struct Watchdog {
 
 impl Watchdog {
     fn start(scope: &Scope<'_, '_>, timeout_ms: i64) -> Self {
-        let state = std::sync::Arc::new((std::sync::Mutex::new((false, false)), std::sync::Condvar::new()));
+        let state = std::sync::Arc::new((
+            std::sync::Mutex::new((false, false)),
+            std::sync::Condvar::new(),
+        ));
         let shared = std::sync::Arc::clone(&state);
         let isolate = scope.env().isolate_handle().clone();
         let timeout = std::time::Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
-        let thread = std::thread::Builder::new().name("vm-watchdog".into()).spawn(move || {
-            let (lock, condition) = &*shared;
-            let guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let waited = condition.wait_timeout_while(guard, timeout, |(finished, _)| !*finished);
-            let (mut guard, outcome) = waited.unwrap_or_else(std::sync::PoisonError::into_inner);
-            if outcome.timed_out() && !guard.0 {
-                guard.1 = true;
-                isolate.terminate_execution();
-            }
-        });
+        let thread = std::thread::Builder::new()
+            .name("vm-watchdog".into())
+            .spawn(move || {
+                let (lock, condition) = &*shared;
+                let guard = lock
+                    .lock()
+                    .unwrap_or_else(std::sync::PoisonError::into_inner);
+                let waited =
+                    condition.wait_timeout_while(guard, timeout, |(finished, _)| !*finished);
+                let (mut guard, outcome) =
+                    waited.unwrap_or_else(std::sync::PoisonError::into_inner);
+                if outcome.timed_out() && !guard.0 {
+                    guard.1 = true;
+                    isolate.terminate_execution();
+                }
+            });
         if let Err(error) = thread {
             tracing::warn!(target: "cenote::node", %error, "no thread for a vm timeout");
         }
@@ -328,7 +520,9 @@ impl Watchdog {
     /// Stops watching; whether it struck.
     fn finish(&self) -> bool {
         let (lock, condition) = &*self.state;
-        let mut guard = lock.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut guard = lock
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         guard.0 = true;
         condition.notify_all();
         guard.1
@@ -338,8 +532,13 @@ impl Watchdog {
 fn create_cached_data<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let script = args.native::<Script>(scope)?;
     let script = v8::Local::new(scope, &script.script);
-    let bytes = script.create_code_cache().map(|cache| cache.to_vec()).unwrap_or_default();
-    new_node_buffer(scope, bytes).map(Into::into).ok_or(Failure::Pending)
+    let bytes = script
+        .create_code_cache()
+        .map(|cache| cache.to_vec())
+        .unwrap_or_default();
+    new_node_buffer(scope, bytes)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 /// A made `vm` context.
@@ -363,7 +562,9 @@ fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
         loader::per_context(inner)?;
         let global = context.global(inner);
         if id.is_symbol() {
-            global.set_private(inner, inner.private("node:host_defined_option_symbol"), id).ok_or(Failure::Pending)?;
+            global
+                .set_private(inner, inner.private("node:host_defined_option_symbol"), id)
+                .ok_or(Failure::Pending)?;
         }
     }
     let global = context.global(scope);
@@ -372,22 +573,38 @@ fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let template = v8::ObjectTemplate::new(scope);
     template.set_internal_field_count(1);
     let holder = template.new_instance(scope).ok_or(Failure::Pending)?;
-    let made = Rc::new(Contextified { context: v8::Global::new(scope, context) });
+    let made = Rc::new(Contextified {
+        context: v8::Global::new(scope, context),
+    });
     attach(scope, holder, made);
-    sandbox.set_private(scope, scope.private("node:contextify:context"), holder.into()).ok_or(Failure::Pending)?;
+    sandbox
+        .set_private(
+            scope,
+            scope.private("node:contextify:context"),
+            holder.into(),
+        )
+        .ok_or(Failure::Pending)?;
     Ok(sandbox.into())
 }
 
 /// Puts the sandbox's properties on the context's global.
-fn copy_in<'s>(scope: &mut Scope<'s, '_>, sandbox: Object<'s>, context: v8::Local<'s, v8::Context>) -> Result<(), Failure> {
+fn copy_in<'s>(
+    scope: &mut Scope<'s, '_>,
+    sandbox: Object<'s>,
+    context: v8::Local<'s, v8::Context>,
+) -> Result<(), Failure> {
     let global = context.global(scope);
     if global == sandbox {
         return Ok(());
     }
-    let names = sandbox.get_own_property_names(scope, own_names()).ok_or(Failure::Pending)?;
+    let names = sandbox
+        .get_own_property_names(scope, own_names())
+        .ok_or(Failure::Pending)?;
     for index in 0..names.length() {
         let key = names.get_index(scope, index).ok_or(Failure::Pending)?;
-        let Ok(name) = v8::Local::<v8::Name>::try_from(key) else { continue };
+        let Ok(name) = v8::Local::<v8::Name>::try_from(key) else {
+            continue;
+        };
         let value = sandbox.get(scope, key).ok_or(Failure::Pending)?;
         let _defined = global.create_data_property(scope, name, value);
     }
@@ -395,12 +612,18 @@ fn copy_in<'s>(scope: &mut Scope<'s, '_>, sandbox: Object<'s>, context: v8::Loca
 }
 
 /// Puts what a script left on the global back into the sandbox.
-fn copy_out<'s>(scope: &mut Scope<'s, '_>, sandbox: Object<'s>, context: v8::Local<'s, v8::Context>) -> Result<(), Failure> {
+fn copy_out<'s>(
+    scope: &mut Scope<'s, '_>,
+    sandbox: Object<'s>,
+    context: v8::Local<'s, v8::Context>,
+) -> Result<(), Failure> {
     let global = context.global(scope);
     if global == sandbox {
         return Ok(());
     }
-    let names = global.get_own_property_names(scope, enumerable_names()).ok_or(Failure::Pending)?;
+    let names = global
+        .get_own_property_names(scope, enumerable_names())
+        .ok_or(Failure::Pending)?;
     for index in 0..names.length() {
         let key = names.get_index(scope, index).ok_or(Failure::Pending)?;
         let value = global.get(scope, key).ok_or(Failure::Pending)?;
@@ -410,10 +633,14 @@ fn copy_out<'s>(scope: &mut Scope<'s, '_>, sandbox: Object<'s>, context: v8::Loc
         }
     }
     // What the script deleted.
-    let names = sandbox.get_own_property_names(scope, enumerable_names()).ok_or(Failure::Pending)?;
+    let names = sandbox
+        .get_own_property_names(scope, enumerable_names())
+        .ok_or(Failure::Pending)?;
     for index in 0..names.length() {
         let key = names.get_index(scope, index).ok_or(Failure::Pending)?;
-        let Ok(name) = v8::Local::<v8::Name>::try_from(key) else { continue };
+        let Ok(name) = v8::Local::<v8::Name>::try_from(key) else {
+            continue;
+        };
         if global.has_own_property(scope, name) == Some(false) {
             let _deleted = sandbox.delete(scope, key);
         }

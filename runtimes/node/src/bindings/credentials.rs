@@ -42,12 +42,20 @@ fn getgroups<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'
     if !groups.contains(&effective) {
         groups.push(effective);
     }
-    let groups: Vec<Value<'s>> = groups.into_iter().map(|group| scope.number(f64::from(group.raw()))).collect();
+    let groups: Vec<Value<'s>> = groups
+        .into_iter()
+        .map(|group| scope.number(f64::from(group.raw())))
+        .collect();
     Ok(scope.array(&groups).into())
 }
 
 /// Changes an id. JavaScript reads the answer: 0 is success, 1 that the name is unknown.
-fn change<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, name: &'static str, call: fn(&Task, u32) -> SysResult) -> BindingResult<'s> {
+fn change<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    name: &'static str,
+    call: fn(&Task, u32) -> SysResult,
+) -> BindingResult<'s> {
     if !args.get(0).is_uint32() {
         return Ok(1.into());
     }
@@ -57,19 +65,27 @@ fn change<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, name: &'static str, ca
 }
 
 fn setuid<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    change(scope, args, "setuid", |task, id| syscall::setuid(task, Uid::new(id)))
+    change(scope, args, "setuid", |task, id| {
+        syscall::setuid(task, Uid::new(id))
+    })
 }
 
 fn seteuid<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    change(scope, args, "seteuid", |task, id| syscall::setresuid(task, None, Some(Uid::new(id)), None))
+    change(scope, args, "seteuid", |task, id| {
+        syscall::setresuid(task, None, Some(Uid::new(id)), None)
+    })
 }
 
 fn setgid<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    change(scope, args, "setgid", |task, id| syscall::setgid(task, Gid::new(id)))
+    change(scope, args, "setgid", |task, id| {
+        syscall::setgid(task, Gid::new(id))
+    })
 }
 
 fn setegid<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    change(scope, args, "setegid", |task, id| syscall::setresgid(task, None, Some(Gid::new(id)), None))
+    change(scope, args, "setegid", |task, id| {
+        syscall::setresgid(task, None, Some(Gid::new(id)), None)
+    })
 }
 
 /// An environment variable; nothing here runs with more rights than its user, so it is always safe.
@@ -80,8 +96,14 @@ fn safe_getenv<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 }
 
 fn get_temp_dir<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let dir = ["TMPDIR", "TMP", "TEMP"].iter().find_map(|name| super::process::variable(scope, name));
+    let dir = ["TMPDIR", "TMP", "TEMP"]
+        .iter()
+        .find_map(|name| super::process::variable(scope, name));
     let dir = dir.unwrap_or_else(|| "/tmp".into());
-    let trimmed = if dir.len() > 1 { dir.strip_suffix('/').unwrap_or(&dir) } else { &dir };
+    let trimmed = if dir.len() > 1 {
+        dir.strip_suffix('/').unwrap_or(&dir)
+    } else {
+        &dir
+    };
     Ok(scope.text(trimmed).into())
 }

@@ -1,7 +1,10 @@
 //! `internalBinding('encoding_binding')`: `TextEncoder`, the UTF-8 half of `TextDecoder`, IDNA. Node: `src/encoding_binding.cc`.
 
 use crate::encoding::units;
-use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, new_uint8_array, with_bytes, with_bytes_mut};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Scope, ScopeExt, new_uint8_array, with_bytes,
+    with_bytes_mut,
+};
 
 pub(super) const BINDING: Binding = Binding::new("encoding_binding")
     .function("encodeInto", encode_into)
@@ -15,16 +18,23 @@ fn encode_into<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     let source = units(scope, args.string(0)?);
     let written = with_bytes_mut(args.get(1), |target| {
         let (mut read, mut written) = (0, 0);
-        for char in char::decode_utf16(source.iter().copied()).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)) {
-            let Some(place) = target.get_mut(written..written + char.len_utf8()) else { break };
+        for char in char::decode_utf16(source.iter().copied())
+            .map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER))
+        {
+            let Some(place) = target.get_mut(written..written + char.len_utf8()) else {
+                break;
+            };
             char.encode_utf8(place);
             written += char.len_utf8();
             read += char.len_utf16();
         }
         (read, written)
     });
-    let (read, written) = written.ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "dest must be a Uint8Array"))?;
-    let results = scope.env().field(scope, "encoding_binding", "encodeIntoResults")?;
+    let (read, written) = written
+        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "dest must be a Uint8Array"))?;
+    let results = scope
+        .env()
+        .field(scope, "encoding_binding", "encodeIntoResults")?;
     #[expect(clippy::cast_precision_loss, reason = "lengths fit a double")]
     {
         results.set(0, read as f64);
@@ -35,7 +45,9 @@ fn encode_into<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 
 fn encode_utf8_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let bytes = args.string(0)?.to_rust_string_lossy(scope).into_bytes();
-    new_uint8_array(scope, bytes).map(Into::into).ok_or(Failure::Pending)
+    new_uint8_array(scope, bytes)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 /// `decodeUTF8(bytes, ignoreBOM, fatal)`.
@@ -44,11 +56,22 @@ fn decode_utf8<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     let fatal = args.bool(scope, 2);
     let decoded = with_bytes(args.get(0), |bytes| {
         if fatal && std::str::from_utf8(bytes).is_err() {
-            return Err(Failure::type_error("ERR_ENCODING_INVALID_ENCODED_DATA", "The encoded data was not valid for encoding utf-8"));
+            return Err(Failure::type_error(
+                "ERR_ENCODING_INVALID_ENCODED_DATA",
+                "The encoded data was not valid for encoding utf-8",
+            ));
         }
-        let bytes = if keep_bom { bytes } else { bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes) };
-        v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal)
-            .ok_or_else(|| Failure::error("ERR_STRING_TOO_LONG", "Cannot create a string longer than 0x1fffffe8 characters"))
+        let bytes = if keep_bom {
+            bytes
+        } else {
+            bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)
+        };
+        v8::String::new_from_utf8(scope, bytes, v8::NewStringType::Normal).ok_or_else(|| {
+            Failure::error(
+                "ERR_STRING_TOO_LONG",
+                "Cannot create a string longer than 0x1fffffe8 characters",
+            )
+        })
     });
     let decoded = decoded.ok_or_else(|| {
         let message = "The \"list\" argument must be an instance of SharedArrayBuffer, ArrayBuffer or ArrayBufferView.";
@@ -59,7 +82,9 @@ fn decode_utf8<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 
 fn to_ascii<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = args.text(scope, 0)?;
-    Ok(scope.string(&idna::domain_to_ascii(&text).unwrap_or_default())?.into())
+    Ok(scope
+        .string(&idna::domain_to_ascii(&text).unwrap_or_default())?
+        .into())
 }
 
 fn to_unicode<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -4,10 +4,19 @@ use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value};
 
 pub(super) const BINDING: Binding = Binding::new("errors")
-    .function("setPrepareStackTraceCallback", set_prepare_stack_trace_callback)
-    .function("setGetSourceMapErrorSource", set_get_source_map_error_source)
+    .function(
+        "setPrepareStackTraceCallback",
+        set_prepare_stack_trace_callback,
+    )
+    .function(
+        "setGetSourceMapErrorSource",
+        set_get_source_map_error_source,
+    )
     .function("setSourceMapsEnabled", set_source_maps_enabled)
-    .function("setMaybeCacheGeneratedSourceMap", set_maybe_cache_generated_source_map)
+    .function(
+        "setMaybeCacheGeneratedSourceMap",
+        set_maybe_cache_generated_source_map,
+    )
     .function("setEnhanceStackForFatalException", set_enhance_stack)
     .function("noSideEffectsToString", no_side_effects_to_string)
     .function("triggerUncaughtException", trigger)
@@ -28,15 +37,24 @@ fn keep<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, place: Stored) -> Bindin
     Ok(().into())
 }
 
-fn set_prepare_stack_trace_callback<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_prepare_stack_trace_callback<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     keep(scope, args, Stored::PrepareStackTrace)
 }
 
-fn set_get_source_map_error_source<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_get_source_map_error_source<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     keep(scope, args, Stored::GetSourceMapErrorSource)
 }
 
-fn set_maybe_cache_generated_source_map<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_maybe_cache_generated_source_map<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     keep(scope, args, Stored::MaybeCacheGeneratedSourceMap)
 }
 
@@ -55,17 +73,36 @@ fn set_enhance_stack<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 }
 
 fn no_side_effects_to_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(args.get(0).to_detail_string(scope).map_or(Return::Undefined, Into::into))
+    Ok(args
+        .get(0)
+        .to_detail_string(scope)
+        .map_or(Return::Undefined, Into::into))
 }
 
 /// V8 formats a stack for the first time: Node's JavaScript does it. Node: `PrepareStackTraceCallback`.
-pub(crate) fn prepare_stack_trace<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, sites: v8::Local<'s, v8::Array>) -> Value<'s> {
+pub(crate) fn prepare_stack_trace<'s>(
+    scope: &mut Scope<'s, '_>,
+    error: Value<'s>,
+    sites: v8::Local<'s, v8::Array>,
+) -> Value<'s> {
     let env = scope.env();
-    let fallback = |scope: &Scope<'s, '_>| error.to_string(scope).map_or_else(|| scope.undefined(), Into::into);
-    let Some(prepare) = env.stored_function(scope, Stored::PrepareStackTrace) else { return fallback(scope) };
+    let fallback = |scope: &Scope<'s, '_>| {
+        error
+            .to_string(scope)
+            .map_or_else(|| scope.undefined(), Into::into)
+    };
+    let Some(prepare) = env.stored_function(scope, Stored::PrepareStackTrace) else {
+        return fallback(scope);
+    };
     let global = scope.get_current_context().global(scope);
     // `None` leaves the exception pending, which V8 takes instead of the returned value.
-    prepare.call(scope, scope.undefined(), &[global.into(), error, sites.into()]).unwrap_or_else(|| scope.undefined())
+    prepare
+        .call(
+            scope,
+            scope.undefined(),
+            &[global.into(), error, sites.into()],
+        )
+        .unwrap_or_else(|| scope.undefined())
 }
 
 /// `triggerUncaughtException(error, fromPromise)`.
@@ -89,7 +126,10 @@ pub(crate) fn trigger_uncaught_exception<'s>(
     }
     let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, error));
     let process = env.process(scope);
-    let handler = scope.get_property(process, "_fatalException").ok().and_then(|value| v8::Local::<v8::Function>::try_from(value).ok());
+    let handler = scope
+        .get_property(process, "_fatalException")
+        .ok()
+        .and_then(|value| v8::Local::<v8::Function>::try_from(value).ok());
     let Some(handler) = handler else {
         report_fatal_exception(scope, error, message, false);
         env.exit(INVALID_FATAL_EXCEPTION_MONKEY_PATCHING);
@@ -105,7 +145,9 @@ pub(crate) fn trigger_uncaught_exception<'s>(
             }
             // The handler itself threw: report what it threw.
             if let Some(inner) = catch.exception() {
-                let message = catch.message().unwrap_or_else(|| v8::Exception::create_message(catch, inner));
+                let message = catch
+                    .message()
+                    .unwrap_or_else(|| v8::Exception::create_message(catch, inner));
                 catch.reset();
                 report_fatal_exception(catch, inner, message, true);
             }
@@ -120,7 +162,10 @@ pub(crate) fn trigger_uncaught_exception<'s>(
     }
     report_fatal_exception(scope, error, message, true);
     // An 'exit' listener may have set the code.
-    let code = crate::event_loop::process_exit_code(scope).ok().flatten().unwrap_or(1);
+    let code = crate::event_loop::process_exit_code(scope)
+        .ok()
+        .flatten()
+        .unwrap_or(1);
     env.exit(code);
 }
 
@@ -132,25 +177,42 @@ pub(crate) fn print(scope: &Scope<'_, '_>, text: &str) {
 /// The source line of a message with its underline, as Node prints it. Node: `GetErrorSource`.
 fn error_source(scope: &mut Scope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<String> {
     let line = message.get_source_line(scope)?.to_rust_string_lossy(scope);
-    if line.contains("node-do-not-add-exception-line") || scope.env().state::<SourceMaps>().0.get() {
+    if line.contains("node-do-not-add-exception-line") || scope.env().state::<SourceMaps>().0.get()
+    {
         return None;
     }
-    let file = message.get_script_resource_name(scope)?.to_rust_string_lossy(scope);
+    let file = message
+        .get_script_resource_name(scope)?
+        .to_rust_string_lossy(scope);
     let number = message.get_line_number(scope)?;
     let (start, end) = (message.get_start_column(), message.get_end_column());
     let mut text = format!("{file}:{number}\n{line}\n");
     let units = line.encode_utf16().count();
     if start <= end && end <= units {
-        text.extend(line.chars().take(start.min(1020)).map(|char| if char == '\t' { '\t' } else { ' ' }));
-        text.extend(std::iter::repeat_n('^', end.saturating_sub(start).min(1020)));
+        text.extend(
+            line.chars()
+                .take(start.min(1020))
+                .map(|char| if char == '\t' { '\t' } else { ' ' }),
+        );
+        text.extend(std::iter::repeat_n(
+            '^',
+            end.saturating_sub(start).min(1020),
+        ));
         text.push('\n');
     }
     Some(text)
 }
 
 /// Attaches the source line to an error, for `decorateErrorStack` and for the final report. Node: `AppendExceptionLine`.
-pub(crate) fn append_exception_line<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, message: v8::Local<'s, v8::Message>, is_fatal: bool) {
-    let Some(source) = error_source(scope, message) else { return };
+pub(crate) fn append_exception_line<'s>(
+    scope: &mut Scope<'s, '_>,
+    error: Value<'s>,
+    message: v8::Local<'s, v8::Message>,
+    is_fatal: bool,
+) {
+    let Some(source) = error_source(scope, message) else {
+        return;
+    };
     let object = Object::try_from(error).ok();
     match object {
         Some(object) if !is_fatal || object.is_native_error() => {
@@ -162,7 +224,12 @@ pub(crate) fn append_exception_line<'s>(scope: &mut Scope<'s, '_>, error: Value<
 }
 
 /// Node: `ReportFatalException`.
-fn report_fatal_exception<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, message: v8::Local<'s, v8::Message>, enhance: bool) {
+fn report_fatal_exception<'s>(
+    scope: &mut Scope<'s, '_>,
+    error: Value<'s>,
+    message: v8::Local<'s, v8::Message>,
+    enhance: bool,
+) {
     append_exception_line(scope, error, message, true);
     let object = Object::try_from(error).ok();
     let mut trace = None;
@@ -170,7 +237,10 @@ fn report_fatal_exception<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, messa
     if let Some(object) = object {
         let env = scope.env();
         if enhance {
-            for place in [Stored::EnhanceBeforeInspector, Stored::EnhanceAfterInspector] {
+            for place in [
+                Stored::EnhanceBeforeInspector,
+                Stored::EnhanceAfterInspector,
+            ] {
                 v8::tc_scope!(let catch, scope);
                 if let Some(enhancer) = env.stored_function(catch, place)
                     && let Some(enhanced) = enhancer.call(catch, catch.undefined(), &[error])
@@ -181,29 +251,44 @@ fn report_fatal_exception<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, messa
         } else {
             trace = quiet_get(scope, object, "stack");
         }
-        let is_decorated = object.get_private(scope, scope.private("node:decorated")).is_some_and(|flag| flag.is_true());
+        let is_decorated = object
+            .get_private(scope, scope.private("node:decorated"))
+            .is_some_and(|flag| flag.is_true());
         if !is_decorated {
-            arrow = object.get_private(scope, scope.private("node:arrowMessage")).filter(|arrow| arrow.is_string());
+            arrow = object
+                .get_private(scope, scope.private("node:arrowMessage"))
+                .filter(|arrow| arrow.is_string());
         }
     }
-    let arrow = arrow.map(|arrow| format!("{}\n", arrow.to_rust_string_lossy(scope))).unwrap_or_default();
-    let trace = trace.filter(|trace| !trace.is_undefined()).map(|trace| trace.to_rust_string_lossy(scope)).filter(|trace| !trace.is_empty());
+    let arrow = arrow
+        .map(|arrow| format!("{}\n", arrow.to_rust_string_lossy(scope)))
+        .unwrap_or_default();
+    let trace = trace
+        .filter(|trace| !trace.is_undefined())
+        .map(|trace| trace.to_rust_string_lossy(scope))
+        .filter(|trace| !trace.is_empty());
     if let Some(trace) = trace {
         print(scope, &format!("{arrow}{trace}\n"));
     } else {
         let part = |scope: &mut Scope<'s, '_>, name| {
-            let value = object.and_then(|object| quiet_get(scope, object, name)).filter(|value| !value.is_undefined());
+            let value = object
+                .and_then(|object| quiet_get(scope, object, name))
+                .filter(|value| !value.is_undefined());
             value.map(|value| value.to_rust_string_lossy(scope))
         };
         match (part(scope, "name"), part(scope, "message")) {
             (Some(name), Some(message)) => print(scope, &format!("{arrow}{name}: {message}\n")),
             _ => {
-                let text = quiet_to_string(scope, error).unwrap_or_else(|| "<toString() threw exception>".into());
+                let text = quiet_to_string(scope, error)
+                    .unwrap_or_else(|| "<toString() threw exception>".into());
                 print(scope, &format!("{text}\n"));
             }
         }
         if !scope.env().command_line().is("--trace-uncaught") {
-            print(scope, "(Use `node --trace-uncaught ...` to show where the exception was thrown)\n");
+            print(
+                scope,
+                "(Use `node --trace-uncaught ...` to show where the exception was thrown)\n",
+            );
         }
     }
     if scope.env().command_line().is("--trace-uncaught")
@@ -212,7 +297,10 @@ fn report_fatal_exception<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, messa
         let frames = stack_lines(scope, stack);
         print(scope, &format!("Thrown at:\n{frames}"));
     }
-    print(scope, &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")));
+    print(
+        scope,
+        &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")),
+    );
 }
 
 fn quiet_get<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str) -> Option<Value<'s>> {
@@ -222,16 +310,31 @@ fn quiet_get<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str) -> O
 
 fn quiet_to_string<'s>(scope: &mut Scope<'s, '_>, value: Value<'s>) -> Option<String> {
     v8::tc_scope!(let catch, scope);
-    value.to_string(catch).map(|text| text.to_rust_string_lossy(catch))
+    value
+        .to_string(catch)
+        .map(|text| text.to_rust_string_lossy(catch))
 }
 
 fn stack_lines(scope: &Scope<'_, '_>, stack: v8::Local<'_, v8::StackTrace>) -> String {
     let mut text = String::new();
     for index in 0..stack.get_frame_count() {
-        let Some(frame) = stack.get_frame(scope, index) else { break };
-        let script = frame.get_script_name(scope).map(|name| name.to_rust_string_lossy(scope)).unwrap_or_default();
-        let place = format!("{script}:{}:{}", frame.get_line_number(), frame.get_column());
-        match frame.get_function_name(scope).map(|name| name.to_rust_string_lossy(scope)).filter(|name| !name.is_empty()) {
+        let Some(frame) = stack.get_frame(scope, index) else {
+            break;
+        };
+        let script = frame
+            .get_script_name(scope)
+            .map(|name| name.to_rust_string_lossy(scope))
+            .unwrap_or_default();
+        let place = format!(
+            "{script}:{}:{}",
+            frame.get_line_number(),
+            frame.get_column()
+        );
+        match frame
+            .get_function_name(scope)
+            .map(|name| name.to_rust_string_lossy(scope))
+            .filter(|name| !name.is_empty())
+        {
             Some(name) => text.push_str(&format!("    at {name} ({place})\n")),
             None => text.push_str(&format!("    at {place}\n")),
         }
@@ -244,13 +347,18 @@ fn get_error_source_positions<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) ->
     let error = args.get(0);
     let message = v8::Exception::create_message(scope, error);
     let line = message.get_source_line(scope).ok_or(Failure::Pending)?;
-    let script = message.get_script_resource_name(scope).unwrap_or_else(|| scope.undefined());
+    let script = message
+        .get_script_resource_name(scope)
+        .unwrap_or_else(|| scope.undefined());
     let number = message.get_line_number(scope).unwrap_or(0);
     let result = scope.object();
     scope.set(result, "sourceLine", line.into());
     scope.set(result, "scriptResourceName", script);
     #[expect(clippy::cast_precision_loss, reason = "line and column numbers")]
-    for (name, value) in [("lineNumber", number as f64), ("startColumn", message.get_start_column() as f64)] {
+    for (name, value) in [
+        ("lineNumber", number as f64),
+        ("startColumn", message.get_start_column() as f64),
+    ] {
         scope.set(result, name, scope.number(value));
     }
     Ok(result.into())

@@ -7,7 +7,9 @@ use std::rc::Rc;
 use cenote_abi::Errno;
 
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, new_instance};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, new_instance,
+};
 
 use super::fs::{Answer, Encoding, answer, entry_type, list};
 
@@ -16,8 +18,10 @@ pub(super) const BINDING: Binding = Binding::new("fs_dir")
     .function("opendirSync", opendir_sync)
     .class(&DIR_HANDLE);
 
-static DIR_HANDLE: Class =
-    Class::new("DirHandle", new_handle).extends(&ASYNC_WRAP).method("read", read).method("close", close);
+static DIR_HANDLE: Class = Class::new("DirHandle", new_handle)
+    .extends(&ASYNC_WRAP)
+    .method("read", read)
+    .method("close", close);
 
 /// The entries that were not read yet. The directory is read whole when it is opened: a snapshot is a valid order of events.
 struct DirHandle {
@@ -34,12 +38,26 @@ impl Native for DirHandle {
 
 fn new_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
-    let entries = list(scope.env().task(), &path)
-        .map_err(|error| Failure::from(error).with_syscall("opendir").with_path(&path))?;
-    let rest = entries.into_iter().map(|(name, file_type)| (name, entry_type(file_type))).collect();
+    let entries = list(scope.env().task(), &path).map_err(|error| {
+        Failure::from(error)
+            .with_syscall("opendir")
+            .with_path(&path)
+    })?;
+    let rest = entries
+        .into_iter()
+        .map(|(name, file_type)| (name, entry_type(file_type)))
+        .collect();
     let this = args.this();
     let info = AsyncInfo::new(scope, this, "DIRHANDLE");
-    attach(scope, this, Rc::new(DirHandle { info, rest: RefCell::new(rest), closed: Cell::new(false) }));
+    attach(
+        scope,
+        this,
+        Rc::new(DirHandle {
+            info,
+            rest: RefCell::new(rest),
+            closed: Cell::new(false),
+        }),
+    );
     Ok(().into())
 }
 
@@ -57,10 +75,17 @@ fn opendir_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     Ok(open(scope, args)?.into())
 }
 
-fn open<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Result<v8::Local<'s, v8::Value>, Failure> {
+fn open<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> Result<v8::Local<'s, v8::Value>, Failure> {
     // Checked here, so that a failure is a value and not a pending exception of the constructor.
     let path = args.path(scope, 0)?;
-    list(scope.env().task(), &path).map_err(|error| Failure::from(error).with_syscall("opendir").with_path(&path))?;
+    list(scope.env().task(), &path).map_err(|error| {
+        Failure::from(error)
+            .with_syscall("opendir")
+            .with_path(&path)
+    })?;
     Ok(new_instance(scope, &DIR_HANDLE, &[args.get(0)])?.into())
 }
 

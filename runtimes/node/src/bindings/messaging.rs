@@ -10,9 +10,16 @@ use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, 
 
 pub(super) const BINDING: Binding = Binding::new("messaging")
     .note("MessageChannel, MessagePort and BroadcastChannel throw")
-    .function("setDeserializerCreateObjectFunction", set_deserializer_create_object)
+    .function(
+        "setDeserializerCreateObjectFunction",
+        set_deserializer_create_object,
+    )
     .function("exposeLazyDOMExceptionProperty", expose_lazy_dom_exception)
-    .partial("structuredClone", structured_clone, "message ports cannot be transferred")
+    .partial(
+        "structuredClone",
+        structured_clone,
+        "message ports cannot be transferred",
+    )
     .setup(setup);
 
 /// `DOMException` is the one the per-context scripts made.
@@ -24,13 +31,23 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
 
 fn dom_exception<'s>(scope: &mut Scope<'s, '_>) -> Result<Value<'s>, Failure> {
     let env = scope.env();
-    let exports = env.stored(scope, Stored::PerContextExports).and_then(|value| Object::try_from(value).ok());
-    exports.map_or_else(|| Ok(scope.undefined()), |exports| scope.get_property(exports, "DOMException"))
+    let exports = env
+        .stored(scope, Stored::PerContextExports)
+        .and_then(|value| Object::try_from(value).ok());
+    exports.map_or_else(
+        || Ok(scope.undefined()),
+        |exports| scope.get_property(exports, "DOMException"),
+    )
 }
 
-fn set_deserializer_create_object<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_deserializer_create_object<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let function = args.function(0)?;
-    scope.env().store(scope, Stored::DeserializerCreateObject, function.into());
+    scope
+        .env()
+        .store(scope, Stored::DeserializerCreateObject, function.into());
     Ok(().into())
 }
 
@@ -39,7 +56,12 @@ fn expose_lazy_dom_exception<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> 
     let target = args.object(0)?;
     let class = dom_exception(scope)?;
     target
-        .define_own_property(scope, scope.name("DOMException").into(), class, v8::PropertyAttribute::DONT_ENUM)
+        .define_own_property(
+            scope,
+            scope.name("DOMException").into(),
+            class,
+            v8::PropertyAttribute::DONT_ENUM,
+        )
         .ok_or(Failure::Pending)?;
     Ok(().into())
 }
@@ -47,7 +69,9 @@ fn expose_lazy_dom_exception<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> 
 /// Throws a `DataCloneError`.
 fn throw_data_clone_error<'s>(scope: &mut Scope<'s, '_>, message: Value<'s>) {
     v8::allow_javascript_execution_scope!(let scope, scope);
-    let class = dom_exception(scope).ok().and_then(|class| v8::Local::<v8::Function>::try_from(class).ok());
+    let class = dom_exception(scope)
+        .ok()
+        .and_then(|class| v8::Local::<v8::Function>::try_from(class).ok());
     let name = scope.text("DataCloneError").into();
     if let Some(error) = class.and_then(|class| class.new_instance(scope, &[message, name])) {
         scope.throw_exception(error.into());
@@ -81,7 +105,11 @@ fn transfer_mode(scope: &Scope<'_, '_>, object: Object<'_>) -> Option<u32> {
 }
 
 impl v8::ValueSerializerImpl for Writer {
-    fn throw_data_clone_error<'s>(&self, scope: &mut Scope<'s, '_>, message: v8::Local<'s, v8::String>) {
+    fn throw_data_clone_error<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        message: v8::Local<'s, v8::String>,
+    ) {
         throw_data_clone_error(scope, message.into());
     }
 
@@ -93,7 +121,12 @@ impl v8::ValueSerializerImpl for Writer {
         Some(transfer_mode(scope, object).is_some())
     }
 
-    fn write_host_object<'s>(&self, scope: &mut Scope<'s, '_>, object: Object<'s>, out: &dyn ValueSerializerHelper) -> Option<bool> {
+    fn write_host_object<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        object: Object<'s>,
+        out: &dyn ValueSerializerHelper,
+    ) -> Option<bool> {
         let refuse = |scope: &mut Scope<'s, '_>| {
             let message = scope.text("Cannot clone object of unsupported type.");
             throw_data_clone_error(scope, message.into());
@@ -103,18 +136,29 @@ impl v8::ValueSerializerImpl for Writer {
             return refuse(scope);
         }
         let method = object.get(scope, scope.node_symbol("messaging_clone_symbol").into())?;
-        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else { return refuse(scope) };
+        let Ok(method) = v8::Local::<v8::Function>::try_from(method) else {
+            return refuse(scope);
+        };
         let answer = method.call(scope, object.into(), &[])?;
-        let Ok(answer) = Object::try_from(answer) else { return refuse(scope) };
+        let Ok(answer) = Object::try_from(answer) else {
+            return refuse(scope);
+        };
         let data = scope.get_property(answer, "data").ok()?;
-        let info = scope.get_property(answer, "deserializeInfo").ok()?.to_rust_string_lossy(scope);
+        let info = scope
+            .get_property(answer, "deserializeInfo")
+            .ok()?
+            .to_rust_string_lossy(scope);
         let mut hosts = self.carried.hosts.borrow_mut();
         out.write_uint32(u32::try_from(hosts.len()).ok()?);
         hosts.push((v8::Global::new(scope, data), info));
         Some(true)
     }
 
-    fn get_shared_array_buffer_id<'s>(&self, _: &mut Scope<'s, '_>, buffer: v8::Local<'s, v8::SharedArrayBuffer>) -> Option<u32> {
+    fn get_shared_array_buffer_id<'s>(
+        &self,
+        _: &mut Scope<'s, '_>,
+        buffer: v8::Local<'s, v8::SharedArrayBuffer>,
+    ) -> Option<u32> {
         let mut shared = self.carried.shared.borrow_mut();
         let id = u32::try_from(shared.len()).ok()?;
         shared.push(buffer.get_backing_store());
@@ -128,28 +172,50 @@ struct Reader {
 }
 
 impl v8::ValueDeserializerImpl for Reader {
-    fn read_host_object<'s>(&self, scope: &mut Scope<'s, '_>, source: &dyn ValueDeserializerHelper) -> Option<Object<'s>> {
+    fn read_host_object<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        source: &dyn ValueDeserializerHelper,
+    ) -> Option<Object<'s>> {
         let mut index = 0;
         if !source.read_uint32(&mut index) {
             return None;
         }
         // V8 forbids JavaScript while it deserializes; making the object takes some.
         v8::allow_javascript_execution_scope!(let scope, scope);
-        let (data, info) = self.carried.hosts.borrow().get(usize::try_from(index).ok()?).cloned()?;
+        let (data, info) = self
+            .carried
+            .hosts
+            .borrow()
+            .get(usize::try_from(index).ok()?)
+            .cloned()?;
         let data = v8::Local::new(scope, &data);
-        let data = clone(scope, data, &[], self.depth + 1).map_err(|failure| failure.throw(scope)).ok()?;
-        let create = scope.env().stored_function(scope, Stored::DeserializerCreateObject)?;
+        let data = clone(scope, data, &[], self.depth + 1)
+            .map_err(|failure| failure.throw(scope))
+            .ok()?;
+        let create = scope
+            .env()
+            .stored_function(scope, Stored::DeserializerCreateObject)?;
         let info = scope.text(&info).into();
         let object = Object::try_from(create.call(scope, scope.undefined(), &[info])?).ok()?;
-        let method = object.get(scope, scope.node_symbol("messaging_deserialize_symbol").into())?;
+        let method = object.get(
+            scope,
+            scope.node_symbol("messaging_deserialize_symbol").into(),
+        )?;
         let method = v8::Local::<v8::Function>::try_from(method).ok()?;
         method.call(scope, object.into(), &[data])?;
         Some(object)
     }
 
-    fn get_shared_array_buffer_from_id<'s>(&self, scope: &mut Scope<'s, '_>, id: u32) -> Option<v8::Local<'s, v8::SharedArrayBuffer>> {
+    fn get_shared_array_buffer_from_id<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        id: u32,
+    ) -> Option<v8::Local<'s, v8::SharedArrayBuffer>> {
         let shared = self.carried.shared.borrow();
-        shared.get(usize::try_from(id).ok()?).map(|store| v8::SharedArrayBuffer::with_backing_store(scope, store))
+        shared
+            .get(usize::try_from(id).ok()?)
+            .map(|store| v8::SharedArrayBuffer::with_backing_store(scope, store))
     }
 }
 
@@ -167,19 +233,30 @@ fn clone<'s>(
     }
     let context = scope.get_current_context();
     let carried = Rc::new(Carried::default());
-    let serializer = v8::ValueSerializer::new(scope, Box::new(Writer { carried: Rc::clone(&carried) }));
+    let serializer = v8::ValueSerializer::new(
+        scope,
+        Box::new(Writer {
+            carried: Rc::clone(&carried),
+        }),
+    );
     serializer.write_header();
     for (id, buffer) in (0_u32..).zip(transfer) {
         serializer.transfer_array_buffer(id, *buffer);
     }
-    serializer.write_value(context, value).ok_or(Failure::Pending)?;
+    serializer
+        .write_value(context, value)
+        .ok_or(Failure::Pending)?;
     let bytes = serializer.release();
     // The bytes of the moved buffers, without a copy.
-    let stores: Vec<v8::SharedRef<v8::BackingStore>> = transfer.iter().map(|buffer| buffer.get_backing_store()).collect();
+    let stores: Vec<v8::SharedRef<v8::BackingStore>> = transfer
+        .iter()
+        .map(|buffer| buffer.get_backing_store())
+        .collect();
     for buffer in transfer {
         buffer.detach(None).ok_or(Failure::Pending)?;
     }
-    let deserializer = v8::ValueDeserializer::new(scope, Box::new(Reader { carried, depth }), &bytes);
+    let deserializer =
+        v8::ValueDeserializer::new(scope, Box::new(Reader { carried, depth }), &bytes);
     if deserializer.read_header(context) != Some(true) {
         return Err(Failure::Pending);
     }
@@ -207,11 +284,20 @@ fn structured_clone<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
                     return Err(refuse(scope, "Value not transferable"));
                 };
                 if transfer.contains(&buffer) {
-                    return Err(refuse(scope, "Transfer list contains duplicate ArrayBuffer"));
+                    return Err(refuse(
+                        scope,
+                        "Transfer list contains duplicate ArrayBuffer",
+                    ));
                 }
                 let untransferable = scope.private("node:untransferableObject");
-                if !buffer.is_detachable() || buffer.was_detached() || buffer.has_private(scope, untransferable) == Some(true) {
-                    return Err(refuse(scope, "An ArrayBuffer is detached and could not be cloned."));
+                if !buffer.is_detachable()
+                    || buffer.was_detached()
+                    || buffer.has_private(scope, untransferable) == Some(true)
+                {
+                    return Err(refuse(
+                        scope,
+                        "An ArrayBuffer is detached and could not be cloned.",
+                    ));
                 }
                 transfer.push(buffer);
             }

@@ -9,14 +9,20 @@ use std::rc::Rc;
 
 use crate::environment::Stored;
 use crate::glue::{
-    Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach, copy_bytes, evaluate_synthetic as evaluate_steps, native_of,
-    resolve_module,
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
+    attach, copy_bytes, evaluate_synthetic as evaluate_steps, native_of, resolve_module,
 };
 
 pub(super) const BINDING: Binding = Binding::new("module_wrap")
     .class(&MODULE_WRAP)
-    .function("setImportModuleDynamicallyCallback", set_import_module_dynamically_callback)
-    .function("setInitializeImportMetaObjectCallback", set_initialize_import_meta_object_callback)
+    .function(
+        "setImportModuleDynamicallyCallback",
+        set_import_module_dynamically_callback,
+    )
+    .function(
+        "setInitializeImportMetaObjectCallback",
+        set_initialize_import_meta_object_callback,
+    )
     .function("createRequiredModuleFacade", create_required_module_facade)
     .function("throwIfPromiseRejected", throw_if_promise_rejected);
 
@@ -64,24 +70,32 @@ fn wrap_of<'s>(scope: &Scope<'s, '_>, module: v8::Local<'s, v8::Module>) -> Opti
     let wraps = scope.env().state::<Wraps>();
     let map = wraps.by_hash.borrow();
     let bucket = map.get(&module.get_identity_hash().get())?;
-    bucket.iter().find(|(known, _)| v8::Local::new(scope, known) == module).map(|(_, object)| v8::Local::new(scope, object))
+    bucket
+        .iter()
+        .find(|(known, _)| v8::Local::new(scope, known) == module)
+        .map(|(_, object)| v8::Local::new(scope, object))
 }
 
 fn native<'s>(scope: &Scope<'s, '_>, object: Object<'s>) -> Result<Rc<ModuleWrap>, Failure> {
-    native_of::<ModuleWrap>(scope, object).ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+    native_of::<ModuleWrap>(scope, object)
+        .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
 }
 
 /// `new ModuleWrap(url, context, source, lineOffset, columnOffset[, idSymbol | cachedData])`, or
 /// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
 fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if !args.is_construct_call() {
-        return Err(Failure::type_error("ERR_CONSTRUCT_CALL_REQUIRED", "Class constructor ModuleWrap cannot be invoked without `new`"));
+        return Err(Failure::type_error(
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            "Class constructor ModuleWrap cannot be invoked without `new`",
+        ));
     }
     let that = args.this();
     let url = args.string(0)?;
     let context = match Object::try_from(args.get(1)) {
-        Ok(sandbox) => super::contextify::context_of(scope, sandbox)
-            .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "the context is not a vm context"))?,
+        Ok(sandbox) => super::contextify::context_of(scope, sandbox).ok_or_else(|| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "the context is not a vm context")
+        })?,
         Err(_) => scope.get_current_context(),
     };
     let is_synthetic = args.get(2).is_array();
@@ -90,11 +104,25 @@ fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
         _ => v8::Symbol::new(scope, Some(url)),
     };
     let scope = &mut v8::ContextScope::new(scope, context);
-    let (module, steps) = if is_synthetic { synthetic(scope, args, url)? } else { (source_text(scope, args, url, id_symbol)?, None) };
+    let (module, steps) = if is_synthetic {
+        synthetic(scope, args, url)?
+    } else {
+        (source_text(scope, args, url, id_symbol)?, None)
+    };
 
-    that.set_private(scope, scope.private("node:host_defined_option_symbol"), id_symbol.into()).ok_or(Failure::Pending)?;
+    that.set_private(
+        scope,
+        scope.private("node:host_defined_option_symbol"),
+        id_symbol.into(),
+    )
+    .ok_or(Failure::Pending)?;
     let undefined = scope.undefined();
-    that.set_private(scope, scope.private("node:source_map_data_private_symbol"), undefined).ok_or(Failure::Pending)?;
+    that.set_private(
+        scope,
+        scope.private("node:source_map_data_private_symbol"),
+        undefined,
+    )
+    .ok_or(Failure::Pending)?;
     scope.set(that, "url", url.into());
     scope.set(that, "synthetic", scope.boolean(is_synthetic));
     if !is_synthetic {
@@ -103,7 +131,11 @@ fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
         let source_map_url = script.get_source_mapping_url(scope);
         scope.set(that, "sourceMapURL", source_map_url);
         scope.set(that, "sourceURL", source_url);
-        scope.set(that, "hasTopLevelAwait", scope.boolean(module.has_top_level_await()));
+        scope.set(
+            that,
+            "hasTopLevelAwait",
+            scope.boolean(module.has_top_level_await()),
+        );
     }
     let wrap = Rc::new(ModuleWrap {
         module: v8::Global::new(scope, module),
@@ -115,26 +147,47 @@ fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     });
     attach(scope, that, wrap);
     let entry = (v8::Global::new(scope, module), v8::Global::new(scope, that));
-    scope.env().state::<Wraps>().by_hash.borrow_mut().entry(module.get_identity_hash().get()).or_default().push(entry);
+    scope
+        .env()
+        .state::<Wraps>()
+        .by_hash
+        .borrow_mut()
+        .entry(module.get_identity_hash().get())
+        .or_default()
+        .push(entry);
     Ok(that.into())
 }
 
-type Made<'s> = (v8::Local<'s, v8::Module>, Option<v8::Local<'s, v8::Function>>);
+type Made<'s> = (
+    v8::Local<'s, v8::Module>,
+    Option<v8::Local<'s, v8::Function>>,
+);
 
-fn synthetic<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, url: v8::Local<'s, v8::String>) -> Result<Made<'s>, Failure> {
+fn synthetic<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    url: v8::Local<'s, v8::String>,
+) -> Result<Made<'s>, Failure> {
     let names = args.array(2)?;
     let steps = args.function(3)?;
     let mut list = Vec::new();
     for index in 0..names.length() {
         let name = names.get_index(scope, index).ok_or(Failure::Pending)?;
-        let name = v8::Local::<v8::String>::try_from(name)
-            .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "export names must be strings"))?;
+        let name = v8::Local::<v8::String>::try_from(name).map_err(|_| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "export names must be strings")
+        })?;
         // V8 asserts that there are no doubles.
-        if !list.iter().any(|known: &v8::Local<'_, v8::String>| known.strict_equals(name.into())) {
+        if !list
+            .iter()
+            .any(|known: &v8::Local<'_, v8::String>| known.strict_equals(name.into()))
+        {
             list.push(name);
         }
     }
-    Ok((v8::Module::create_synthetic_module(scope, url, &list, evaluate_steps), Some(steps)))
+    Ok((
+        v8::Module::create_synthetic_module(scope, url, &list, evaluate_steps),
+        Some(steps),
+    ))
 }
 
 fn source_text<'s>(
@@ -146,22 +199,53 @@ fn source_text<'s>(
     let source = args.string(2)?;
     let (line, column) = (args.i32(scope, 3)?, args.i32(scope, 4)?);
     let options = host_defined_options(scope, id_symbol);
-    let origin = v8::ScriptOrigin::new(scope, url.into(), line, column, true, -1, None, false, false, true, Some(options));
-    let cached = if args.get(5).is_array_buffer_view() { copy_bytes(args.get(5)) } else { None };
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        url.into(),
+        line,
+        column,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        Some(options),
+    );
+    let cached = if args.get(5).is_array_buffer_view() {
+        copy_bytes(args.get(5))
+    } else {
+        None
+    };
     let mut with_cache;
     let mut without;
     let (source, compile) = match &cached {
         Some(bytes) => {
-            with_cache = v8::script_compiler::Source::new_with_cached_data(source, Some(&origin), v8::script_compiler::CachedData::new(bytes));
-            (&mut with_cache, v8::script_compiler::CompileOptions::ConsumeCodeCache)
+            with_cache = v8::script_compiler::Source::new_with_cached_data(
+                source,
+                Some(&origin),
+                v8::script_compiler::CachedData::new(bytes),
+            );
+            (
+                &mut with_cache,
+                v8::script_compiler::CompileOptions::ConsumeCodeCache,
+            )
         }
         None => {
             without = v8::script_compiler::Source::new(source, Some(&origin));
-            (&mut without, v8::script_compiler::CompileOptions::NoCompileOptions)
+            (
+                &mut without,
+                v8::script_compiler::CompileOptions::NoCompileOptions,
+            )
         }
     };
     v8::tc_scope!(let catch, scope);
-    let module = v8::script_compiler::compile_module2(catch, source, compile, v8::script_compiler::NoCacheReason::NoReason);
+    let module = v8::script_compiler::compile_module2(
+        catch,
+        source,
+        compile,
+        v8::script_compiler::NoCacheReason::NoReason,
+    );
     let Some(module) = module else {
         if let (Some(exception), Some(message)) = (catch.exception(), catch.message()) {
             super::errors::append_exception_line(catch, exception, message, false);
@@ -169,24 +253,41 @@ fn source_text<'s>(
         catch.rethrow();
         return Err(Failure::Pending);
     };
-    if source.get_cached_data().is_some_and(v8::CachedData::rejected) {
-        return Err(Failure::error("ERR_VM_MODULE_CACHED_DATA_REJECTED", "cachedData buffer was rejected"));
+    if source
+        .get_cached_data()
+        .is_some_and(v8::CachedData::rejected)
+    {
+        return Err(Failure::error(
+            "ERR_VM_MODULE_CACHED_DATA_REJECTED",
+            "cachedData buffer was rejected",
+        ));
     }
     Ok(module)
 }
 
 /// What V8 hands back when code compiled with it calls `import()`.
-pub(crate) fn host_defined_options<'s>(scope: &Scope<'s, '_>, id_symbol: v8::Local<'s, v8::Symbol>) -> v8::Local<'s, v8::Data> {
+pub(crate) fn host_defined_options<'s>(
+    scope: &Scope<'s, '_>,
+    id_symbol: v8::Local<'s, v8::Symbol>,
+) -> v8::Local<'s, v8::Data> {
     let options = v8::PrimitiveArray::new(scope, 1);
     options.set(scope, 0, id_symbol.into());
     options.into()
 }
 
 /// Import attributes as `{ __proto__: null, key: value }`; `step` is 3 where V8 adds positions, else 2.
-fn attributes_object<'s>(scope: &Scope<'s, '_>, attributes: v8::Local<'s, v8::FixedArray>, step: usize) -> Object<'s> {
+fn attributes_object<'s>(
+    scope: &Scope<'s, '_>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    step: usize,
+) -> Object<'s> {
     let object = scope.null_object();
     for at in (0..attributes.length()).step_by(step) {
-        let part = |at| attributes.get(scope, at).and_then(|data| v8::Local::<v8::Value>::try_from(data).ok());
+        let part = |at| {
+            attributes
+                .get(scope, at)
+                .and_then(|data| v8::Local::<v8::Value>::try_from(data).ok())
+        };
         if let (Some(key), Some(value)) = (part(at), part(at + 1))
             && let Ok(key) = v8::Local::<v8::Name>::try_from(key)
         {
@@ -213,13 +314,22 @@ fn get_module_requests<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
     let requests = module.get_module_requests();
     let mut list = Vec::new();
     for index in 0..requests.length() {
-        let Some(request) = requests.get(scope, index).and_then(|data| v8::Local::<v8::ModuleRequest>::try_from(data).ok()) else { continue };
+        let Some(request) = requests
+            .get(scope, index)
+            .and_then(|data| v8::Local::<v8::ModuleRequest>::try_from(data).ok())
+        else {
+            continue;
+        };
         let entry = scope.null_object();
         let attributes = attributes_object(scope, request.get_import_attributes(), 3);
         attributes.set_integrity_level(scope, v8::IntegrityLevel::Frozen);
         scope.set(entry, "specifier", request.get_specifier().into());
         scope.set(entry, "attributes", attributes.into());
-        scope.set(entry, "phase", v8::Integer::new(scope, phase_number(request.get_phase())).into());
+        scope.set(
+            entry,
+            "phase",
+            v8::Integer::new(scope, phase_number(request.get_phase())).into(),
+        );
         entry.set_integrity_level(scope, v8::IntegrityLevel::Frozen);
         list.push(entry.into());
     }
@@ -232,16 +342,25 @@ fn get_module_requests<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
 fn link<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrap = native(scope, args.this())?;
     let modules = args.array(0)?;
-    let expected = v8::Local::new(scope, &wrap.module).get_module_requests().length();
+    let expected = v8::Local::new(scope, &wrap.module)
+        .get_module_requests()
+        .length();
     if usize::try_from(modules.length()).ok() != Some(expected) {
         let message = format!("linking error, expected a module for each of {expected} requests");
         return Err(Failure::error("ERR_VM_MODULE_LINK_FAILURE", message));
     }
     let mut linked = Vec::new();
     for index in 0..modules.length() {
-        let module = modules.get_index(scope, index).and_then(|value| Object::try_from(value).ok());
+        let module = modules
+            .get_index(scope, index)
+            .and_then(|value| Object::try_from(value).ok());
         let module = module.filter(|module| native_of::<ModuleWrap>(scope, *module).is_some());
-        let module = module.ok_or_else(|| Failure::error("ERR_VM_MODULE_LINK_FAILURE", "linking error, expected a ModuleWrap"))?;
+        let module = module.ok_or_else(|| {
+            Failure::error(
+                "ERR_VM_MODULE_LINK_FAILURE",
+                "linking error, expected a ModuleWrap",
+            )
+        })?;
         linked.push(v8::Global::new(scope, module));
     }
     *wrap.linked.borrow_mut() = linked;
@@ -258,7 +377,10 @@ pub(crate) fn resolve<'s>(
 ) -> Option<v8::Local<'s, v8::Module>> {
     let found = find_linked(scope, specifier, attributes, referrer);
     if found.is_none() {
-        let message = format!("request for '{}' is not yet fulfilled", specifier.to_rust_string_lossy(scope));
+        let message = format!(
+            "request for '{}' is not yet fulfilled",
+            specifier.to_rust_string_lossy(scope)
+        );
         Failure::error("ERR_VM_MODULE_LINK_FAILURE", message).throw(scope);
     }
     found
@@ -277,7 +399,10 @@ fn find_linked<'s>(
         let texts = |list: v8::Local<'s, v8::FixedArray>| -> Vec<String> {
             (0..list.length())
                 .filter(|at| at % 3 != 2)
-                .filter_map(|at| list.get(scope, at).and_then(|data| v8::Local::<v8::Value>::try_from(data).ok()))
+                .filter_map(|at| {
+                    list.get(scope, at)
+                        .and_then(|data| v8::Local::<v8::Value>::try_from(data).ok())
+                })
                 .map(|value| value.to_rust_string_lossy(scope))
                 .collect()
         };
@@ -285,7 +410,9 @@ fn find_linked<'s>(
     };
     for index in 0..requests.length() {
         let request = v8::Local::<v8::ModuleRequest>::try_from(requests.get(scope, index)?).ok()?;
-        if request.get_specifier().strict_equals(specifier.into()) && same_attributes(scope, request.get_import_attributes()) {
+        if request.get_specifier().strict_equals(specifier.into())
+            && same_attributes(scope, request.get_import_attributes())
+        {
             let linked = wrap.linked.borrow().get(index).cloned()?;
             let linked = v8::Local::new(scope, &linked);
             let target = native(scope, linked).ok()?;
@@ -297,8 +424,16 @@ fn find_linked<'s>(
 
 fn instantiate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrap = native(scope, args.this())?;
-    if !wrap.is_linked.get() && v8::Local::new(scope, &wrap.module).get_module_requests().length() > 0 {
-        return Err(Failure::error("ERR_VM_MODULE_LINK_FAILURE", "the module is not linked"));
+    if !wrap.is_linked.get()
+        && v8::Local::new(scope, &wrap.module)
+            .get_module_requests()
+            .length()
+            > 0
+    {
+        return Err(Failure::error(
+            "ERR_VM_MODULE_LINK_FAILURE",
+            "the module is not linked",
+        ));
     }
     let context = v8::Local::new(scope, &wrap.context);
     let scope = &mut v8::ContextScope::new(scope, context);
@@ -320,7 +455,10 @@ fn evaluate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let context = v8::Local::new(scope, &wrap.context);
     let scope = &mut v8::ContextScope::new(scope, context);
     let module = v8::Local::new(scope, &wrap.module);
-    module.evaluate(scope).map(Into::into).ok_or(Failure::Pending)
+    module
+        .evaluate(scope)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 /// Evaluates a graph without top-level await, for `require(esm)`; returns the namespace.
@@ -352,7 +490,10 @@ fn required_async() -> Failure {
 }
 
 /// V8 evaluates a synthetic module: JavaScript's steps run with the wrap as receiver. The result is a resolved promise.
-pub(crate) fn evaluate_synthetic<'s>(scope: &mut Scope<'s, '_>, module: v8::Local<'s, v8::Module>) -> Option<Value<'s>> {
+pub(crate) fn evaluate_synthetic<'s>(
+    scope: &mut Scope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<Value<'s>> {
     let object = wrap_of(scope, module)?;
     let wrap = native(scope, object).ok()?;
     let steps = wrap.steps.borrow_mut().take()?;
@@ -368,17 +509,28 @@ fn set_export<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     let name = args.string(0)?;
     let module = v8::Local::new(scope, &wrap.module);
     if !wrap.is_synthetic {
-        return Err(Failure::error("ERR_VM_MODULE_NOT_MODULE", "only synthetic modules have settable exports"));
+        return Err(Failure::error(
+            "ERR_VM_MODULE_NOT_MODULE",
+            "only synthetic modules have settable exports",
+        ));
     }
-    module.set_synthetic_module_export(scope, name, args.get(1)).ok_or(Failure::Pending)?;
+    module
+        .set_synthetic_module_export(scope, name, args.get(1))
+        .ok_or(Failure::Pending)?;
     Ok(().into())
 }
 
 fn get_namespace<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrap = native(scope, args.this())?;
     let module = v8::Local::new(scope, &wrap.module);
-    if matches!(module.get_status(), v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiating) {
-        return Err(Failure::error("ERR_MODULE_NOT_INSTANTIATED", "Module is not instantiated"));
+    if matches!(
+        module.get_status(),
+        v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiating
+    ) {
+        return Err(Failure::error(
+            "ERR_MODULE_NOT_INSTANTIATED",
+            "Module is not instantiated",
+        ));
     }
     Ok(module.get_module_namespace().into())
 }
@@ -408,8 +560,14 @@ fn get_error<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 fn has_async_graph<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrap = native(scope, args.this())?;
     let module = v8::Local::new(scope, &wrap.module);
-    if matches!(module.get_status(), v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiating) {
-        return Err(Failure::error("ERR_MODULE_NOT_INSTANTIATED", "Module is not instantiated"));
+    if matches!(
+        module.get_status(),
+        v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiating
+    ) {
+        return Err(Failure::error(
+            "ERR_MODULE_NOT_INSTANTIATED",
+            "Module is not instantiated",
+        ));
     }
     Ok(module.is_graph_async().into())
 }
@@ -421,33 +579,70 @@ fn is_graph_async<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
 fn create_cached_data<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrap = native(scope, args.this())?;
     let module = v8::Local::new(scope, &wrap.module);
-    if !module.is_source_text_module() || !matches!(module.get_status(), v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiated) {
-        return Err(Failure::error("ERR_VM_MODULE_CANNOT_CREATE_CACHED_DATA", "Cached data cannot be created for a module which has been evaluated"));
+    if !module.is_source_text_module()
+        || !matches!(
+            module.get_status(),
+            v8::ModuleStatus::Uninstantiated | v8::ModuleStatus::Instantiated
+        )
+    {
+        return Err(Failure::error(
+            "ERR_VM_MODULE_CANNOT_CREATE_CACHED_DATA",
+            "Cached data cannot be created for a module which has been evaluated",
+        ));
     }
     let script = module.get_unbound_module_script(scope);
-    let bytes = script.create_code_cache().map(|cache| cache.to_vec()).unwrap_or_default();
-    crate::glue::new_node_buffer(scope, bytes).map(Into::into).ok_or(Failure::Pending)
+    let bytes = script
+        .create_code_cache()
+        .map(|cache| cache.to_vec())
+        .unwrap_or_default();
+    crate::glue::new_node_buffer(scope, bytes)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
-fn set_import_module_dynamically_callback<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_import_module_dynamically_callback<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let function = args.function(0)?;
-    scope.env().store(scope, Stored::ImportModuleDynamically, function.into());
+    scope
+        .env()
+        .store(scope, Stored::ImportModuleDynamically, function.into());
     Ok(().into())
 }
 
-fn set_initialize_import_meta_object_callback<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_initialize_import_meta_object_callback<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let function = args.function(0)?;
-    scope.env().store(scope, Stored::InitializeImportMeta, function.into());
+    scope
+        .env()
+        .store(scope, Stored::InitializeImportMeta, function.into());
     Ok(().into())
 }
 
 /// V8 meets `import.meta` for the first time in a module.
-pub(crate) fn initialize_import_meta<'s>(scope: &mut Scope<'s, '_>, module: v8::Local<'s, v8::Module>, meta: Object<'s>) {
+pub(crate) fn initialize_import_meta<'s>(
+    scope: &mut Scope<'s, '_>,
+    module: v8::Local<'s, v8::Module>,
+    meta: Object<'s>,
+) {
     let env = scope.env();
-    let (Some(wrap), Some(callback)) = (wrap_of(scope, module), env.stored_function(scope, Stored::InitializeImportMeta)) else { return };
-    let Some(id) = wrap.get_private(scope, scope.private("node:host_defined_option_symbol")) else { return };
+    let (Some(wrap), Some(callback)) = (
+        wrap_of(scope, module),
+        env.stored_function(scope, Stored::InitializeImportMeta),
+    ) else {
+        return;
+    };
+    let Some(id) = wrap.get_private(scope, scope.private("node:host_defined_option_symbol")) else {
+        return;
+    };
     v8::tc_scope!(let catch, scope);
-    if callback.call(catch, catch.undefined(), &[id, meta.into(), wrap.into()]).is_none() {
+    if callback
+        .call(catch, catch.undefined(), &[id, meta.into(), wrap.into()])
+        .is_none()
+    {
         catch.rethrow();
     }
 }
@@ -463,7 +658,11 @@ pub(crate) fn import_dynamically<'s>(
     let env = scope.env();
     let callback = env.stored_function(scope, Stored::ImportModuleDynamically);
     let Some(callback) = callback else {
-        Failure::type_error("ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING", "A dynamic import callback was not specified.").throw(scope);
+        Failure::type_error(
+            "ERR_VM_DYNAMIC_IMPORT_CALLBACK_MISSING",
+            "A dynamic import callback was not specified.",
+        )
+        .throw(scope);
         return None;
     };
     let id: Value<'s> = match crate::glue::first_host_defined_option(scope, host_defined_options) {
@@ -472,7 +671,11 @@ pub(crate) fn import_dynamically<'s>(
             // Code without options (eval, new Function): the global says what to do.
             let global = scope.get_current_context().global(scope);
             let id = global.get_private(scope, scope.private("node:host_defined_option_symbol"))?;
-            if id.is_undefined() { scope.node_symbol("vm_dynamic_import_missing_flag").into() } else { id }
+            if id.is_undefined() {
+                scope.node_symbol("vm_dynamic_import_missing_flag").into()
+            } else {
+                id
+            }
         }
     };
     let attributes: Value<'s> = attributes_object(scope, attributes, 2).into();
@@ -483,13 +686,28 @@ pub(crate) fn import_dynamically<'s>(
 }
 
 /// `require()` of a module that wants its own `__esModule`: a module that re-exports everything and adds the flag.
-fn create_required_module_facade<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn create_required_module_facade<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     const SOURCE: &str = include_str!("required_module_facade.mjs");
     let wrap = args.object(0)?;
     let original = native(scope, wrap)?;
     let name = scope.text("node:internal/require_module_default_facade");
     let options = host_defined_options(scope, scope.node_symbol("source_text_module_default_hdo"));
-    let origin = v8::ScriptOrigin::new(scope, name.into(), 0, 0, true, -1, None, false, false, true, Some(options));
+    let origin = v8::ScriptOrigin::new(
+        scope,
+        name.into(),
+        0,
+        0,
+        true,
+        -1,
+        None,
+        false,
+        false,
+        true,
+        Some(options),
+    );
     let mut source = v8::script_compiler::Source::new(scope.text(SOURCE), Some(&origin));
     let facade = v8::script_compiler::compile_module(scope, &mut source).ok_or(Failure::Pending)?;
     // A wrap of its own, so that `resolve` finds what it is linked to.
@@ -505,9 +723,21 @@ fn create_required_module_facade<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>)
         steps: RefCell::new(None),
     });
     attach(scope, holder, rust);
-    let entry = (v8::Global::new(scope, facade), v8::Global::new(scope, holder));
-    scope.env().state::<Wraps>().by_hash.borrow_mut().entry(facade.get_identity_hash().get()).or_default().push(entry);
-    facade.instantiate_module(scope, resolve_module).ok_or(Failure::Pending)?;
+    let entry = (
+        v8::Global::new(scope, facade),
+        v8::Global::new(scope, holder),
+    );
+    scope
+        .env()
+        .state::<Wraps>()
+        .by_hash
+        .borrow_mut()
+        .entry(facade.get_identity_hash().get())
+        .or_default()
+        .push(entry);
+    facade
+        .instantiate_module(scope, resolve_module)
+        .ok_or(Failure::Pending)?;
     facade.evaluate(scope).ok_or(Failure::Pending)?;
     Ok(facade.get_module_namespace().into())
 }

@@ -13,16 +13,30 @@ use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt
 
 pub(super) const BINDING: Binding = Binding::new("modules")
     .function("readPackageJSON", read_package_json)
-    .function("getNearestParentPackageJSON", get_nearest_parent_package_json)
-    .function("getNearestParentPackageJSONType", get_nearest_parent_package_json_type)
+    .function(
+        "getNearestParentPackageJSON",
+        get_nearest_parent_package_json,
+    )
+    .function(
+        "getNearestParentPackageJSONType",
+        get_nearest_parent_package_json_type,
+    )
     .function("getPackageScopeConfig", get_package_scope_config)
     .function("getPackageType", get_package_type)
     .function("setLazyPathHelpers", set_lazy_path_helpers)
-    .partial("enableCompileCache", enable_compile_cache, "there is no compile cache: it answers DISABLED")
+    .partial(
+        "enableCompileCache",
+        enable_compile_cache,
+        "there is no compile cache: it answers DISABLED",
+    )
     .partial("getCompileCacheDir", nothing, "there is no compile cache")
     .partial("flushCompileCache", nothing, "there is no compile cache")
     .partial("getCompileCacheEntry", nothing, "there is no compile cache")
-    .partial("saveCompileCacheEntry", nothing, "there is no compile cache");
+    .partial(
+        "saveCompileCacheEntry",
+        nothing,
+        "there is no compile cache",
+    );
 
 /// `compileCacheStatus`: FAILED, ENABLED, `ALREADY_ENABLED`, DISABLED.
 const COMPILE_CACHE_DISABLED: f64 = 3.0;
@@ -64,26 +78,43 @@ struct Cache {
 }
 
 /// Reads and parses a package file.
-fn load(scope: &mut Scope<'_, '_>, path: &str, blame: &dyn Fn() -> String) -> Result<Option<Rc<Package>>, Failure> {
+fn load(
+    scope: &mut Scope<'_, '_>,
+    path: &str,
+    blame: &dyn Fn() -> String,
+) -> Result<Option<Rc<Package>>, Failure> {
     let cache = scope.env().state::<Cache>();
     if let Some(known) = cache.packages.borrow().get(path) {
         return Ok(known.clone());
     }
     let package = match scope.env().read_file(path.as_bytes()) {
         Ok(bytes) => Some(Rc::new(parse(path, &bytes).map_err(|reason| {
-            let message = format!("Invalid package config {path}.{}{}", blame(), if reason.is_empty() { String::new() } else { format!(" {reason}") });
+            let message = format!(
+                "Invalid package config {path}.{}{}",
+                blame(),
+                if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(" {reason}")
+                }
+            );
             Failure::error("ERR_INVALID_PACKAGE_CONFIG", message)
         })?)),
         Err(_) => None,
     };
-    cache.packages.borrow_mut().insert(path.to_owned(), package.clone());
+    cache
+        .packages
+        .borrow_mut()
+        .insert(path.to_owned(), package.clone());
     Ok(package)
 }
 
 fn parse(path: &str, bytes: &[u8]) -> Result<Package, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let json: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let Json::Object(json) = json else { return Err(String::new()) };
+    let Json::Object(json) = json else {
+        return Err(String::new());
+    };
     let text = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
     let plain_or_json = |key: &str| match json.get(key) {
         Some(Json::String(text)) => Some(text.clone()),
@@ -99,7 +130,8 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Package, String> {
             Some("commonjs") => Kind::CommonJs,
             _ => Kind::None,
         },
-        imports: plain_or_json("imports").filter(|text| text.starts_with('{') || text.starts_with('[')),
+        imports: plain_or_json("imports")
+            .filter(|text| text.starts_with('{') || text.starts_with('[')),
         // `exports: null` and the like are kept as no exports; `false` too, as Node does.
         exports: plain_or_json("exports"),
     })
@@ -107,10 +139,14 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Package, String> {
 
 fn to_js<'s>(scope: &Scope<'s, '_>, package: &Package) -> Result<Value<'s>, Failure> {
     let optional = |text: &Option<String>| -> Result<Value<'s>, Failure> {
-        text.as_ref().map_or_else(|| Ok(scope.undefined()), |text| Ok(scope.string(text)?.into()))
+        text.as_ref().map_or_else(
+            || Ok(scope.undefined()),
+            |text| Ok(scope.string(text)?.into()),
+        )
     };
     let json = |text: &Option<String>| -> Result<Value<'s>, Failure> {
-        text.as_ref().map_or_else(|| Ok(scope.null()), |text| Ok(scope.string(text)?.into()))
+        text.as_ref()
+            .map_or_else(|| Ok(scope.null()), |text| Ok(scope.string(text)?.into()))
     };
     let items = [
         optional(&package.name)?,
@@ -126,7 +162,9 @@ fn to_js<'s>(scope: &Scope<'s, '_>, package: &Package) -> Result<Value<'s>, Fail
 /// `readPackageJSON(path, isESM, base, specifier)`: `undefined` when there is none.
 fn read_package_json<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let path = args.text(scope, 0)?;
-    let text = |value: Value<'s>, scope: &Scope<'s, '_>| value.is_string().then(|| value.to_rust_string_lossy(scope));
+    let text = |value: Value<'s>, scope: &Scope<'s, '_>| {
+        value.is_string().then(|| value.to_rust_string_lossy(scope))
+    };
     let (base, specifier) = (text(args.get(2), scope), text(args.get(3), scope));
     let blame = move || match (&base, &specifier) {
         (Some(base), Some(specifier)) => format!(" while importing \"{specifier}\" from {base}."),
@@ -134,7 +172,9 @@ fn read_package_json<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
         _ => String::new(),
     };
     let package = load(scope, &path, &blame)?;
-    package.map_or(Ok(Return::Undefined), |package| to_js(scope, &package).map(Return::Value))
+    package.map_or(Ok(Return::Undefined), |package| {
+        to_js(scope, &package).map(Return::Value)
+    })
 }
 
 /// The nearest package file at or above the folder of a path.
@@ -153,13 +193,21 @@ fn nearest(scope: &mut Scope<'_, '_>, path: &str) -> Result<Option<Rc<Package>>,
     Ok(None)
 }
 
-fn get_nearest_parent_package_json<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn get_nearest_parent_package_json<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let path = args.text(scope, 0)?;
     let package = nearest(scope, &path)?;
-    package.map_or(Ok(Return::Undefined), |package| to_js(scope, &package).map(Return::Value))
+    package.map_or(Ok(Return::Undefined), |package| {
+        to_js(scope, &package).map(Return::Value)
+    })
 }
 
-fn get_nearest_parent_package_json_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn get_nearest_parent_package_json_type<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let path = args.text(scope, 0)?;
     let kind = nearest(scope, &path)?.map_or(Kind::None, |package| package.kind);
     Ok(scope.name(kind.name()).into())
@@ -198,7 +246,10 @@ fn file_path(url: &str) -> Option<String> {
     let mut rest = path.bytes();
     while let Some(byte) = rest.next() {
         let mut look = rest.clone();
-        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16)).and_then(|digit| u8::try_from(digit).ok());
+        let digit = |byte: Option<u8>| {
+            byte.and_then(|byte| char::from(byte).to_digit(16))
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         match (byte, digit(look.next()), digit(look.next())) {
             (b'%', Some(high), Some(low)) => {
                 bytes.push(high << 4 | low);
@@ -222,7 +273,11 @@ fn get_package_scope_config<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> B
 fn get_package_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let url = args.text(scope, 0)?;
     let kind = scope_of(scope, &url)?.map_or(Kind::None, |package| package.kind);
-    Ok(if kind == Kind::None { Return::Undefined } else { scope.name(kind.name()).into() })
+    Ok(if kind == Kind::None {
+        Return::Undefined
+    } else {
+        scope.name(kind.name()).into()
+    })
 }
 
 /// `import.meta.dirname` and `filename`.

@@ -6,7 +6,11 @@ use crate::shapes::{CLI_ALIASES, CLI_INFO};
 
 pub(super) const BINDING: Binding = Binding::new("options")
     .function("getCLIOptionsValues", get_cli_options_values)
-    .partial("getCLIOptionsInfo", get_cli_options_info, "help texts are empty")
+    .partial(
+        "getCLIOptionsInfo",
+        get_cli_options_info,
+        "help texts are empty",
+    )
     .function("getOptionsAsFlags", get_options_as_flags)
     .function("getEmbedderOptions", get_embedder_options);
 
@@ -16,7 +20,10 @@ fn to_js<'s>(scope: &Scope<'s, '_>, value: &OptionValue) -> Result<Value<'s>, Fa
         OptionValue::Number(number) => scope.number(*number),
         OptionValue::Text(text) => scope.string(text)?.into(),
         OptionValue::List(items) => {
-            let items: Result<Vec<Value<'s>>, Failure> = items.iter().map(|item| Ok(scope.string(item)?.into())).collect();
+            let items: Result<Vec<Value<'s>>, Failure> = items
+                .iter()
+                .map(|item| Ok(scope.string(item)?.into()))
+                .collect();
             scope.array(&items?).into()
         }
         OptionValue::HostPort { host, port } => {
@@ -43,16 +50,27 @@ fn get_cli_options_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
     for (name, kind, environment, default_is_true) in CLI_INFO {
         let info = scope.object();
         scope.set(info, "helpText", scope.text("").into());
-        scope.set(info, "envVarSettings", scope.number(f64::from(*environment)));
+        scope.set(
+            info,
+            "envVarSettings",
+            scope.number(f64::from(*environment)),
+        );
         scope.set(info, "type", scope.number(f64::from(*kind)));
         scope.set(info, "defaultIsTrue", scope.boolean(*default_is_true));
-        options.set(scope, scope.name(name).into(), info.into()).ok_or(Failure::Pending)?;
+        options
+            .set(scope, scope.name(name).into(), info.into())
+            .ok_or(Failure::Pending)?;
     }
     let aliases = v8::Map::new(scope);
     for (alias, expansion) in CLI_ALIASES {
-        let words: Vec<Value<'s>> = expansion.iter().map(|word| scope.name(word).into()).collect();
+        let words: Vec<Value<'s>> = expansion
+            .iter()
+            .map(|word| scope.name(word).into())
+            .collect();
         let words = scope.array(&words);
-        aliases.set(scope, scope.name(alias).into(), words.into()).ok_or(Failure::Pending)?;
+        aliases
+            .set(scope, scope.name(alias).into(), words.into())
+            .ok_or(Failure::Pending)?;
     }
     let result = scope.object();
     scope.set(result, "options", options.into());
@@ -63,11 +81,17 @@ fn get_cli_options_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
 fn get_options_as_flags<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let mut flags: Vec<Value<'s>> = Vec::new();
-    for (name, value) in env.command_line().all().filter(|(name, _)| name.starts_with("--") && !name.starts_with("--no-")) {
+    for (name, value) in env
+        .command_line()
+        .all()
+        .filter(|(name, _)| name.starts_with("--") && !name.starts_with("--no-"))
+    {
         match value {
             OptionValue::Boolean(true) => flags.push(scope.string(name)?.into()),
             OptionValue::Boolean(false) => {}
-            OptionValue::Number(number) => flags.push(scope.string(&format!("{name}={number}"))?.into()),
+            OptionValue::Number(number) => {
+                flags.push(scope.string(&format!("{name}={number}"))?.into())
+            }
             OptionValue::Text(text) if text.is_empty() => {}
             OptionValue::Text(text) => flags.push(scope.string(&format!("{name}={text}"))?.into()),
             OptionValue::List(items) => {
@@ -75,7 +99,9 @@ fn get_options_as_flags<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
                     flags.push(scope.string(&format!("{name}={item}"))?.into());
                 }
             }
-            OptionValue::HostPort { host, port } => flags.push(scope.string(&format!("{name}={host}:{port}"))?.into()),
+            OptionValue::HostPort { host, port } => {
+                flags.push(scope.string(&format!("{name}={host}:{port}"))?.into())
+            }
         }
     }
     Ok(scope.array(&flags).into())
@@ -83,7 +109,12 @@ fn get_options_as_flags<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
 
 fn get_embedder_options<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let options = scope.object();
-    for name in ["shouldNotRegisterESMLoader", "noGlobalSearchPaths", "noBrowserGlobals", "hasEmbedderPreload"] {
+    for name in [
+        "shouldNotRegisterESMLoader",
+        "noGlobalSearchPaths",
+        "noBrowserGlobals",
+        "hasEmbedderPreload",
+    ] {
         scope.set(options, name, scope.boolean(false));
     }
     Ok(options.into())

@@ -3,7 +3,10 @@
 
 use cenote_kernel::syscall;
 
-use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, new_node_buffer, with_bytes_mut};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, new_node_buffer,
+    with_bytes_mut,
+};
 
 pub(super) const BINDING: Binding = Binding::new("os")
     .function("getHostname", get_hostname)
@@ -11,10 +14,18 @@ pub(super) const BINDING: Binding = Binding::new("os")
     .function("getUptime", get_uptime)
     .function("getTotalMem", get_total_mem)
     .function("getFreeMem", get_free_mem)
-    .partial("getLoadAvg", get_load_avg, "the machine keeps no load average: zeros")
+    .partial(
+        "getLoadAvg",
+        get_load_avg,
+        "the machine keeps no load average: zeros",
+    )
     .partial("getCPUs", get_cpus, "one processor; its times are zero")
     .function("getAvailableParallelism", get_available_parallelism)
-    .partial("getInterfaceAddresses", get_interface_addresses, "the loopback interface only")
+    .partial(
+        "getInterfaceAddresses",
+        get_interface_addresses,
+        "the loopback interface only",
+    )
     .function("getHomeDirectory", get_home_directory)
     .function("getUserInfo", get_user_info)
     .function("getPriority", get_priority)
@@ -28,10 +39,13 @@ fn get_hostname<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResul
 /// `[type, version, release, machine]`.
 fn get_os_information<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let name = syscall::uname(scope.env().task());
-    let parts = [&name.sysname, &name.version, &name.release, &name.machine].map(|part| -> Value<'s> {
-        let part: &[u8] = part.as_ref();
-        scope.utf8(part.split(|byte| *byte == 0).next().unwrap_or_default()).into()
-    });
+    let parts =
+        [&name.sysname, &name.version, &name.release, &name.machine].map(|part| -> Value<'s> {
+            let part: &[u8] = part.as_ref();
+            scope
+                .utf8(part.split(|byte| *byte == 0).next().unwrap_or_default())
+                .into()
+        });
     Ok(scope.array(&parts).into())
 }
 
@@ -71,8 +85,19 @@ fn get_available_parallelism<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bin
 /// Seven values an address: name, address, netmask, family, mac, internal, scope id.
 fn get_interface_addresses<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let mut values: Vec<Value<'s>> = Vec::new();
-    for (address, mask, family, id) in [("127.0.0.1", "255.0.0.0", "IPv4", -1.0), ("::1", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "IPv6", 0.0)] {
-        values.extend(["lo", address, mask, family, "00:00:00:00:00:00"].map(|text| -> Value<'s> { scope.text(text).into() }));
+    for (address, mask, family, id) in [
+        ("127.0.0.1", "255.0.0.0", "IPv4", -1.0),
+        (
+            "::1",
+            "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+            "IPv6",
+            0.0,
+        ),
+    ] {
+        values.extend(
+            ["lo", address, mask, family, "00:00:00:00:00:00"]
+                .map(|text| -> Value<'s> { scope.text(text).into() }),
+        );
         values.push(scope.boolean(true));
         values.push(scope.number(id));
     }
@@ -91,16 +116,23 @@ fn account(scope: &Scope<'_, '_>, uid: u32) -> Option<Account> {
     String::from_utf8_lossy(&text).lines().find_map(|line| {
         let fields: Vec<&str> = line.split(':').collect();
         match fields.as_slice() {
-            [name, _, id, _, _, home, shell, ..] if id.parse() == Ok(uid) => {
-                Some(Account { name: (*name).to_owned(), home: (*home).to_owned(), shell: (*shell).to_owned() })
-            }
+            [name, _, id, _, _, home, shell, ..] if id.parse() == Ok(uid) => Some(Account {
+                name: (*name).to_owned(),
+                home: (*home).to_owned(),
+                shell: (*shell).to_owned(),
+            }),
             _ => None,
         }
     })
 }
 
 /// Fills the context object that `ERR_SYSTEM_ERROR` is made of, and answers `undefined`. Node: `CollectUVExceptionInfo`.
-fn refuse<'s>(scope: &mut Scope<'s, '_>, context: Value<'s>, errno: i32, call: &str) -> BindingResult<'s> {
+fn refuse<'s>(
+    scope: &mut Scope<'s, '_>,
+    context: Value<'s>,
+    errno: i32,
+    call: &str,
+) -> BindingResult<'s> {
     if let Ok(context) = Object::try_from(context) {
         let (name, text) = crate::shapes::uv_error(-errno).unwrap_or(("UNKNOWN", "unknown error"));
         scope.set(context, "errno", v8::Integer::new(scope, -errno).into());
@@ -123,20 +155,35 @@ fn get_home_directory<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 /// `getUserInfo(options, context)`.
 fn get_user_info<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let as_buffer = Object::try_from(args.get(0)).ok().is_some_and(|options| {
-        scope.get_property(options, "encoding").is_ok_and(|encoding| encoding.is_string() && encoding.to_rust_string_lossy(scope) == "buffer")
+        scope
+            .get_property(options, "encoding")
+            .is_ok_and(|encoding| {
+                encoding.is_string() && encoding.to_rust_string_lossy(scope) == "buffer"
+            })
     });
     let env = scope.env();
-    let (uid, gid) = (syscall::getuid(env.task()).raw(), syscall::getgid(env.task()).raw());
-    let Some(account) = account(scope, uid) else { return refuse(scope, args.get(1), 2, "uv_os_get_passwd") };
+    let (uid, gid) = (
+        syscall::getuid(env.task()).raw(),
+        syscall::getgid(env.task()).raw(),
+    );
+    let Some(account) = account(scope, uid) else {
+        return refuse(scope, args.get(1), 2, "uv_os_get_passwd");
+    };
     let show = |text: &str| -> Result<Value<'s>, Failure> {
         if as_buffer {
-            return new_node_buffer(scope, text.as_bytes().to_vec()).map(Into::into).ok_or(Failure::Pending);
+            return new_node_buffer(scope, text.as_bytes().to_vec())
+                .map(Into::into)
+                .ok_or(Failure::Pending);
         }
         Ok(scope.string(text)?.into())
     };
     let info = scope.null_object();
     let (name, home) = (show(&account.name)?, show(&account.home)?);
-    let shell = if account.shell.is_empty() { scope.null() } else { show(&account.shell)? };
+    let shell = if account.shell.is_empty() {
+        scope.null()
+    } else {
+        show(&account.shell)?
+    };
     scope.set(info, "uid", scope.number(f64::from(uid)));
     scope.set(info, "gid", scope.number(f64::from(gid)));
     scope.set(info, "username", name);
@@ -148,7 +195,11 @@ fn get_user_info<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResul
 /// `getPriority(pid, context)`.
 fn get_priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let pid = args.i32(scope, 0)?;
-    let outcome = syscall::getpriority(scope.env().task(), cenote_base::abi::user::PriorityTarget::Process, pid);
+    let outcome = syscall::getpriority(
+        scope.env().task(),
+        cenote_base::abi::user::PriorityTarget::Process,
+        pid,
+    );
     match outcome {
         Ok(nice) => Ok(nice.into()),
         Err(error) => refuse(scope, args.get(1), error.errno().raw(), "uv_os_getpriority"),
@@ -158,7 +209,12 @@ fn get_priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 /// `setPriority(pid, priority, context)`: 0, or an error number after the context was filled.
 fn set_priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (pid, nice) = (args.i32(scope, 0)?, args.i32(scope, 1)?);
-    match syscall::setpriority(scope.env().task(), cenote_base::abi::user::PriorityTarget::Process, pid, nice) {
+    match syscall::setpriority(
+        scope.env().task(),
+        cenote_base::abi::user::PriorityTarget::Process,
+        pid,
+        nice,
+    ) {
         Ok(()) => Ok(0.into()),
         Err(error) => {
             let errno = error.errno().raw();

@@ -10,8 +10,16 @@ pub(super) const BINDING: Binding = Binding::new("performance")
     .function("notify", notify)
     .partial("loopIdleTime", loop_idle_time, "always 0")
     .partial("uvMetricsInfo", uv_metrics_info, "always zeros")
-    .partial("installGarbageCollectionTracking", ignore, "there is no tracking")
-    .partial("removeGarbageCollectionTracking", ignore, "there is no tracking");
+    .partial(
+        "installGarbageCollectionTracking",
+        ignore,
+        "there is no tracking",
+    )
+    .partial(
+        "removeGarbageCollectionTracking",
+        ignore,
+        "there is no tracking",
+    );
 
 // milestones
 const TIME_ORIGIN_TIMESTAMP: usize = 0;
@@ -38,7 +46,10 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
     let realtime = env.clock().realtime();
-    #[expect(clippy::cast_precision_loss, reason = "microseconds since 1970 fit a double")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "microseconds since 1970 fit a double"
+    )]
     let timestamp = realtime.sec as f64 * 1e6 + realtime.nsec as f64 / 1e3;
     milestones.set(TIME_ORIGIN_TIMESTAMP, timestamp);
     let start = nanoseconds(env.event_loop().timers().start().since_boot());
@@ -54,27 +65,37 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
 pub(crate) fn mark_loop(scope: &mut Scope<'_, '_>, has_ended: bool) -> Result<(), Failure> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
-    milestones.set(if has_ended { LOOP_EXIT } else { LOOP_START }, nanoseconds(env.clock().now().since_boot()));
+    milestones.set(
+        if has_ended { LOOP_EXIT } else { LOOP_START },
+        nanoseconds(env.clock().now().since_boot()),
+    );
     Ok(())
 }
 
 /// Milliseconds since the process started.
 fn now<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let elapsed = env.clock().now().duration_since(env.event_loop().timers().start());
+    let elapsed = env
+        .clock()
+        .now()
+        .duration_since(env.event_loop().timers().start());
     Ok((elapsed.as_secs_f64() * 1e3).into())
 }
 
 fn mark_bootstrap_complete<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
-    milestones.set(BOOTSTRAP_COMPLETE, nanoseconds(env.clock().now().since_boot()));
+    milestones.set(
+        BOOTSTRAP_COMPLETE,
+        nanoseconds(env.clock().now().since_boot()),
+    );
     Ok(().into())
 }
 
 fn setup_observers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let callback = args.function(0)?;
-    *scope.env().state::<Observers>().callback.borrow_mut() = Some(v8::Global::new(scope, callback));
+    *scope.env().state::<Observers>().callback.borrow_mut() =
+        Some(v8::Global::new(scope, callback));
     Ok(().into())
 }
 

@@ -11,10 +11,15 @@ use super::stream_base::{LIBUV_STREAM_WRAP, StreamState, new_request_wrap};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HandleState};
 use crate::glue::{Args, Binding, BindingResult, Class, Native, Scope, ScopeExt, attach};
 
-pub(super) const BINDING: Binding = Binding::new("pipe_wrap").class(&PIPE).class(&PIPE_CONNECT_WRAP);
+pub(super) const BINDING: Binding = Binding::new("pipe_wrap")
+    .class(&PIPE)
+    .class(&PIPE_CONNECT_WRAP);
 
-static PIPE: Class = Class::new("Pipe", new_pipe).extends(&LIBUV_STREAM_WRAP).method("open", open);
-static PIPE_CONNECT_WRAP: Class = Class::new("PipeConnectWrap", new_connect_wrap).extends(&ASYNC_WRAP);
+static PIPE: Class = Class::new("Pipe", new_pipe)
+    .extends(&LIBUV_STREAM_WRAP)
+    .method("open", open);
+static PIPE_CONNECT_WRAP: Class =
+    Class::new("PipeConnectWrap", new_connect_wrap).extends(&ASYNC_WRAP);
 
 /// A pipe or Unix socket.
 pub(super) struct Pipe {
@@ -50,10 +55,18 @@ impl Native for Pipe {
 
 fn new_pipe<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     const SERVER: i32 = 1;
-    let provider = if args.i32(scope, 0)? == SERVER { "PIPESERVERWRAP" } else { "PIPEWRAP" };
+    let provider = if args.i32(scope, 0)? == SERVER {
+        "PIPESERVERWRAP"
+    } else {
+        "PIPEWRAP"
+    };
     let this = args.this();
     let info = AsyncInfo::new(scope, this, provider);
-    let pipe = Rc::new(Pipe { info, handle: HandleState::default(), stream: StreamState::new() });
+    let pipe = Rc::new(Pipe {
+        info,
+        handle: HandleState::default(),
+        stream: StreamState::new(),
+    });
     let number = attach(scope, this, Rc::clone(&pipe));
     pipe.stream.set_number(number);
     Ok(().into())

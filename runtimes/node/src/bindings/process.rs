@@ -18,7 +18,11 @@ pub(crate) struct Variables {
 
 impl Variables {
     fn get(&self, name: &str) -> Option<String> {
-        self.list.borrow().iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+        self.list
+            .borrow()
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.clone())
     }
 
     fn set(&self, name: &str, value: String) {
@@ -68,7 +72,15 @@ pub(crate) fn add_missing_variables(scope: &Scope<'_, '_>, pairs: Vec<(String, S
 const VERSION: &str = env!("CENOTE_NODE_VERSION");
 
 /// What `process.versions` shows besides node and v8: the versions of what this Node is made of.
-const VERSIONS: &[(&str, &str)] = &[("modules", "137"), ("napi", "10"), ("uv", "1.52.1"), ("unicode", "17.0"), ("icu", "78.2"), ("undici", "7.29.1"), ("acorn", "8.18.0")];
+const VERSIONS: &[(&str, &str)] = &[
+    ("modules", "137"),
+    ("napi", "10"),
+    ("uv", "1.52.1"),
+    ("unicode", "17.0"),
+    ("icu", "78.2"),
+    ("undici", "7.29.1"),
+    ("acorn", "8.18.0"),
+];
 
 /// Makes the process object of a realm, before bootstrap.
 pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
@@ -76,14 +88,32 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     let template = v8::FunctionTemplate::builder_raw(*CLASS_CALLBACK).build(scope);
     template.set_class_name(scope.name("process"));
     let constructor = template.get_function(scope).ok_or(Failure::Pending)?;
-    let process = constructor.new_instance(scope, &[]).ok_or(Failure::Pending)?;
+    let process = constructor
+        .new_instance(scope, &[])
+        .ok_or(Failure::Pending)?;
 
     let exit_info = Field::new(scope, Element::Int32, 3, &[]).view(scope);
-    process.set_private(scope, scope.private("node:exit_info_private_symbol"), exit_info).ok_or(Failure::Pending)?;
-    define_constant(scope, process, "version", scope.text(&format!("v{VERSION}")).into());
+    process
+        .set_private(
+            scope,
+            scope.private("node:exit_info_private_symbol"),
+            exit_info,
+        )
+        .ok_or(Failure::Pending)?;
+    define_constant(
+        scope,
+        process,
+        "version",
+        scope.text(&format!("v{VERSION}")).into(),
+    );
     let versions = scope.object();
     define_constant(scope, versions, "node", scope.text(VERSION).into());
-    define_constant(scope, versions, "v8", scope.text(v8::V8::get_version()).into());
+    define_constant(
+        scope,
+        versions,
+        "v8",
+        scope.text(v8::V8::get_version()).into(),
+    );
     for (name, version) in VERSIONS {
         define_constant(scope, versions, name, scope.text(version).into());
     }
@@ -94,15 +124,23 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     define_constant(scope, release, "name", scope.text("node").into());
     define_constant(scope, release, "lts", scope.text("Krypton").into());
     define_constant(scope, process, "release", release.into());
-    let raw_debug = scope.function("_rawDebug", raw_debug).ok_or(Failure::Pending)?;
+    let raw_debug = scope
+        .function("_rawDebug", raw_debug)
+        .ok_or(Failure::Pending)?;
     scope.set(process, "_rawDebug", raw_debug.into());
     Ok(process)
 }
 
 /// Constructing another process object does nothing, as in Node. Made once: a snapshot refers to its address.
-static CLASS_CALLBACK: std::sync::LazyLock<v8::FunctionCallback> = std::sync::LazyLock::new(|| construct.map_fn_to());
+static CLASS_CALLBACK: std::sync::LazyLock<v8::FunctionCallback> =
+    std::sync::LazyLock::new(|| construct.map_fn_to());
 
-fn construct(_: &mut v8::PinScope<'_, '_>, _: v8::FunctionCallbackArguments<'_>, _: v8::ReturnValue<'_, v8::Value>) {}
+fn construct(
+    _: &mut v8::PinScope<'_, '_>,
+    _: v8::FunctionCallbackArguments<'_>,
+    _: v8::ReturnValue<'_, v8::Value>,
+) {
+}
 
 fn define_constant<'s>(scope: &Scope<'s, '_>, object: Object<'s>, name: &str, value: Value<'s>) {
     let attributes = v8::PropertyAttribute::READ_ONLY;
@@ -113,8 +151,11 @@ fn define_constant<'s>(scope: &Scope<'s, '_>, object: Object<'s>, name: &str, va
 pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
-    let list = |scope: &Scope<'s, '_>, items: &mut dyn Iterator<Item = &String>| -> Result<Value<'s>, Failure> {
-        let items: Result<Vec<Value<'s>>, Failure> = items.map(|item| Ok(scope.string(item)?.into())).collect();
+    let list = |scope: &Scope<'s, '_>,
+                items: &mut dyn Iterator<Item = &String>|
+     -> Result<Value<'s>, Failure> {
+        let items: Result<Vec<Value<'s>>, Failure> =
+            items.map(|item| Ok(scope.string(item)?.into())).collect();
         Ok(scope.array(&items?).into())
     };
     let argv = list(scope, &mut std::iter::once(&line.argv0).chain(&line.rest))?;
@@ -123,13 +164,21 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
     scope.set(process, "execArgv", exec_argv);
     scope.set(process, "execPath", scope.string(&line.exec_path)?.into());
     let title = line.text("--title");
-    let title = if title.is_empty() { "node".to_owned() } else { title };
+    let title = if title.is_empty() {
+        "node".to_owned()
+    } else {
+        title
+    };
     scope.set(process, "title", scope.string(&title)?.into());
     scope.set(process, "debugPort", scope.number(9229.0));
     let (pid, ppid) = env.pids();
     define_constant(scope, process, "pid", scope.number(f64::from(pid)));
     define_constant(scope, process, "ppid", scope.number(f64::from(ppid)));
-    for (option, name) in [("--no-deprecation", "noDeprecation"), ("--throw-deprecation", "throwDeprecation"), ("--trace-deprecation", "traceDeprecation")] {
+    for (option, name) in [
+        ("--no-deprecation", "noDeprecation"),
+        ("--throw-deprecation", "throwDeprecation"),
+        ("--trace-deprecation", "traceDeprecation"),
+    ] {
         if line.is(option) && option != "--no-deprecation" {
             scope.set(process, name, scope.boolean(true));
         }
@@ -152,7 +201,8 @@ pub(crate) fn handle_type(scope: &Scope<'_, '_>, fd: i32) -> i32 {
 // process.env
 
 fn name_text(scope: &Scope<'_, '_>, name: v8::Local<'_, v8::Name>) -> Option<String> {
-    name.is_string().then(|| v8::Local::<v8::Value>::from(name).to_rust_string_lossy(scope))
+    name.is_string()
+        .then(|| v8::Local::<v8::Value>::from(name).to_rust_string_lossy(scope))
 }
 
 fn get<'s>(
@@ -162,7 +212,9 @@ fn get<'s>(
     mut result: v8::ReturnValue<'_, v8::Value>,
 ) -> v8::Intercepted {
     let value = name_text(scope, name).and_then(|name| variable(scope, &name));
-    let Some(value) = value else { return v8::Intercepted::kNo };
+    let Some(value) = value else {
+        return v8::Intercepted::kNo;
+    };
     result.set(scope.text(&value).into());
     v8::Intercepted::kYes
 }
@@ -174,16 +226,27 @@ fn set<'s>(
     _: v8::PropertyCallbackArguments<'s>,
     _: v8::ReturnValue<'_, v8::Boolean>,
 ) -> v8::Intercepted {
-    let text = if value.is_symbol() { None } else { value.to_string(scope) };
+    let text = if value.is_symbol() {
+        None
+    } else {
+        value.to_string(scope)
+    };
     let (Some(name), Some(text)) = (name_text(scope, name), text) else {
-        let message = if name.is_symbol() || value.is_symbol() { "Cannot convert a Symbol value to a string" } else { return v8::Intercepted::kYes };
+        let message = if name.is_symbol() || value.is_symbol() {
+            "Cannot convert a Symbol value to a string"
+        } else {
+            return v8::Intercepted::kYes;
+        };
         let exception = v8::Exception::type_error(scope, scope.text(message));
         scope.throw_exception(exception);
         return v8::Intercepted::kYes;
     };
     let text = text.to_rust_string_lossy(scope);
     if !name.is_empty() && !name.contains(['=', '\0']) {
-        scope.env().state::<Variables>().set(&name, text.replace('\0', ""));
+        scope
+            .env()
+            .state::<Variables>()
+            .set(&name, text.replace('\0', ""));
     }
     v8::Intercepted::kYes
 }
@@ -194,7 +257,10 @@ fn query<'s>(
     _: v8::PropertyCallbackArguments<'s>,
     mut result: v8::ReturnValue<'_, v8::Integer>,
 ) -> v8::Intercepted {
-    if name_text(scope, name).and_then(|name| variable(scope, &name)).is_none() {
+    if name_text(scope, name)
+        .and_then(|name| variable(scope, &name))
+        .is_none()
+    {
         return v8::Intercepted::kNo;
     }
     result.set_int32(0);
@@ -214,8 +280,18 @@ fn delete<'s>(
     v8::Intercepted::kYes
 }
 
-fn enumerate<'s>(scope: &mut Scope<'s, '_>, _: v8::PropertyCallbackArguments<'s>, mut result: v8::ReturnValue<'_, v8::Array>) {
-    let names: Vec<Value<'s>> = scope.env().state::<Variables>().pairs().iter().map(|(name, _)| scope.text(name).into()).collect();
+fn enumerate<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::PropertyCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'_, v8::Array>,
+) {
+    let names: Vec<Value<'s>> = scope
+        .env()
+        .state::<Variables>()
+        .pairs()
+        .iter()
+        .map(|(name, _)| scope.text(name).into())
+        .collect();
     result.set(scope.array(&names));
 }
 
@@ -231,23 +307,38 @@ fn define<'s>(
         v8::Intercepted::kYes
     };
     if descriptor.has_get() || descriptor.has_set() {
-        return refuse(scope, "'process.env' does not accept an accessor(getter/setter) descriptor");
+        return refuse(
+            scope,
+            "'process.env' does not accept an accessor(getter/setter) descriptor",
+        );
     }
     if !descriptor.has_value() {
-        return refuse(scope, "'process.env' only accepts a configurable, writable, and enumerable data descriptor");
+        return refuse(
+            scope,
+            "'process.env' only accepts a configurable, writable, and enumerable data descriptor",
+        );
     }
-    let is_plain = descriptor.has_configurable() && descriptor.configurable()
-        && descriptor.has_writable() && descriptor.writable()
-        && descriptor.has_enumerable() && descriptor.enumerable();
+    let is_plain = descriptor.has_configurable()
+        && descriptor.configurable()
+        && descriptor.has_writable()
+        && descriptor.writable()
+        && descriptor.has_enumerable()
+        && descriptor.enumerable();
     if !is_plain {
-        return refuse(scope, "'process.env' only accepts a configurable, writable, and enumerable data descriptor");
+        return refuse(
+            scope,
+            "'process.env' only accepts a configurable, writable, and enumerable data descriptor",
+        );
     }
     let value = v8::Local::new(scope, descriptor.value());
     set(scope, name, value, args, result)
 }
 
 /// Makes `process.env`. After the snapshot was restored: the interceptors look at this process.
-pub(crate) fn create_env<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Result<(), Failure> {
+pub(crate) fn create_env<'s>(
+    scope: &mut Scope<'s, '_>,
+    process: Object<'s>,
+) -> Result<(), Failure> {
     let template = v8::ObjectTemplate::new(scope);
     template.set_named_property_handler(
         v8::NamedPropertyHandlerConfiguration::new()
@@ -260,11 +351,15 @@ pub(crate) fn create_env<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> 
             .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT),
     );
     let env = template.new_instance(scope).ok_or(Failure::Pending)?;
-    process.set(scope, scope.name("env").into(), env.into()).ok_or(Failure::Pending)?;
+    process
+        .set(scope, scope.name("env").into(), env.into())
+        .ok_or(Failure::Pending)?;
     Ok(())
 }
 
 /// Addresses a snapshot could refer to. `process.env` is made after it; only the class callback is in it.
 pub(crate) fn env_references() -> Vec<v8::ExternalReference> {
-    vec![v8::ExternalReference { function: *CLASS_CALLBACK }]
+    vec![v8::ExternalReference {
+        function: *CLASS_CALLBACK,
+    }]
 }

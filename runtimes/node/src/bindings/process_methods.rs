@@ -3,13 +3,19 @@
 use cenote_kernel::syscall;
 
 use crate::environment::Stored;
-use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut,
+};
 
 pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("hrtime", hrtime)
     .function("hrtimeBigInt", hrtime_big_int)
     .function("memoryUsage", memory_usage)
-    .partial("rss", rss, "the isolate's heap; a guest process has no resident set of its own")
+    .partial(
+        "rss",
+        rss,
+        "the isolate's heap; a guest process has no resident set of its own",
+    )
     .function("reallyExit", really_exit)
     .function("uptime", uptime)
     .function("patchProcessObject", patch_process_object)
@@ -27,14 +33,24 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("_kill", kill)
     .function("cpuUsage", cpu_usage)
     .function("threadCpuUsage", cpu_usage)
-    .partial("resourceUsage", resource_usage, "times and context switches; the rest is 0")
+    .partial(
+        "resourceUsage",
+        resource_usage,
+        "times and context switches; the rest is 0",
+    )
     .function("constrainedMemory", constrained_memory)
     .function("availableMemory", available_memory);
 
 fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let path = syscall::getcwd(scope.env().task()).map_err(|error| {
         let text = "no such file or directory".to_owned();
-        Failure::System { errno: error.errno().raw(), syscall: "uv_cwd", path: None, dest: None, message: Some(text) }
+        Failure::System {
+            errno: error.errno().raw(),
+            syscall: "uv_cwd",
+            path: None,
+            dest: None,
+            message: Some(text),
+        }
     })?;
     Ok(scope.utf8(&path).into())
 }
@@ -43,8 +59,12 @@ fn chdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
     let env = scope.env();
     let before = syscall::getcwd(env.task()).unwrap_or_default();
-    syscall::chdir(env.task(), &path)
-        .map_err(|error| Failure::from(error).with_syscall("chdir").with_path(&before).with_dest(&path))?;
+    syscall::chdir(env.task(), &path).map_err(|error| {
+        Failure::from(error)
+            .with_syscall("chdir")
+            .with_path(&before)
+            .with_dest(&path)
+    })?;
     Ok(().into())
 }
 
@@ -78,7 +98,9 @@ fn kill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if !env.can_call_into_js() {
         return Err(Failure::Pending);
     }
-    Ok(outcome.map_or_else(|error| -error.errno().raw(), |()| 0).into())
+    Ok(outcome
+        .map_or_else(|error| -error.errno().raw(), |()| 0)
+        .into())
 }
 
 fn write_doubles(target: Value<'_>, values: &[f64]) {
@@ -96,13 +118,25 @@ fn microseconds(time: std::time::Duration) -> f64 {
 
 /// `[user, system]` in microseconds, into the given `Float64Array`.
 fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let usage = syscall::getrusage(scope.env().task(), cenote_base::abi::user::UsageTarget::Process);
-    write_doubles(args.get(0), &[microseconds(usage.user_time), microseconds(usage.system_time)]);
+    let usage = syscall::getrusage(
+        scope.env().task(),
+        cenote_base::abi::user::UsageTarget::Process,
+    );
+    write_doubles(
+        args.get(0),
+        &[
+            microseconds(usage.user_time),
+            microseconds(usage.system_time),
+        ],
+    );
     Ok(().into())
 }
 
 fn resource_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let usage = syscall::getrusage(scope.env().task(), cenote_base::abi::user::UsageTarget::Process);
+    let usage = syscall::getrusage(
+        scope.env().task(),
+        cenote_base::abi::user::UsageTarget::Process,
+    );
     let mut values = [0.0; 16];
     values[0] = microseconds(usage.user_time);
     values[1] = microseconds(usage.system_time);
@@ -153,7 +187,13 @@ fn hrtime_big_int<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingRes
 fn memory_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let statistics = scope.get_heap_statistics();
     let external = statistics.external_memory();
-    let values = [statistics.total_physical_size() + external, statistics.total_heap_size(), statistics.used_heap_size(), external, external];
+    let values = [
+        statistics.total_physical_size() + external,
+        statistics.total_heap_size(),
+        statistics.used_heap_size(),
+        external,
+        external,
+    ];
     with_bytes_mut(args.get(0), |bytes| {
         #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
         for (place, value) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(values) {
@@ -181,7 +221,10 @@ fn really_exit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 
 fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let elapsed = env.clock().now().duration_since(env.event_loop().timers().start());
+    let elapsed = env
+        .clock()
+        .now()
+        .duration_since(env.event_loop().timers().start());
     Ok(elapsed.as_secs_f64().into())
 }
 
@@ -193,7 +236,9 @@ fn patch_process_object<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 
 fn set_emit_warning_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let function = args.function(0)?;
-    scope.env().store(scope, Stored::EmitWarningSync, function.into());
+    scope
+        .env()
+        .store(scope, Stored::EmitWarningSync, function.into());
     Ok(().into())
 }
 
@@ -202,19 +247,30 @@ fn active_handles<'s>(scope: &Scope<'s, '_>) -> Vec<crate::glue::Object<'s>> {
     let mut all = env.natives().all();
     all.sort_by_key(|(number, _)| *number);
     all.iter()
-        .filter(|(_, native)| native.handle().is_some_and(|handle| handle.is_active() && handle.has_ref()))
+        .filter(|(_, native)| {
+            native
+                .handle()
+                .is_some_and(|handle| handle.is_active() && handle.has_ref())
+        })
         .filter_map(|(number, _)| env.natives().object(scope, *number))
         .collect()
 }
 
 /// Names of what keeps the loop alive.
 fn get_active_resources_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let mut names: Vec<Value<'s>> = active_handles(scope).into_iter().map(|handle| v8::Local::new(scope, handle.get_constructor_name()).into()).collect();
+    let mut names: Vec<Value<'s>> = active_handles(scope)
+        .into_iter()
+        .map(|handle| v8::Local::new(scope, handle.get_constructor_name()).into())
+        .collect();
     let env = scope.env();
     let timeouts = env.field(scope, "timers", "timeoutInfo")?.get(0);
     let immediates = env.field(scope, "timers", "immediateInfo")?.get(1);
     for (count, name) in [(timeouts, "Timeout"), (immediates, "Immediate")] {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a count"
+        )]
         for _ in 0..(count.max(0.0) as usize).min(1 << 20) {
             names.push(scope.name(name).into());
         }
@@ -230,21 +286,39 @@ fn get_active_handles<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bindin
     let owner = scope.node_symbol("owner_symbol");
     let handles: Vec<Value<'s>> = active_handles(scope)
         .into_iter()
-        .map(|handle| handle.get(scope, owner.into()).filter(|owner| owner.is_object()).unwrap_or_else(|| handle.into()))
+        .map(|handle| {
+            handle
+                .get(scope, owner.into())
+                .filter(|owner| owner.is_object())
+                .unwrap_or_else(|| handle.into())
+        })
         .collect();
     Ok(scope.array(&handles).into())
 }
 
 /// Native addons are code of the host: never.
 fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let name = args.get(1).to_string(scope).ok_or(Failure::Pending)?.to_rust_string_lossy(scope);
-    Err(Failure::error("ERR_DLOPEN_FAILED", format!("{name}: native addons cannot be loaded in this machine")))
+    let name = args
+        .get(1)
+        .to_string(scope)
+        .ok_or(Failure::Pending)?
+        .to_rust_string_lossy(scope);
+    Err(Failure::error(
+        "ERR_DLOPEN_FAILED",
+        format!("{name}: native addons cannot be loaded in this machine"),
+    ))
 }
 
 fn load_env_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let path = if args.get(0).is_string() { args.path(scope, 0)? } else { b".env".to_vec() };
+    let path = if args.get(0).is_string() {
+        args.path(scope, 0)?
+    } else {
+        b".env".to_vec()
+    };
     let env = scope.env();
-    let text = env.read_file(&path).map_err(|failure| failure.with_syscall("open").with_path(&path))?;
+    let text = env
+        .read_file(&path)
+        .map_err(|failure| failure.with_syscall("open").with_path(&path))?;
     let pairs = crate::dotenv::parse(&String::from_utf8_lossy(&text));
     super::process::add_missing_variables(scope, pairs);
     Ok(Return::Undefined)

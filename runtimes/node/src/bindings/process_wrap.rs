@@ -14,13 +14,16 @@ use super::pipe_wrap::Pipe;
 use crate::event_loop::handles::{AsyncInfo, HANDLE_WRAP, HandleState};
 use crate::event_loop::{CallContext, Readiness, WatchId, make_callback};
 use crate::glue::{
-    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, js_string_bytes, native_of, native_ref,
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
+    js_string_bytes, native_of, native_ref,
 };
 
 pub(super) const BINDING: Binding = Binding::new("process_wrap").class(&PROCESS);
 
-static PROCESS: Class =
-    Class::new("Process", new_process).extends(&HANDLE_WRAP).method("spawn", spawn).method("kill", kill);
+static PROCESS: Class = Class::new("Process", new_process)
+    .extends(&HANDLE_WRAP)
+    .method("spawn", spawn)
+    .method("kill", kill);
 
 /// A child, before it is started and after.
 struct Process {
@@ -84,36 +87,53 @@ fn new_process<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 
 /// A string, as bytes; `None` for anything else.
 pub(super) fn bytes_of(scope: &Scope<'_, '_>, value: Value<'_>) -> Option<Vec<u8>> {
-    v8::Local::<v8::String>::try_from(value).ok().map(|string| js_string_bytes(scope, string))
+    v8::Local::<v8::String>::try_from(value)
+        .ok()
+        .map(|string| js_string_bytes(scope, string))
 }
 
 /// An array of strings, as bytes; `None` for anything else.
 pub(super) fn list_of(scope: &Scope<'_, '_>, value: Value<'_>) -> Option<Vec<Vec<u8>>> {
     let array = v8::Local::<v8::Array>::try_from(value).ok()?;
     (0..array.length())
-        .map(|index| Some(js_string_bytes(scope, array.get_index(scope, index)?.to_string(scope)?)))
+        .map(|index| {
+            Some(js_string_bytes(
+                scope,
+                array.get_index(scope, index)?.to_string(scope)?,
+            ))
+        })
         .collect()
 }
 
 /// A user or group id; `None` when there is none.
 pub(super) fn id_of(scope: &Scope<'_, '_>, value: Value<'_>) -> Option<u32> {
-    value.is_number().then(|| value.uint32_value(scope)).flatten()
+    value
+        .is_number()
+        .then(|| value.uint32_value(scope))
+        .flatten()
 }
 
 /// Our end of a pipe, and the object it belongs to.
 type OurEnd<'s> = (Object<'s>, Arc<cenote_vfs::OpenFile>);
 
 /// The descriptors of a child, from Node's array of descriptions.
-fn stdio<'s>(scope: &Scope<'s, '_>, value: Value<'s>) -> Result<(Vec<Stdio>, Vec<OurEnd<'s>>), Failure> {
-    let array = v8::Local::<v8::Array>::try_from(value)
-        .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "options.stdio must be an array"))?;
+fn stdio<'s>(
+    scope: &Scope<'s, '_>,
+    value: Value<'s>,
+) -> Result<(Vec<Stdio>, Vec<OurEnd<'s>>), Failure> {
+    let array = v8::Local::<v8::Array>::try_from(value).map_err(|_| {
+        Failure::type_error("ERR_INVALID_ARG_TYPE", "options.stdio must be an array")
+    })?;
     let env = scope.env();
     let (mut stdio, mut ours) = (Vec::new(), Vec::new());
     for index in 0..array.length() {
         let entry = array.get_index(scope, index).ok_or(Failure::Pending)?;
-        let entry = Object::try_from(entry)
-            .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "options.stdio must hold objects"))?;
-        let kind = scope.get_property(entry, "type")?.to_rust_string_lossy(scope);
+        let entry = Object::try_from(entry).map_err(|_| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "options.stdio must hold objects")
+        })?;
+        let kind = scope
+            .get_property(entry, "type")?
+            .to_rust_string_lossy(scope);
         stdio.push(match kind.as_str() {
             "ignore" => Stdio::Ignore,
             "pipe" | "overlapped" => {
@@ -127,7 +147,10 @@ fn stdio<'s>(scope: &Scope<'s, '_>, value: Value<'s>) -> Result<(Vec<Stdio>, Vec
                 let handle = scope.get_property(entry, "handle")?;
                 let handle = Object::try_from(handle).map_err(|_| Failure::Pending)?;
                 let native = native_ref(scope, handle);
-                let file = native.as_ref().and_then(|native| native.stream()).and_then(|stream| stream.file());
+                let file = native
+                    .as_ref()
+                    .and_then(|native| native.stream())
+                    .and_then(|stream| stream.file());
                 Stdio::File(file.ok_or_else(|| Failure::system(Errno::EBADF.raw(), "spawn"))?)
             }
             _ => {
@@ -179,7 +202,11 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     scope.set(this, "pid", number.into());
     env.natives().keep(scope, this);
     process.handle.set_active(scope, true);
-    let ended = Rc::new(Ended { task: Arc::clone(env.task()), pid, status: Cell::new(None) });
+    let ended = Rc::new(Ended {
+        task: Arc::clone(env.task()),
+        pid,
+        status: Cell::new(None),
+    });
     let own = process.number.get();
     let seen = Rc::clone(&ended);
     let watch = env.event_loop().io().watch(ended, move |scope| {
@@ -194,8 +221,12 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 /// Tells JavaScript: `onexit(status, signal)`.
 fn on_exit(scope: &mut Scope<'_, '_>, number: i32, status: WaitStatus) {
     let env = scope.env();
-    let Some(object) = env.natives().object(scope, number) else { return };
-    let Some(process) = native_of::<Process>(scope, object) else { return };
+    let Some(object) = env.natives().object(scope, number) else {
+        return;
+    };
+    let Some(process) = native_of::<Process>(scope, object) else {
+        return;
+    };
     if let Some(watch) = process.watch.take() {
         env.event_loop().io().unwatch(watch);
     }
@@ -206,14 +237,22 @@ fn on_exit(scope: &mut Scope<'_, '_>, number: i32, status: WaitStatus) {
     let code = v8::Integer::new(scope, code);
     let signal = scope.name(signal.map_or("", SigNum::name));
     let context = CallContext::of(&process.info);
-    make_callback(scope, object, "onexit", &[code.into(), signal.into()], &context);
+    make_callback(
+        scope,
+        object,
+        "onexit",
+        &[code.into(), signal.into()],
+        &context,
+    );
 }
 
 /// `kill(signal)`: 0, or a negative errno.
 fn kill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let process = args.native::<Process>(scope)?;
     let number = args.i32(scope, 0)?;
-    let Some(pid) = process.pid.get() else { return Ok((-Errno::ESRCH.raw()).into()) };
+    let Some(pid) = process.pid.get() else {
+        return Ok((-Errno::ESRCH.raw()).into());
+    };
     let signal = match number {
         0 => None,
         number => match SigNum::from_raw(number) {

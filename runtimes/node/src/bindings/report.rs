@@ -52,8 +52,14 @@ pub(super) const BINDING: Binding = Binding::new("report")
     .function("setReportOnFatalError", set_report_on_fatal_error)
     .function("shouldReportOnSignal", should_report_on_signal)
     .function("setReportOnSignal", set_report_on_signal)
-    .function("shouldReportOnUncaughtException", should_report_on_uncaught_exception)
-    .function("setReportOnUncaughtException", set_report_on_uncaught_exception)
+    .function(
+        "shouldReportOnUncaughtException",
+        should_report_on_uncaught_exception,
+    )
+    .function(
+        "setReportOnUncaughtException",
+        set_report_on_uncaught_exception,
+    )
     .function("getDirectory", get_directory)
     .function("setDirectory", set_directory)
     .function("getFilename", get_filename)

@@ -7,9 +7,14 @@ use std::rc::Rc;
 
 use v8::{ValueDeserializerHelper, ValueSerializerHelper};
 
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, copy_bytes, new_node_buffer};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
+    copy_bytes, new_node_buffer,
+};
 
-pub(super) const BINDING: Binding = Binding::new("serdes").class(&SERIALIZER).class(&DESERIALIZER);
+pub(super) const BINDING: Binding = Binding::new("serdes")
+    .class(&SERIALIZER)
+    .class(&DESERIALIZER);
 
 static SERIALIZER: Class = Class::new("Serializer", new_serializer)
     .method("writeHeader", write_header)
@@ -20,7 +25,10 @@ static SERIALIZER: Class = Class::new("Serializer", new_serializer)
     .method("writeUint64", write_uint64)
     .method("writeDouble", write_double)
     .method("writeRawBytes", write_raw_bytes)
-    .method("_setTreatArrayBufferViewsAsHostObjects", set_treat_views_as_host_objects);
+    .method(
+        "_setTreatArrayBufferViewsAsHostObjects",
+        set_treat_views_as_host_objects,
+    );
 
 static DESERIALIZER: Class = Class::new("Deserializer", new_deserializer)
     .method("readHeader", read_header)
@@ -39,28 +47,47 @@ struct Delegate {
 
 impl Delegate {
     /// Calls a method of the object, if it has it.
-    fn call<'s>(&self, scope: &mut Scope<'s, '_>, name: &str, args: &[Value<'s>]) -> Option<Option<Value<'s>>> {
+    fn call<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        name: &str,
+        args: &[Value<'s>],
+    ) -> Option<Option<Value<'s>>> {
         let object = self.object.to_local(scope)?;
         // V8 forbids JavaScript while it deserializes, and Node's API is made of calls back.
         v8::allow_javascript_execution_scope!(let scope, scope);
         let function = scope.get_property(object, name).ok()?;
-        let Ok(function) = v8::Local::<v8::Function>::try_from(function) else { return Some(None) };
+        let Ok(function) = v8::Local::<v8::Function>::try_from(function) else {
+            return Some(None);
+        };
         function.call(scope, object.into(), args).map(Some)
     }
 }
 
 impl v8::ValueSerializerImpl for Delegate {
-    fn throw_data_clone_error<'s>(&self, scope: &mut Scope<'s, '_>, message: v8::Local<'s, v8::String>) {
+    fn throw_data_clone_error<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        message: v8::Local<'s, v8::String>,
+    ) {
         if let Some(Some(error)) = self.call(scope, "_getDataCloneError", &[message.into()]) {
             scope.throw_exception(error);
         }
     }
 
-    fn write_host_object<'s>(&self, scope: &mut Scope<'s, '_>, object: Object<'s>, _: &dyn ValueSerializerHelper) -> Option<bool> {
+    fn write_host_object<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        object: Object<'s>,
+        _: &dyn ValueSerializerHelper,
+    ) -> Option<bool> {
         match self.call(scope, "_writeHostObject", &[object.into()])? {
             Some(_) => Some(true),
             None => {
-                let text = object.to_detail_string(scope).map(|text| text.to_rust_string_lossy(scope)).unwrap_or_default();
+                let text = object
+                    .to_detail_string(scope)
+                    .map(|text| text.to_rust_string_lossy(scope))
+                    .unwrap_or_default();
                 let message = scope.text(&format!("{text} could not be cloned."));
                 self.throw_data_clone_error(scope, message);
                 None
@@ -68,7 +95,11 @@ impl v8::ValueSerializerImpl for Delegate {
         }
     }
 
-    fn get_shared_array_buffer_id<'s>(&self, scope: &mut Scope<'s, '_>, buffer: v8::Local<'s, v8::SharedArrayBuffer>) -> Option<u32> {
+    fn get_shared_array_buffer_id<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        buffer: v8::Local<'s, v8::SharedArrayBuffer>,
+    ) -> Option<u32> {
         if let Some(id) = self.call(scope, "_getSharedArrayBufferId", &[buffer.into()])? {
             return id.uint32_value(scope);
         }
@@ -79,28 +110,45 @@ impl v8::ValueSerializerImpl for Delegate {
 }
 
 impl v8::ValueDeserializerImpl for Delegate {
-    fn read_host_object<'s>(&self, scope: &mut Scope<'s, '_>, _: &dyn ValueDeserializerHelper) -> Option<Object<'s>> {
+    fn read_host_object<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        _: &dyn ValueDeserializerHelper,
+    ) -> Option<Object<'s>> {
         let value = self.call(scope, "_readHostObject", &[])?;
         match value.map(Object::try_from) {
             Some(Ok(object)) => Some(object),
             Some(Err(_)) => {
-                Failure::type_error("ERR_INVALID_RETURN_VALUE", "readHostObject must return an object").throw(scope);
+                Failure::type_error(
+                    "ERR_INVALID_RETURN_VALUE",
+                    "readHostObject must return an object",
+                )
+                .throw(scope);
                 None
             }
             None => {
-                Failure::error("ERR_INVALID_STATE", "Unable to deserialize cloned data.").throw(scope);
+                Failure::error("ERR_INVALID_STATE", "Unable to deserialize cloned data.")
+                    .throw(scope);
                 None
             }
         }
     }
 
-    fn get_shared_array_buffer_from_id<'s>(&self, scope: &mut Scope<'s, '_>, id: u32) -> Option<v8::Local<'s, v8::SharedArrayBuffer>> {
+    fn get_shared_array_buffer_from_id<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        id: u32,
+    ) -> Option<v8::Local<'s, v8::SharedArrayBuffer>> {
         let id = v8::Integer::new_from_unsigned(scope, id).into();
         let value = self.call(scope, "_getSharedArrayBufferFromId", &[id])?;
         match value.map(v8::Local::<v8::SharedArrayBuffer>::try_from) {
             Some(Ok(buffer)) => Some(buffer),
             _ => {
-                Failure::type_error("ERR_INVALID_RETURN_VALUE", "getSharedArrayBufferFromId must return a SharedArrayBuffer").throw(scope);
+                Failure::type_error(
+                    "ERR_INVALID_RETURN_VALUE",
+                    "getSharedArrayBufferFromId must return a SharedArrayBuffer",
+                )
+                .throw(scope);
                 None
             }
         }
@@ -126,12 +174,17 @@ fn check_new(args: &Args<'_>, name: &str) -> Result<(), Failure> {
     if args.is_construct_call() {
         return Ok(());
     }
-    Err(Failure::type_error("ERR_CONSTRUCT_CALL_REQUIRED", format!("Class constructor {name} cannot be invoked without `new`")))
+    Err(Failure::type_error(
+        "ERR_CONSTRUCT_CALL_REQUIRED",
+        format!("Class constructor {name} cannot be invoked without `new`"),
+    ))
 }
 
 fn new_serializer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     check_new(args, "Serializer")?;
-    let delegate = Box::new(Delegate { object: v8::Weak::new(scope, args.this()) });
+    let delegate = Box::new(Delegate {
+        object: v8::Weak::new(scope, args.this()),
+    });
     let inner = v8::ValueSerializer::new(scope, delegate);
     attach(scope, args.this(), Rc::new(Serializer { inner }));
     Ok(().into())
@@ -145,20 +198,29 @@ fn write_header<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 fn write_value<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let serializer = args.native::<Serializer>(scope)?;
     let context = scope.get_current_context();
-    let written = serializer.inner.write_value(context, args.get(0)).ok_or(Failure::Pending)?;
+    let written = serializer
+        .inner
+        .write_value(context, args.get(0))
+        .ok_or(Failure::Pending)?;
     Ok(written.into())
 }
 
 fn release_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let bytes = args.native::<Serializer>(scope)?.inner.release();
-    new_node_buffer(scope, bytes).map(Into::into).ok_or(Failure::Pending)
+    new_node_buffer(scope, bytes)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 fn transfer_array_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let serializer = args.native::<Serializer>(scope)?;
     let id = args.u32(scope, 0)?;
-    let buffer = v8::Local::<v8::ArrayBuffer>::try_from(args.get(1))
-        .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "arrayBuffer must be an instance of ArrayBuffer"))?;
+    let buffer = v8::Local::<v8::ArrayBuffer>::try_from(args.get(1)).map_err(|_| {
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "arrayBuffer must be an instance of ArrayBuffer",
+        )
+    })?;
     serializer.inner.transfer_array_buffer(id, buffer);
     Ok(().into())
 }
@@ -175,7 +237,9 @@ fn write_uint64<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let serializer = args.native::<Serializer>(scope)?;
     let high = args.get(0).uint32_value(scope).ok_or(Failure::Pending)?;
     let low = args.get(1).uint32_value(scope).ok_or(Failure::Pending)?;
-    serializer.inner.write_uint64(u64::from(high) << 32 | u64::from(low));
+    serializer
+        .inner
+        .write_uint64(u64::from(high) << 32 | u64::from(low));
     Ok(().into())
 }
 
@@ -188,16 +252,25 @@ fn write_double<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 
 fn write_raw_bytes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let serializer = args.native::<Serializer>(scope)?;
-    let bytes = copy_bytes(args.get(0))
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "source must be a TypedArray or a DataView"))?;
+    let bytes = copy_bytes(args.get(0)).ok_or_else(|| {
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "source must be a TypedArray or a DataView",
+        )
+    })?;
     serializer.inner.write_raw_bytes(&bytes);
     Ok(().into())
 }
 
-fn set_treat_views_as_host_objects<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn set_treat_views_as_host_objects<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let serializer = args.native::<Serializer>(scope)?;
     let on = args.bool(scope, 0);
-    serializer.inner.set_treat_array_buffer_views_as_host_objects(on);
+    serializer
+        .inner
+        .set_treat_array_buffer_views_as_host_objects(on);
     Ok(().into())
 }
 
@@ -205,12 +278,19 @@ fn set_treat_views_as_host_objects<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s
 fn new_deserializer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     check_new(args, "Deserializer")?;
     if !args.get(0).is_array_buffer_view() {
-        return Err(Failure::type_error("ERR_INVALID_ARG_TYPE", "buffer must be a TypedArray or a DataView"));
+        return Err(Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "buffer must be a TypedArray or a DataView",
+        ));
     }
     scope.set(args.this(), "buffer", args.get(0));
     // A copy: the guest may write to the buffer while V8 reads.
-    let data = copy_bytes(args.get(0)).unwrap_or_default().into_boxed_slice();
-    let delegate = Box::new(Delegate { object: v8::Weak::new(scope, args.this()) });
+    let data = copy_bytes(args.get(0))
+        .unwrap_or_default()
+        .into_boxed_slice();
+    let delegate = Box::new(Delegate {
+        object: v8::Weak::new(scope, args.this()),
+    });
     let inner = v8::ValueDeserializer::new(scope, delegate, &data);
     inner.set_supports_legacy_wire_format(true);
     attach(scope, args.this(), Rc::new(Deserializer { inner, data }));
@@ -220,17 +300,29 @@ fn new_deserializer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 fn read_header<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let deserializer = args.native::<Deserializer>(scope)?;
     let context = scope.get_current_context();
-    Ok(deserializer.inner.read_header(context).ok_or(Failure::Pending)?.into())
+    Ok(deserializer
+        .inner
+        .read_header(context)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 fn read_value<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let deserializer = args.native::<Deserializer>(scope)?;
     let context = scope.get_current_context();
-    deserializer.inner.read_value(context).map(Into::into).ok_or(Failure::Pending)
+    deserializer
+        .inner
+        .read_value(context)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 fn get_wire_format_version<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(args.native::<Deserializer>(scope)?.inner.get_wire_format_version().into())
+    Ok(args
+        .native::<Deserializer>(scope)?
+        .inner
+        .get_wire_format_version()
+        .into())
 }
 
 fn accept_array_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -240,8 +332,12 @@ fn accept_array_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
         deserializer.inner.transfer_array_buffer(id, buffer);
         return Ok(().into());
     }
-    let buffer = v8::Local::<v8::SharedArrayBuffer>::try_from(args.get(1))
-        .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "arrayBuffer must be an instance of ArrayBuffer or SharedArrayBuffer"))?;
+    let buffer = v8::Local::<v8::SharedArrayBuffer>::try_from(args.get(1)).map_err(|_| {
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "arrayBuffer must be an instance of ArrayBuffer or SharedArrayBuffer",
+        )
+    })?;
     deserializer.inner.transfer_shared_array_buffer(id, buffer);
     Ok(().into())
 }
@@ -253,7 +349,11 @@ fn read_failed(what: &str) -> Failure {
 fn read_uint32<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let deserializer = args.native::<Deserializer>(scope)?;
     let mut value = 0;
-    if deserializer.inner.read_uint32(&mut value) { Ok(value.into()) } else { Err(read_failed("32")) }
+    if deserializer.inner.read_uint32(&mut value) {
+        Ok(value.into())
+    } else {
+        Err(read_failed("32"))
+    }
 }
 
 /// `[high, low]`.
@@ -264,7 +364,8 @@ fn read_uint64<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
         return Err(read_failed("64"));
     }
     let half = |half: u64| u32::try_from(half & 0xffff_ffff).unwrap_or(0);
-    let parts: [Value<'s>; 2] = [half(value >> 32), half(value)].map(|half| v8::Integer::new_from_unsigned(scope, half).into());
+    let parts: [Value<'s>; 2] = [half(value >> 32), half(value)]
+        .map(|half| v8::Integer::new_from_unsigned(scope, half).into());
     Ok(scope.array(&parts).into())
 }
 
@@ -281,8 +382,18 @@ fn read_double<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 fn read_raw_bytes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let deserializer = args.native::<Deserializer>(scope)?;
     let length = args.usize(0)?;
-    let bytes = deserializer.inner.read_raw_bytes(length).ok_or_else(|| Failure::error("ERR_INVALID_STATE", "ReadRawBytes() failed"))?;
-    let offset = bytes.as_ptr().addr().wrapping_sub(deserializer.data.as_ptr().addr());
-    let offset = u32::try_from(offset).ok().filter(|offset| usize::try_from(*offset).is_ok_and(|offset| offset <= deserializer.data.len()));
-    Ok(offset.ok_or_else(|| Failure::error("ERR_INVALID_STATE", "ReadRawBytes() failed"))?.into())
+    let bytes = deserializer
+        .inner
+        .read_raw_bytes(length)
+        .ok_or_else(|| Failure::error("ERR_INVALID_STATE", "ReadRawBytes() failed"))?;
+    let offset = bytes
+        .as_ptr()
+        .addr()
+        .wrapping_sub(deserializer.data.as_ptr().addr());
+    let offset = u32::try_from(offset).ok().filter(|offset| {
+        usize::try_from(*offset).is_ok_and(|offset| offset <= deserializer.data.len())
+    });
+    Ok(offset
+        .ok_or_else(|| Failure::error("ERR_INVALID_STATE", "ReadRawBytes() failed"))?
+        .into())
 }

@@ -13,7 +13,10 @@ use cenote_vfs::OpenFile;
 
 use super::child::{Child, Stdio, channel, exit_of, reap};
 use super::process_wrap::{bytes_of, id_of, list_of};
-use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt, Value, copy_bytes, new_node_buffer};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt, Value, copy_bytes,
+    new_node_buffer,
+};
 
 pub(super) const BINDING: Binding = Binding::new("spawn_sync").function("spawn", spawn);
 
@@ -32,7 +35,9 @@ struct Pipe {
 impl Pipe {
     /// Moves what can be moved now. Answers how many bytes were read.
     fn advance(&mut self, chunk: &mut [u8]) -> usize {
-        let Some(file) = self.file.clone() else { return 0 };
+        let Some(file) = self.file.clone() else {
+            return 0;
+        };
         while self.written < self.input.len() {
             match file.write(self.input.get(self.written..).unwrap_or_default()) {
                 Ok(count @ 1..) => self.written += count,
@@ -97,7 +102,10 @@ impl Run {
         let mut overflow = false;
         for pipe in self.pipes.iter_mut().flatten() {
             pipe.advance(chunk);
-            overflow |= pipe.output.as_ref().is_some_and(|output| output.len() > max);
+            overflow |= pipe
+                .output
+                .as_ref()
+                .is_some_and(|output| output.len() > max);
         }
         if overflow {
             self.kill(Errno::ENOBUFS);
@@ -117,9 +125,17 @@ impl Run {
     fn finish(&mut self, env: &crate::environment::Environment) -> bool {
         let waiter = Waiter::new();
         let mut chunk = vec![0; CHUNK];
-        let files: Vec<Arc<OpenFile>> = self.pipes.iter().flatten().filter_map(|pipe| pipe.file.clone()).collect();
-        let mut registrations: Vec<_> =
-            files.iter().filter_map(|file| file.wait_queue()).map(|queue| queue.register(Arc::clone(&waiter) as _)).collect();
+        let files: Vec<Arc<OpenFile>> = self
+            .pipes
+            .iter()
+            .flatten()
+            .filter_map(|pipe| pipe.file.clone())
+            .collect();
+        let mut registrations: Vec<_> = files
+            .iter()
+            .filter_map(|file| file.wait_queue())
+            .map(|queue| queue.register(Arc::clone(&waiter) as _))
+            .collect();
         registrations.push(self.task.child_queue().register(Arc::clone(&waiter) as _));
         registrations.push(self.task.signal_queue().register(Arc::clone(&waiter) as _));
         // Our copies must not keep the pipes open.
@@ -132,28 +148,49 @@ impl Run {
                 return false;
             }
             crate::program::note_signals(env);
-            let timer = self.deadline.map(|deadline| self.task.kernel().clock().timer(deadline));
+            let timer = self
+                .deadline
+                .map(|deadline| self.task.kernel().clock().timer(deadline));
             block_on(crate::blocking::woken_or(&waiter, timer));
         }
     }
 }
 
-fn option<'s>(scope: &Scope<'s, '_>, options: Object<'s>, name: &str) -> Result<Value<'s>, Failure> {
+fn option<'s>(
+    scope: &Scope<'s, '_>,
+    options: Object<'s>,
+    name: &str,
+) -> Result<Value<'s>, Failure> {
     scope.get_property(options, name)
 }
 
 fn positive(value: Value<'_>) -> Option<f64> {
-    v8::Local::<v8::Number>::try_from(value).ok().map(|number| number.value()).filter(|number| *number > 0.0)
+    v8::Local::<v8::Number>::try_from(value)
+        .ok()
+        .map(|number| number.value())
+        .filter(|number| *number > 0.0)
 }
 
 /// The child's descriptors and our ends of them.
-fn stdio<'s>(scope: &Scope<'s, '_>, task: &Task, value: Value<'s>) -> Result<(Vec<Stdio>, Vec<Option<Pipe>>), Failure> {
-    let invalid = || Failure::type_error("ERR_INVALID_ARG_TYPE", "options.stdio must be an array of objects");
+fn stdio<'s>(
+    scope: &Scope<'s, '_>,
+    task: &Task,
+    value: Value<'s>,
+) -> Result<(Vec<Stdio>, Vec<Option<Pipe>>), Failure> {
+    let invalid = || {
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "options.stdio must be an array of objects",
+        )
+    };
     let array = v8::Local::<v8::Array>::try_from(value).map_err(|_| invalid())?;
     let (mut stdio, mut pipes) = (Vec::new(), Vec::new());
     for index in 0..array.length() {
-        let entry = Object::try_from(array.get_index(scope, index).ok_or(Failure::Pending)?).map_err(|_| invalid())?;
-        let kind = scope.get_property(entry, "type")?.to_rust_string_lossy(scope);
+        let entry = Object::try_from(array.get_index(scope, index).ok_or(Failure::Pending)?)
+            .map_err(|_| invalid())?;
+        let kind = scope
+            .get_property(entry, "type")?
+            .to_rust_string_lossy(scope);
         match kind.as_str() {
             "ignore" => {
                 stdio.push(Stdio::Ignore);
@@ -162,12 +199,23 @@ fn stdio<'s>(scope: &Scope<'s, '_>, task: &Task, value: Value<'s>) -> Result<(Ve
             "pipe" => {
                 let (ours, theirs) = channel(task)?;
                 let input = copy_bytes(scope.get_property(entry, "input")?).unwrap_or_default();
-                let output = scope.get_property(entry, "writable")?.boolean_value(scope).then(Vec::new);
+                let output = scope
+                    .get_property(entry, "writable")?
+                    .boolean_value(scope)
+                    .then(Vec::new);
                 stdio.push(Stdio::File(theirs));
-                pipes.push(Some(Pipe { file: Some(ours), input, written: 0, output }));
+                pipes.push(Some(Pipe {
+                    file: Some(ours),
+                    input,
+                    written: 0,
+                    output,
+                }));
             }
             _ => {
-                let fd = scope.get_property(entry, "fd")?.int32_value(scope).ok_or(Failure::Pending)?;
+                let fd = scope
+                    .get_property(entry, "fd")?
+                    .int32_value(scope)
+                    .ok_or(Failure::Pending)?;
                 stdio.push(Stdio::Inherit(fd));
                 pipes.push(None);
             }
@@ -198,13 +246,24 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         uid: id_of(scope, option(scope, options, "uid")?),
         gid: id_of(scope, option(scope, options, "gid")?),
     };
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "positive; saturates")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive; saturates"
+    )]
     let max_buffer = positive(option(scope, options, "maxBuffer")?).map(|bytes| bytes as usize);
-    let max_buffer = if option(scope, options, "maxBuffer")?.is_number() { max_buffer.or(Some(0)) } else { None };
+    let max_buffer = if option(scope, options, "maxBuffer")?.is_number() {
+        max_buffer.or(Some(0))
+    } else {
+        None
+    };
     let timeout = positive(option(scope, options, "timeout")?);
-    let kill_signal = option(scope, options, "killSignal")?.int32_value(scope).and_then(SigNum::from_raw);
+    let kill_signal = option(scope, options, "killSignal")?
+        .int32_value(scope)
+        .and_then(SigNum::from_raw);
     let deadline = timeout.map(|millis| {
-        let span = std::time::Duration::try_from_secs_f64(millis / 1e3).unwrap_or(std::time::Duration::MAX);
+        let span = std::time::Duration::try_from_secs_f64(millis / 1e3)
+            .unwrap_or(std::time::Duration::MAX);
         task.kernel().clock().now().after(span)
     });
     let pid = match child.start(&task) {
@@ -228,17 +287,26 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     result(scope, Some(run), error)
 }
 
-fn result<'s>(scope: &mut Scope<'s, '_>, run: Option<Run>, error: Option<i32>) -> BindingResult<'s> {
+fn result<'s>(
+    scope: &mut Scope<'s, '_>,
+    run: Option<Run>,
+    error: Option<i32>,
+) -> BindingResult<'s> {
     let object = scope.object();
     let pid = v8::Integer::new(scope, run.as_ref().map_or(0, |run| run.pid.raw()));
     scope.set(object, "pid", pid.into());
-    let (code, signal) = run.as_ref().and_then(|run| run.status).map_or((None, None), |status| {
-        let (code, signal) = exit_of(status);
-        (signal.is_none().then_some(code), signal)
-    });
-    let code: Value<'s> = code.map_or_else(|| scope.null(), |code| v8::Integer::new(scope, code).into());
+    let (code, signal) = run
+        .as_ref()
+        .and_then(|run| run.status)
+        .map_or((None, None), |status| {
+            let (code, signal) = exit_of(status);
+            (signal.is_none().then_some(code), signal)
+        });
+    let code: Value<'s> =
+        code.map_or_else(|| scope.null(), |code| v8::Integer::new(scope, code).into());
     scope.set(object, "status", code);
-    let signal: Value<'s> = signal.map_or_else(|| scope.null(), |signal| scope.name(signal.name()).into());
+    let signal: Value<'s> =
+        signal.map_or_else(|| scope.null(), |signal| scope.name(signal.name()).into());
     scope.set(object, "signal", signal);
     let output: Value<'s> = match run {
         None => scope.null(),
@@ -246,7 +314,9 @@ fn result<'s>(scope: &mut Scope<'s, '_>, run: Option<Run>, error: Option<i32>) -
             let mut list = Vec::with_capacity(run.pipes.len());
             for pipe in run.pipes {
                 list.push(match pipe.and_then(|pipe| pipe.output) {
-                    Some(bytes) => new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into(),
+                    Some(bytes) => new_node_buffer(scope, bytes)
+                        .ok_or(Failure::Pending)?
+                        .into(),
                     None => scope.null(),
                 });
             }

@@ -18,8 +18,8 @@ use cenote_vfs::OpenFile;
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP};
 use crate::event_loop::{CallContext, Readiness, WatchId, make_callback};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach, copy_bytes, illegal_constructor,
-    js_string_bytes, native_ref, new_array_buffer, with_bytes_mut,
+    Args, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach,
+    copy_bytes, illegal_constructor, js_string_bytes, native_ref, new_array_buffer, with_bytes_mut,
 };
 
 /// Bytes read at once.
@@ -34,8 +34,14 @@ const LAST_WRITE_WAS_ASYNC: usize = 3;
 
 /// Something a request waits for, in order.
 enum Pending {
-    Write { bytes: Vec<u8>, done: usize, request: v8::Global<v8::Object> },
-    Shutdown { request: v8::Global<v8::Object> },
+    Write {
+        bytes: Vec<u8>,
+        done: usize,
+        request: v8::Global<v8::Object>,
+    },
+    Shutdown {
+        request: v8::Global<v8::Object>,
+    },
 }
 
 /// The stream part of a handle.
@@ -54,14 +60,22 @@ pub(crate) struct StreamState {
 
 impl std::fmt::Debug for StreamState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "StreamState(fd {}, {} pending)", self.fd.get(), self.queue.borrow().len())
+        write!(
+            f,
+            "StreamState(fd {}, {} pending)",
+            self.fd.get(),
+            self.queue.borrow().len()
+        )
     }
 }
 
 impl StreamState {
     /// A stream over nothing yet.
     pub(crate) fn new() -> Self {
-        Self { fd: Cell::new(-1), ..Self::default() }
+        Self {
+            fd: Cell::new(-1),
+            ..Self::default()
+        }
     }
 
     /// Says which native object it is part of (the number [`attach`] gave).
@@ -88,14 +102,18 @@ impl StreamState {
     /// Lets go of the file; requests under way end with `ECANCELED`.
     pub(crate) fn close(&self, scope: &mut Scope<'_, '_>) {
         let env = scope.env();
-        for watch in [self.reading.take(), self.writing.take()].into_iter().flatten() {
+        for watch in [self.reading.take(), self.writing.take()]
+            .into_iter()
+            .flatten()
+        {
             env.event_loop().io().unwatch(watch);
         }
         let fd = self.fd.replace(-1);
         let file = self.file.borrow_mut().take();
         if fd > 2 {
             // The descriptor is the handle's own. 0 to 2 stay open, as libuv leaves them.
-            if let Err(error) = cenote_kernel::syscall::close(env.task(), cenote_base::Fd::new(fd)) {
+            if let Err(error) = cenote_kernel::syscall::close(env.task(), cenote_base::Fd::new(fd))
+            {
                 tracing::debug!(target: "cenote::node", fd, %error, "closing a stream");
             }
         }
@@ -104,7 +122,8 @@ impl StreamState {
         for waiting in pending {
             let (Pending::Write { request, .. } | Pending::Shutdown { request }) = waiting;
             let number = self.number.get();
-            env.event_loop().complete(move |scope| finish(scope, &request, number, -Errno::ECANCELED.raw()));
+            env.event_loop()
+                .complete(move |scope| finish(scope, &request, number, -Errno::ECANCELED.raw()));
         }
     }
 }
@@ -114,10 +133,20 @@ fn finish(scope: &mut Scope<'_, '_>, request: &v8::Global<v8::Object>, number: i
     let env = scope.env();
     env.event_loop().end_request();
     let request = v8::Local::new(scope, request);
-    let stream = env.natives().object(scope, number).map_or_else(|| scope.undefined(), Into::into);
+    let stream = env
+        .natives()
+        .object(scope, number)
+        .map_or_else(|| scope.undefined(), Into::into);
     let native = native_ref(scope, request);
-    let context = native.as_ref().and_then(|native| native.async_info()).map_or(CallContext::ROOT, CallContext::of);
-    let args = [v8::Integer::new(scope, status).into(), stream, scope.undefined()];
+    let context = native
+        .as_ref()
+        .and_then(|native| native.async_info())
+        .map_or(CallContext::ROOT, CallContext::of);
+    let args = [
+        v8::Integer::new(scope, status).into(),
+        stream,
+        scope.undefined(),
+    ];
     make_callback(scope, request, "oncomplete", &args, &context);
 }
 
@@ -129,7 +158,9 @@ struct Ready {
 
 impl Readiness for Ready {
     fn is_ready(&self) -> bool {
-        self.file.poll().intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
+        self.file
+            .poll()
+            .intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
@@ -146,7 +177,11 @@ pub(crate) static LIBUV_STREAM_WRAP: Class = Class::new("LibuvStreamWrap", illeg
     .getter("bytesWritten", bytes_written)
     .getter("_externalStream", external_stream)
     .getter("isStreamBase", is_stream_base)
-    .partial_method("setBlocking", set_blocking, "writing tries at once; what finds no room waits in the loop")
+    .partial_method(
+        "setBlocking",
+        set_blocking,
+        "writing tries at once; what finds no room waits in the loop",
+    )
     .method("readStart", read_start)
     .method("readStop", read_stop)
     .method("shutdown", shutdown)
@@ -161,7 +196,8 @@ pub(crate) static LIBUV_STREAM_WRAP: Class = Class::new("LibuvStreamWrap", illeg
 /// A request to write.
 pub(crate) static WRITE_WRAP: Class = Class::new("WriteWrap", new_write_wrap).extends(&ASYNC_WRAP);
 /// A request to end writing.
-pub(crate) static SHUTDOWN_WRAP: Class = Class::new("ShutdownWrap", new_shutdown_wrap).extends(&ASYNC_WRAP);
+pub(crate) static SHUTDOWN_WRAP: Class =
+    Class::new("ShutdownWrap", new_shutdown_wrap).extends(&ASYNC_WRAP);
 
 /// What stands behind a plain request object.
 pub(crate) struct RequestWrap {
@@ -175,7 +211,11 @@ impl Native for RequestWrap {
 }
 
 /// Makes a request object of this provider.
-pub(crate) fn new_request_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, provider: &'static str) -> BindingResult<'s> {
+pub(crate) fn new_request_wrap<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    provider: &'static str,
+) -> BindingResult<'s> {
     let this = args.this();
     let info = AsyncInfo::new(scope, this, provider);
     attach(scope, this, Rc::new(RequestWrap { info }));
@@ -197,22 +237,34 @@ fn native<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rc<dyn Native>, 
 }
 
 /// The stream behind the receiver.
-fn with_stream<'s, R>(scope: &Scope<'s, '_>, args: &Args<'s>, look: impl FnOnce(&StreamState) -> R) -> Result<R, Failure> {
+fn with_stream<'s, R>(
+    scope: &Scope<'s, '_>,
+    args: &Args<'s>,
+    look: impl FnOnce(&StreamState) -> R,
+) -> Result<R, Failure> {
     let native = native(scope, args)?;
     native.stream().map(look).ok_or(Failure::Pending)
 }
 
 fn set_state(scope: &mut Scope<'_, '_>, index: usize, value: f64) -> Result<(), Failure> {
-    scope.env().field(scope, "stream_wrap", "streamBaseState")?.set(index, value);
+    scope
+        .env()
+        .field(scope, "stream_wrap", "streamBaseState")?
+        .set(index, value);
     Ok(())
 }
 
 fn write_queue_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let waiting = with_stream(scope, args, |stream| {
-        stream.queue.borrow().iter().map(|pending| match pending {
-            Pending::Write { bytes, done, .. } => bytes.len() - done,
-            Pending::Shutdown { .. } => 0,
-        }).sum::<usize>()
+        stream
+            .queue
+            .borrow()
+            .iter()
+            .map(|pending| match pending {
+                Pending::Write { bytes, done, .. } => bytes.len() - done,
+                Pending::Shutdown { .. } => 0,
+            })
+            .sum::<usize>()
     })?;
     #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
     Ok((waiting as f64).into())
@@ -220,17 +272,25 @@ fn write_queue_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 
 fn fd<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     // A prototype is no stream; reading the property there is no error.
-    Ok(with_stream(scope, args, StreamState::fd).unwrap_or(-1).into())
+    Ok(with_stream(scope, args, StreamState::fd)
+        .unwrap_or(-1)
+        .into())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
 fn bytes_read<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(with_stream(scope, args, |stream| stream.bytes_read.get() as f64).map_or(Return::Undefined, Into::into))
+    Ok(
+        with_stream(scope, args, |stream| stream.bytes_read.get() as f64)
+            .map_or(Return::Undefined, Into::into),
+    )
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
 fn bytes_written<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(with_stream(scope, args, |stream| stream.bytes_written.get() as f64).map_or(Return::Undefined, Into::into))
+    Ok(
+        with_stream(scope, args, |stream| stream.bytes_written.get() as f64)
+            .map_or(Return::Undefined, Into::into),
+    )
 }
 
 /// A pointer in Node, for native code to find the stream by. Native code finds it by the object here.
@@ -248,7 +308,9 @@ fn set_blocking<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
 
 fn use_user_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let buffer = v8::Global::new(scope, args.get(0));
-    with_stream(scope, args, |stream| *stream.user_buffer.borrow_mut() = Some(buffer))?;
+    with_stream(scope, args, |stream| {
+        *stream.user_buffer.borrow_mut() = Some(buffer)
+    })?;
     Ok(0.into())
 }
 
@@ -261,23 +323,35 @@ fn update_activity(scope: &Scope<'_, '_>, native: &Rc<dyn Native>) {
 
 fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let native = native(scope, args)?;
-    let Some(stream) = native.stream() else { return Err(Failure::Pending) };
-    let Some(file) = stream.file() else { return Ok((-Errno::EBADF.raw()).into()) };
+    let Some(stream) = native.stream() else {
+        return Err(Failure::Pending);
+    };
+    let Some(file) = stream.file() else {
+        return Ok((-Errno::EBADF.raw()).into());
+    };
     if stream.reading.get().is_some() {
         return Ok(0.into());
     }
     let env = scope.env();
     env.natives().keep(scope, args.this());
     let number = stream.number.get();
-    let ready = Rc::new(Ready { file, wanted: PollEvents::READABLE });
-    let watch = env.event_loop().io().watch(ready, move |scope| on_readable(scope, number));
+    let ready = Rc::new(Ready {
+        file,
+        wanted: PollEvents::READABLE,
+    });
+    let watch = env
+        .event_loop()
+        .io()
+        .watch(ready, move |scope| on_readable(scope, number));
     stream.reading.set(Some(watch));
     update_activity(scope, &native);
     Ok(0.into())
 }
 
 fn stop_reading(scope: &Scope<'_, '_>, object: Object<'_>, native: &Rc<dyn Native>) {
-    let Some(stream) = native.stream() else { return };
+    let Some(stream) = native.stream() else {
+        return;
+    };
     if let Some(watch) = stream.reading.take() {
         scope.env().event_loop().io().unwatch(watch);
     }
@@ -296,13 +370,26 @@ fn read_stop<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 /// Reads once and hands it to `onread`.
 fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
     let env = scope.env();
-    let Some(object) = env.natives().object(scope, number) else { return };
-    let Some(native) = native_ref(scope, object) else { return };
-    let Some(stream) = native.stream() else { return };
+    let Some(object) = env.natives().object(scope, number) else {
+        return;
+    };
+    let Some(native) = native_ref(scope, object) else {
+        return;
+    };
+    let Some(stream) = native.stream() else {
+        return;
+    };
     let Some(file) = stream.file() else { return };
-    let user_buffer = stream.user_buffer.borrow().as_ref().map(|buffer| v8::Local::new(scope, buffer));
+    let user_buffer = stream
+        .user_buffer
+        .borrow()
+        .as_ref()
+        .map(|buffer| v8::Local::new(scope, buffer));
     let (outcome, value): (Result<usize, SysError>, Value<'_>) = match user_buffer {
-        Some(buffer) => (with_bytes_mut(buffer, |bytes| file.read(bytes)).unwrap_or(Err(Errno::EINVAL.into())), scope.undefined()),
+        Some(buffer) => (
+            with_bytes_mut(buffer, |bytes| file.read(bytes)).unwrap_or(Err(Errno::EINVAL.into())),
+            scope.undefined(),
+        ),
         None => {
             let mut chunk = vec![0; CHUNK];
             let outcome = file.read(&mut chunk);
@@ -320,7 +407,9 @@ fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
     let status = match outcome {
         Ok(0) => UV_EOF,
         Ok(count) => {
-            stream.bytes_read.set(stream.bytes_read.get() + count as u64);
+            stream
+                .bytes_read
+                .set(stream.bytes_read.get() + count as u64);
             i32::try_from(count).unwrap_or(i32::MAX)
         }
         Err(error) if error.errno() == Errno::EAGAIN => return,
@@ -329,12 +418,21 @@ fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
     if status < 0 {
         stop_reading(scope, object, &native);
     }
-    if set_state(scope, READ_BYTES_OR_ERROR, f64::from(status)).and_then(|()| set_state(scope, ARRAY_BUFFER_OFFSET, 0.0)).is_err() {
+    if set_state(scope, READ_BYTES_OR_ERROR, f64::from(status))
+        .and_then(|()| set_state(scope, ARRAY_BUFFER_OFFSET, 0.0))
+        .is_err()
+    {
         return;
     }
-    let context = native.async_info().map_or(CallContext::ROOT, CallContext::of);
-    let Ok(onread) = scope.get_property(object, "onread") else { return };
-    let Ok(onread) = v8::Local::<v8::Function>::try_from(onread) else { return };
+    let context = native
+        .async_info()
+        .map_or(CallContext::ROOT, CallContext::of);
+    let Ok(onread) = scope.get_property(object, "onread") else {
+        return;
+    };
+    let Ok(onread) = v8::Local::<v8::Function>::try_from(onread) else {
+        return;
+    };
     let answer = crate::event_loop::make_callback_in(scope, object, onread, &[value], &context);
     if let (Some(answer), true) = (answer, user_buffer.is_some())
         && answer.is_array_buffer_view()
@@ -343,15 +441,23 @@ fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
     }
 }
 
-fn write_bytes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, bytes: Vec<u8>) -> BindingResult<'s> {
+fn write_bytes<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    bytes: Vec<u8>,
+) -> BindingResult<'s> {
     let request = args.object(0)?;
     let native = native(scope, args)?;
-    let Some(stream) = native.stream() else { return Err(Failure::Pending) };
+    let Some(stream) = native.stream() else {
+        return Err(Failure::Pending);
+    };
     let total = bytes.len();
     #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
     set_state(scope, BYTES_WRITTEN, total as f64)?;
     set_state(scope, LAST_WRITE_WAS_ASYNC, 0.0)?;
-    let Some(file) = stream.file() else { return Ok((-Errno::EBADF.raw()).into()) };
+    let Some(file) = stream.file() else {
+        return Ok((-Errno::EBADF.raw()).into());
+    };
     let mut done = 0;
     if stream.queue.borrow().is_empty() {
         match write_some(&file, &bytes) {
@@ -359,13 +465,25 @@ fn write_bytes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, bytes: Vec<u8>) -
             Err(error) => return Ok((-error.errno().raw()).into()),
         }
     }
-    stream.bytes_written.set(stream.bytes_written.get() + total as u64);
+    stream
+        .bytes_written
+        .set(stream.bytes_written.get() + total as u64);
     if done == total {
         return Ok(0.into());
     }
     set_state(scope, LAST_WRITE_WAS_ASYNC, 1.0)?;
     let request = v8::Global::new(scope, request);
-    push(scope, args.this(), stream, &file, Pending::Write { bytes, done, request });
+    push(
+        scope,
+        args.this(),
+        stream,
+        &file,
+        Pending::Write {
+            bytes,
+            done,
+            request,
+        },
+    );
     Ok(0.into())
 }
 
@@ -383,15 +501,27 @@ fn write_some(file: &OpenFile, bytes: &[u8]) -> Result<usize, SysError> {
     Ok(done)
 }
 
-fn push(scope: &Scope<'_, '_>, object: Object<'_>, stream: &StreamState, file: &Arc<OpenFile>, pending: Pending) {
+fn push(
+    scope: &Scope<'_, '_>,
+    object: Object<'_>,
+    stream: &StreamState,
+    file: &Arc<OpenFile>,
+    pending: Pending,
+) {
     let env = scope.env();
     env.event_loop().begin_request();
     stream.queue.borrow_mut().push_back(pending);
     if stream.writing.get().is_none() {
         env.natives().keep(scope, object);
         let number = stream.number.get();
-        let ready = Rc::new(Ready { file: Arc::clone(file), wanted: PollEvents::WRITABLE });
-        let watch = env.event_loop().io().watch(ready, move |scope| on_writable(scope, number));
+        let ready = Rc::new(Ready {
+            file: Arc::clone(file),
+            wanted: PollEvents::WRITABLE,
+        });
+        let watch = env
+            .event_loop()
+            .io()
+            .watch(ready, move |scope| on_writable(scope, number));
         stream.writing.set(Some(watch));
     }
 }
@@ -399,17 +529,31 @@ fn push(scope: &Scope<'_, '_>, object: Object<'_>, stream: &StreamState, file: &
 /// Goes on with the first request in the queue.
 fn on_writable(scope: &mut Scope<'_, '_>, number: i32) {
     let env = scope.env();
-    let Some(object) = env.natives().object(scope, number) else { return };
-    let Some(native) = native_ref(scope, object) else { return };
-    let Some(stream) = native.stream() else { return };
+    let Some(object) = env.natives().object(scope, number) else {
+        return;
+    };
+    let Some(native) = native_ref(scope, object) else {
+        return;
+    };
+    let Some(stream) = native.stream() else {
+        return;
+    };
     let Some(file) = stream.file() else { return };
     let first = stream.queue.borrow_mut().pop_front();
     let (request, status) = match first {
-        Some(Pending::Write { bytes, mut done, request }) => match write_some(&file, bytes.get(done..).unwrap_or_default()) {
+        Some(Pending::Write {
+            bytes,
+            mut done,
+            request,
+        }) => match write_some(&file, bytes.get(done..).unwrap_or_default()) {
             Ok(count) => {
                 done += count;
                 if done < bytes.len() {
-                    stream.queue.borrow_mut().push_front(Pending::Write { bytes, done, request });
+                    stream.queue.borrow_mut().push_front(Pending::Write {
+                        bytes,
+                        done,
+                        request,
+                    });
                     return;
                 }
                 (request, 0)
@@ -432,7 +576,10 @@ fn on_writable(scope: &mut Scope<'_, '_>, number: i32) {
 
 /// Ends the writing side: a socket's; anything else has none of its own.
 fn end_writing(file: &OpenFile) -> i32 {
-    match file.downcast::<Socket>().map(|socket| socket.shutdown(ShutdownHow::Write)) {
+    match file
+        .downcast::<Socket>()
+        .map(|socket| socket.shutdown(ShutdownHow::Write))
+    {
         None | Some(Ok(())) => 0,
         Some(Err(error)) => -error.errno().raw(),
     }
@@ -441,15 +588,26 @@ fn end_writing(file: &OpenFile) -> i32 {
 fn shutdown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let request = v8::Global::new(scope, args.object(0)?);
     let native = native(scope, args)?;
-    let Some(stream) = native.stream() else { return Err(Failure::Pending) };
-    let Some(file) = stream.file() else { return Ok((-Errno::ENOTCONN.raw()).into()) };
-    push(scope, args.this(), stream, &file, Pending::Shutdown { request });
+    let Some(stream) = native.stream() else {
+        return Err(Failure::Pending);
+    };
+    let Some(file) = stream.file() else {
+        return Ok((-Errno::ENOTCONN.raw()).into());
+    };
+    push(
+        scope,
+        args.this(),
+        stream,
+        &file,
+        Pending::Shutdown { request },
+    );
     Ok(0.into())
 }
 
 fn write_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let bytes = copy_bytes(args.get(1))
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "Second argument must be a buffer"))?;
+    let bytes = copy_bytes(args.get(1)).ok_or_else(|| {
+        Failure::type_error("ERR_INVALID_ARG_TYPE", "Second argument must be a buffer")
+    })?;
     write_bytes(scope, args, bytes)
 }
 
@@ -466,11 +624,17 @@ fn units(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Vec<u16> {
 
 fn latin1(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Vec<u8> {
     // The low byte of each unit, as V8's `WriteOneByte`.
-    units(scope, string).into_iter().map(|unit| unit.to_le_bytes()[0]).collect()
+    units(scope, string)
+        .into_iter()
+        .map(|unit| unit.to_le_bytes()[0])
+        .collect()
 }
 
 fn ucs2(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Vec<u8> {
-    units(scope, string).into_iter().flat_map(u16::to_le_bytes).collect()
+    units(scope, string)
+        .into_iter()
+        .flat_map(u16::to_le_bytes)
+        .collect()
 }
 
 fn write_latin1_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -494,15 +658,20 @@ fn writev<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         match v8::Local::<v8::String>::try_from(chunk) {
             Ok(string) => {
                 let encoding = chunks.get_index(scope, index + 1).ok_or(Failure::Pending)?;
-                match encoding.to_rust_string_lossy(scope).to_ascii_lowercase().as_str() {
+                match encoding
+                    .to_rust_string_lossy(scope)
+                    .to_ascii_lowercase()
+                    .as_str()
+                {
                     "latin1" | "binary" | "ascii" => bytes.extend(latin1(scope, string)),
                     "ucs2" | "ucs-2" | "utf16le" | "utf-16le" => bytes.extend(ucs2(scope, string)),
                     _ => bytes.extend(super::fs::encode(scope, string, encoding)?),
                 }
             }
             Err(_) => {
-                let part = copy_bytes(chunk)
-                    .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "Chunks must be strings or buffers"))?;
+                let part = copy_bytes(chunk).ok_or_else(|| {
+                    Failure::type_error("ERR_INVALID_ARG_TYPE", "Chunks must be strings or buffers")
+                })?;
                 bytes.extend(part);
             }
         }

@@ -4,9 +4,13 @@
 //! still misses, how many are buffered, and the encoding.
 
 use crate::encoding::{Encoding, to_js};
-use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value, copy_bytes, with_bytes_mut};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value, copy_bytes, with_bytes_mut,
+};
 
-pub(super) const BINDING: Binding = Binding::new("string_decoder").function("decode", decode).function("flush", flush);
+pub(super) const BINDING: Binding = Binding::new("string_decoder")
+    .function("decode", decode)
+    .function("flush", flush);
 
 const SIZE: usize = 7;
 
@@ -20,8 +24,11 @@ struct Decoder {
 
 impl Decoder {
     fn load(state: Value<'_>) -> Result<Self, Failure> {
-        let bytes = copy_bytes(state).and_then(|bytes| <[u8; SIZE]>::try_from(bytes.as_slice()).ok());
-        let bytes = bytes.ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "not the state of a StringDecoder"))?;
+        let bytes =
+            copy_bytes(state).and_then(|bytes| <[u8; SIZE]>::try_from(bytes.as_slice()).ok());
+        let bytes = bytes.ok_or_else(|| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "not the state of a StringDecoder")
+        })?;
         let [a, b, c, d, missing, buffered, encoding] = bytes;
         Ok(Self {
             incomplete: [a, b, c, d],
@@ -35,7 +42,11 @@ impl Decoder {
     fn store(&self, state: Value<'_>) {
         let small = |count: usize| u8::try_from(count).unwrap_or(0);
         with_bytes_mut(state, |bytes| {
-            for (place, byte) in bytes.iter_mut().zip(self.incomplete.into_iter().chain([small(self.missing), small(self.buffered)])) {
+            for (place, byte) in bytes.iter_mut().zip(
+                self.incomplete
+                    .into_iter()
+                    .chain([small(self.missing), small(self.buffered)]),
+            ) {
                 *place = byte;
             }
         });
@@ -52,19 +63,28 @@ impl Decoder {
     }
 
     fn pending(&self) -> Vec<u8> {
-        self.incomplete.get(..self.buffered).unwrap_or_default().to_vec()
+        self.incomplete
+            .get(..self.buffered)
+            .unwrap_or_default()
+            .to_vec()
     }
 
     /// Takes what can be decoded now; the bytes of the finished character come first.
     fn take<'a>(&mut self, mut data: &'a [u8]) -> (Vec<u8>, &'a [u8]) {
         let mut finished = Vec::new();
-        if !matches!(self.encoding, Encoding::Utf8 | Encoding::Ucs2 | Encoding::Base64 | Encoding::Base64Url) {
+        if !matches!(
+            self.encoding,
+            Encoding::Utf8 | Encoding::Ucs2 | Encoding::Base64 | Encoding::Base64Url
+        ) {
             return (finished, data);
         }
         if self.missing > 0 {
             if self.encoding == Encoding::Utf8 {
                 // A byte that does not continue the character ends it; what there is goes to the decoder as it is.
-                let wanted = data.iter().take(self.missing).position(|byte| byte & 0xc0 != 0x80);
+                let wanted = data
+                    .iter()
+                    .take(self.missing)
+                    .position(|byte| byte & 0xc0 != 0x80);
                 if let Some(at) = wanted {
                     self.missing = 0;
                     let (head, rest) = data.split_at(at);
@@ -81,12 +101,18 @@ impl Decoder {
                 finished = self.pending();
                 self.buffered = 0;
                 // Half of a surrogate pair waits for the other.
-                let is_lead = self.encoding == Encoding::Ucs2 && finished.len() == 2 && finished.last().is_some_and(|byte| byte & 0xfc == 0xd8);
+                let is_lead = self.encoding == Encoding::Ucs2
+                    && finished.len() == 2
+                    && finished.last().is_some_and(|byte| byte & 0xfc == 0xd8);
                 if is_lead {
                     let half = std::mem::take(&mut finished);
                     self.buffer(&half);
                     self.missing = 2;
-                    return if data.is_empty() { (finished, data) } else { self.take(data) };
+                    return if data.is_empty() {
+                        (finished, data)
+                    } else {
+                        self.take(data)
+                    };
                 }
             }
         }
@@ -134,7 +160,11 @@ impl Decoder {
             Encoding::Ucs2 if last & 0xfc == 0xd8 => (self.missing, self.buffered) = (2, 2),
             Encoding::Base64 | Encoding::Base64Url => {
                 self.buffered = data.len() % 3;
-                self.missing = if self.buffered > 0 { 3 - self.buffered } else { 0 };
+                self.missing = if self.buffered > 0 {
+                    3 - self.buffered
+                } else {
+                    0
+                };
             }
             _ => {}
         }
@@ -145,7 +175,10 @@ impl Decoder {
 fn decode<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let mut decoder = Decoder::load(args.get(0))?;
     let data = copy_bytes(args.get(1)).ok_or_else(|| {
-        Failure::type_error("ERR_INVALID_ARG_TYPE", "The \"buf\" argument must be an instance of Buffer, TypedArray, or DataView.")
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "The \"buf\" argument must be an instance of Buffer, TypedArray, or DataView.",
+        )
     })?;
     let (finished, body) = decoder.take(&data);
     let body = to_js(scope, body, decoder.encoding)?;
@@ -153,8 +186,13 @@ fn decode<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         body
     } else {
         let head = to_js(scope, &finished, decoder.encoding)?;
-        match (v8::Local::<v8::String>::try_from(head), v8::Local::<v8::String>::try_from(body)) {
-            (Ok(head), Ok(body)) => v8::String::concat(scope, head, body).ok_or(Failure::Pending)?.into(),
+        match (
+            v8::Local::<v8::String>::try_from(head),
+            v8::Local::<v8::String>::try_from(body),
+        ) {
+            (Ok(head), Ok(body)) => v8::String::concat(scope, head, body)
+                .ok_or(Failure::Pending)?
+                .into(),
             _ => body,
         }
     };

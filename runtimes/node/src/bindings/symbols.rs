@@ -29,7 +29,9 @@ pub(crate) fn symbols<'s>(scope: &Scope<'s, '_>) -> Object<'s> {
 /// V8 lets a template carry them and nothing else.
 pub(crate) fn private_symbols<'s>(scope: &Scope<'s, '_>) -> Object<'s> {
     let template = v8::ObjectTemplate::new(scope);
-    let shape = properties("util").iter().find(|(name, _)| *name == "privateSymbols");
+    let shape = properties("util")
+        .iter()
+        .find(|(name, _)| *name == "privateSymbols");
     if let Some((_, Shape::Object { properties, .. })) = shape {
         for (name, shape) in *properties {
             if let Shape::Symbol(description) = shape {
@@ -37,7 +39,9 @@ pub(crate) fn private_symbols<'s>(scope: &Scope<'s, '_>) -> Object<'s> {
             }
         }
     }
-    let object = template.new_instance(scope).unwrap_or_else(|| scope.object());
+    let object = template
+        .new_instance(scope)
+        .unwrap_or_else(|| scope.object());
     let _set = object.set_prototype(scope, scope.null());
     object
 }

@@ -14,12 +14,17 @@ pub(super) const BINDING: Binding = Binding::new("trace_events")
 
 fn set_handler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let handler = args.function(0)?;
-    scope.env().store(scope, Stored::TraceCategoryUpdate, handler.into());
+    scope
+        .env()
+        .store(scope, Stored::TraceCategoryUpdate, handler.into());
     Ok(().into())
 }
 
 /// An array whose one byte says whether the category is enabled.
-fn get_category_enabled_buffer<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+fn get_category_enabled_buffer<'s>(
+    scope: &mut Scope<'s, '_>,
+    _args: &Args<'s>,
+) -> BindingResult<'s> {
     Ok(Field::new(scope, Element::Uint8, 1, &[]).view(scope).into())
 }
 

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use cenote_abi::tty::{ControlFlags, InputFlags, LocalFlags, OutputFlags, Termios, VMIN, VTIME, WinSize};
+use cenote_abi::tty::{
+    ControlFlags, InputFlags, LocalFlags, OutputFlags, Termios, VMIN, VTIME, WinSize,
+};
 use cenote_base::Fd;
 use cenote_kernel::syscall;
 use cenote_vfs::{IoctlRequest, TermiosWhen, TtyRequest};
@@ -12,7 +14,9 @@ use super::stream_base::{LIBUV_STREAM_WRAP, StreamState};
 use crate::event_loop::handles::{AsyncInfo, HandleState};
 use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach};
 
-pub(super) const BINDING: Binding = Binding::new("tty_wrap").function("isTTY", is_tty).class(&TTY);
+pub(super) const BINDING: Binding = Binding::new("tty_wrap")
+    .function("isTTY", is_tty)
+    .class(&TTY);
 
 static TTY: Class = Class::new("TTY", new_tty)
     .extends(&LIBUV_STREAM_WRAP)
@@ -47,14 +51,23 @@ impl Native for Tty {
 
 fn settings(scope: &Scope<'_, '_>, fd: i32) -> Result<Termios, Failure> {
     let mut termios = Termios::INITIAL;
-    syscall::ioctl(scope.env().task(), Fd::new(fd), IoctlRequest::Tty(TtyRequest::Settings(&mut termios)))?;
+    syscall::ioctl(
+        scope.env().task(),
+        Fd::new(fd),
+        IoctlRequest::Tty(TtyRequest::Settings(&mut termios)),
+    )?;
     Ok(termios)
 }
 
 /// Whether a descriptor is a terminal.
 pub(crate) fn is_terminal(task: &cenote_kernel::Task, fd: i32) -> bool {
     let mut termios = Termios::INITIAL;
-    syscall::ioctl(task, Fd::new(fd), IoctlRequest::Tty(TtyRequest::Settings(&mut termios))).is_ok()
+    syscall::ioctl(
+        task,
+        Fd::new(fd),
+        IoctlRequest::Tty(TtyRequest::Settings(&mut termios)),
+    )
+    .is_ok()
 }
 
 fn is_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -67,15 +80,24 @@ fn new_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     let fd = args.i32(scope, 0)?;
     let this = args.this();
     let info = AsyncInfo::new(scope, this, "TTYWRAP");
-    let tty = Rc::new(Tty { info, handle: HandleState::default(), stream: StreamState::new(), original: RefCell::default() });
+    let tty = Rc::new(Tty {
+        info,
+        handle: HandleState::default(),
+        stream: StreamState::new(),
+        original: RefCell::default(),
+    });
     let number = attach(scope, this, Rc::clone(&tty));
     tty.stream.set_number(number);
-    let opened = settings(scope, fd).and_then(|_| Ok(scope.env().task().files().get(Fd::new(fd))?));
+    let opened =
+        settings(scope, fd).and_then(|_| Ok(scope.env().task().files().get(Fd::new(fd))?));
     match opened {
         Ok(file) => tty.stream.open(file, fd),
         Err(failure) => {
             let error = failure.with_syscall("uv_tty_init").to_exception(scope);
-            if let (Some(error), Ok(context)) = (error.and_then(|error| error.to_object(scope)), args.object(1)) {
+            if let (Some(error), Ok(context)) = (
+                error.and_then(|error| error.to_object(scope)),
+                args.object(1),
+            ) {
                 for key in ["errno", "code", "message", "syscall"] {
                     let value = scope.get_property(error, key)?;
                     scope.set(context, key, value);
@@ -101,7 +123,9 @@ fn get_window_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     }
     for (index, value) in [(0, size.cols), (1, size.rows)] {
         let value = v8::Integer::new(scope, i32::from(value));
-        array.set_index(scope, index, value.into()).ok_or(Failure::Pending)?;
+        array
+            .set_index(scope, index, value.into())
+            .ok_or(Failure::Pending)?;
     }
     Ok(0.into())
 }
@@ -118,16 +142,26 @@ fn set_raw_mode<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     };
     let mut wanted = *tty.original.borrow_mut().get_or_insert(current);
     if raw {
-        wanted.input.remove(InputFlags::BRKINT | InputFlags::ICRNL | InputFlags::INPCK | InputFlags::ISTRIP | InputFlags::IXON);
+        wanted.input.remove(
+            InputFlags::BRKINT
+                | InputFlags::ICRNL
+                | InputFlags::INPCK
+                | InputFlags::ISTRIP
+                | InputFlags::IXON,
+        );
         wanted.output.insert(OutputFlags::ONLCR);
         wanted.control.insert(ControlFlags::CS8);
-        wanted.local.remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG);
+        wanted
+            .local
+            .remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG);
         wanted.cc[VMIN] = 1;
         wanted.cc[VTIME] = 0;
     }
     let request = IoctlRequest::Tty(TtyRequest::SetSettings(TermiosWhen::Drained, wanted));
-    Ok(match syscall::ioctl(scope.env().task(), Fd::new(fd), request) {
-        Ok(_) => 0.into(),
-        Err(error) => (-error.errno().raw()).into(),
-    })
+    Ok(
+        match syscall::ioctl(scope.env().task(), Fd::new(fd), request) {
+            Ok(_) => 0.into(),
+            Err(error) => (-error.errno().raw()).into(),
+        },
+    )
 }

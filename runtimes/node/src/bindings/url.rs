@@ -28,7 +28,9 @@ fn parse_with_base(input: &str, base: Option<&str>) -> Option<Url> {
 /// `TypeError [ERR_INVALID_URL]: Invalid URL` with what was given.
 fn invalid<'s>(scope: &Scope<'s, '_>, input: &str, base: Option<&str>) -> Failure {
     let failure = Failure::type_error("ERR_INVALID_URL", "Invalid URL");
-    let Some(error) = failure.to_exception(scope) else { return Failure::Pending };
+    let Some(error) = failure.to_exception(scope) else {
+        return Failure::Pending;
+    };
     if let Ok(object) = v8::Local::<v8::Object>::try_from(error) {
         scope.set(object, "input", scope.text(input).into());
         if let Some(base) = base {
@@ -46,7 +48,11 @@ fn publish<'s>(scope: &mut Scope<'s, '_>, url: &Url) -> BindingResult<'s> {
     let has_authority = url.has_authority();
     let (username_end, host_start, host_end) = if has_authority {
         let host = at(Position::BeforeHost);
-        (at(Position::AfterUsername), if has_credentials { host - 1 } else { host }, at(Position::AfterHost))
+        (
+            at(Position::AfterUsername),
+            if has_credentials { host - 1 } else { host },
+            at(Position::AfterHost),
+        )
     } else {
         (protocol_end, protocol_end, protocol_end)
     };
@@ -67,8 +73,10 @@ fn publish<'s>(scope: &mut Scope<'s, '_>, url: &Url) -> BindingResult<'s> {
         host_end as f64,
         url.port().map_or(OMITTED, f64::from),
         at(Position::BeforePath) as f64,
-        url.query().map_or(OMITTED, |_| (at(Position::BeforeQuery) - 1) as f64),
-        url.fragment().map_or(OMITTED, |_| (at(Position::BeforeFragment) - 1) as f64),
+        url.query()
+            .map_or(OMITTED, |_| (at(Position::BeforeQuery) - 1) as f64),
+        url.fragment()
+            .map_or(OMITTED, |_| (at(Position::BeforeFragment) - 1) as f64),
         scheme,
     ];
     let components = scope.env().field(scope, "url", "urlComponents")?;
@@ -81,7 +89,11 @@ fn publish<'s>(scope: &mut Scope<'s, '_>, url: &Url) -> BindingResult<'s> {
 /// `parse(input, base, raise)`.
 fn parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let input = args.text(scope, 0)?;
-    let base = if args.get(1).is_string() { Some(args.text(scope, 1)?) } else { None };
+    let base = if args.get(1).is_string() {
+        Some(args.text(scope, 1)?)
+    } else {
+        None
+    };
     let raise = args.bool(scope, 2);
     match parse_with_base(&input, base.as_deref()) {
         Some(url) => publish(scope, &url),
@@ -92,7 +104,11 @@ fn parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 fn can_parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let input = args.text(scope, 0)?;
-    let base = if args.get(1).is_string() { Some(args.text(scope, 1)?) } else { None };
+    let base = if args.get(1).is_string() {
+        Some(args.text(scope, 1)?)
+    } else {
+        None
+    };
     Ok(parse_with_base(&input, base.as_deref()).is_some().into())
 }
 
@@ -113,12 +129,16 @@ fn path_to_file_url<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
             other => escaped.push(other),
         }
     }
-    let mut url = Url::parse("file://").ok().and_then(|base| base.join(&escaped).ok());
+    let mut url = Url::parse("file://")
+        .ok()
+        .and_then(|base| base.join(&escaped).ok());
     // A path that begins with two slashes must not become a host.
     if !is_windows && escaped.starts_with("//") {
         url = Url::parse(&format!("file://{escaped}")).ok();
     }
-    let Some(mut url) = url else { return Err(invalid(scope, &path, None)) };
+    let Some(mut url) = url else {
+        return Err(invalid(scope, &path, None));
+    };
     if is_windows && args.get(2).is_string() {
         let host = args.text(scope, 2)?;
         if url.set_host(Some(&host)).is_err() {
@@ -133,7 +153,9 @@ fn update<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let href = args.text(scope, 0)?;
     let action = args.i32(scope, 1)?;
     let value = args.text(scope, 2)?;
-    let Ok(mut url) = Url::parse(&href) else { return Ok(false.into()) };
+    let Ok(mut url) = Url::parse(&href) else {
+        return Ok(false.into());
+    };
     let changed = match action {
         0 => url::quirks::set_protocol(&mut url, &value).is_ok(),
         1 => url::quirks::set_host(&mut url, &value).is_ok(),
@@ -161,14 +183,20 @@ fn update<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
             Err(_) => return Err(invalid(scope, &value, None)),
         },
     };
-    if changed { publish(scope, &url) } else { Ok(false.into()) }
+    if changed {
+        publish(scope, &url)
+    } else {
+        Ok(false.into())
+    }
 }
 
 /// `format(href, fragment, unicode, search, auth)`.
 fn format<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let href = args.text(scope, 0)?;
     let [fragment, unicode, search, auth] = [1, 2, 3, 4].map(|index| args.bool(scope, index));
-    let Ok(mut url) = Url::parse(&href) else { return Ok(scope.string(&href)?.into()) };
+    let Ok(mut url) = Url::parse(&href) else {
+        return Ok(scope.string(&href)?.into());
+    };
     if !fragment {
         url.set_fragment(None);
     }
@@ -182,7 +210,11 @@ fn format<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let mut text = url.as_str().to_owned();
     if unicode && let Some(host) = url.host_str() {
         let (readable, _result) = idna::domain_to_unicode(host);
-        text = format!("{}{readable}{}", &url[..Position::BeforeHost], &url[Position::AfterHost..]);
+        text = format!(
+            "{}{readable}{}",
+            &url[..Position::BeforeHost],
+            &url[Position::AfterHost..]
+        );
     }
     Ok(scope.string(&text)?.into())
 }

@@ -1,7 +1,10 @@
 //! `internalBinding('util')`: looking into values, call sites, lazy properties. Node: `src/node_util.cc`.
 
 use crate::environment::Stored;
-use crate::glue::{Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, getter_callback_for_lazy_builtin};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value,
+    getter_callback_for_lazy_builtin,
+};
 
 pub(super) const BINDING: Binding = Binding::new("util")
     .function("isInsideNodeModules", is_inside_node_modules)
@@ -35,7 +38,11 @@ pub(super) const BINDING: Binding = Binding::new("util")
     .function("isTypedArray", is_typed_array)
     .function("isUint8Array", is_uint8_array)
     .function("isAnyArrayBuffer", is_any_array_buffer)
-    .partial("getExternalValue", get_external_value, "guests see no externals")
+    .partial(
+        "getExternalValue",
+        get_external_value,
+        "guests see no externals",
+    )
     .setup(setup);
 
 macro_rules! questions {
@@ -61,16 +68,34 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
 
 /// Whether the first `n` frames of user code lie in a `node_modules` folder.
 fn is_inside_node_modules<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let limit = if args.is_undefined(0) { 10 } else { args.usize(0)?.min(200) };
-    let Some(stack) = v8::StackTrace::current_stack_trace(scope, limit) else { return Ok(false.into()) };
+    let limit = if args.is_undefined(0) {
+        10
+    } else {
+        args.usize(0)?.min(200)
+    };
+    let Some(stack) = v8::StackTrace::current_stack_trace(scope, limit) else {
+        return Ok(false.into());
+    };
     for index in 0..stack.get_frame_count() {
-        let Some(frame) = stack.get_frame(scope, index) else { break };
-        let Some(name) = frame.get_script_name(scope) else { continue };
+        let Some(frame) = stack.get_frame(scope, index) else {
+            break;
+        };
+        let Some(name) = frame.get_script_name(scope) else {
+            continue;
+        };
         let name = name.to_rust_string_lossy(scope);
         if name.is_empty() || name.starts_with("node:") {
             continue;
         }
-        return Ok(["/node_modules/", "\\node_modules\\", "/node_modules\\", "\\node_modules/"].iter().any(|part| name.contains(part)).into());
+        return Ok([
+            "/node_modules/",
+            "\\node_modules\\",
+            "/node_modules\\",
+            "\\node_modules/",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
+        .into());
     }
     Ok(false.into())
 }
@@ -81,40 +106,54 @@ fn define_lazy_properties<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
     let enumerable = args.is_undefined(3) || args.bool(scope, 3);
     for index in 0..keys.length() {
         let key = keys.get_index(scope, index).ok_or(Failure::Pending)?;
-        let key = v8::Local::<v8::Name>::try_from(key)
-            .map_err(|_| Failure::type_error("ERR_INVALID_ARG_TYPE", "keys must be property names"))?;
+        let key = v8::Local::<v8::Name>::try_from(key).map_err(|_| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "keys must be property names")
+        })?;
         getter_callback_for_lazy_builtin(scope, target, key, id, enumerable);
     }
     Ok(().into())
 }
 
 /// What a lazy property turns into when it is first read.
-pub(crate) fn load_lazy_property<'s>(scope: &mut Scope<'s, '_>, key: v8::Local<'s, v8::Name>, id: Value<'s>) -> Result<Value<'s>, Failure> {
+pub(crate) fn load_lazy_property<'s>(
+    scope: &mut Scope<'s, '_>,
+    key: v8::Local<'s, v8::Name>,
+    id: Value<'s>,
+) -> Result<Value<'s>, Failure> {
     let env = scope.env();
     let require = env
         .stored_function(scope, Stored::RequireBuiltin)
         .ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", "no loader yet"))?;
     let exports = scope.call(require, scope.undefined(), &[id])?;
-    let exports = Object::try_from(exports).map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "a module without exports"))?;
+    let exports = Object::try_from(exports)
+        .map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "a module without exports"))?;
     exports.get(scope, key.into()).ok_or(Failure::Pending)
 }
 
 /// `[state, result]`, or `[state]` while pending.
 fn get_promise_details<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else { return Ok(Return::Undefined) };
+    let Ok(promise) = v8::Local::<v8::Promise>::try_from(args.get(0)) else {
+        return Ok(Return::Undefined);
+    };
     let state = match promise.state() {
         v8::PromiseState::Pending => 0.0,
         v8::PromiseState::Fulfilled => 1.0,
         v8::PromiseState::Rejected => 2.0,
     };
     let state = scope.number(state);
-    let details = if promise.state() == v8::PromiseState::Pending { scope.array(&[state]) } else { scope.array(&[state, promise.result(scope)]) };
+    let details = if promise.state() == v8::PromiseState::Pending {
+        scope.array(&[state])
+    } else {
+        scope.array(&[state, promise.result(scope)])
+    };
     Ok(details.into())
 }
 
 /// `[target, handler]`, or the target alone when the second argument is false.
 fn get_proxy_details<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else { return Ok(Return::Undefined) };
+    let Ok(proxy) = v8::Local::<v8::Proxy>::try_from(args.get(0)) else {
+        return Ok(Return::Undefined);
+    };
     let target = proxy.get_target(scope);
     if args.len() == 1 || args.bool(scope, 1) {
         let handler = proxy.get_handler(scope);
@@ -126,19 +165,31 @@ fn get_proxy_details<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 /// `[line, column, file]` of the function that called the caller.
 fn get_caller_location<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let stack = v8::StackTrace::current_stack_trace(scope, 2);
-    let Some(stack) = stack.filter(|stack| stack.get_frame_count() == 2) else { return Ok(Return::Undefined) };
+    let Some(stack) = stack.filter(|stack| stack.get_frame_count() == 2) else {
+        return Ok(Return::Undefined);
+    };
     let frame = stack.get_frame(scope, 1).ok_or(Failure::Pending)?;
-    let file = frame.get_script_name_or_source_url(scope).map_or_else(|| scope.undefined(), Into::into);
+    let file = frame
+        .get_script_name_or_source_url(scope)
+        .map_or_else(|| scope.undefined(), Into::into);
     #[expect(clippy::cast_precision_loss, reason = "line and column numbers")]
-    let place = [scope.number(frame.get_line_number() as f64), scope.number(frame.get_column() as f64), file];
+    let place = [
+        scope.number(frame.get_line_number() as f64),
+        scope.number(frame.get_column() as f64),
+        file,
+    ];
     Ok(scope.array(&place).into())
 }
 
 /// The entries of a collection or iterator; with a second argument `[entries, isKeyValue]`.
 fn preview_entries<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let Ok(object) = Object::try_from(args.get(0)) else { return Ok(Return::Undefined) };
+    let Ok(object) = Object::try_from(args.get(0)) else {
+        return Ok(Return::Undefined);
+    };
     let (entries, is_key_value) = object.preview_entries(scope);
-    let Some(entries) = entries else { return Ok(Return::Undefined) };
+    let Some(entries) = entries else {
+        return Ok(Return::Undefined);
+    };
     if args.len() == 1 {
         return Ok(entries.into());
     }
@@ -146,17 +197,29 @@ fn preview_entries<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     Ok(scope.array(&[entries.into(), flag]).into())
 }
 
-fn get_own_non_index_properties<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn get_own_non_index_properties<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     const ONLY_ENUMERABLE: u32 = 2;
-    let Ok(object) = Object::try_from(args.get(0)) else { return Ok(Return::Undefined) };
-    let filter = if args.u32(scope, 1)? == ONLY_ENUMERABLE { v8::PropertyFilter::ONLY_ENUMERABLE } else { v8::PropertyFilter::ALL_PROPERTIES };
+    let Ok(object) = Object::try_from(args.get(0)) else {
+        return Ok(Return::Undefined);
+    };
+    let filter = if args.u32(scope, 1)? == ONLY_ENUMERABLE {
+        v8::PropertyFilter::ONLY_ENUMERABLE
+    } else {
+        v8::PropertyFilter::ALL_PROPERTIES
+    };
     let how = v8::GetPropertyNamesArgsBuilder::new()
         .mode(v8::KeyCollectionMode::OwnOnly)
         .property_filter(filter)
         .index_filter(v8::IndexFilter::SkipIndices)
         .key_conversion(v8::KeyConversionMode::KeepNumbers)
         .build();
-    object.get_property_names(scope, how).map(Into::into).ok_or(Failure::Pending)
+    object
+        .get_property_names(scope, how)
+        .map(Into::into)
+        .ok_or(Failure::Pending)
 }
 
 fn get_constructor_name<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -169,19 +232,31 @@ fn get_constructor_name<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 fn get_call_sites<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     // One more: the first frame is `util.getCallSites` itself.
     let limit = args.usize(0)?.clamp(1, 200) + 1;
-    let Some(stack) = v8::StackTrace::current_stack_trace(scope, limit) else { return Ok(scope.array(&[]).into()) };
+    let Some(stack) = v8::StackTrace::current_stack_trace(scope, limit) else {
+        return Ok(scope.array(&[]).into());
+    };
     let mut sites = Vec::new();
     for index in 1..stack.get_frame_count() {
-        let Some(frame) = stack.get_frame(scope, index) else { break };
+        let Some(frame) = stack.get_frame(scope, index) else {
+            break;
+        };
         let site = scope.object();
         let empty = scope.text("");
         let name = frame.get_function_name(scope).unwrap_or(empty);
         let script = frame.get_script_name(scope).unwrap_or(empty);
         scope.set(site, "functionName", name.into());
-        scope.set(site, "scriptId", scope.text(&frame.get_script_id().to_string()).into());
+        scope.set(
+            site,
+            "scriptId",
+            scope.text(&frame.get_script_id().to_string()).into(),
+        );
         scope.set(site, "scriptName", script.into());
         #[expect(clippy::cast_precision_loss, reason = "line and column numbers")]
-        for (name, value) in [("lineNumber", frame.get_line_number() as f64), ("columnNumber", frame.get_column() as f64), ("column", frame.get_column() as f64)] {
+        for (name, value) in [
+            ("lineNumber", frame.get_line_number() as f64),
+            ("columnNumber", frame.get_column() as f64),
+            ("column", frame.get_column() as f64),
+        ] {
             scope.set(site, name, scope.number(value));
         }
         sites.push(site.into());
@@ -193,7 +268,10 @@ fn get_call_sites<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
 fn sleep<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let ms = args.u32(scope, 0)?;
     let env = scope.env();
-    let until = env.clock().now().after(std::time::Duration::from_millis(ms.into()));
+    let until = env
+        .clock()
+        .now()
+        .after(std::time::Duration::from_millis(ms.into()));
     cenote_base::wait::block_on(env.clock().timer(until));
     Ok(().into())
 }
@@ -213,10 +291,14 @@ fn array_buffer_view_has_buffer<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> B
     Ok(view.is_ok_and(|view| view.has_buffer()).into())
 }
 
-fn construct_shared_array_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn construct_shared_array_buffer<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let len = args.i64(0)?;
     let len = usize::try_from(len).ok().filter(|len| *len <= 1 << 30);
-    let len = len.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "Invalid array buffer length"))?;
+    let len =
+        len.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "Invalid array buffer length"))?;
     Ok(crate::glue::allocate_shared_array_buffer(scope, len)?.into())
 }
 
@@ -231,7 +313,10 @@ fn mark_promise_as_handled<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
 fn guess_handle_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let fd = args.i32(scope, 0)?;
     if fd < 0 {
-        return Err(Failure::range_error("ERR_INVALID_FD", format!("\"fd\" must be a positive integer: {fd}")));
+        return Err(Failure::range_error(
+            "ERR_INVALID_FD",
+            format!("\"fd\" must be a positive integer: {fd}"),
+        ));
     }
     Ok(super::process::handle_type(scope, fd).into())
 }

@@ -10,7 +10,10 @@ pub(super) const BINDING: Binding = Binding::new("uv")
 
 fn errname<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let number = args.i32(scope, 0)?;
-    let name = uv_error(number).map_or_else(|| format!("Unknown system error {number}"), |(name, _)| name.to_owned());
+    let name = uv_error(number).map_or_else(
+        || format!("Unknown system error {number}"),
+        |(name, _)| name.to_owned(),
+    );
     Ok(scope.text(&name).into())
 }
 
@@ -20,13 +23,17 @@ fn get_error_map<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResu
     for (number, name, text) in UV_ERRORS {
         let pair: [Value<'s>; 2] = [scope.name(name).into(), scope.name(text).into()];
         let pair = scope.array(&pair);
-        map.set(scope, v8::Integer::new(scope, *number).into(), pair.into()).ok_or(Failure::Pending)?;
+        map.set(scope, v8::Integer::new(scope, *number).into(), pair.into())
+            .ok_or(Failure::Pending)?;
     }
     Ok(map.into())
 }
 
 fn get_error_message<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let number = args.i32(scope, 0)?;
-    let text = uv_error(number).map_or_else(|| format!("Unknown system error {number}"), |(_, text)| text.to_owned());
+    let text = uv_error(number).map_or_else(
+        || format!("Unknown system error {number}"),
+        |(_, text)| text.to_owned(),
+    );
     Ok(scope.text(&text).into())
 }

@@ -16,7 +16,9 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
     let count = scope.number_of_heap_spaces();
     let mut names = Vec::new();
     for index in 0..count {
-        let name = scope.get_heap_space_statistics(index).map(|space| space.space_name().to_string_lossy().into_owned());
+        let name = scope
+            .get_heap_space_statistics(index)
+            .map(|space| space.space_name().to_string_lossy().into_owned());
         names.push(scope.text(&name.unwrap_or_default()).into());
     }
     let names = scope.array(&names);
@@ -59,19 +61,38 @@ fn update_heap_statistics<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bi
     Ok(().into())
 }
 
-fn update_heap_space_statistics<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn update_heap_space_statistics<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let index = args.usize(0)?;
     let space = scope.get_heap_space_statistics(index);
-    let space = space.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "no such heap space"))?;
-    let values = [space.space_size(), space.space_used_size(), space.space_available_size(), space.physical_space_size()];
+    let space =
+        space.ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "no such heap space"))?;
+    let values = [
+        space.space_size(),
+        space.space_used_size(),
+        space.space_available_size(),
+        space.physical_space_size(),
+    ];
     fill(scope, "heapSpaceStatisticsBuffer", &values)?;
     Ok(().into())
 }
 
-fn update_heap_code_statistics<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let values = scope.get_heap_code_and_metadata_statistics().map_or([0; 4], |code| {
-        [code.code_and_metadata_size(), code.bytecode_and_metadata_size(), code.external_script_source_size(), code.cpu_profiler_metadata_size()]
-    });
+fn update_heap_code_statistics<'s>(
+    scope: &mut Scope<'s, '_>,
+    _args: &Args<'s>,
+) -> BindingResult<'s> {
+    let values = scope
+        .get_heap_code_and_metadata_statistics()
+        .map_or([0; 4], |code| {
+            [
+                code.code_and_metadata_size(),
+                code.bytecode_and_metadata_size(),
+                code.external_script_source_size(),
+                code.cpu_profiler_metadata_size(),
+            ]
+        });
     fill(scope, "heapCodeStatisticsBuffer", &values)?;
     Ok(().into())
 }

@@ -9,6 +9,8 @@ pub(super) const BINDING: Binding = Binding::new("wasm_web_api")
 
 fn set_implementation<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let function = args.function(0)?;
-    scope.env().store(scope, Stored::WasmImplementation, function.into());
+    scope
+        .env()
+        .store(scope, Stored::WasmImplementation, function.into());
     Ok(().into())
 }

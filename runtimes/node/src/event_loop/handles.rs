@@ -18,14 +18,23 @@ pub(crate) struct AsyncInfo {
 
 impl AsyncInfo {
     /// Takes a new id for an object being made, and tells the `init` hooks. `provider` is a name of `async_wrap.Providers`.
-    pub(crate) fn new(scope: &mut Scope<'_, '_>, object: Object<'_>, provider: &'static str) -> Self {
+    pub(crate) fn new(
+        scope: &mut Scope<'_, '_>,
+        object: Object<'_>,
+        provider: &'static str,
+    ) -> Self {
         let info = Self::default();
         info.reset(scope, object, provider);
         info
     }
 
     /// The same for an object that is used again (`HTTPParser`).
-    pub(crate) fn reset(&self, scope: &mut Scope<'_, '_>, object: Object<'_>, provider: &'static str) {
+    pub(crate) fn reset(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        object: Object<'_>,
+        provider: &'static str,
+    ) {
         let (async_id, trigger) = async_wrap::new_ids(scope);
         self.async_id.set(async_id);
         self.trigger_async_id.set(trigger);
@@ -117,7 +126,10 @@ fn not_constructible<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 fn get_async_id<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let native = native_ref(scope, args.this());
-    let id = native.as_ref().and_then(|native| native.async_info()).map_or(-1.0, AsyncInfo::async_id);
+    let id = native
+        .as_ref()
+        .and_then(|native| native.async_info())
+        .map_or(-1.0, AsyncInfo::async_id);
     Ok(id.into())
 }
 
@@ -134,20 +146,33 @@ fn async_reset<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 
 fn get_provider_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let native = native_ref(scope, args.this());
-    Ok(native.as_ref().and_then(|native| native.async_info()).map_or(0, |info| info.provider.get()).into())
+    Ok(native
+        .as_ref()
+        .and_then(|native| native.async_info())
+        .map_or(0, |info| info.provider.get())
+        .into())
 }
 
 fn get_frame<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let native = native_ref(scope, args.this());
-    let frame = native.as_ref().and_then(|native| native.async_info()).and_then(AsyncInfo::frame);
-    Ok(frame.map_or(Return::Undefined, |frame| Return::Value(v8::Local::new(scope, &frame))))
+    let frame = native
+        .as_ref()
+        .and_then(|native| native.async_info())
+        .and_then(AsyncInfo::frame);
+    Ok(frame.map_or(Return::Undefined, |frame| {
+        Return::Value(v8::Local::new(scope, &frame))
+    }))
 }
 
 /// `handle.close(callback)`: the callback runs in the closing phase.
 fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let this = args.this();
-    let Some(native) = native_ref(scope, this) else { return Ok(().into()) };
-    let Some(handle) = native.handle() else { return Ok(().into()) };
+    let Some(native) = native_ref(scope, this) else {
+        return Ok(().into());
+    };
+    let Some(handle) = native.handle() else {
+        return Ok(().into());
+    };
     if handle.closed.get() {
         return Ok(().into());
     }
@@ -161,7 +186,8 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     env.natives().keep(scope, this);
     let object = v8::Global::new(scope, this);
-    env.event_loop().on_close(move |scope| closed(scope, &object));
+    env.event_loop()
+        .on_close(move |scope| closed(scope, &object));
     Ok(().into())
 }
 
@@ -170,8 +196,12 @@ fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
     let env = scope.env();
     env.natives().release(scope, object);
     let symbol: Value<'_> = scope.node_symbol("handle_onclose").into();
-    let Some(callback) = object.get(scope, symbol) else { return };
-    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else { return };
+    let Some(callback) = object.get(scope, symbol) else {
+        return;
+    };
+    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else {
+        return;
+    };
     let context = native_ref(scope, object)
         .and_then(|native| native.async_info().map(CallContext::of))
         .unwrap_or(CallContext::ROOT);
@@ -180,7 +210,11 @@ fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
 
 fn has_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let native = native_ref(scope, args.this());
-    Ok(native.as_ref().and_then(|native| native.handle()).is_some_and(HandleState::has_ref).into())
+    Ok(native
+        .as_ref()
+        .and_then(|native| native.handle())
+        .is_some_and(HandleState::has_ref)
+        .into())
 }
 
 fn add_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -53,7 +53,10 @@ impl std::fmt::Debug for Remote {
 impl Remote {
     /// Runs `work` on the loop's thread, in its poll phase.
     pub(crate) fn send(&self, work: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + Send + 'static) {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner).push_back(Box::new(work));
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push_back(Box::new(work));
         self.waiter.wake();
     }
 
@@ -80,12 +83,21 @@ impl std::fmt::Debug for Io {
 
 impl Io {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, waiter: Waiter::new(), remote: Arc::default(), watches: RefCell::default(), next: Cell::new(1) }
+        Self {
+            clock,
+            waiter: Waiter::new(),
+            remote: Arc::default(),
+            watches: RefCell::default(),
+            next: Cell::new(1),
+        }
     }
 
     /// For other threads.
     pub(crate) fn remote(&self) -> Remote {
-        Remote { queue: Arc::clone(&self.remote), waiter: Arc::clone(&self.waiter) }
+        Remote {
+            queue: Arc::clone(&self.remote),
+            waiter: Arc::clone(&self.waiter),
+        }
     }
 
     /// The loop's waiter, to be registered with further queues (signals, children).
@@ -95,14 +107,25 @@ impl Io {
 
     /// Calls `callback` in the poll phase, once a turn, while `source` is ready.
     /// A watch alone does not keep the loop alive: the handle's state does.
-    pub(crate) fn watch(&self, source: Rc<dyn Readiness>, callback: impl for<'s, 'i> Fn(&mut Scope<'s, 'i>) + 'static) -> WatchId {
+    pub(crate) fn watch(
+        &self,
+        source: Rc<dyn Readiness>,
+        callback: impl for<'s, 'i> Fn(&mut Scope<'s, 'i>) + 'static,
+    ) -> WatchId {
         let id = WatchId(self.next.get());
         self.next.set(id.0 + 1);
         let registration = source.wait_queue().map(|queue| {
             let waiter: Arc<dyn cenote_base::wait::Observer> = Arc::clone(&self.waiter) as _;
             queue.register(waiter)
         });
-        self.watches.borrow_mut().insert(id, Watch { source, callback: Rc::new(callback), _registration: registration });
+        self.watches.borrow_mut().insert(
+            id,
+            Watch {
+                source,
+                callback: Rc::new(callback),
+                _registration: registration,
+            },
+        );
         // It may be ready already: the next poll must not sleep on the queue alone.
         self.waiter.wake();
         id
@@ -117,15 +140,27 @@ impl Io {
     pub(super) fn clear(&self) {
         let watches = std::mem::take(&mut *self.watches.borrow_mut());
         drop(watches);
-        self.remote.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.remote
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn ready(&self) -> Vec<WatchId> {
-        self.watches.borrow().iter().filter(|(_, watch)| watch.source.is_ready()).map(|(id, _)| *id).collect()
+        self.watches
+            .borrow()
+            .iter()
+            .filter(|(_, watch)| watch.source.is_ready())
+            .map(|(id, _)| *id)
+            .collect()
     }
 
     fn has_remote(&self) -> bool {
-        !self.remote.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+        !self
+            .remote
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .is_empty()
     }
 
     /// Sleeps until woken or until `deadline`.
@@ -155,7 +190,8 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
         let is_due = deadline.is_some_and(|deadline| deadline <= io.clock.now());
         let worked = serve(scope);
         let is_over = !event_loop.is_alive() || !env.can_call_into_js();
-        if worked || must_not_sleep || is_due || is_over || !event_loop.pending.borrow().is_empty() {
+        if worked || must_not_sleep || is_due || is_over || !event_loop.pending.borrow().is_empty()
+        {
             return;
         }
         io.sleep(deadline);
@@ -169,7 +205,11 @@ fn serve(scope: &mut Scope<'_, '_>) -> bool {
     let io = env.event_loop().io();
     let mut worked = crate::program::serve_kernel(scope);
     while io.has_remote() && env.can_call_into_js() {
-        let work = io.remote.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+        let work = io
+            .remote
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
         let Some(work) = work else { break };
         v8::scope!(let inner, scope);
         work(inner);

@@ -74,7 +74,10 @@ impl EventLoop {
     }
 
     /// Runs `completion` in the loop's next turn: how an "asynchronous" request that is done already reports.
-    pub(crate) fn complete(&self, completion: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static) {
+    pub(crate) fn complete(
+        &self,
+        completion: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static,
+    ) {
         self.pending.borrow_mut().push_back(Box::new(completion));
     }
 
@@ -129,7 +132,9 @@ impl EventLoop {
         let env = scope.env();
         let count = queue.borrow().len();
         for _ in 0..count {
-            let Some(completion) = queue.borrow_mut().pop_front() else { break };
+            let Some(completion) = queue.borrow_mut().pop_front() else {
+                break;
+            };
             if !env.can_call_into_js() {
                 break;
             }
@@ -155,13 +160,17 @@ fn run_until_idle(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
 }
 
 /// Runs the main script as the loop would run a callback: in the root async context, with ticks after it.
-pub(crate) fn run_main(scope: &mut Scope<'_, '_>, main: impl FnOnce(&mut Scope<'_, '_>) -> Result<(), Failure>) {
+pub(crate) fn run_main(
+    scope: &mut Scope<'_, '_>,
+    main: impl FnOnce(&mut Scope<'_, '_>) -> Result<(), Failure>,
+) {
     const BOOTSTRAP_ASYNC_ID: f64 = 1.0;
     let env = scope.env();
     let event_loop = env.event_loop();
     event_loop.depth.set(1);
     let nothing: Value<'_> = scope.undefined();
-    let pushed = crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
+    let pushed =
+        crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
     let outcome = ticks::guarded(scope, |scope| match main(scope) {
         Ok(()) => Some(()),
         Err(failure) => {
@@ -184,8 +193,9 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let event_loop = env.event_loop();
     EventLoop::run_queue(&event_loop.pending, scope);
-    let must_not_sleep =
-        event_loop.immediate_ref.get() || !event_loop.pending.borrow().is_empty() || !event_loop.closing.borrow().is_empty();
+    let must_not_sleep = event_loop.immediate_ref.get()
+        || !event_loop.pending.borrow().is_empty()
+        || !event_loop.closing.borrow().is_empty();
     io::poll(scope, must_not_sleep);
     // As libuv: completions that completions made run now, a few rounds.
     for _ in 0..8 {
@@ -209,7 +219,10 @@ fn run_immediates(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     if info.get(COUNT) == 0.0 {
         return Ok(());
     }
-    let Some(callback) = env.stored_function(scope, crate::environment::Stored::ProcessImmediate) else { return Ok(()) };
+    let Some(callback) = env.stored_function(scope, crate::environment::Stored::ProcessImmediate)
+    else {
+        return Ok(());
+    };
     loop {
         if !env.can_call_into_js() {
             return Ok(());
@@ -257,7 +270,11 @@ fn finish(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
         return Ok(env.exit_code().unwrap_or(1));
     }
     exit_info(scope)?.set(EXITING, 1.0);
-    let default = if crate::loader::has_unsettled_entry(scope) { UNSETTLED_TOP_LEVEL_AWAIT } else { 0 };
+    let default = if crate::loader::has_unsettled_entry(scope) {
+        UNSETTLED_TOP_LEVEL_AWAIT
+    } else {
+        0
+    };
     let code = process_exit_code(scope)?.unwrap_or(default);
     emit_process_event(scope, "exit", code);
     if let Some(code) = env.exit_code() {
@@ -270,7 +287,9 @@ fn finish(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
 pub(crate) fn exit_info(scope: &mut Scope<'_, '_>) -> Result<crate::glue::Field, Failure> {
     let process = scope.env().process(scope);
     let private = scope.private("node:exit_info_private_symbol");
-    let value = process.get_private(scope, private).ok_or(Failure::Pending)?;
+    let value = process
+        .get_private(scope, private)
+        .ok_or(Failure::Pending)?;
     v8::Local::<v8::TypedArray>::try_from(value)
         .ok()
         .and_then(crate::glue::Field::of_view)
@@ -278,7 +297,10 @@ pub(crate) fn exit_info(scope: &mut Scope<'_, '_>) -> Result<crate::glue::Field,
 }
 
 /// `process.exitCode`, if it was set.
-#[expect(clippy::cast_possible_truncation, reason = "the array's elements are 32-bit integers")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the array's elements are 32-bit integers"
+)]
 pub(crate) fn process_exit_code(scope: &mut Scope<'_, '_>) -> Result<Option<i32>, Failure> {
     const EXIT_CODE: usize = 1;
     const HAS_EXIT_CODE: usize = 2;
@@ -290,8 +312,15 @@ pub(crate) fn process_exit_code(scope: &mut Scope<'_, '_>) -> Result<Option<i32>
 fn emit_process_event(scope: &mut Scope<'_, '_>, event: &str, code: i32) {
     v8::scope!(let scope, scope);
     let process: Object<'_> = scope.env().process(scope);
-    let Ok(emit) = scope.get_property(process, "emit") else { return };
-    let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else { return };
-    let args: [Value<'_>; 2] = [scope.name(event).into(), v8::Integer::new(scope, code).into()];
+    let Ok(emit) = scope.get_property(process, "emit") else {
+        return;
+    };
+    let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) else {
+        return;
+    };
+    let args: [Value<'_>; 2] = [
+        scope.name(event).into(),
+        v8::Integer::new(scope, code).into(),
+    ];
     make_callback_in(scope, process, emit, &args, &CallContext::ROOT);
 }

@@ -3,8 +3,8 @@
 //! Everything that calls into the guest from outside goes through [`make_callback`] (for a native object) or
 //! [`make_callback_in`]. Node: `InternalMakeCallback` and `InternalCallbackScope` in src/api/callback.cc.
 
-use crate::bindings::errors;
 use crate::bindings::async_wrap;
+use crate::bindings::errors;
 use crate::environment::Stored;
 use crate::event_loop::handles::AsyncInfo;
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
@@ -20,19 +20,37 @@ pub(crate) struct CallContext {
 
 impl CallContext {
     /// Nobody's: the loop itself.
-    pub(crate) const ROOT: Self = Self { async_id: 0.0, trigger_async_id: 0.0, frame: None };
+    pub(crate) const ROOT: Self = Self {
+        async_id: 0.0,
+        trigger_async_id: 0.0,
+        frame: None,
+    };
 
     /// That of a native object.
     pub(crate) fn of(info: &AsyncInfo) -> Self {
-        Self { async_id: info.async_id(), trigger_async_id: info.trigger_async_id(), frame: info.frame() }
+        Self {
+            async_id: info.async_id(),
+            trigger_async_id: info.trigger_async_id(),
+            frame: info.frame(),
+        }
     }
 }
 
 /// Calls `object[name](...args)` for a native object that JavaScript made (`oncomplete`, `onread`…).
 /// Nothing happens when there is no such function. An exception goes to the process's handlers.
-pub(crate) fn make_callback<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str, args: &[Value<'s>], context: &CallContext) {
-    let Ok(callback) = scope.get_property(object, name) else { return };
-    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else { return };
+pub(crate) fn make_callback<'s>(
+    scope: &mut Scope<'s, '_>,
+    object: Object<'s>,
+    name: &str,
+    args: &[Value<'s>],
+    context: &CallContext,
+) {
+    let Ok(callback) = scope.get_property(object, name) else {
+        return;
+    };
+    let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) else {
+        return;
+    };
     make_callback_in(scope, object, callback, args, context);
 }
 
@@ -68,13 +86,25 @@ fn call<'s>(
     context: &CallContext,
 ) -> Option<Value<'s>> {
     let prior = scope.get_continuation_preserved_embedder_data();
-    let frame = context.frame.as_ref().map_or_else(|| scope.undefined(), |frame| v8::Local::new(scope, frame));
+    let frame = context
+        .frame
+        .as_ref()
+        .map_or_else(|| scope.undefined(), |frame| v8::Local::new(scope, frame));
     scope.set_continuation_preserved_embedder_data(frame);
-    let pushed = async_wrap::push_context(scope, context.async_id, context.trigger_async_id, this.into()).is_ok();
-    let trampoline = (context.async_id != 0.0).then(|| async_wrap::trampoline(scope)).flatten();
+    let pushed = async_wrap::push_context(
+        scope,
+        context.async_id,
+        context.trigger_async_id,
+        this.into(),
+    )
+    .is_ok();
+    let trampoline = (context.async_id != 0.0)
+        .then(|| async_wrap::trampoline(scope))
+        .flatten();
     let result = guarded(scope, |scope| match trampoline {
         Some(trampoline) => {
-            let mut all: Vec<Value<'_>> = vec![scope.number(context.async_id), this.into(), callback.into()];
+            let mut all: Vec<Value<'_>> =
+                vec![scope.number(context.async_id), this.into(), callback.into()];
             all.extend_from_slice(args);
             trampoline.call(scope, this.into(), &all)
         }
@@ -97,7 +127,10 @@ fn call<'s>(
 }
 
 /// Runs something that may throw; an exception becomes the process's uncaught exception.
-pub(crate) fn guarded<'s, T>(scope: &mut Scope<'s, '_>, run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>) -> Option<T> {
+pub(crate) fn guarded<'s, T>(
+    scope: &mut Scope<'s, '_>,
+    run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>,
+) -> Option<T> {
     v8::tc_scope!(let catch, scope);
     let result = run(catch);
     if result.is_some() || !catch.has_caught() {
@@ -135,7 +168,9 @@ fn drain(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     if is_idle() || !env.can_call_into_js() {
         return Ok(());
     }
-    let Some(callback) = env.stored_function(scope, Stored::TickCallback) else { return Ok(()) };
+    let Some(callback) = env.stored_function(scope, Stored::TickCallback) else {
+        return Ok(());
+    };
     let process = env.process(scope);
     guarded(scope, |scope| callback.call(scope, process.into(), &[]));
     Ok(())

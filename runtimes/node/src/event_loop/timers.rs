@@ -24,7 +24,13 @@ pub(crate) struct Timers {
 impl Timers {
     pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
         let start = clock.now();
-        Self { clock, start, now: Cell::new(start), deadline: Cell::new(None), has_ref: Cell::new(true) }
+        Self {
+            clock,
+            start,
+            now: Cell::new(start),
+            deadline: Cell::new(None),
+            has_ref: Cell::new(true),
+        }
     }
 
     /// Milliseconds since the loop began, at the start of this turn (`uv_now`).
@@ -47,11 +53,19 @@ impl Timers {
 
     /// Sets the timer to fire in `ms`, from the time of this turn.
     pub(crate) fn schedule(&self, ms: f64) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturating is right for a delay")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "saturating is right for a delay"
+        )]
         let delay = Duration::from_millis(ms.max(1.0) as u64);
         // JavaScript counts whole milliseconds from the loop's start: the deadline is the start of such a millisecond.
-        let whole = Duration::from_millis(u64::try_from(self.now.get().duration_since(self.start).as_millis()).unwrap_or(u64::MAX));
-        self.deadline.set(Some(self.start.after(whole.saturating_add(delay))));
+        let whole = Duration::from_millis(
+            u64::try_from(self.now.get().duration_since(self.start).as_millis())
+                .unwrap_or(u64::MAX),
+        );
+        self.deadline
+            .set(Some(self.start.after(whole.saturating_add(delay))));
     }
 
     /// Whether the timer keeps the loop alive.
@@ -72,11 +86,17 @@ impl Timers {
 pub(super) fn run(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let timers = env.event_loop().timers();
-    if timers.deadline.get().is_none_or(|deadline| deadline > timers.now.get()) {
+    if timers
+        .deadline
+        .get()
+        .is_none_or(|deadline| deadline > timers.now.get())
+    {
         return Ok(());
     }
     timers.deadline.set(None);
-    let Some(callback) = env.stored_function(scope, Stored::ProcessTimers) else { return Ok(()) };
+    let Some(callback) = env.stored_function(scope, Stored::ProcessTimers) else {
+        return Ok(());
+    };
     // It throws once per throwing timer and goes on with the next when called again.
     let next = loop {
         if !env.can_call_into_js() {
@@ -85,7 +105,9 @@ pub(super) fn run(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         v8::scope!(let inner, scope);
         let process = env.process(inner);
         let now = inner.number(timers.now_ms());
-        if let Some(next) = ticks::make_callback_in(inner, process, callback, &[now], &CallContext::ROOT) {
+        if let Some(next) =
+            ticks::make_callback_in(inner, process, callback, &[now], &CallContext::ROOT)
+        {
             break next.number_value(inner).unwrap_or(0.0);
         }
     };

@@ -48,7 +48,8 @@ impl<'s> Args<'s> {
     /// # Errors
     /// `Illegal invocation` when the receiver is not one of ours, or of another class.
     pub(crate) fn native<T: Native>(&self, scope: &Scope<'s, '_>) -> Result<Rc<T>, Failure> {
-        native_of::<T>(scope, self.this()).ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+        native_of::<T>(scope, self.this())
+            .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
     }
 
     /// A string argument as Rust text (lone surrogates become U+FFFD).
@@ -58,7 +59,8 @@ impl<'s> Args<'s> {
 
     /// A string argument.
     pub(crate) fn string(&self, index: usize) -> Result<v8::Local<'s, v8::String>, Failure> {
-        v8::Local::<v8::String>::try_from(self.get(index)).map_err(|_| wrong_type(index, "a string"))
+        v8::Local::<v8::String>::try_from(self.get(index))
+            .map_err(|_| wrong_type(index, "a string"))
     }
 
     /// A string, or bytes in a view, as bytes: how Node passes paths. NUL bytes are refused.
@@ -67,10 +69,14 @@ impl<'s> Args<'s> {
         let bytes = if let Ok(string) = v8::Local::<v8::String>::try_from(value) {
             js_string_bytes(scope, string)
         } else {
-            crate::glue::copy_bytes(value).ok_or_else(|| wrong_type(index, "a string or an instance of Buffer"))?
+            crate::glue::copy_bytes(value)
+                .ok_or_else(|| wrong_type(index, "a string or an instance of Buffer"))?
         };
         if bytes.contains(&0) {
-            return Err(Failure::type_error("ERR_INVALID_ARG_VALUE", "The path must not contain null bytes"));
+            return Err(Failure::type_error(
+                "ERR_INVALID_ARG_VALUE",
+                "The path must not contain null bytes",
+            ));
         }
         Ok(bytes)
     }
@@ -100,14 +106,21 @@ impl<'s> Args<'s> {
         if let Ok(big) = v8::Local::<v8::BigInt>::try_from(value) {
             return Ok(big.i64_value().0);
         }
-        #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates, which is what is wanted")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a float to integer cast saturates, which is what is wanted"
+        )]
         self.f64(index).map(|number| number as i64)
     }
 
     /// A size or index argument: a non-negative number.
     pub(crate) fn usize(&self, index: usize) -> Result<usize, Failure> {
-        usize::try_from(self.i64(index)?)
-            .map_err(|_| Failure::range_error("ERR_OUT_OF_RANGE", "The value is out of range: it must be >= 0"))
+        usize::try_from(self.i64(index)?).map_err(|_| {
+            Failure::range_error(
+                "ERR_OUT_OF_RANGE",
+                "The value is out of range: it must be >= 0",
+            )
+        })
     }
 
     /// Truthiness, as `ToBoolean`.
@@ -117,12 +130,14 @@ impl<'s> Args<'s> {
 
     /// An object argument (functions and arrays are objects too).
     pub(crate) fn object(&self, index: usize) -> Result<Object<'s>, Failure> {
-        v8::Local::<v8::Object>::try_from(self.get(index)).map_err(|_| wrong_type(index, "an object"))
+        v8::Local::<v8::Object>::try_from(self.get(index))
+            .map_err(|_| wrong_type(index, "an object"))
     }
 
     /// A function argument.
     pub(crate) fn function(&self, index: usize) -> Result<v8::Local<'s, v8::Function>, Failure> {
-        v8::Local::<v8::Function>::try_from(self.get(index)).map_err(|_| wrong_type(index, "a function"))
+        v8::Local::<v8::Function>::try_from(self.get(index))
+            .map_err(|_| wrong_type(index, "a function"))
     }
 
     /// An array argument.
@@ -132,5 +147,8 @@ impl<'s> Args<'s> {
 }
 
 fn wrong_type(index: usize, wanted: &str) -> Failure {
-    Failure::type_error("ERR_INVALID_ARG_TYPE", format!("Argument {index} of the native function must be {wanted}"))
+    Failure::type_error(
+        "ERR_INVALID_ARG_TYPE",
+        format!("Argument {index} of the native function must be {wanted}"),
+    )
 }

@@ -101,14 +101,24 @@ pub(crate) struct Binding {
 
 impl std::fmt::Debug for Binding {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Binding({}, {} entries, {:?})", self.name, self.len, self.support)
+        write!(
+            f,
+            "Binding({}, {} entries, {:?})",
+            self.name, self.len, self.support
+        )
     }
 }
 
 impl Binding {
     /// A binding that implements nothing yet.
     pub(crate) const fn new(name: &'static str) -> Self {
-        Self { name, support: Support::Full, entries: [None; CAPACITY], len: 0, setup: None }
+        Self {
+            name,
+            support: Support::Full,
+            entries: [None; CAPACITY],
+            len: 0,
+            setup: None,
+        }
     }
 
     /// The binding as a whole lacks something.
@@ -126,17 +136,34 @@ impl Binding {
 
     /// A function that does all that Node's does.
     pub(crate) const fn function(self, name: &'static str, function: NativeFn) -> Self {
-        self.push(Entry { name, kind: EntryKind::Function(function), support: Support::Full })
+        self.push(Entry {
+            name,
+            kind: EntryKind::Function(function),
+            support: Support::Full,
+        })
     }
 
     /// A function that does less than Node's; what it lacks.
-    pub(crate) const fn partial(self, name: &'static str, function: NativeFn, reason: &'static str) -> Self {
-        self.push(Entry { name, kind: EntryKind::Function(function), support: Support::Partial(reason) })
+    pub(crate) const fn partial(
+        self,
+        name: &'static str,
+        function: NativeFn,
+        reason: &'static str,
+    ) -> Self {
+        self.push(Entry {
+            name,
+            kind: EntryKind::Function(function),
+            support: Support::Partial(reason),
+        })
     }
 
     /// A class.
     pub(crate) const fn class(self, class: &'static Class) -> Self {
-        self.push(Entry { name: class.name, kind: EntryKind::Class(class), support: Support::Full })
+        self.push(Entry {
+            name: class.name,
+            kind: EntryKind::Class(class),
+            support: Support::Full,
+        })
     }
 
     /// Runs when the binding object is made, after everything else is on it.
@@ -162,10 +189,15 @@ fn key(function: NativeFn) -> usize {
 }
 
 static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
-    let mut functions = Functions { list: Vec::new(), index: HashMap::new() };
+    let mut functions = Functions {
+        list: Vec::new(),
+        index: HashMap::new(),
+    };
     let mut add = |function: NativeFn| {
         let next = i32::try_from(functions.list.len()).expect("a few thousand functions");
-        if let std::collections::hash_map::Entry::Vacant(vacant) = functions.index.entry(key(function)) {
+        if let std::collections::hash_map::Entry::Vacant(vacant) =
+            functions.index.entry(key(function))
+        {
             vacant.insert(next);
             functions.list.push(function);
         }
@@ -178,18 +210,32 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
             }
         }
     }
-    class::BASE_CLASSES.iter().flat_map(|class| class.functions()).for_each(&mut add);
-    crate::bindings::PRIVATE_FUNCTIONS.iter().copied().for_each(&mut add);
+    class::BASE_CLASSES
+        .iter()
+        .flat_map(|class| class.functions())
+        .for_each(&mut add);
+    crate::bindings::PRIVATE_FUNCTIONS
+        .iter()
+        .copied()
+        .for_each(&mut add);
     functions
 });
 
 static DISPATCH: LazyLock<v8::FunctionCallback> = LazyLock::new(|| dispatch.map_fn_to());
-static NOT_IMPLEMENTED: LazyLock<v8::FunctionCallback> = LazyLock::new(|| not_implemented.map_fn_to());
+static NOT_IMPLEMENTED: LazyLock<v8::FunctionCallback> =
+    LazyLock::new(|| not_implemented.map_fn_to());
 
 /// The one callback V8 knows.
-fn dispatch<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArguments<'s>, mut result: v8::ReturnValue<'s, v8::Value>) {
-    let index = v8::Local::<v8::Integer>::try_from(arguments.data()).map_or(-1, |index| index.value());
-    let function = usize::try_from(index).ok().and_then(|index| FUNCTIONS.list.get(index));
+fn dispatch<'s>(
+    scope: &mut Scope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'s, v8::Value>,
+) {
+    let index =
+        v8::Local::<v8::Integer>::try_from(arguments.data()).map_or(-1, |index| index.value());
+    let function = usize::try_from(index)
+        .ok()
+        .and_then(|index| FUNCTIONS.list.get(index));
     let Some(function) = function else {
         Failure::error("ERR_INTERNAL_ASSERTION", "unknown native function").throw(scope);
         return;
@@ -207,7 +253,11 @@ fn dispatch<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArgume
 }
 
 /// The callback of everything Node has and we do not; its data is the full name.
-fn not_implemented<'s>(scope: &mut Scope<'s, '_>, arguments: v8::FunctionCallbackArguments<'s>, _: v8::ReturnValue<'s, v8::Value>) {
+fn not_implemented<'s>(
+    scope: &mut Scope<'s, '_>,
+    arguments: v8::FunctionCallbackArguments<'s>,
+    _: v8::ReturnValue<'s, v8::Value>,
+) {
     let name = arguments.data().to_rust_string_lossy(scope);
     Failure::not_implemented(&name).throw(scope);
 }
@@ -239,8 +289,19 @@ struct LazyProperty<'a, 's, 'i> {
 #[inline(never)]
 fn lazy_property(property: Option<LazyProperty<'_, '_, '_>>) -> *mut c_void {
     let getter: v8::AccessorNameGetterCallback = lazy_builtin.map_fn_to();
-    if let Some(LazyProperty { scope, object, key, module, enumerable }) = property {
-        let attributes = if enumerable { v8::PropertyAttribute::NONE } else { v8::PropertyAttribute::DONT_ENUM };
+    if let Some(LazyProperty {
+        scope,
+        object,
+        key,
+        module,
+        enumerable,
+    }) = property
+    {
+        let attributes = if enumerable {
+            v8::PropertyAttribute::NONE
+        } else {
+            v8::PropertyAttribute::DONT_ENUM
+        };
         let _defined = object.set_lazy_data_property_with_data(
             scope,
             key,
@@ -262,24 +323,43 @@ pub(crate) fn getter_callback_for_lazy_builtin<'s>(
     module: v8::Local<'s, v8::String>,
     enumerable: bool,
 ) {
-    lazy_property(Some(LazyProperty { scope, object, key, module, enumerable }));
+    lazy_property(Some(LazyProperty {
+        scope,
+        object,
+        key,
+        module,
+        enumerable,
+    }));
 }
 
 /// The callback and data of a native function.
-pub(super) fn callback_of<'s>(scope: &Scope<'s, '_>, function: NativeFn) -> (v8::FunctionCallback, Value<'s>) {
+pub(super) fn callback_of<'s>(
+    scope: &Scope<'s, '_>,
+    function: NativeFn,
+) -> (v8::FunctionCallback, Value<'s>) {
     match FUNCTIONS.index.get(&key(function)) {
         Some(index) => (*DISPATCH, v8::Integer::new(scope, *index).into()),
         // A function that is in no table: list it in PRIVATE_FUNCTIONS.
-        None => (*NOT_IMPLEMENTED, scope.text("unregistered native function").into()),
+        None => (
+            *NOT_IMPLEMENTED,
+            scope.text("unregistered native function").into(),
+        ),
     }
 }
 
-pub(super) fn not_implemented_callback<'s>(scope: &Scope<'s, '_>, name: &str) -> (v8::FunctionCallback, Value<'s>) {
+pub(super) fn not_implemented_callback<'s>(
+    scope: &Scope<'s, '_>,
+    name: &str,
+) -> (v8::FunctionCallback, Value<'s>) {
     (*NOT_IMPLEMENTED, scope.text(name).into())
 }
 
 /// A JavaScript function over a native one (which must be in a table, see [`PRIVATE_FUNCTIONS`](crate::bindings::PRIVATE_FUNCTIONS)).
-pub(crate) fn native_function<'s>(scope: &Scope<'s, '_>, name: &str, function: NativeFn) -> Option<v8::Local<'s, v8::Function>> {
+pub(crate) fn native_function<'s>(
+    scope: &Scope<'s, '_>,
+    name: &str,
+    function: NativeFn,
+) -> Option<v8::Local<'s, v8::Function>> {
     let (callback, data) = callback_of(scope, function);
     plain_function(scope, name, callback, data)
 }
@@ -301,20 +381,31 @@ fn plain_function<'s>(
 /// Every address a snapshot may refer to, in a fixed order.
 pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let mut references = vec![
-        v8::ExternalReference { function: *DISPATCH },
-        v8::ExternalReference { function: *NOT_IMPLEMENTED },
-        v8::ExternalReference { pointer: lazy_property(None) },
+        v8::ExternalReference {
+            function: *DISPATCH,
+        },
+        v8::ExternalReference {
+            function: *NOT_IMPLEMENTED,
+        },
+        v8::ExternalReference {
+            pointer: lazy_property(None),
+        },
     ];
     references.extend(crate::bindings::process::env_references());
     references.extend(sources().iter().filter_map(|(_, source)| match source {
-        Source::OneByte(text) => Some(v8::ExternalReference { pointer: std::ptr::from_ref(*text).cast_mut().cast::<c_void>() }),
+        Source::OneByte(text) => Some(v8::ExternalReference {
+            pointer: std::ptr::from_ref(*text).cast_mut().cast::<c_void>(),
+        }),
         Source::TwoByte(_) => None,
     }));
     Cow::Owned(references)
 }
 
 /// Makes the object of `internalBinding(name)`; `None` if there is no such binding.
-pub(crate) fn build_binding<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Result<Option<Object<'s>>, Failure> {
+pub(crate) fn build_binding<'s>(
+    scope: &mut Scope<'s, '_>,
+    name: &str,
+) -> Result<Option<Object<'s>>, Failure> {
     let binding = BINDINGS.iter().find(|binding| binding.name == name);
     let shape = shape_of(name);
     if binding.is_none() && shape.is_none() {
@@ -323,7 +414,8 @@ pub(crate) fn build_binding<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Result
     let object = scope.object();
     if let Some(Shape::Object { properties, .. }) = shape {
         for (key, shape) in *properties {
-            let implemented = binding.is_some_and(|binding| binding.entries().any(|entry| entry.name == *key));
+            let implemented =
+                binding.is_some_and(|binding| binding.entries().any(|entry| entry.name == *key));
             if !implemented {
                 let value = value_of(scope, shape, name, key, 0)?;
                 scope.set(object, key, value);
@@ -333,7 +425,9 @@ pub(crate) fn build_binding<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Result
     if let Some(binding) = binding {
         for entry in binding.entries() {
             let value: Value<'s> = match entry.kind {
-                EntryKind::Function(function) => native_function(scope, entry.name, function).ok_or(Failure::Pending)?.into(),
+                EntryKind::Function(function) => native_function(scope, entry.name, function)
+                    .ok_or(Failure::Pending)?
+                    .into(),
                 EntryKind::Class(class) => class::constructor_of(scope, class)?.into(),
             };
             scope.set(object, entry.name, value);
@@ -346,7 +440,13 @@ pub(crate) fn build_binding<'s>(scope: &mut Scope<'s, '_>, name: &str) -> Result
 }
 
 /// A constant, typed array, stub or stub class, from its shape.
-fn value_of<'s>(scope: &mut Scope<'s, '_>, shape: &'static Shape, binding: &str, key: &'static str, depth: usize) -> Result<Value<'s>, Failure> {
+fn value_of<'s>(
+    scope: &mut Scope<'s, '_>,
+    shape: &'static Shape,
+    binding: &str,
+    key: &'static str,
+    depth: usize,
+) -> Result<Value<'s>, Failure> {
     Ok(match shape {
         Shape::Undefined => scope.undefined(),
         Shape::Null => scope.null(),
@@ -356,9 +456,16 @@ fn value_of<'s>(scope: &mut Scope<'s, '_>, shape: &'static Shape, binding: &str,
         Shape::Symbol(description) => scope.node_symbol(description).into(),
         Shape::Function => {
             let (callback, data) = not_implemented_callback(scope, &format!("{binding}.{key}"));
-            plain_function(scope, key, callback, data).ok_or(Failure::Pending)?.into()
+            plain_function(scope, key, callback, data)
+                .ok_or(Failure::Pending)?
+                .into()
         }
-        Shape::Class { methods, accessors, chain, statics } => {
+        Shape::Class {
+            methods,
+            accessors,
+            chain,
+            statics,
+        } => {
             let function = class::missing_class(scope, binding, key, methods, accessors, chain)?;
             for (name, shape) in *statics {
                 let value = value_of(scope, shape, binding, name, depth + 1)?;
@@ -366,7 +473,11 @@ fn value_of<'s>(scope: &mut Scope<'s, '_>, shape: &'static Shape, binding: &str,
             }
             function.into()
         }
-        Shape::Typed { element, length, initial } => {
+        Shape::Typed {
+            element,
+            length,
+            initial,
+        } => {
             let field = crate::glue::Field::new(scope, *element, *length, initial);
             let view = field.view(scope);
             if depth == 0 {
@@ -381,8 +492,15 @@ fn value_of<'s>(scope: &mut Scope<'s, '_>, shape: &'static Shape, binding: &str,
             }
             scope.array(&values).into()
         }
-        Shape::Object { null_prototype, properties } => {
-            let object = if *null_prototype { scope.null_object() } else { scope.object() };
+        Shape::Object {
+            null_prototype,
+            properties,
+        } => {
+            let object = if *null_prototype {
+                scope.null_object()
+            } else {
+                scope.object()
+            };
             for (name, shape) in *properties {
                 let value = value_of(scope, shape, binding, name, depth + 1)?;
                 scope.set(object, name, value);

@@ -15,14 +15,31 @@ fn span(value: Value<'_>) -> Option<(*mut u8, usize)> {
     if let Ok(view) = v8::Local::<v8::ArrayBufferView>::try_from(value) {
         let len = view.byte_length();
         // Asking for the buffer moves on-heap contents off the heap, so the address stays valid.
-        return Some((if len == 0 { std::ptr::null_mut() } else { view.data().cast::<u8>() }, len));
+        return Some((
+            if len == 0 {
+                std::ptr::null_mut()
+            } else {
+                view.data().cast::<u8>()
+            },
+            len,
+        ));
     }
     if let Ok(buffer) = v8::Local::<v8::ArrayBuffer>::try_from(value) {
-        return Some((buffer.data().map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()), buffer.byte_length()));
+        return Some((
+            buffer
+                .data()
+                .map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()),
+            buffer.byte_length(),
+        ));
     }
     let shared = v8::Local::<v8::SharedArrayBuffer>::try_from(value).ok()?;
     let store = shared.get_backing_store();
-    Some((store.data().map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()), store.byte_length()))
+    Some((
+        store
+            .data()
+            .map_or(std::ptr::null_mut(), |data| data.as_ptr().cast::<u8>()),
+        store.byte_length(),
+    ))
 }
 
 /// Lends the bytes for reading; `None` when the value has none.
@@ -61,13 +78,19 @@ fn quota(scope: &Scope<'_, '_>) -> Option<Arc<Quota>> {
 }
 
 /// A backing store of these bytes, counted in the isolate's quota.
-pub(super) fn backing_store(scope: &Scope<'_, '_>, bytes: Vec<u8>) -> v8::SharedRef<v8::BackingStore> {
+pub(super) fn backing_store(
+    scope: &Scope<'_, '_>,
+    bytes: Vec<u8>,
+) -> v8::SharedRef<v8::BackingStore> {
     let charged = Box::new(Charged::adopt(quota(scope), bytes));
     v8::ArrayBuffer::new_backing_store_from_bytes(charged).make_shared()
 }
 
 /// An `ArrayBuffer` that owns these bytes.
-pub(crate) fn new_array_buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> v8::Local<'s, v8::ArrayBuffer> {
+pub(crate) fn new_array_buffer<'s>(
+    scope: &Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> v8::Local<'s, v8::ArrayBuffer> {
     let store = backing_store(scope, bytes);
     v8::ArrayBuffer::with_backing_store(scope, &store)
 }
@@ -76,9 +99,16 @@ pub(crate) fn new_array_buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> v8:
 ///
 /// # Errors
 /// `RangeError` when the isolate's quota or the host's memory has no room.
-pub(crate) fn allocate_array_buffer<'s>(scope: &Scope<'s, '_>, len: usize) -> Result<v8::Local<'s, v8::ArrayBuffer>, Failure> {
-    let charged = Charged::zeroed(quota(scope), len)
-        .ok_or_else(|| Failure::range_error("ERR_MEMORY_ALLOCATION_FAILED", "Array buffer allocation failed"))?;
+pub(crate) fn allocate_array_buffer<'s>(
+    scope: &Scope<'s, '_>,
+    len: usize,
+) -> Result<v8::Local<'s, v8::ArrayBuffer>, Failure> {
+    let charged = Charged::zeroed(quota(scope), len).ok_or_else(|| {
+        Failure::range_error(
+            "ERR_MEMORY_ALLOCATION_FAILED",
+            "Array buffer allocation failed",
+        )
+    })?;
     let store = v8::ArrayBuffer::new_backing_store_from_bytes(Box::new(charged)).make_shared();
     Ok(v8::ArrayBuffer::with_backing_store(scope, &store))
 }
@@ -87,24 +117,41 @@ pub(crate) fn allocate_array_buffer<'s>(scope: &Scope<'s, '_>, len: usize) -> Re
 ///
 /// # Errors
 /// `RangeError` when the isolate's quota or the host's memory has no room.
-pub(crate) fn allocate_shared_array_buffer<'s>(scope: &Scope<'s, '_>, len: usize) -> Result<v8::Local<'s, v8::SharedArrayBuffer>, Failure> {
-    let charged = Charged::zeroed(quota(scope), len)
-        .ok_or_else(|| Failure::range_error("ERR_MEMORY_ALLOCATION_FAILED", "Array buffer allocation failed"))?;
-    let store = v8::SharedArrayBuffer::new_backing_store_from_bytes(Box::new(charged)).make_shared();
+pub(crate) fn allocate_shared_array_buffer<'s>(
+    scope: &Scope<'s, '_>,
+    len: usize,
+) -> Result<v8::Local<'s, v8::SharedArrayBuffer>, Failure> {
+    let charged = Charged::zeroed(quota(scope), len).ok_or_else(|| {
+        Failure::range_error(
+            "ERR_MEMORY_ALLOCATION_FAILED",
+            "Array buffer allocation failed",
+        )
+    })?;
+    let store =
+        v8::SharedArrayBuffer::new_backing_store_from_bytes(Box::new(charged)).make_shared();
     Ok(v8::SharedArrayBuffer::with_backing_store(scope, &store))
 }
 
 /// A `Uint8Array` that owns these bytes.
-pub(crate) fn new_uint8_array<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
+pub(crate) fn new_uint8_array<'s>(
+    scope: &Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
     let len = bytes.len();
     let buffer = new_array_buffer(scope, bytes);
     v8::Uint8Array::new(scope, buffer, 0, len)
 }
 
 /// A Node `Buffer` that owns these bytes: a `Uint8Array` with `Buffer.prototype`.
-pub(crate) fn new_node_buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> Option<v8::Local<'s, v8::Uint8Array>> {
+pub(crate) fn new_node_buffer<'s>(
+    scope: &Scope<'s, '_>,
+    bytes: Vec<u8>,
+) -> Option<v8::Local<'s, v8::Uint8Array>> {
     let array = new_uint8_array(scope, bytes)?;
-    if let Some(prototype) = scope.env().stored(scope, crate::environment::Stored::BufferPrototype) {
+    if let Some(prototype) = scope
+        .env()
+        .stored(scope, crate::environment::Stored::BufferPrototype)
+    {
         array.set_prototype(scope, prototype)?;
     }
     Some(array)

@@ -24,10 +24,19 @@ pub(crate) fn listen_to_messages(isolate: &mut v8::Isolate) {
 unsafe extern "C" fn promise_reject(message: v8::PromiseRejectMessage<'_>) {
     // SAFETY: V8 calls this on the isolate's thread, inside a context and a handle scope; no other scope of ours is in use.
     v8::callback_scope!(unsafe scope, &message);
-    task_queue::on_promise_reject(scope, message.get_promise(), message.get_event(), message.get_value());
+    task_queue::on_promise_reject(
+        scope,
+        message.get_promise(),
+        message.get_event(),
+        message.get_value(),
+    );
 }
 
-fn prepare_stack_trace<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>, sites: v8::Local<'s, v8::Array>) -> Value<'s> {
+fn prepare_stack_trace<'s>(
+    scope: &mut Scope<'s, '_>,
+    error: Value<'s>,
+    sites: v8::Local<'s, v8::Array>,
+) -> Value<'s> {
     errors::prepare_stack_trace(scope, error, sites)
 }
 
@@ -38,10 +47,20 @@ fn import_module_dynamically<'s>(
     specifier: v8::Local<'s, v8::String>,
     attributes: v8::Local<'s, v8::FixedArray>,
 ) -> Option<v8::Local<'s, v8::Promise>> {
-    module_wrap::import_dynamically(scope, host_defined_options, resource_name, specifier, attributes)
+    module_wrap::import_dynamically(
+        scope,
+        host_defined_options,
+        resource_name,
+        specifier,
+        attributes,
+    )
 }
 
-unsafe extern "C" fn initialize_import_meta(context: v8::Local<'_, v8::Context>, module: v8::Local<'_, v8::Module>, meta: Object<'_>) {
+unsafe extern "C" fn initialize_import_meta(
+    context: v8::Local<'_, v8::Context>,
+    module: v8::Local<'_, v8::Module>,
+    meta: Object<'_>,
+) {
     // SAFETY: V8 calls this on the isolate's thread, inside a handle scope.
     v8::callback_scope!(unsafe scope, context);
     let module = v8::Local::new(scope, module);
@@ -72,7 +91,10 @@ pub(crate) fn resolve_module<'s>(
 }
 
 /// For `Module::create_synthetic_module`: runs the steps JavaScript gave.
-pub(crate) fn evaluate_synthetic<'s>(context: v8::Local<'s, v8::Context>, module: v8::Local<'s, v8::Module>) -> Option<Value<'s>> {
+pub(crate) fn evaluate_synthetic<'s>(
+    context: v8::Local<'s, v8::Context>,
+    module: v8::Local<'s, v8::Module>,
+) -> Option<Value<'s>> {
     // SAFETY: as in `resolve_module`.
     v8::callback_scope!(unsafe scope, context);
     let value = module_wrap::evaluate_synthetic(scope, module)?;
@@ -81,7 +103,10 @@ pub(crate) fn evaluate_synthetic<'s>(context: v8::Local<'s, v8::Context>, module
 }
 
 /// What code was compiled with as its one host-defined option, if it was.
-pub(crate) fn first_host_defined_option<'s>(scope: &Scope<'s, '_>, options: v8::Local<'s, v8::Data>) -> Option<Value<'s>> {
+pub(crate) fn first_host_defined_option<'s>(
+    scope: &Scope<'s, '_>,
+    options: v8::Local<'s, v8::Data>,
+) -> Option<Value<'s>> {
     if !options.is_fixed_array() {
         return None;
     }

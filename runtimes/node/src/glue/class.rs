@@ -6,7 +6,9 @@
 
 use crate::event_loop::handles;
 use crate::glue::binding::{callback_of, not_implemented_callback};
-use crate::glue::{Args, BindingResult, Failure, NativeFn, Object, Scope, ScopeExt, Support, Value};
+use crate::glue::{
+    Args, BindingResult, Failure, NativeFn, Object, Scope, ScopeExt, Support, Value,
+};
 
 const CAPACITY: usize = 80;
 
@@ -45,7 +47,13 @@ impl std::fmt::Debug for Class {
 impl Class {
     /// A class with this constructor. The constructor attaches the Rust object to `args.this()`.
     pub(crate) const fn new(name: &'static str, constructor: NativeFn) -> Self {
-        Self { name, constructor, parent: None, members: [None; CAPACITY], len: 0 }
+        Self {
+            name,
+            constructor,
+            parent: None,
+            members: [None; CAPACITY],
+            len: 0,
+        }
     }
 
     /// Inherits from another class.
@@ -63,17 +71,34 @@ impl Class {
 
     /// A method.
     pub(crate) const fn method(self, name: &'static str, function: NativeFn) -> Self {
-        self.push(Member { name, kind: MemberKind::Method(function), support: Support::Full })
+        self.push(Member {
+            name,
+            kind: MemberKind::Method(function),
+            support: Support::Full,
+        })
     }
 
     /// A method that does less than Node's; what it lacks.
-    pub(crate) const fn partial_method(self, name: &'static str, function: NativeFn, reason: &'static str) -> Self {
-        self.push(Member { name, kind: MemberKind::Method(function), support: Support::Partial(reason) })
+    pub(crate) const fn partial_method(
+        self,
+        name: &'static str,
+        function: NativeFn,
+        reason: &'static str,
+    ) -> Self {
+        self.push(Member {
+            name,
+            kind: MemberKind::Method(function),
+            support: Support::Partial(reason),
+        })
     }
 
     /// A read-only property computed by a function.
     pub(crate) const fn getter(self, name: &'static str, get: NativeFn) -> Self {
-        self.push(Member { name, kind: MemberKind::Getter(get), support: Support::Full })
+        self.push(Member {
+            name,
+            kind: MemberKind::Getter(get),
+            support: Support::Full,
+        })
     }
 
     /// The members.
@@ -86,24 +111,38 @@ impl Class {
         let own = self.members().map(|member| match member.kind {
             MemberKind::Method(function) | MemberKind::Getter(function) => function,
         });
-        let parents: Vec<NativeFn> = self.parent.map(|parent| parent.functions().collect()).unwrap_or_default();
+        let parents: Vec<NativeFn> = self
+            .parent
+            .map(|parent| parent.functions().collect())
+            .unwrap_or_default();
         std::iter::once(self.constructor).chain(own).chain(parents)
     }
 
     fn has(&self, name: &str) -> bool {
-        self.members().any(|member| member.name == name) || self.parent.is_some_and(|parent| parent.has(name))
+        self.members().any(|member| member.name == name)
+            || self.parent.is_some_and(|parent| parent.has(name))
     }
 }
 
 /// Classes no binding shows, that others inherit from.
-pub(super) const BASE_CLASSES: &[&Class] = &[&handles::ASYNC_WRAP, &handles::HANDLE_WRAP, &crate::bindings::stream_base::LIBUV_STREAM_WRAP];
+pub(super) const BASE_CLASSES: &[&Class] = &[
+    &handles::ASYNC_WRAP,
+    &handles::HANDLE_WRAP,
+    &crate::bindings::stream_base::LIBUV_STREAM_WRAP,
+];
 
 /// The constructor of a class in this isolate; made the first time.
-pub(crate) fn constructor_of<'s>(scope: &mut Scope<'s, '_>, class: &'static Class) -> Result<v8::Local<'s, v8::Function>, Failure> {
+pub(crate) fn constructor_of<'s>(
+    scope: &mut Scope<'s, '_>,
+    class: &'static Class,
+) -> Result<v8::Local<'s, v8::Function>, Failure> {
     if let Some(known) = scope.env().class(scope, class.name) {
         return Ok(known);
     }
-    let parent = class.parent.map(|parent| constructor_of(scope, parent)).transpose()?;
+    let parent = class
+        .parent
+        .map(|parent| constructor_of(scope, parent))
+        .transpose()?;
     let (callback, data) = callback_of(scope, class.constructor);
     let template = new_template(scope, class.name, callback, data);
     let prototype = template.prototype_template(scope);
@@ -111,12 +150,22 @@ pub(crate) fn constructor_of<'s>(scope: &mut Scope<'s, '_>, class: &'static Clas
         match member.kind {
             MemberKind::Method(function) => {
                 let method = method_template(scope, member.name, callback_of(scope, function));
-                prototype.set_with_attr(scope.name(member.name).into(), method.into(), v8::PropertyAttribute::DONT_ENUM);
+                prototype.set_with_attr(
+                    scope.name(member.name).into(),
+                    method.into(),
+                    v8::PropertyAttribute::DONT_ENUM,
+                );
             }
             MemberKind::Getter(get) => {
                 let getter = method_template(scope, member.name, callback_of(scope, get));
-                let attributes = v8::PropertyAttribute::DONT_ENUM | v8::PropertyAttribute::DONT_DELETE;
-                prototype.set_accessor_property(scope.name(member.name).into(), Some(getter), None, attributes);
+                let attributes =
+                    v8::PropertyAttribute::DONT_ENUM | v8::PropertyAttribute::DONT_DELETE;
+                prototype.set_accessor_property(
+                    scope.name(member.name).into(),
+                    Some(getter),
+                    None,
+                    attributes,
+                );
             }
         }
     }
@@ -149,7 +198,9 @@ pub(super) fn missing_class<'s>(
         add_missing_method(scope, prototype, name, method);
     }
     let function = template.get_function(scope).ok_or(Failure::Pending)?;
-    let parent = chain.iter().find_map(|parent| BASE_CLASSES.iter().find(|class| class.name == *parent));
+    let parent = chain
+        .iter()
+        .find_map(|parent| BASE_CLASSES.iter().find(|class| class.name == *parent));
     if let Some(parent) = parent {
         let parent = constructor_of(scope, parent)?;
         inherit(scope, function, parent)?;
@@ -158,14 +209,23 @@ pub(super) fn missing_class<'s>(
 }
 
 /// `new class(...args)` from Rust.
-pub(crate) fn new_instance<'s>(scope: &mut Scope<'s, '_>, class: &'static Class, args: &[Value<'s>]) -> Result<Object<'s>, Failure> {
+pub(crate) fn new_instance<'s>(
+    scope: &mut Scope<'s, '_>,
+    class: &'static Class,
+    args: &[Value<'s>],
+) -> Result<Object<'s>, Failure> {
     let constructor = constructor_of(scope, class)?;
-    constructor.new_instance(scope, args).ok_or(Failure::Pending)
+    constructor
+        .new_instance(scope, args)
+        .ok_or(Failure::Pending)
 }
 
 /// For classes whose instances only native code makes.
 pub(crate) fn illegal_constructor<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
-    Err(Failure::type_error("ERR_ILLEGAL_CONSTRUCTOR", "Illegal constructor"))
+    Err(Failure::type_error(
+        "ERR_ILLEGAL_CONSTRUCTOR",
+        "Illegal constructor",
+    ))
 }
 
 fn new_template<'s>(
@@ -174,9 +234,13 @@ fn new_template<'s>(
     callback: v8::FunctionCallback,
     data: Value<'s>,
 ) -> v8::Local<'s, v8::FunctionTemplate> {
-    let template = v8::FunctionTemplate::builder_raw(callback).data(data).build(scope);
+    let template = v8::FunctionTemplate::builder_raw(callback)
+        .data(data)
+        .build(scope);
     template.set_class_name(scope.name(name));
-    template.instance_template(scope).set_internal_field_count(1);
+    template
+        .instance_template(scope)
+        .set_internal_field_count(1);
     template
 }
 
@@ -193,19 +257,43 @@ fn method_template<'s>(
     template
 }
 
-fn add_missing_method<'s>(scope: &Scope<'s, '_>, prototype: v8::Local<'s, v8::ObjectTemplate>, class: &str, name: &str) {
+fn add_missing_method<'s>(
+    scope: &Scope<'s, '_>,
+    prototype: v8::Local<'s, v8::ObjectTemplate>,
+    class: &str,
+    name: &str,
+) {
     if BASE_CLASSES.iter().any(|base| base.has(name)) {
         return; // Inherited.
     }
-    let method = method_template(scope, name, not_implemented_callback(scope, &format!("{class}.{name}")));
-    prototype.set_with_attr(scope.name(name).into(), method.into(), v8::PropertyAttribute::DONT_ENUM);
+    let method = method_template(
+        scope,
+        name,
+        not_implemented_callback(scope, &format!("{class}.{name}")),
+    );
+    prototype.set_with_attr(
+        scope.name(name).into(),
+        method.into(),
+        v8::PropertyAttribute::DONT_ENUM,
+    );
 }
 
-fn inherit<'s>(scope: &Scope<'s, '_>, child: v8::Local<'s, v8::Function>, parent: v8::Local<'s, v8::Function>) -> Result<(), Failure> {
-    let child_prototype: Object<'_> = scope.get_property(child.into(), "prototype")?.try_into().map_err(|_| Failure::Pending)?;
+fn inherit<'s>(
+    scope: &Scope<'s, '_>,
+    child: v8::Local<'s, v8::Function>,
+    parent: v8::Local<'s, v8::Function>,
+) -> Result<(), Failure> {
+    let child_prototype: Object<'_> = scope
+        .get_property(child.into(), "prototype")?
+        .try_into()
+        .map_err(|_| Failure::Pending)?;
     let parent_prototype = scope.get_property(parent.into(), "prototype")?;
-    child_prototype.set_prototype(scope, parent_prototype).ok_or(Failure::Pending)?;
-    child.set_prototype(scope, parent.into()).ok_or(Failure::Pending)?;
+    child_prototype
+        .set_prototype(scope, parent_prototype)
+        .ok_or(Failure::Pending)?;
+    child
+        .set_prototype(scope, parent.into())
+        .ok_or(Failure::Pending)?;
     Ok(())
 }
 
@@ -213,9 +301,13 @@ fn inherit<'s>(scope: &Scope<'s, '_>, child: v8::Local<'s, v8::Function>, parent
 fn shape_of_class(name: &str) -> Option<(&'static [&'static str], &'static [&'static str])> {
     use crate::shapes::{SHAPES, Shape};
     SHAPES.iter().find_map(|(_, binding)| {
-        let Shape::Object { properties, .. } = binding else { return None };
+        let Shape::Object { properties, .. } = binding else {
+            return None;
+        };
         properties.iter().find_map(|(key, shape)| match shape {
-            Shape::Class { methods, accessors, .. } if *key == name => Some((*methods, *accessors)),
+            Shape::Class {
+                methods, accessors, ..
+            } if *key == name => Some((*methods, *accessors)),
             _ => None,
         })
     })

@@ -20,9 +20,19 @@ pub(crate) enum Failure {
     /// V8 already has the exception (or the isolate is being terminated): just return.
     Pending,
     /// An error with one of Node's codes.
-    Coded { kind: ErrorKind, code: &'static str, message: String },
+    Coded {
+        kind: ErrorKind,
+        code: &'static str,
+        message: String,
+    },
     /// A failed system call. `errno` is positive, as the kernel has it.
-    System { errno: i32, syscall: &'static str, path: Option<Vec<u8>>, dest: Option<Vec<u8>>, message: Option<String> },
+    System {
+        errno: i32,
+        syscall: &'static str,
+        path: Option<Vec<u8>>,
+        dest: Option<Vec<u8>>,
+        message: Option<String>,
+    },
     /// Any value, as `throw` takes it.
     Thrown(v8::Global<v8::Value>),
 }
@@ -30,31 +40,59 @@ pub(crate) enum Failure {
 impl Failure {
     /// `TypeError [code]: message`.
     pub(crate) fn type_error(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Coded { kind: ErrorKind::Type, code, message: message.into() }
+        Self::Coded {
+            kind: ErrorKind::Type,
+            code,
+            message: message.into(),
+        }
     }
 
     /// `RangeError [code]: message`.
     pub(crate) fn range_error(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Coded { kind: ErrorKind::Range, code, message: message.into() }
+        Self::Coded {
+            kind: ErrorKind::Range,
+            code,
+            message: message.into(),
+        }
     }
 
     /// `Error [code]: message`.
     pub(crate) fn error(code: &'static str, message: impl Into<String>) -> Self {
-        Self::Coded { kind: ErrorKind::Error, code, message: message.into() }
+        Self::Coded {
+            kind: ErrorKind::Error,
+            code,
+            message: message.into(),
+        }
     }
 
     /// A failed system call by its positive error number.
     pub(crate) const fn system(errno: i32, syscall: &'static str) -> Self {
-        Self::System { errno, syscall, path: None, dest: None, message: None }
+        Self::System {
+            errno,
+            syscall,
+            path: None,
+            dest: None,
+            message: None,
+        }
     }
 
     /// The same, naming the path it was about.
     #[must_use]
     pub(crate) fn with_path(self, name: &[u8]) -> Self {
         match self {
-            Self::System { errno, syscall, dest, message, .. } => {
-                Self::System { errno, syscall, path: Some(name.to_vec()), dest, message }
-            }
+            Self::System {
+                errno,
+                syscall,
+                dest,
+                message,
+                ..
+            } => Self::System {
+                errno,
+                syscall,
+                path: Some(name.to_vec()),
+                dest,
+                message,
+            },
             other => other,
         }
     }
@@ -63,9 +101,19 @@ impl Failure {
     #[must_use]
     pub(crate) fn with_dest(self, name: &[u8]) -> Self {
         match self {
-            Self::System { errno, syscall, path, message, .. } => {
-                Self::System { errno, syscall, path, dest: Some(name.to_vec()), message }
-            }
+            Self::System {
+                errno,
+                syscall,
+                path,
+                message,
+                ..
+            } => Self::System {
+                errno,
+                syscall,
+                path,
+                dest: Some(name.to_vec()),
+                message,
+            },
             other => other,
         }
     }
@@ -74,14 +122,29 @@ impl Failure {
     #[must_use]
     pub(crate) fn with_syscall(self, name: &'static str) -> Self {
         match self {
-            Self::System { errno, path, dest, message, .. } => Self::System { errno, syscall: name, path, dest, message },
+            Self::System {
+                errno,
+                path,
+                dest,
+                message,
+                ..
+            } => Self::System {
+                errno,
+                syscall: name,
+                path,
+                dest,
+                message,
+            },
             other => other,
         }
     }
 
     /// A function that Node has and we do not, named `binding.function`.
     pub(crate) fn not_implemented(what: &str) -> Self {
-        Self::error("ERR_METHOD_NOT_IMPLEMENTED", format!("The {what}() method is not implemented"))
+        Self::error(
+            "ERR_METHOD_NOT_IMPLEMENTED",
+            format!("The {what}() method is not implemented"),
+        )
     }
 
     /// Makes the error object. `None` when V8 itself has the exception already.
@@ -89,10 +152,28 @@ impl Failure {
         match self {
             Self::Pending => None,
             Self::Thrown(value) => Some(v8::Local::new(scope, value)),
-            Self::Coded { kind, code, message } => Some(coded(scope, *kind, code, message)),
-            Self::System { errno, syscall, path, dest, message } => {
-                Some(uv_exception(scope, -*errno, syscall, message.as_deref(), path.as_deref(), dest.as_deref()).into())
-            }
+            Self::Coded {
+                kind,
+                code,
+                message,
+            } => Some(coded(scope, *kind, code, message)),
+            Self::System {
+                errno,
+                syscall,
+                path,
+                dest,
+                message,
+            } => Some(
+                uv_exception(
+                    scope,
+                    -*errno,
+                    syscall,
+                    message.as_deref(),
+                    path.as_deref(),
+                    dest.as_deref(),
+                )
+                .into(),
+            ),
         }
     }
 
@@ -146,7 +227,8 @@ pub(crate) fn uv_exception<'s>(
         }
     }
     let exception = v8::Exception::error(scope, scope.text(&line));
-    let object = v8::Local::<v8::Object>::try_from(exception).unwrap_or_else(|_| v8::Object::new(scope));
+    let object =
+        v8::Local::<v8::Object>::try_from(exception).unwrap_or_else(|_| v8::Object::new(scope));
     scope.set(object, "errno", v8::Integer::new(scope, number).into());
     scope.set(object, "code", scope.text(name).into());
     scope.set(object, "syscall", scope.text(syscall).into());

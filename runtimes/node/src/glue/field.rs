@@ -25,9 +25,19 @@ impl std::fmt::Debug for Field {
 
 impl Field {
     /// A new array of zeros but for `initial`.
-    pub(crate) fn new(scope: &Scope<'_, '_>, element: Element, length: usize, initial: &[(usize, f64)]) -> Self {
+    pub(crate) fn new(
+        scope: &Scope<'_, '_>,
+        element: Element,
+        length: usize,
+        initial: &[(usize, f64)],
+    ) -> Self {
         let store = crate::glue::buffer::backing_store(scope, vec![0; length * element.size()]);
-        let field = Self { store: Rc::new(store), offset: 0, element, length };
+        let field = Self {
+            store: Rc::new(store),
+            offset: 0,
+            element,
+            length,
+        };
         for (index, value) in initial {
             field.set(*index, *value);
         }
@@ -49,7 +59,12 @@ impl Field {
         } else {
             return None;
         };
-        Some(Self { store: Rc::new(view.get_backing_store()?), offset: view.byte_offset(), element, length: view.length() })
+        Some(Self {
+            store: Rc::new(view.get_backing_store()?),
+            offset: view.byte_offset(),
+            element,
+            length: view.length(),
+        })
     }
 
     /// The JavaScript side.
@@ -60,8 +75,12 @@ impl Field {
             Element::Uint8 => v8::Uint8Array::new(scope, buffer, offset, length).map(Into::into),
             Element::Int32 => v8::Int32Array::new(scope, buffer, offset, length).map(Into::into),
             Element::Uint32 => v8::Uint32Array::new(scope, buffer, offset, length).map(Into::into),
-            Element::Float64 => v8::Float64Array::new(scope, buffer, offset, length).map(Into::into),
-            Element::BigInt64 => v8::BigInt64Array::new(scope, buffer, offset, length).map(Into::into),
+            Element::Float64 => {
+                v8::Float64Array::new(scope, buffer, offset, length).map(Into::into)
+            }
+            Element::BigInt64 => {
+                v8::BigInt64Array::new(scope, buffer, offset, length).map(Into::into)
+            }
         };
         view.unwrap_or_else(|| v8::undefined(scope).into())
     }
@@ -73,11 +92,15 @@ impl Field {
 
     fn bytes<const N: usize>(&self, index: usize) -> Option<&[std::cell::Cell<u8>; N]> {
         let start = self.offset + index.checked_mul(N)?;
-        self.store.get(start..start.checked_add(N)?)?.try_into().ok()
+        self.store
+            .get(start..start.checked_add(N)?)?
+            .try_into()
+            .ok()
     }
 
     fn read<const N: usize>(&self, index: usize) -> [u8; N] {
-        self.bytes::<N>(index).map_or([0; N], |cells| std::array::from_fn(|at| cells[at].get()))
+        self.bytes::<N>(index)
+            .map_or([0; N], |cells| std::array::from_fn(|at| cells[at].get()))
     }
 
     fn write<const N: usize>(&self, index: usize, value: [u8; N]) {
@@ -95,14 +118,21 @@ impl Field {
             Element::Int32 => f64::from(i32::from_ne_bytes(self.read(index))),
             Element::Uint32 => f64::from(u32::from_ne_bytes(self.read(index))),
             Element::Float64 => f64::from_ne_bytes(self.read(index)),
-            #[expect(clippy::cast_precision_loss, reason = "callers that need every bit use get_i64")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "callers that need every bit use get_i64"
+            )]
             Element::BigInt64 => i64::from_ne_bytes(self.read(index)) as f64,
         }
     }
 
     /// Writes a number, converted as the element's type demands (saturating).
     pub(crate) fn set(&self, index: usize, value: f64) {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a float cast saturates, which is the conversion wanted")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a float cast saturates, which is the conversion wanted"
+        )]
         match self.element {
             Element::Uint8 => self.write(index, [value as u8]),
             Element::Int32 => self.write(index, (value as i32).to_ne_bytes()),
@@ -113,7 +143,10 @@ impl Field {
     }
 
     /// Writes a 64-bit integer to a `BigInt64Array`; to the others as a number.
-    #[expect(clippy::cast_precision_loss, reason = "numbers in JavaScript are doubles")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "numbers in JavaScript are doubles"
+    )]
     pub(crate) fn set_i64(&self, index: usize, value: i64) {
         match self.element {
             Element::BigInt64 => self.write(index, value.to_ne_bytes()),

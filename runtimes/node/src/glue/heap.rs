@@ -19,9 +19,14 @@ struct Guard {
 /// Makes the heap limit end the guest. The returned flag says that it did. Call once per isolate.
 pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
     let exhausted = Arc::new(AtomicBool::new(false));
-    let guard = Box::new(Guard { isolate: isolate.thread_safe_handle(), exhausted: Arc::clone(&exhausted) });
+    let guard = Box::new(Guard {
+        isolate: isolate.thread_safe_handle(),
+        exhausted: Arc::clone(&exhausted),
+    });
     // The isolate's slot owns the guard, so it is freed with the isolate.
-    let pointer = std::ptr::from_ref(guard.as_ref()).cast_mut().cast::<c_void>();
+    let pointer = std::ptr::from_ref(guard.as_ref())
+        .cast_mut()
+        .cast::<c_void>();
     isolate.set_slot(guard);
     isolate.add_near_heap_limit_callback(near_heap_limit, pointer);
     exhausted
@@ -55,7 +60,10 @@ impl Charged {
             return None;
         }
         // From here on `Drop` gives back what was taken.
-        let mut charged = Self { bytes: Vec::new(), quota: quota.clone() };
+        let mut charged = Self {
+            bytes: Vec::new(),
+            quota: quota.clone(),
+        };
         if charged.bytes.try_reserve_exact(len).is_err() {
             if let Some(quota) = quota {
                 quota.give_back(len);
@@ -92,12 +100,17 @@ impl Drop for Charged {
 impl Quota {
     /// A quota of this many bytes.
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { used: AtomicUsize::new(0), limit })
+        Arc::new(Self {
+            used: AtomicUsize::new(0),
+            limit,
+        })
     }
 
     fn take(&self, bytes: usize) -> bool {
         self.used
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| used.checked_add(bytes).filter(|sum| *sum <= self.limit))
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.limit)
+            })
             .is_ok()
     }
 
@@ -106,7 +119,12 @@ impl Quota {
     }
 }
 
-static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable { allocate, allocate_uninitialized, free, drop: drop_quota };
+static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable {
+    allocate,
+    allocate_uninitialized,
+    free,
+    drop: drop_quota,
+};
 
 /// An allocator for array buffers that refuses (V8 throws `RangeError`) past the quota.
 /// V8's own `ArrayBuffer::new` aborts when refused: native code uses `glue::allocate_array_buffer` instead.
@@ -120,7 +138,9 @@ fn layout(len: usize) -> Option<std::alloc::Layout> {
 }
 
 unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
-    let Some(layout) = layout(len) else { return std::ptr::null_mut() };
+    let Some(layout) = layout(len) else {
+        return std::ptr::null_mut();
+    };
     if !quota.take(len) {
         return std::ptr::null_mut();
     }

@@ -19,10 +19,18 @@ mod sources;
 mod value;
 
 pub(crate) use args::Args;
-pub(crate) use binding::{Binding, BindingResult, NativeFn, Return, Support, external_references, native_function};
+pub(crate) use binding::{
+    Binding, BindingResult, NativeFn, Return, Support, external_references, native_function,
+};
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
-pub(crate) use buffer::{allocate_array_buffer, allocate_shared_array_buffer, copy_bytes, new_array_buffer, new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut};
-pub(crate) use callbacks::{evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks, listen_to_messages, resolve_module};
+pub(crate) use buffer::{
+    allocate_array_buffer, allocate_shared_array_buffer, copy_bytes, new_array_buffer,
+    new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut,
+};
+pub(crate) use callbacks::{
+    evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
+    listen_to_messages, resolve_module,
+};
 pub(crate) use class::{Class, illegal_constructor, new_instance};
 pub(crate) use errors::Failure;
 pub(crate) use field::Field;

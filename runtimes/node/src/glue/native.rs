@@ -67,7 +67,9 @@ impl std::fmt::Debug for NativeTable {
 impl NativeTable {
     /// Keeps the JavaScript object alive until [`release`](Self::release).
     pub(crate) fn keep(&self, scope: &Scope<'_, '_>, object: Object<'_>) {
-        let Some(number) = number_of(scope, object) else { return };
+        let Some(number) = number_of(scope, object) else {
+            return;
+        };
         if let Some(slot) = self.slots.borrow_mut().get_mut(&number) {
             slot.kept = Some(v8::Global::new(scope, object));
         }
@@ -75,19 +77,32 @@ impl NativeTable {
 
     /// Lets the JavaScript object be collected when nothing else refers to it.
     pub(crate) fn release(&self, scope: &Scope<'_, '_>, object: Object<'_>) {
-        let Some(number) = number_of(scope, object) else { return };
-        let kept = self.slots.borrow_mut().get_mut(&number).and_then(|slot| slot.kept.take());
+        let Some(number) = number_of(scope, object) else {
+            return;
+        };
+        let kept = self
+            .slots
+            .borrow_mut()
+            .get_mut(&number)
+            .and_then(|slot| slot.kept.take());
         drop(kept);
     }
 
     /// The JavaScript object of a number, if it lives.
     pub(crate) fn object<'s>(&self, scope: &Scope<'s, '_>, number: i32) -> Option<Object<'s>> {
-        self.slots.borrow().get(&number).and_then(|slot| slot.weak.to_local(scope))
+        self.slots
+            .borrow()
+            .get(&number)
+            .and_then(|slot| slot.weak.to_local(scope))
     }
 
     /// Every live object with its Rust side, for `process._getActiveHandles()` and the end of a process.
     pub(crate) fn all(&self) -> Vec<(i32, Rc<dyn Native>)> {
-        self.slots.borrow().iter().map(|(number, slot)| (*number, Rc::clone(&slot.native))).collect()
+        self.slots
+            .borrow()
+            .iter()
+            .map(|(number, slot)| (*number, Rc::clone(&slot.native)))
+            .collect()
     }
 
     /// Forgets everything; at the end of the isolate.
@@ -104,7 +119,11 @@ impl NativeTable {
 }
 
 /// Puts a Rust object behind a JavaScript one (an instance of a [`Class`](crate::glue::Class)); returns its number.
-pub(crate) fn attach<T: Native>(scope: &mut Scope<'_, '_>, object: Object<'_>, native: Rc<T>) -> i32 {
+pub(crate) fn attach<T: Native>(
+    scope: &mut Scope<'_, '_>,
+    object: Object<'_>,
+    native: Rc<T>,
+) -> i32 {
     let env = scope.env();
     let table = env.natives();
     let number = table.next.get();
@@ -112,13 +131,22 @@ pub(crate) fn attach<T: Native>(scope: &mut Scope<'_, '_>, object: Object<'_>, n
     let data = v8::Integer::new(scope, number);
     object.set_internal_field(0, data.into());
     let finalizer = Box::new(move |isolate: &mut v8::Isolate| {
-        let env = isolate.get_slot::<Rc<crate::environment::Environment>>().map(Rc::clone);
+        let env = isolate
+            .get_slot::<Rc<crate::environment::Environment>>()
+            .map(Rc::clone);
         if let Some(env) = env {
             env.natives().remove(number);
         }
     });
     let weak = v8::Weak::with_finalizer(scope, object, finalizer);
-    table.slots.borrow_mut().insert(number, Slot { native, weak, kept: None });
+    table.slots.borrow_mut().insert(
+        number,
+        Slot {
+            native,
+            weak,
+            kept: None,
+        },
+    );
     number
 }
 

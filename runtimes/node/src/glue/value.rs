@@ -39,19 +39,32 @@ pub(crate) trait ScopeExt<'s> {
     fn get_property(&self, object: Object<'s>, key: &str) -> Result<Value<'s>, Failure>;
     /// Calls a function as it is, inside a running callback: exceptions propagate to the caller.
     /// For calls from the event loop use `event_loop::make_callback`.
-    fn call(&self, function: v8::Local<'s, v8::Function>, this: Value<'s>, args: &[Value<'s>]) -> Result<Value<'s>, Failure>;
+    fn call(
+        &self,
+        function: v8::Local<'s, v8::Function>,
+        this: Value<'s>,
+        args: &[Value<'s>],
+    ) -> Result<Value<'s>, Failure>;
     /// The symbol that Node's `internalBinding('symbols')` shows under this name.
     fn node_symbol(&self, name: &str) -> v8::Local<'s, v8::Symbol>;
     /// The private symbol of this description (`node:arrowMessage`…), the same in every context of the isolate.
     fn private(&self, description: &str) -> v8::Local<'s, v8::Private>;
     /// An own function over a native one.
-    fn function(&self, name: &str, function: crate::glue::NativeFn) -> Option<v8::Local<'s, v8::Function>>;
+    fn function(
+        &self,
+        name: &str,
+        function: crate::glue::NativeFn,
+    ) -> Option<v8::Local<'s, v8::Function>>;
 }
 
 impl<'s> ScopeExt<'s> for Scope<'s, '_> {
     fn env(&self) -> Rc<Environment> {
         let isolate: &v8::Isolate = self;
-        Rc::clone(isolate.get_slot::<Rc<Environment>>().expect("every isolate of ours carries its environment"))
+        Rc::clone(
+            isolate
+                .get_slot::<Rc<Environment>>()
+                .expect("every isolate of ours carries its environment"),
+        )
     }
 
     fn text(&self, text: &str) -> v8::Local<'s, v8::String> {
@@ -68,11 +81,13 @@ impl<'s> ScopeExt<'s> for Scope<'s, '_> {
     }
 
     fn utf8(&self, bytes: &[u8]) -> v8::Local<'s, v8::String> {
-        v8::String::new_from_utf8(self, bytes, v8::NewStringType::Normal).unwrap_or_else(|| v8::String::empty(self))
+        v8::String::new_from_utf8(self, bytes, v8::NewStringType::Normal)
+            .unwrap_or_else(|| v8::String::empty(self))
     }
 
     fn latin1(&self, bytes: &[u8]) -> Result<v8::Local<'s, v8::String>, Failure> {
-        v8::String::new_from_one_byte(self, bytes, v8::NewStringType::Normal).ok_or_else(string_too_long)
+        v8::String::new_from_one_byte(self, bytes, v8::NewStringType::Normal)
+            .ok_or_else(string_too_long)
     }
 
     fn undefined(&self) -> Value<'s> {
@@ -110,10 +125,17 @@ impl<'s> ScopeExt<'s> for Scope<'s, '_> {
     }
 
     fn get_property(&self, object: Object<'s>, key: &str) -> Result<Value<'s>, Failure> {
-        object.get(self, self.name(key).into()).ok_or(Failure::Pending)
+        object
+            .get(self, self.name(key).into())
+            .ok_or(Failure::Pending)
     }
 
-    fn call(&self, function: v8::Local<'s, v8::Function>, this: Value<'s>, args: &[Value<'s>]) -> Result<Value<'s>, Failure> {
+    fn call(
+        &self,
+        function: v8::Local<'s, v8::Function>,
+        this: Value<'s>,
+        args: &[Value<'s>],
+    ) -> Result<Value<'s>, Failure> {
         function.call(self, this, args).ok_or(Failure::Pending)
     }
 
@@ -125,13 +147,20 @@ impl<'s> ScopeExt<'s> for Scope<'s, '_> {
         v8::Private::for_api(self, Some(self.name(description)))
     }
 
-    fn function(&self, name: &str, function: crate::glue::NativeFn) -> Option<v8::Local<'s, v8::Function>> {
+    fn function(
+        &self,
+        name: &str,
+        function: crate::glue::NativeFn,
+    ) -> Option<v8::Local<'s, v8::Function>> {
         crate::glue::native_function(self, name, function)
     }
 }
 
 fn string_too_long() -> Failure {
-    Failure::error("ERR_STRING_TOO_LONG", "Cannot create a string longer than 0x1fffffe8 characters")
+    Failure::error(
+        "ERR_STRING_TOO_LONG",
+        "Cannot create a string longer than 0x1fffffe8 characters",
+    )
 }
 
 /// The UTF-8 bytes of a JavaScript string; lone surrogates become U+FFFD, as `String::Utf8Value` has them.

@@ -3,5 +3,7 @@
 pub(crate) mod builtins;
 mod realm;
 
-pub(crate) use realm::{bootstrap, get_internal_binding, get_linked_binding, has_unsettled_entry, per_context, run_main};
 pub(crate) use realm::EagerCompilation;
+pub(crate) use realm::{
+    bootstrap, get_internal_binding, get_linked_binding, has_unsettled_entry, per_context, run_main,
+};

@@ -28,9 +28,22 @@ pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), 
     let process = process::create(scope)?;
     env.store(scope, Stored::Process, process.into());
 
-    let get_linked = scope.function("getLinkedBinding", get_linked_binding).ok_or(Failure::Pending)?;
-    let get_internal = scope.function("getInternalBinding", get_internal_binding).ok_or(Failure::Pending)?;
-    run(scope, "internal/bootstrap/realm", &[process.into(), get_linked.into(), get_internal.into(), primordials])?;
+    let get_linked = scope
+        .function("getLinkedBinding", get_linked_binding)
+        .ok_or(Failure::Pending)?;
+    let get_internal = scope
+        .function("getInternalBinding", get_internal_binding)
+        .ok_or(Failure::Pending)?;
+    run(
+        scope,
+        "internal/bootstrap/realm",
+        &[
+            process.into(),
+            get_linked.into(),
+            get_internal.into(),
+            primordials,
+        ],
+    )?;
 
     for id in MAIN_THREAD {
         run_with_require(scope, id)?;
@@ -49,8 +62,21 @@ pub(crate) fn per_context<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, F
     scope.set(exports, "primordials", primordials.into());
     let private_symbols = crate::bindings::symbols::private_symbols(scope);
     let symbols = crate::bindings::symbols::symbols(scope);
-    for id in ["internal/per_context/primordials", "internal/per_context/domexception", "internal/per_context/messageport"] {
-        run(scope, id, &[exports.into(), primordials.into(), private_symbols.into(), symbols.into()])?;
+    for id in [
+        "internal/per_context/primordials",
+        "internal/per_context/domexception",
+        "internal/per_context/messageport",
+    ] {
+        run(
+            scope,
+            id,
+            &[
+                exports.into(),
+                primordials.into(),
+                private_symbols.into(),
+                symbols.into(),
+            ],
+        )?;
     }
     Ok(exports)
 }
@@ -63,12 +89,25 @@ fn run<'s>(scope: &mut Scope<'s, '_>, id: &str, args: &[Value<'s>]) -> Result<Va
 
 fn run_with_require<'s>(scope: &mut Scope<'s, '_>, id: &str) -> Result<Value<'s>, Failure> {
     let env = scope.env();
-    let missing = || Failure::error("ERR_INTERNAL_ASSERTION", "bootstrap/realm did not set the loaders");
+    let missing = || {
+        Failure::error(
+            "ERR_INTERNAL_ASSERTION",
+            "bootstrap/realm did not set the loaders",
+        )
+    };
     let process = env.process(scope).into();
-    let require = env.stored(scope, Stored::RequireBuiltin).ok_or_else(missing)?;
-    let internal_binding = env.stored(scope, Stored::InternalBinding).ok_or_else(missing)?;
+    let require = env
+        .stored(scope, Stored::RequireBuiltin)
+        .ok_or_else(missing)?;
+    let internal_binding = env
+        .stored(scope, Stored::InternalBinding)
+        .ok_or_else(missing)?;
     let primordials = env.stored(scope, Stored::Primordials).ok_or_else(missing)?;
-    run(scope, id, &[process, require, internal_binding, primordials])
+    run(
+        scope,
+        id,
+        &[process, require, internal_binding, primordials],
+    )
 }
 
 /// Runs `internal/main/…`.
@@ -77,22 +116,36 @@ pub(crate) fn run_main(scope: &mut Scope<'_, '_>, id: &str) -> Result<(), Failur
 }
 
 /// `internalBinding(name)` below its cache.
-pub(crate) fn get_internal_binding<'s>(scope: &mut Scope<'s, '_>, args: &crate::glue::Args<'s>) -> crate::glue::BindingResult<'s> {
+pub(crate) fn get_internal_binding<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &crate::glue::Args<'s>,
+) -> crate::glue::BindingResult<'s> {
     let name = args.text(scope, 0)?;
     let object = scope.env().binding(scope, &name)?;
-    object.map(Into::into).ok_or_else(|| Failure::error("ERR_INVALID_MODULE", format!("No such binding: {name}")))
+    object
+        .map(Into::into)
+        .ok_or_else(|| Failure::error("ERR_INVALID_MODULE", format!("No such binding: {name}")))
 }
 
 /// `process._linkedBinding(name)`: there are none.
-pub(crate) fn get_linked_binding<'s>(scope: &mut Scope<'s, '_>, args: &crate::glue::Args<'s>) -> crate::glue::BindingResult<'s> {
+pub(crate) fn get_linked_binding<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &crate::glue::Args<'s>,
+) -> crate::glue::BindingResult<'s> {
     let name = args.text(scope, 0)?;
-    Err(Failure::error("ERR_INVALID_MODULE", format!("No such binding: {name}")))
+    Err(Failure::error(
+        "ERR_INVALID_MODULE",
+        format!("No such binding: {name}"),
+    ))
 }
 
 /// Whether the entry module still waits at its top level though nothing is left to wait for (exit status 13).
 pub(crate) fn has_unsettled_entry(scope: &mut Scope<'_, '_>) -> bool {
     let private = scope.private("node:entry_point_promise");
     let global = scope.get_current_context().global(scope);
-    let Some(value) = global.get_private(scope, private) else { return false };
-    v8::Local::<v8::Promise>::try_from(value).is_ok_and(|promise| promise.state() == v8::PromiseState::Pending)
+    let Some(value) = global.get_private(scope, private) else {
+        return false;
+    };
+    v8::Local::<v8::Promise>::try_from(value)
+        .is_ok_and(|promise| promise.state() == v8::PromiseState::Pending)
 }

@@ -8,12 +8,15 @@ use cenote_base::Fd;
 use cenote_kernel::syscall;
 
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
-use crate::glue::{Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach, new_instance};
+use crate::glue::{
+    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach, new_instance,
+};
 
 use super::request::{Answer, Asker};
 
 /// A request of one asynchronous call.
-pub(super) static FS_REQ_CALLBACK: Class = Class::new("FSReqCallback", new_request).extends(&ASYNC_WRAP);
+pub(super) static FS_REQ_CALLBACK: Class =
+    Class::new("FSReqCallback", new_request).extends(&ASYNC_WRAP);
 
 /// A descriptor that closes itself.
 pub(super) static FILE_HANDLE: Class = Class::new("FileHandle", new_handle)
@@ -64,20 +67,34 @@ impl Drop for FileHandle {
 }
 
 /// A `FileHandle` over a descriptor.
-pub(super) fn new_file_handle<'s>(scope: &mut Scope<'s, '_>, fd: i32) -> Result<Object<'s>, Failure> {
+pub(super) fn new_file_handle<'s>(
+    scope: &mut Scope<'s, '_>,
+    fd: i32,
+) -> Result<Object<'s>, Failure> {
     let fd = v8::Integer::new(scope, fd);
     new_instance(scope, &FILE_HANDLE, &[fd.into()])
 }
 
 fn new_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if !args.is_construct_call() {
-        return Err(Failure::type_error("ERR_CONSTRUCT_CALL_REQUIRED", "Class constructor FileHandle cannot be invoked without `new`"));
+        return Err(Failure::type_error(
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            "Class constructor FileHandle cannot be invoked without `new`",
+        ));
     }
     let fd = args.i32(scope, 0)?;
     let this = args.this();
     let info = AsyncInfo::new(scope, this, "FILEHANDLE");
     let task = std::sync::Arc::clone(scope.env().task());
-    attach(scope, this, Rc::new(FileHandle { info, fd: Cell::new(fd), task }));
+    attach(
+        scope,
+        this,
+        Rc::new(FileHandle {
+            info,
+            fd: Cell::new(fd),
+            task,
+        }),
+    );
     Ok(().into())
 }
 

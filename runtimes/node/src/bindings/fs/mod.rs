@@ -55,7 +55,10 @@ pub(super) const BINDING: Binding = Binding::new("fs")
     .function("statfs", stat::statfs)
     .function("internalModuleStat", modules::internal_module_stat)
     .function("legacyMainResolve", modules::legacy_main_resolve)
-    .function("getFormatOfExtensionlessFile", modules::format_of_extensionless_file)
+    .function(
+        "getFormatOfExtensionlessFile",
+        modules::format_of_extensionless_file,
+    )
     .function("read", transfer::read)
     .function("readBuffers", transfer::read_buffers)
     .function("writeBuffer", transfer::write_buffer)

@@ -8,9 +8,14 @@ use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 use super::{paths, stat};
 
 /// 0 for a file, 1 for a directory, below 0 for nothing.
-pub(super) fn internal_module_stat<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn internal_module_stat<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     // The receiver used to be the first argument; callers pass the path alone now.
-    let Ok(path) = args.path(scope, 0) else { return Ok((-2).into()) };
+    let Ok(path) = args.path(scope, 0) else {
+        return Ok((-2).into());
+    };
     Ok(match stat::kind(scope, &path) {
         Some(kind) if kind == FileType::Directory.mode_bits() => 1.into(),
         Some(_) => 0.into(),
@@ -19,24 +24,44 @@ pub(super) fn internal_module_stat<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s
 }
 
 /// Whether a file without an extension is WebAssembly: 1, or JavaScript: 0.
-pub(super) fn format_of_extensionless_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn format_of_extensionless_file<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     const JAVASCRIPT: i32 = 0;
     const WASM: i32 = 1;
-    let Ok(path) = args.path(scope, 0) else { return Ok(JAVASCRIPT.into()) };
+    let Ok(path) = args.path(scope, 0) else {
+        return Ok(JAVASCRIPT.into());
+    };
     let env = scope.env();
     let task = env.task();
-    let Ok(fd) = paths::open_at(&env, &path, OpenFlags::O_RDONLY, Mode::empty()) else { return Ok(JAVASCRIPT.into()) };
+    let Ok(fd) = paths::open_at(&env, &path, OpenFlags::O_RDONLY, Mode::empty()) else {
+        return Ok(JAVASCRIPT.into());
+    };
     let fd = cenote_base::Fd::new(fd);
     let mut head = [0; 4];
-    let count = blocking(&env, async || cenote_kernel::syscall::pread(task, fd, &mut head, 0).await);
+    let count = blocking(&env, async || {
+        cenote_kernel::syscall::pread(task, fd, &mut head, 0).await
+    });
     cenote_kernel::syscall::close(task, fd)?;
     let is_wasm = matches!(count, Ok(4)) && head == *b"\0asm";
     Ok(if is_wasm { WASM } else { JAVASCRIPT }.into())
 }
 
 /// Finds the file a package without `exports` means: an index into lib/internal/modules/esm/resolve.js's list.
-pub(super) fn legacy_main_resolve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    const WITH_MAIN: [&str; 7] = ["", ".js", ".json", ".node", "/index.js", "/index.json", "/index.node"];
+pub(super) fn legacy_main_resolve<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
+    const WITH_MAIN: [&str; 7] = [
+        "",
+        ".js",
+        ".json",
+        ".node",
+        "/index.js",
+        "/index.json",
+        "/index.node",
+    ];
     const WITHOUT_MAIN: [&str; 3] = ["index.js", "index.json", "index.node"];
     let mut directory = args.path(scope, 0)?;
     if directory.last() != Some(&b'/') {
@@ -63,6 +88,13 @@ pub(super) fn legacy_main_resolve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>
         }
     }
     let package = String::from_utf8_lossy(&directory).into_owned();
-    let base = if args.get(2).is_string() { format!(" imported from {}", args.text(scope, 2)?) } else { String::new() };
-    Err(Failure::error("ERR_MODULE_NOT_FOUND", format!("Cannot find package '{package}'{base}")))
+    let base = if args.get(2).is_string() {
+        format!(" imported from {}", args.text(scope, 2)?)
+    } else {
+        String::new()
+    };
+    Err(Failure::error(
+        "ERR_MODULE_NOT_FOUND",
+        format!("Cannot find package '{package}'{base}"),
+    ))
 }

@@ -24,7 +24,12 @@ fn on_path<'s>(
     let path = args.path(scope, 0)?;
     let outcome = call(scope.env().task(), &path);
     let outcome = outcome.map(|()| Answer::Nothing);
-    answer(scope, args, request, outcome.map_err(|error| Failure::from(error).with_syscall(name).with_path(&path)))
+    answer(
+        scope,
+        args,
+        request,
+        outcome.map_err(|error| Failure::from(error).with_syscall(name).with_path(&path)),
+    )
 }
 
 /// One call on two paths, which answers nothing.
@@ -37,7 +42,12 @@ fn on_paths<'s>(
 ) -> BindingResult<'s> {
     let (path, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let outcome = call(scope.env().task(), &path, &dest).map(|()| Answer::Nothing);
-    let failed = |error| Failure::from(error).with_syscall(name).with_path(&path).with_dest(&dest);
+    let failed = |error| {
+        Failure::from(error)
+            .with_syscall(name)
+            .with_path(&path)
+            .with_dest(&dest)
+    };
     answer(scope, args, request, outcome.map_err(failed))
 }
 
@@ -51,7 +61,12 @@ fn on_descriptor<'s>(
 ) -> BindingResult<'s> {
     let fd = descriptor(scope, args, 0)?;
     let outcome = call(scope.env().task(), fd).map(|()| Answer::Nothing);
-    answer(scope, args, request, outcome.map_err(|error| Failure::from(error).with_syscall(name)))
+    answer(
+        scope,
+        args,
+        request,
+        outcome.map_err(|error| Failure::from(error).with_syscall(name)),
+    )
 }
 
 fn mode_of(scope: &Scope<'_, '_>, args: &Args<'_>, index: usize) -> Mode {
@@ -67,17 +82,39 @@ pub(super) fn access<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 /// Never throws, whatever it is given.
 pub(super) fn exists_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let Ok(path) = args.path(scope, 0) else { return Ok(false.into()) };
-    Ok(syscall::faccessat(scope.env().task(), At::Cwd, &path, AccessFlags::empty(), AtFlags::empty()).is_ok().into())
+    let Ok(path) = args.path(scope, 0) else {
+        return Ok(false.into());
+    };
+    Ok(syscall::faccessat(
+        scope.env().task(),
+        At::Cwd,
+        &path,
+        AccessFlags::empty(),
+        AtFlags::empty(),
+    )
+    .is_ok()
+    .into())
 }
 
 /// Opens with `O_CLOEXEC`, as libuv does. A fifo without a peer blocks the thread for a synchronous call only.
-pub(super) fn open_at(env: &Environment, path: &[u8], flags: OpenFlags, mode: Mode) -> SysResult<i32> {
+pub(super) fn open_at(
+    env: &Environment,
+    path: &[u8],
+    flags: OpenFlags,
+    mode: Mode,
+) -> SysResult<i32> {
     let flags = flags | OpenFlags::O_CLOEXEC;
-    blocking(env, async || syscall::openat(env.task(), At::Cwd, path, flags, mode).await).map(cenote_base::Fd::raw)
+    blocking(env, async || {
+        syscall::openat(env.task(), At::Cwd, path, flags, mode).await
+    })
+    .map(cenote_base::Fd::raw)
 }
 
-fn opened<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, answer_of: fn(i32) -> Answer) -> BindingResult<'s> {
+fn opened<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    answer_of: fn(i32) -> Answer,
+) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
     let flags = OpenFlags::from_bits_truncate(args.u32(scope, 1)?);
     let mode = mode_of(scope, args, 2);
@@ -90,10 +127,19 @@ fn opened<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, answer_of: fn(i32) -> 
     }
     let is_fifo = super::stat::kind(scope, &path) == Some(FileType::Fifo.mode_bits());
     if is_fifo && !flags.contains(OpenFlags::O_NONBLOCK) {
-        super::transfer::open_later(scope, asker, path, flags | OpenFlags::O_CLOEXEC, mode, answer_of);
+        super::transfer::open_later(
+            scope,
+            asker,
+            path,
+            flags | OpenFlags::O_CLOEXEC,
+            mode,
+            answer_of,
+        );
         return Ok(returned);
     }
-    let outcome = open_at(&env, &path, flags, mode).map(answer_of).map_err(failed);
+    let outcome = open_at(&env, &path, flags, mode)
+        .map(answer_of)
+        .map_err(failed);
     asker.answer_later(scope, outcome);
     Ok(returned)
 }
@@ -102,7 +148,10 @@ pub(super) fn open<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     opened(scope, args, |fd| Answer::Number(f64::from(fd)))
 }
 
-pub(super) fn open_file_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn open_file_handle<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     opened(scope, args, Answer::FileHandle)
 }
 
@@ -118,7 +167,9 @@ pub(super) fn rename<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 pub(super) fn ftruncate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let size = u64::try_from(args.i64(1)?).unwrap_or(0);
-    on_descriptor(scope, args, 2, "ftruncate", |task, fd| syscall::ftruncate(task, fd, size))
+    on_descriptor(scope, args, 2, "ftruncate", |task, fd| {
+        syscall::ftruncate(task, fd, size)
+    })
 }
 
 pub(super) fn fsync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -130,11 +181,15 @@ pub(super) fn fdatasync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 }
 
 pub(super) fn rmdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    on_path(scope, args, 1, "rmdir", |task, path| syscall::unlinkat(task, At::Cwd, path, AtFlags::AT_REMOVEDIR))
+    on_path(scope, args, 1, "rmdir", |task, path| {
+        syscall::unlinkat(task, At::Cwd, path, AtFlags::AT_REMOVEDIR)
+    })
 }
 
 pub(super) fn unlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    on_path(scope, args, 1, "unlink", |task, path| syscall::unlinkat(task, At::Cwd, path, AtFlags::empty()))
+    on_path(scope, args, 1, "unlink", |task, path| {
+        syscall::unlinkat(task, At::Cwd, path, AtFlags::empty())
+    })
 }
 
 /// Makes a directory and what is missing above it; the first one made.
@@ -157,7 +212,11 @@ fn make_directories(task: &Task, path: &[u8], mode: Mode) -> SysResult<Option<Ve
                 }
                 if !is_directory {
                     let in_the_way = error.errno() == Errno::EEXIST && !missing.is_empty();
-                    return Err(if in_the_way { Errno::ENOTDIR.into() } else { error });
+                    return Err(if in_the_way {
+                        Errno::ENOTDIR.into()
+                    } else {
+                        error
+                    });
                 }
                 current = missing.pop().unwrap_or_default();
                 syscall::mkdirat(task, At::Cwd, &current, mode)?;
@@ -183,7 +242,10 @@ fn parent_of(path: &[u8]) -> Option<&[u8]> {
 }
 
 fn trim_slashes(path: &[u8]) -> &[u8] {
-    let end = path.iter().rposition(|byte| *byte != b'/').map_or(0, |last| last + 1);
+    let end = path
+        .iter()
+        .rposition(|byte| *byte != b'/')
+        .map_or(0, |last| last + 1);
     path.get(..end).unwrap_or_default()
 }
 
@@ -203,7 +265,12 @@ pub(super) fn mkdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     } else {
         syscall::mkdirat(env.task(), At::Cwd, &path, mode).map(|()| Answer::Nothing)
     };
-    answer(scope, args, 3, outcome.map_err(|error| Failure::from(error).with_syscall("mkdir").with_path(&path)))
+    answer(
+        scope,
+        args,
+        3,
+        outcome.map_err(|error| Failure::from(error).with_syscall("mkdir").with_path(&path)),
+    )
 }
 
 const TEMPLATE: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
@@ -214,7 +281,11 @@ fn make_temporary(task: &Task, prefix: &[u8]) -> SysResult<Vec<u8>> {
         let mut random = [0_u8; 6];
         syscall::getrandom(task, &mut random, cenote_abi::random::RandomFlags::empty())?;
         let mut path = prefix.to_vec();
-        path.extend(random.iter().map(|byte| TEMPLATE[usize::from(*byte) % TEMPLATE.len()]));
+        path.extend(
+            random
+                .iter()
+                .map(|byte| TEMPLATE[usize::from(*byte) % TEMPLATE.len()]),
+        );
         match syscall::mkdirat(task, At::Cwd, &path, Mode::from_bits_truncate(0o700)) {
             Ok(()) => return Ok(path),
             Err(error) if error.errno() == Errno::EEXIST => {}
@@ -227,10 +298,20 @@ fn make_temporary(task: &Task, prefix: &[u8]) -> SysResult<Vec<u8>> {
 pub(super) fn mkdtemp<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let prefix = args.path(scope, 0)?;
     let encoding = Encoding::of(scope, args.get(1));
-    let outcome = make_temporary(scope.env().task(), &prefix).map(|path| Answer::Bytes(path, encoding));
+    let outcome =
+        make_temporary(scope.env().task(), &prefix).map(|path| Answer::Bytes(path, encoding));
     let mut shown = prefix;
     shown.extend_from_slice(b"XXXXXX");
-    answer(scope, args, 2, outcome.map_err(|error| Failure::from(error).with_syscall("mkdtemp").with_path(&shown)))
+    answer(
+        scope,
+        args,
+        2,
+        outcome.map_err(|error| {
+            Failure::from(error)
+                .with_syscall("mkdtemp")
+                .with_path(&shown)
+        }),
+    )
 }
 
 /// libuv's numbers for types of directory entries.
@@ -270,13 +351,28 @@ pub(super) fn readdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
     let with_types = args.bool(scope, 2);
     let outcome = list(scope.env().task(), &path).map(|entries| {
         if with_types {
-            let entries = entries.into_iter().map(|(name, file_type)| (name, entry_type(file_type))).collect();
+            let entries = entries
+                .into_iter()
+                .map(|(name, file_type)| (name, entry_type(file_type)))
+                .collect();
             Answer::Entries(entries, encoding)
         } else {
-            Answer::Names(entries.into_iter().map(|(name, _)| name).collect(), encoding)
+            Answer::Names(
+                entries.into_iter().map(|(name, _)| name).collect(),
+                encoding,
+            )
         }
     });
-    answer(scope, args, 3, outcome.map_err(|error| Failure::from(error).with_syscall("scandir").with_path(&path)))
+    answer(
+        scope,
+        args,
+        3,
+        outcome.map_err(|error| {
+            Failure::from(error)
+                .with_syscall("scandir")
+                .with_path(&path)
+        }),
+    )
 }
 
 pub(super) fn link<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -286,7 +382,9 @@ pub(super) fn link<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
 }
 
 pub(super) fn symlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    on_paths(scope, args, 3, "symlink", |task, target, path| syscall::symlinkat(task, target, At::Cwd, path))
+    on_paths(scope, args, 3, "symlink", |task, target, path| {
+        syscall::symlinkat(task, target, At::Cwd, path)
+    })
 }
 
 pub(super) fn readlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -294,7 +392,16 @@ pub(super) fn readlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
     let encoding = Encoding::of(scope, args.get(1));
     let outcome = syscall::readlinkat(scope.env().task(), At::Cwd, &path);
     let outcome = outcome.map(|target| Answer::Bytes(target, encoding));
-    answer(scope, args, 2, outcome.map_err(|error| Failure::from(error).with_syscall("readlink").with_path(&path)))
+    answer(
+        scope,
+        args,
+        2,
+        outcome.map_err(|error| {
+            Failure::from(error)
+                .with_syscall("readlink")
+                .with_path(&path)
+        }),
+    )
 }
 
 /// The absolute path without links: what the kernel says of a place opened there.
@@ -310,28 +417,47 @@ pub(super) fn realpath<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
     let path = args.path(scope, 0)?;
     let encoding = Encoding::of(scope, args.get(1));
     let outcome = real_path(scope.env().task(), &path).map(|real| Answer::Bytes(real, encoding));
-    answer(scope, args, 2, outcome.map_err(|error| Failure::from(error).with_syscall("realpath").with_path(&path)))
+    answer(
+        scope,
+        args,
+        2,
+        outcome.map_err(|error| {
+            Failure::from(error)
+                .with_syscall("realpath")
+                .with_path(&path)
+        }),
+    )
 }
 
 pub(super) fn chmod<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let mode = mode_of(scope, args, 1);
-    on_path(scope, args, 2, "chmod", |task, path| syscall::fchmodat(task, At::Cwd, path, mode, AtFlags::empty()))
+    on_path(scope, args, 2, "chmod", |task, path| {
+        syscall::fchmodat(task, At::Cwd, path, mode, AtFlags::empty())
+    })
 }
 
 pub(super) fn fchmod<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let mode = mode_of(scope, args, 1);
-    on_descriptor(scope, args, 2, "fchmod", |task, fd| syscall::fchmod(task, fd, mode))
+    on_descriptor(scope, args, 2, "fchmod", |task, fd| {
+        syscall::fchmod(task, fd, mode)
+    })
 }
 
 /// Owner and group arguments; −1 leaves one as it is.
 fn owner(scope: &Scope<'_, '_>, args: &Args<'_>) -> (Option<Uid>, Option<Gid>) {
-    let id = |index| args.get(index).uint32_value(scope).filter(|id| *id != u32::MAX);
+    let id = |index| {
+        args.get(index)
+            .uint32_value(scope)
+            .filter(|id| *id != u32::MAX)
+    };
     (id(1).map(Uid::new), id(2).map(Gid::new))
 }
 
 pub(super) fn chown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (uid, gid) = owner(scope, args);
-    on_path(scope, args, 3, "chown", |task, path| syscall::fchownat(task, At::Cwd, path, uid, gid, AtFlags::empty()))
+    on_path(scope, args, 3, "chown", |task, path| {
+        syscall::fchownat(task, At::Cwd, path, uid, gid, AtFlags::empty())
+    })
 }
 
 pub(super) fn lchown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -343,15 +469,24 @@ pub(super) fn lchown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 pub(super) fn fchown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (uid, gid) = owner(scope, args);
-    on_descriptor(scope, args, 3, "fchown", |task, fd| syscall::fchown(task, fd, uid, gid))
+    on_descriptor(scope, args, 3, "fchown", |task, fd| {
+        syscall::fchown(task, fd, uid, gid)
+    })
 }
 
 /// Seconds, as JavaScript has them, to a time.
 fn time(seconds: f64) -> SysResult<TimeChange> {
     let whole = seconds.floor();
-    #[expect(clippy::cast_possible_truncation, reason = "saturates; the fraction is below one second")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "saturates; the fraction is below one second"
+    )]
     let (sec, nsec) = (whole as i64, ((seconds - whole) * 1e9).round() as i64);
-    if nsec >= 1_000_000_000 { TimeChange::from_raw(sec.saturating_add(1), 0) } else { TimeChange::from_raw(sec, nsec) }
+    if nsec >= 1_000_000_000 {
+        TimeChange::from_raw(sec.saturating_add(1), 0)
+    } else {
+        TimeChange::from_raw(sec, nsec)
+    }
 }
 
 pub(super) fn times(args: &Args<'_>, from: usize) -> Result<[TimeChange; 2], Failure> {
@@ -368,7 +503,13 @@ pub(super) fn utimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 pub(super) fn lutimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let times = times(args, 1)?;
     on_path(scope, args, 3, "lutime", |task, path| {
-        syscall::utimensat(task, At::Cwd, Some(path), times, AtFlags::AT_SYMLINK_NOFOLLOW)
+        syscall::utimensat(
+            task,
+            At::Cwd,
+            Some(path),
+            times,
+            AtFlags::AT_SYMLINK_NOFOLLOW,
+        )
     })
 }
 

@@ -6,7 +6,9 @@
 use cenote_abi::fs::{Stat, StatFs};
 
 use crate::event_loop::{CallContext, after_callback, make_callback};
-use crate::glue::{Args, BindingResult, Failure, Return, Scope, ScopeExt, Value, native_ref, new_node_buffer};
+use crate::glue::{
+    Args, BindingResult, Failure, Return, Scope, ScopeExt, Value, native_ref, new_node_buffer,
+};
 
 use super::stat;
 
@@ -26,7 +28,11 @@ impl Encoding {
         if !value.is_string() {
             return Self::Utf8;
         }
-        match value.to_rust_string_lossy(scope).to_ascii_lowercase().as_str() {
+        match value
+            .to_rust_string_lossy(scope)
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "utf8" | "utf-8" => Self::Utf8,
             "buffer" => Self::Buffer,
             other => Self::Named(other.to_owned()),
@@ -36,12 +42,15 @@ impl Encoding {
     fn show<'s>(&self, scope: &mut Scope<'s, '_>, bytes: Vec<u8>) -> Result<Value<'s>, Failure> {
         match self {
             Self::Utf8 => Ok(scope.utf8(&bytes).into()),
-            Self::Buffer => Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into()),
+            Self::Buffer => Ok(new_node_buffer(scope, bytes)
+                .ok_or(Failure::Pending)?
+                .into()),
             Self::Named(name) => {
                 // `Buffer.prototype.toString(encoding)` knows them all.
                 let buffer = new_node_buffer(scope, bytes).ok_or(Failure::Pending)?;
                 let to_string = scope.get_property(buffer.into(), "toString")?;
-                let to_string = v8::Local::<v8::Function>::try_from(to_string).map_err(|_| Failure::Pending)?;
+                let to_string =
+                    v8::Local::<v8::Function>::try_from(to_string).map_err(|_| Failure::Pending)?;
                 let name = scope.text(name);
                 scope.call(to_string, buffer.into(), &[name.into()])
             }
@@ -71,13 +80,20 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
-    pub(crate) fn into_value<'s>(self, scope: &mut Scope<'s, '_>, is_sync: bool) -> Result<Value<'s>, Failure> {
+    pub(crate) fn into_value<'s>(
+        self,
+        scope: &mut Scope<'s, '_>,
+        is_sync: bool,
+    ) -> Result<Value<'s>, Failure> {
         Ok(match self {
             Self::Nothing => scope.undefined(),
             Self::Number(number) => scope.number(number),
             Self::Bytes(bytes, encoding) => encoding.show(scope, bytes)?,
             Self::Names(names, encoding) => {
-                let names = names.into_iter().map(|name| encoding.show(scope, name)).collect::<Result<Vec<_>, _>>()?;
+                let names = names
+                    .into_iter()
+                    .map(|name| encoding.show(scope, name))
+                    .collect::<Result<Vec<_>, _>>()?;
                 scope.array(&names).into()
             }
             Self::Entries(entries, encoding) => {
@@ -119,14 +135,23 @@ pub(super) enum Asker {
 
 impl Asker {
     /// Reads the argument in the request's place. A promise, where one is wanted, is the second value: to be returned.
-    pub(super) fn of<'s>(scope: &mut Scope<'s, '_>, value: Value<'s>) -> Result<(Self, Return<'s>), Failure> {
+    pub(super) fn of<'s>(
+        scope: &mut Scope<'s, '_>,
+        value: Value<'s>,
+    ) -> Result<(Self, Return<'s>), Failure> {
         if value.is_symbol() {
             let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
             let promise = resolver.get_promise(scope);
-            return Ok((Self::Promise(v8::Global::new(scope, resolver)), promise.into()));
+            return Ok((
+                Self::Promise(v8::Global::new(scope, resolver)),
+                promise.into(),
+            ));
         }
         match v8::Local::<v8::Object>::try_from(value) {
-            Ok(request) => Ok((Self::Request(v8::Global::new(scope, request)), Return::Undefined)),
+            Ok(request) => Ok((
+                Self::Request(v8::Global::new(scope, request)),
+                Return::Undefined,
+            )),
             Err(_) => Ok((Self::Caller, Return::Undefined)),
         }
     }
@@ -139,7 +164,8 @@ impl Asker {
     pub(super) fn answer_later(self, scope: &Scope<'_, '_>, outcome: Result<Answer, Failure>) {
         let env = scope.env();
         // A completion that is queued keeps the loop alive.
-        env.event_loop().complete(move |scope| self.answer_now(scope, outcome));
+        env.event_loop()
+            .complete(move |scope| self.answer_now(scope, outcome));
     }
 
     /// Answers from the loop.
@@ -152,15 +178,19 @@ impl Asker {
                 // `None` only while the program is being ended.
                 let _settled = match outcome {
                     Ok(value) => resolver.resolve(scope, value),
-                    Err(failure) => failure.to_exception(scope).and_then(|error| resolver.reject(scope, error)),
+                    Err(failure) => failure
+                        .to_exception(scope)
+                        .and_then(|error| resolver.reject(scope, error)),
                 };
                 after_callback(scope);
             }
             Self::Request(request) => {
                 let request = v8::Local::new(scope, &request);
                 let native = native_ref(scope, request);
-                let context =
-                    native.as_ref().and_then(|native| native.async_info()).map_or(CallContext::ROOT, CallContext::of);
+                let context = native
+                    .as_ref()
+                    .and_then(|native| native.async_info())
+                    .map_or(CallContext::ROOT, CallContext::of);
                 match outcome {
                     // As `FSReqAfterScope`: no value, no second argument.
                     Ok(value) if value.is_undefined() => {
@@ -198,10 +228,20 @@ pub(crate) fn answer<'s>(
 }
 
 /// Where synchronous writing reports its error instead of throwing: the `ctx` object.
-pub(super) fn report_in_context<'s>(scope: &mut Scope<'s, '_>, context: Value<'s>, failure: Failure) -> BindingResult<'s> {
-    let Ok(context) = v8::Local::<v8::Object>::try_from(context) else { return Err(failure) };
-    let Some(error) = failure.to_exception(scope) else { return Err(Failure::Pending) };
-    let Ok(error) = v8::Local::<v8::Object>::try_from(error) else { return Err(Failure::Pending) };
+pub(super) fn report_in_context<'s>(
+    scope: &mut Scope<'s, '_>,
+    context: Value<'s>,
+    failure: Failure,
+) -> BindingResult<'s> {
+    let Ok(context) = v8::Local::<v8::Object>::try_from(context) else {
+        return Err(failure);
+    };
+    let Some(error) = failure.to_exception(scope) else {
+        return Err(Failure::Pending);
+    };
+    let Ok(error) = v8::Local::<v8::Object>::try_from(error) else {
+        return Err(Failure::Pending);
+    };
     for key in ["errno", "code", "syscall"] {
         let value = scope.get_property(error, key)?;
         scope.set(context, key, value);

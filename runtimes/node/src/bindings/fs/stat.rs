@@ -47,7 +47,11 @@ fn numbers_to_array<'s>(
     shared: Option<&'static str>,
     big: bool,
 ) -> Result<Value<'s>, Failure> {
-    let element = if big { Element::BigInt64 } else { Element::Float64 };
+    let element = if big {
+        Element::BigInt64
+    } else {
+        Element::Float64
+    };
     let field = match shared {
         Some(name) => scope.env().field(scope, "fs", name)?,
         None => Field::new(scope, element, numbers.len(), &[]),
@@ -59,8 +63,17 @@ fn numbers_to_array<'s>(
 }
 
 /// A stat as JavaScript gets it.
-pub(super) fn to_array<'s>(scope: &mut Scope<'s, '_>, stat: &Stat, big: bool, shared: bool) -> Result<Value<'s>, Failure> {
-    let name = if big { "bigintStatValues" } else { "statValues" };
+pub(super) fn to_array<'s>(
+    scope: &mut Scope<'s, '_>,
+    stat: &Stat,
+    big: bool,
+    shared: bool,
+) -> Result<Value<'s>, Failure> {
+    let name = if big {
+        "bigintStatValues"
+    } else {
+        "statValues"
+    };
     numbers_to_array(scope, &stat_numbers(stat), shared.then_some(name), big)
 }
 
@@ -82,7 +95,11 @@ pub(super) fn fs_to_array<'s>(
         signed(stat.free_files),
         signed(stat.block_size),
     ];
-    let name = if big { "bigintStatFsValues" } else { "statFsValues" };
+    let name = if big {
+        "bigintStatFsValues"
+    } else {
+        "statFsValues"
+    };
     numbers_to_array(scope, &numbers, shared.then_some(name), big)
 }
 
@@ -100,7 +117,9 @@ fn on_path<'s>(
     // `throwIfNoEntry: false`: nothing there is no error.
     let is_nothing_fine = args.len() > 3 && args.get(3).is_false();
     let outcome = match outcome {
-        Err(Failure::System { errno, .. }) if is_nothing_fine && is_nothing(errno) => Ok(Answer::Nothing),
+        Err(Failure::System { errno, .. }) if is_nothing_fine && is_nothing(errno) => {
+            Ok(Answer::Nothing)
+        }
         other => other,
     };
     answer(scope, args, 2, outcome)
@@ -139,5 +158,7 @@ pub(super) fn statfs<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 
 /// For callers that only want to know what kind of file it is.
 pub(super) fn kind<'s>(scope: &Scope<'s, '_>, path: &[u8]) -> Option<u32> {
-    syscall::fstatat(scope.env().task(), At::Cwd, path, AtFlags::empty()).ok().map(|stat| stat.mode & 0o170_000)
+    syscall::fstatat(scope.env().task(), At::Cwd, path, AtFlags::empty())
+        .ok()
+        .map(|stat| stat.mode & 0o170_000)
 }

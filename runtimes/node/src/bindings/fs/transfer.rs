@@ -13,12 +13,19 @@ use cenote_vfs::OpenFile;
 
 use crate::blocking::blocking;
 use crate::event_loop::{Readiness, WatchId};
-use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt, Value, js_string_bytes, with_bytes, with_bytes_mut};
+use crate::glue::{
+    Args, BindingResult, Failure, Scope, ScopeExt, Value, js_string_bytes, with_bytes,
+    with_bytes_mut,
+};
 
 use super::request::{Answer, Asker, report_in_context};
 
 /// A descriptor argument. Node's JavaScript has checked that it is an integer.
-pub(super) fn descriptor<'s>(scope: &Scope<'s, '_>, args: &Args<'s>, index: usize) -> Result<Fd, Failure> {
+pub(super) fn descriptor<'s>(
+    scope: &Scope<'s, '_>,
+    args: &Args<'s>,
+    index: usize,
+) -> Result<Fd, Failure> {
     args.i32(scope, index).map(Fd::new)
 }
 
@@ -31,10 +38,18 @@ struct Span {
 
 impl Span {
     fn of<'s>(scope: &Scope<'s, '_>, view: Value<'s>, offset: usize, length: usize) -> Self {
-        Self { view: v8::Global::new(scope, view), offset, length }
+        Self {
+            view: v8::Global::new(scope, view),
+            offset,
+            length,
+        }
     }
 
-    fn lend_mut<R>(&self, scope: &Scope<'_, '_>, use_bytes: impl FnOnce(&mut [u8]) -> R) -> Option<R> {
+    fn lend_mut<R>(
+        &self,
+        scope: &Scope<'_, '_>,
+        use_bytes: impl FnOnce(&mut [u8]) -> R,
+    ) -> Option<R> {
         let view = v8::Local::new(scope, &self.view);
         let end = self.offset.checked_add(self.length)?;
         with_bytes_mut(view, |bytes| bytes.get_mut(self.offset..end).map(use_bytes))?
@@ -96,7 +111,9 @@ impl Transfer {
             Self::Read(spans) => {
                 for span in spans {
                     let at = advance(span.length);
-                    let outcome = span.lend_mut(scope, |bytes| step(Piece::Read(bytes), at)).ok_or_else(gone)?;
+                    let outcome = span
+                        .lend_mut(scope, |bytes| step(Piece::Read(bytes), at))
+                        .ok_or_else(gone)?;
                     if !each(span.length, outcome)? {
                         break;
                     }
@@ -105,7 +122,9 @@ impl Transfer {
             Self::Write(spans) => {
                 for span in spans {
                     let at = advance(span.length);
-                    let outcome = span.lend(scope, |bytes| step(Piece::Write(bytes), at)).ok_or_else(gone)?;
+                    let outcome = span
+                        .lend(scope, |bytes| step(Piece::Write(bytes), at))
+                        .ok_or_else(gone)?;
                     if !each(span.length, outcome)? {
                         break;
                     }
@@ -128,7 +147,9 @@ enum Piece<'a> {
 
 /// A position argument: −1, `null` and `undefined` mean the file's own.
 fn position(args: &Args<'_>, index: usize) -> Option<u64> {
-    args.i64(index).ok().and_then(|position| u64::try_from(position).ok())
+    args.i64(index)
+        .ok()
+        .and_then(|position| u64::try_from(position).ok())
 }
 
 fn transfer<'s>(
@@ -144,10 +165,18 @@ fn transfer<'s>(
         let env = scope.env();
         let task = env.task();
         let outcome = transfer.run(scope, position, |piece, at| match (piece, at) {
-            (Piece::Read(bytes), None) => blocking(&env, async || syscall::read(task, fd, &mut *bytes).await),
-            (Piece::Read(bytes), Some(at)) => blocking(&env, async || syscall::pread(task, fd, &mut *bytes, at).await),
-            (Piece::Write(bytes), None) => blocking(&env, async || syscall::write(task, fd, bytes).await),
-            (Piece::Write(bytes), Some(at)) => blocking(&env, async || syscall::pwrite(task, fd, bytes, at).await),
+            (Piece::Read(bytes), None) => {
+                blocking(&env, async || syscall::read(task, fd, &mut *bytes).await)
+            }
+            (Piece::Read(bytes), Some(at)) => blocking(&env, async || {
+                syscall::pread(task, fd, &mut *bytes, at).await
+            }),
+            (Piece::Write(bytes), None) => {
+                blocking(&env, async || syscall::write(task, fd, bytes).await)
+            }
+            (Piece::Write(bytes), Some(at)) => {
+                blocking(&env, async || syscall::pwrite(task, fd, bytes, at).await)
+            }
         });
         return match outcome.map_err(|failure| failure.with_syscall(transfer.name())) {
             #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
@@ -157,7 +186,15 @@ fn transfer<'s>(
         };
     }
     match scope.env().task().files().get(fd) {
-        Ok(file) => attempt(scope, Waiting { file, transfer, position, asker }),
+        Ok(file) => attempt(
+            scope,
+            Waiting {
+                file,
+                transfer,
+                position,
+                asker,
+            },
+        ),
         Err(error) => {
             let failure = Failure::from(error).with_syscall(transfer.name());
             asker.answer_later(scope, Err(failure));
@@ -182,7 +219,9 @@ struct Ready {
 
 impl Readiness for Ready {
     fn is_ready(&self) -> bool {
-        self.file.poll().intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
+        self.file
+            .poll()
+            .intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {
@@ -192,12 +231,14 @@ impl Readiness for Ready {
 
 fn run_once(scope: &Scope<'_, '_>, waiting: &Waiting) -> Result<usize, Failure> {
     let file = &waiting.file;
-    waiting.transfer.run(scope, waiting.position, |piece, at| match (piece, at) {
-        (Piece::Read(bytes), None) => file.read(bytes),
-        (Piece::Read(bytes), Some(at)) => file.pread(bytes, at),
-        (Piece::Write(bytes), None) => file.write(bytes),
-        (Piece::Write(bytes), Some(at)) => file.pwrite(bytes, at),
-    })
+    waiting
+        .transfer
+        .run(scope, waiting.position, |piece, at| match (piece, at) {
+            (Piece::Read(bytes), None) => file.read(bytes),
+            (Piece::Read(bytes), Some(at)) => file.pread(bytes, at),
+            (Piece::Write(bytes), None) => file.write(bytes),
+            (Piece::Write(bytes), Some(at)) => file.pwrite(bytes, at),
+        })
 }
 
 fn would_wait(outcome: &Result<usize, Failure>) -> bool {
@@ -210,17 +251,24 @@ fn attempt(scope: &mut Scope<'_, '_>, waiting: Waiting) {
     if !would_wait(&outcome) || waiting.file.is_nonblocking() {
         let outcome = outcome.map_err(|failure| failure.with_syscall(waiting.transfer.name()));
         #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
-        waiting.asker.answer_later(scope, outcome.map(|count| Answer::Number(count as f64)));
+        waiting
+            .asker
+            .answer_later(scope, outcome.map(|count| Answer::Number(count as f64)));
         return;
     }
     let env = scope.env();
-    let ready = Ready { file: Arc::clone(&waiting.file), wanted: waiting.transfer.wanted() };
+    let ready = Ready {
+        file: Arc::clone(&waiting.file),
+        wanted: waiting.transfer.wanted(),
+    };
     env.event_loop().begin_request();
     let waiting = RefCell::new(Some(waiting));
     let id: Rc<RefCell<Option<WatchId>>> = Rc::default();
     let own = Rc::clone(&id);
     let watch = env.event_loop().io().watch(Rc::new(ready), move |scope| {
-        let Some(taken) = waiting.borrow_mut().take() else { return };
+        let Some(taken) = waiting.borrow_mut().take() else {
+            return;
+        };
         let outcome = run_once(scope, &taken);
         if would_wait(&outcome) {
             *waiting.borrow_mut() = Some(taken);
@@ -233,7 +281,9 @@ fn attempt(scope: &mut Scope<'_, '_>, waiting: Waiting) {
         env.event_loop().end_request();
         let outcome = outcome.map_err(|failure| failure.with_syscall(taken.transfer.name()));
         #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
-        taken.asker.answer_now(scope, outcome.map(|count| Answer::Number(count as f64)));
+        taken
+            .asker
+            .answer_now(scope, outcome.map(|count| Answer::Number(count as f64)));
     });
     *id.borrow_mut() = Some(watch);
 }
@@ -254,10 +304,13 @@ pub(super) fn open_later(
     // What the answer needs stays on this thread, under a number.
     let waiting = env.state::<Opening>();
     let number = waiting.add(asker, path.clone());
-    let spawned = std::thread::Builder::new().name("cenote-open".into()).spawn(move || {
-        let outcome: SysResult<Fd> = block_on(syscall::openat(&task, At::Cwd, &path, flags, mode));
-        remote.send(move |scope| finish_open(scope, number, outcome, answer_of));
-    });
+    let spawned = std::thread::Builder::new()
+        .name("cenote-open".into())
+        .spawn(move || {
+            let outcome: SysResult<Fd> =
+                block_on(syscall::openat(&task, At::Cwd, &path, flags, mode));
+            remote.send(move |scope| finish_open(scope, number, outcome, answer_of));
+        });
     if let Err(error) = spawned {
         tracing::warn!(target: "cenote::node", %error, "no thread to open a fifo with");
         finish_open_later(scope, number, Errno::EAGAIN.into(), answer_of);
@@ -280,11 +333,24 @@ impl Opening {
     }
 }
 
-fn finish_open_later(scope: &Scope<'_, '_>, number: u64, error: SysError, answer_of: fn(i32) -> Answer) {
-    scope.env().event_loop().complete(move |scope| finish_open(scope, number, Err(error), answer_of));
+fn finish_open_later(
+    scope: &Scope<'_, '_>,
+    number: u64,
+    error: SysError,
+    answer_of: fn(i32) -> Answer,
+) {
+    scope
+        .env()
+        .event_loop()
+        .complete(move |scope| finish_open(scope, number, Err(error), answer_of));
 }
 
-fn finish_open(scope: &mut Scope<'_, '_>, number: u64, outcome: SysResult<Fd>, answer_of: fn(i32) -> Answer) {
+fn finish_open(
+    scope: &mut Scope<'_, '_>,
+    number: u64,
+    outcome: SysResult<Fd>,
+    answer_of: fn(i32) -> Answer,
+) {
     let env = scope.env();
     env.event_loop().end_request();
     let taken = env.state::<Opening>().waiting.borrow_mut().remove(&number);
@@ -298,14 +364,29 @@ fn finish_open(scope: &mut Scope<'_, '_>, number: u64, outcome: SysResult<Fd>, a
 /// Offset and length of a part of a view, checked against it.
 fn part<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Span, Failure> {
     let view = args.get(1);
-    let size = with_bytes(view, <[u8]>::len)
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "The \"buffer\" argument must be a view of bytes"))?;
-    let offset = if args.get(2).is_null_or_undefined() { 0 } else { args.usize(2)? };
+    let size = with_bytes(view, <[u8]>::len).ok_or_else(|| {
+        Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "The \"buffer\" argument must be a view of bytes",
+        )
+    })?;
+    let offset = if args.get(2).is_null_or_undefined() {
+        0
+    } else {
+        args.usize(2)?
+    };
     let rest = size.checked_sub(offset);
-    let length = if args.get(3).is_null_or_undefined() { rest.unwrap_or(0) } else { args.usize(3)? };
+    let length = if args.get(3).is_null_or_undefined() {
+        rest.unwrap_or(0)
+    } else {
+        args.usize(3)?
+    };
     match rest {
         Some(rest) if length <= rest => Ok(Span::of(scope, view, offset, length)),
-        _ => Err(Failure::range_error("ERR_OUT_OF_RANGE", "The value of \"length\" is out of range")),
+        _ => Err(Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "The value of \"length\" is out of range",
+        )),
     }
 }
 
@@ -315,7 +396,10 @@ fn spans<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Vec<Span>, Failur
         .map(|index| {
             let view = views.get_index(scope, index).ok_or(Failure::Pending)?;
             let length = with_bytes(view, <[u8]>::len).ok_or_else(|| {
-                Failure::type_error("ERR_INVALID_ARG_TYPE", "The \"buffers\" argument must be an array of views of bytes")
+                Failure::type_error(
+                    "ERR_INVALID_ARG_TYPE",
+                    "The \"buffers\" argument must be an array of views of bytes",
+                )
             })?;
             Ok(Span::of(scope, view, 0, length))
         })
@@ -324,7 +408,13 @@ fn spans<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Vec<Span>, Failur
 
 pub(super) fn read<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let span = part(scope, args)?;
-    transfer(scope, args, 5, Transfer::Read(vec![span]), position(args, 4))
+    transfer(
+        scope,
+        args,
+        5,
+        Transfer::Read(vec![span]),
+        position(args, 4),
+    )
 }
 
 pub(super) fn read_buffers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -334,7 +424,13 @@ pub(super) fn read_buffers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
 
 pub(super) fn write_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let span = part(scope, args)?;
-    transfer(scope, args, 5, Transfer::Write(vec![span]), position(args, 4))
+    transfer(
+        scope,
+        args,
+        5,
+        Transfer::Write(vec![span]),
+        position(args, 4),
+    )
 }
 
 pub(super) fn write_buffers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -348,7 +444,11 @@ pub(crate) fn encode<'s>(
     string: v8::Local<'s, v8::String>,
     encoding: Value<'s>,
 ) -> Result<Vec<u8>, Failure> {
-    let name = if encoding.is_string() { encoding.to_rust_string_lossy(scope).to_ascii_lowercase() } else { String::new() };
+    let name = if encoding.is_string() {
+        encoding.to_rust_string_lossy(scope).to_ascii_lowercase()
+    } else {
+        String::new()
+    };
     match name.as_str() {
         "" | "utf8" | "utf-8" => Ok(js_string_bytes(scope, string)),
         _ => {
@@ -367,5 +467,11 @@ pub(crate) fn encode<'s>(
 pub(super) fn write_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let string = args.string(1)?;
     let bytes = encode(scope, string, args.get(3))?;
-    transfer(scope, args, 4, Transfer::WriteBytes(bytes), position(args, 2))
+    transfer(
+        scope,
+        args,
+        4,
+        Transfer::WriteBytes(bytes),
+        position(args, 2),
+    )
 }

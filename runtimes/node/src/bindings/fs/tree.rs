@@ -52,7 +52,10 @@ pub(super) fn rm_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
     };
     if is(&stat, FileType::Directory) && !recursive {
         let shown = String::from_utf8_lossy(&path).into_owned();
-        return Err(Failure::error("ERR_FS_EISDIR", format!("Path is a directory: rm returned EISDIR (is a directory) {shown}")));
+        return Err(Failure::error(
+            "ERR_FS_EISDIR",
+            format!("Path is a directory: rm returned EISDIR (is a directory) {shown}"),
+        ));
     }
     match remove(task, &path, MAX_DEPTH) {
         Ok(()) => Ok(().into()),
@@ -61,30 +64,59 @@ pub(super) fn rm_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 }
 
 fn cp_error(code: &'static str, text: &str, path: &[u8]) -> Failure {
-    Failure::error(code, format!("{text}: cp returned {} {}", code.trim_start_matches("ERR_FS_CP_"), path::display(path)))
+    Failure::error(
+        code,
+        format!(
+            "{text}: cp returned {} {}",
+            code.trim_start_matches("ERR_FS_CP_"),
+            path::display(path)
+        ),
+    )
 }
 
 /// Checks that `src` can be copied to `dest`, and makes the directory above `dest`.
-pub(super) fn cp_sync_check_paths<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn cp_sync_check_paths<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let (dereference, recursive) = (args.bool(scope, 2), args.bool(scope, 3));
     let env = scope.env();
     let task = env.task();
-    let flags = if dereference { AtFlags::empty() } else { AtFlags::AT_SYMLINK_NOFOLLOW };
-    let source = syscall::fstatat(task, At::Cwd, &src, flags)
-        .map_err(|error| Failure::from(error).with_syscall("cp").with_path(&src).with_dest(&dest))?;
+    let flags = if dereference {
+        AtFlags::empty()
+    } else {
+        AtFlags::AT_SYMLINK_NOFOLLOW
+    };
+    let source = syscall::fstatat(task, At::Cwd, &src, flags).map_err(|error| {
+        Failure::from(error)
+            .with_syscall("cp")
+            .with_path(&src)
+            .with_dest(&dest)
+    })?;
     let target = syscall::fstatat(task, At::Cwd, &dest, flags).ok();
     if let Some(target) = &target {
         if (target.dev, target.ino) == (source.dev, source.ino) {
             return Err(cp_error("ERR_FS_CP_EINVAL", "Invalid src or dest", &dest));
         }
-        match (is(&source, FileType::Directory), is(target, FileType::Directory)) {
+        match (
+            is(&source, FileType::Directory),
+            is(target, FileType::Directory),
+        ) {
             (true, false) => {
-                let text = format!("Cannot overwrite non-directory {} with directory {}", path::display(&dest), path::display(&src));
+                let text = format!(
+                    "Cannot overwrite non-directory {} with directory {}",
+                    path::display(&dest),
+                    path::display(&src)
+                );
                 return Err(Failure::error("ERR_FS_CP_DIR_TO_NON_DIR", text));
             }
             (false, true) => {
-                let text = format!("Cannot overwrite directory {} with non-directory {}", path::display(&dest), path::display(&src));
+                let text = format!(
+                    "Cannot overwrite directory {} with non-directory {}",
+                    path::display(&dest),
+                    path::display(&src)
+                );
                 return Err(Failure::error("ERR_FS_CP_NON_DIR_TO_DIR", text));
             }
             _ => {}
@@ -92,30 +124,47 @@ pub(super) fn cp_sync_check_paths<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>
     }
     if is(&source, FileType::Directory) {
         if !recursive {
-            let text = format!("Recursive option not enabled, cannot copy a directory: {}", path::display(&src));
+            let text = format!(
+                "Recursive option not enabled, cannot copy a directory: {}",
+                path::display(&src)
+            );
             return Err(Failure::error("ERR_FS_EISDIR", text));
         }
         if is_below(task, &src, &dest) {
-            let text = format!("Cannot copy {} to a subdirectory of self {}", path::display(&src), path::display(&dest));
+            let text = format!(
+                "Cannot copy {} to a subdirectory of self {}",
+                path::display(&src),
+                path::display(&dest)
+            );
             return Err(Failure::error("ERR_FS_CP_EINVAL", text));
         }
     }
     for (kind, code, what) in [
         (FileType::Socket, "ERR_FS_CP_SOCKET", "socket"),
         (FileType::Fifo, "ERR_FS_CP_FIFO_PIPE", "FIFO pipe"),
-        (FileType::CharDevice, "ERR_FS_CP_UNKNOWN", "unknown file type"),
+        (
+            FileType::CharDevice,
+            "ERR_FS_CP_UNKNOWN",
+            "unknown file type",
+        ),
     ] {
         if is(&source, kind) {
-            return Err(Failure::error(code, format!("Cannot copy a {what}: {}", path::display(&dest))));
+            return Err(Failure::error(
+                code,
+                format!("Cannot copy a {what}: {}", path::display(&dest)),
+            ));
         }
     }
-    make_parent(task, &dest).map_err(|error| Failure::from(error).with_syscall("cp").with_path(&dest))?;
+    make_parent(task, &dest)
+        .map_err(|error| Failure::from(error).with_syscall("cp").with_path(&dest))?;
     Ok(().into())
 }
 
 /// Whether `dest` lies in the directory `src`, links resolved as far as they exist.
 fn is_below(task: &Task, src: &[u8], dest: &[u8]) -> bool {
-    let Ok(src) = super::paths::real_path(task, src) else { return false };
+    let Ok(src) = super::paths::real_path(task, src) else {
+        return false;
+    };
     let mut current = dest.to_vec();
     loop {
         if let Ok(real) = super::paths::real_path(task, &current) {
@@ -134,11 +183,17 @@ fn make_parent(task: &Task, dest: &[u8]) -> SysResult {
         Some(slash) if slash > 0 => &dest[..slash],
         _ => return Ok(()),
     };
-    let mut so_far = if path::is_absolute(parent) { b"/".to_vec() } else { Vec::new() };
+    let mut so_far = if path::is_absolute(parent) {
+        b"/".to_vec()
+    } else {
+        Vec::new()
+    };
     for part in path::components(parent) {
         so_far.extend_from_slice(part);
         match syscall::mkdirat(task, At::Cwd, &so_far, Mode::from_bits_truncate(0o777)) {
-            Err(error) if error.errno() != Errno::EEXIST && lstat(task, &so_far).is_err() => return Err(error),
+            Err(error) if error.errno() != Errno::EEXIST && lstat(task, &so_far).is_err() => {
+                return Err(error);
+            }
             _ => so_far.push(b'/'),
         }
     }
@@ -147,12 +202,22 @@ fn make_parent(task: &Task, dest: &[u8]) -> SysResult {
 
 fn copy_times(task: &Task, from: &[u8], to: &[u8]) -> SysResult {
     let stat = lstat(task, from)?;
-    let change = |time: cenote_abi::fs::Timespec| TimeChange::from_raw(time.sec, i64::from(time.nsec));
-    syscall::utimensat(task, At::Cwd, Some(to), [change(stat.atime)?, change(stat.mtime)?], AtFlags::empty())
+    let change =
+        |time: cenote_abi::fs::Timespec| TimeChange::from_raw(time.sec, i64::from(time.nsec));
+    syscall::utimensat(
+        task,
+        At::Cwd,
+        Some(to),
+        [change(stat.atime)?, change(stat.mtime)?],
+        AtFlags::empty(),
+    )
 }
 
 /// Replaces a file by another. `cpSyncOverrideFile(src, dest, mode, preserveTimestamps)`.
-pub(super) fn cp_sync_override_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn cp_sync_override_file<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let how = args.get(2).uint32_value(scope).unwrap_or(0);
     let preserve = args.bool(scope, 3);
@@ -160,13 +225,27 @@ pub(super) fn cp_sync_override_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'
     let task = env.task();
     let copied = syscall::unlinkat(task, At::Cwd, &dest, AtFlags::empty())
         .and_then(|()| copy(&env, &src, &dest, how))
-        .and_then(|()| if preserve { copy_times(task, &src, &dest) } else { Ok(()) });
-    copied.map_err(|error| Failure::from(error).with_syscall("cp").with_path(&src).with_dest(&dest))?;
+        .and_then(|()| {
+            if preserve {
+                copy_times(task, &src, &dest)
+            } else {
+                Ok(())
+            }
+        });
+    copied.map_err(|error| {
+        Failure::from(error)
+            .with_syscall("cp")
+            .with_path(&src)
+            .with_dest(&dest)
+    })?;
     Ok(().into())
 }
 
 /// How a tree is copied.
-#[expect(clippy::struct_excessive_bools, reason = "the options of fs.cpSync, as they are")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the options of fs.cpSync, as they are"
+)]
 struct CopyOptions {
     force: bool,
     dereference: bool,
@@ -176,7 +255,10 @@ struct CopyOptions {
 }
 
 /// `cpSyncCopyDir(src, dest, force, dereference, errorOnExist, verbatimSymlinks, preserveTimestamps)`.
-pub(super) fn cp_sync_copy_dir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn cp_sync_copy_dir<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let options = CopyOptions {
         force: args.bool(scope, 2),
@@ -189,8 +271,19 @@ pub(super) fn cp_sync_copy_dir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -
     Ok(().into())
 }
 
-fn copy_directory(env: &Environment, src: &[u8], dest: &[u8], options: &CopyOptions, depth: usize) -> Result<(), Failure> {
-    let failed = |error| Failure::from(error).with_syscall("cp").with_path(src).with_dest(dest);
+fn copy_directory(
+    env: &Environment,
+    src: &[u8],
+    dest: &[u8],
+    options: &CopyOptions,
+    depth: usize,
+) -> Result<(), Failure> {
+    let failed = |error| {
+        Failure::from(error)
+            .with_syscall("cp")
+            .with_path(src)
+            .with_dest(dest)
+    };
     let task = env.task();
     if depth == 0 {
         return Err(failed(Errno::ELOOP.into()));
@@ -198,7 +291,11 @@ fn copy_directory(env: &Environment, src: &[u8], dest: &[u8], options: &CopyOpti
     make_parent(task, &path::join(dest, b"x")).map_err(failed)?;
     for (name, _) in list(task, src).map_err(failed)? {
         let (from, to) = (path::join(src, &name), path::join(dest, &name));
-        let flags = if options.dereference { AtFlags::empty() } else { AtFlags::AT_SYMLINK_NOFOLLOW };
+        let flags = if options.dereference {
+            AtFlags::empty()
+        } else {
+            AtFlags::AT_SYMLINK_NOFOLLOW
+        };
         let stat = syscall::fstatat(task, At::Cwd, &from, flags).map_err(failed)?;
         if is(&stat, FileType::Directory) {
             copy_directory(env, &from, &to, options, depth - 1)?;
@@ -214,14 +311,28 @@ fn copy_directory(env: &Environment, src: &[u8], dest: &[u8], options: &CopyOpti
     Ok(())
 }
 
-fn copy_entry(env: &Environment, from: &[u8], to: &[u8], options: &CopyOptions) -> Result<(), Failure> {
+fn copy_entry(
+    env: &Environment,
+    from: &[u8],
+    to: &[u8],
+    options: &CopyOptions,
+) -> Result<(), Failure> {
     let task = env.task();
-    let failed = |error| Failure::from(error).with_syscall("cp").with_path(from).with_dest(to);
+    let failed = |error| {
+        Failure::from(error)
+            .with_syscall("cp")
+            .with_path(from)
+            .with_dest(to)
+    };
     if lstat(task, to).is_ok() {
         if options.force {
             syscall::unlinkat(task, At::Cwd, to, AtFlags::empty()).map_err(failed)?;
         } else if options.error_on_exist {
-            let text = format!("[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST ({} already exists) {}", path::display(to), path::display(to));
+            let text = format!(
+                "[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST ({} already exists) {}",
+                path::display(to),
+                path::display(to)
+            );
             return Err(Failure::error("ERR_FS_CP_EEXIST", text));
         } else {
             return Ok(());
@@ -238,7 +349,10 @@ fn copy_link(task: &Task, from: &[u8], to: &[u8], options: &CopyOptions) -> SysR
     let mut target = syscall::readlinkat(task, At::Cwd, from)?;
     if !options.verbatim_symlinks && !path::is_absolute(&target) {
         let slash = from.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
-        target = path::join(&path::join(&syscall::getcwd(task)?, &from[..slash]), &target);
+        target = path::join(
+            &path::join(&syscall::getcwd(task)?, &from[..slash]),
+            &target,
+        );
     }
     if lstat(task, to).is_ok() {
         syscall::unlinkat(task, At::Cwd, to, AtFlags::empty())?;

@@ -20,9 +20,15 @@ const MAX_FILE: usize = 0x1fff_ffe8;
 /// Reads from a descriptor to its end.
 pub(crate) fn read_to_end(env: &Environment, fd: Fd) -> SysResult<Vec<u8>> {
     let task = env.task();
-    let size = syscall::fstat(task, fd).map_or(0, |stat| usize::try_from(stat.size).unwrap_or(MAX_FILE));
+    let size =
+        syscall::fstat(task, fd).map_or(0, |stat| usize::try_from(stat.size).unwrap_or(MAX_FILE));
     let mut content = Vec::new();
-    let mut chunk = vec![0; size.saturating_add(1).clamp(512, 1 << 20).max(CHUNK.min(size))];
+    let mut chunk = vec![
+        0;
+        size.saturating_add(1)
+            .clamp(512, 1 << 20)
+            .max(CHUNK.min(size))
+    ];
     loop {
         match blocking(env, async || syscall::read(task, fd, &mut chunk).await)? {
             0 => return Ok(content),
@@ -59,7 +65,8 @@ fn with_file<'s, T>(
     }
     let path = args.path(scope, 0)?;
     let fd = open_at(&env, &path, flags, mode);
-    let fd = Fd::new(fd.map_err(|error| Failure::from(error).with_syscall("open").with_path(&path))?);
+    let fd =
+        Fd::new(fd.map_err(|error| Failure::from(error).with_syscall("open").with_path(&path))?);
     let outcome = action(&env, fd);
     let closed = syscall::close(env.task(), fd);
     let outcome = outcome.map_err(|error| Failure::from(error).with_syscall(name))?;
@@ -70,7 +77,14 @@ fn with_file<'s, T>(
 /// `readFileUtf8(path or descriptor, flags)`.
 pub(super) fn read_file_utf8<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let flags = OpenFlags::from_bits_truncate(args.u32(scope, 1)?);
-    let content = with_file(scope, args, flags, Mode::from_bits_truncate(0o666), "read", read_to_end)?;
+    let content = with_file(
+        scope,
+        args,
+        flags,
+        Mode::from_bits_truncate(0o666),
+        "read",
+        read_to_end,
+    )?;
     let content = match String::from_utf8_lossy(&content) {
         // All UTF-8: no copy was made.
         std::borrow::Cow::Borrowed(text) => scope.string(text)?,
@@ -85,7 +99,9 @@ pub(super) fn write_file_utf8<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) ->
     let bytes = js_string_bytes(scope, string);
     let flags = OpenFlags::from_bits_truncate(args.u32(scope, 2)?);
     let mode = Mode::from_bits_truncate(args.u32(scope, 3)?);
-    with_file(scope, args, flags, mode, "write", |env, fd| write_all(env, fd, &bytes))?;
+    with_file(scope, args, flags, mode, "write", |env, fd| {
+        write_all(env, fd, &bytes)
+    })?;
     Ok(().into())
 }
 
@@ -145,6 +161,11 @@ pub(super) fn copy_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
     let how = args.get(2).uint32_value(scope).unwrap_or(0);
     let outcome = copy(&scope.env(), &from, &to, how)
         .map(|()| Answer::Nothing)
-        .map_err(|error| Failure::from(error).with_syscall("copyfile").with_path(&from).with_dest(&to));
+        .map_err(|error| {
+            Failure::from(error)
+                .with_syscall("copyfile")
+                .with_path(&from)
+                .with_dest(&to)
+        });
     answer(scope, args, 3, outcome)
 }
