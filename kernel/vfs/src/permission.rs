@@ -3,9 +3,13 @@
 //! Follows `path_resolution(7)`, "Permissions", and capabilities(7) as if the superuser had `CAP_DAC_OVERRIDE`,
 //! `CAP_FOWNER` and `CAP_FSETID`, and nobody else any.
 
+use std::sync::Arc;
+
 use cenote_abi::Errno;
 use cenote_abi::fs::{AccessFlags, FileType, Mode, Stat};
 use cenote_base::{Credentials, Gid, SysResult, Uid};
+
+use crate::inode::{AttributeChanges, Inode};
 
 /// Checks that the file may be accessed as asked.
 ///
@@ -56,6 +60,32 @@ pub fn check_sticky(directory: &Stat, victim: &Stat, credentials: &Credentials) 
         return Err(Errno::EPERM.into());
     }
     Ok(())
+}
+
+/// The permissions without the set-user-id bit, and without the set-group-id bit where it means a program.
+#[must_use]
+pub fn without_set_id(mode: Mode) -> Mode {
+    let mut mode = mode.difference(Mode::S_ISUID);
+    if mode.contains(Mode::S_IXGRP) {
+        mode.remove(Mode::S_ISGID);
+    }
+    mode
+}
+
+/// Takes set-id bits of a regular file away.
+pub(crate) fn strip_set_id(inode: &Arc<dyn Inode>) -> SysResult {
+    if inode.file_type() != FileType::Regular {
+        return Ok(());
+    }
+    let mode = inode.stat()?.permissions();
+    let stripped = without_set_id(mode);
+    if stripped == mode {
+        return Ok(());
+    }
+    inode.set_attributes(&AttributeChanges {
+        mode: Some(stripped),
+        ..AttributeChanges::default()
+    })
 }
 
 #[cfg(test)]

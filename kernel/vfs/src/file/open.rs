@@ -6,7 +6,7 @@
 //! Lock order: `offset` is held while the file reads or writes, and while a directory's entries are told; the closure
 //! that is told must not use the same open file.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use cenote_abi::Errno;
@@ -20,6 +20,7 @@ use super::lock::{FileLocks, HeldLock, LockKind, LockOwner, LockRange};
 use super::{File, IoctlCaller, IoctlRequest};
 use crate::dentry::Location;
 use crate::inode::DirEntry;
+use crate::permission;
 use crate::watch::ChangeKind;
 
 /// The largest offset.
@@ -35,6 +36,8 @@ pub struct OpenFile {
     status: AtomicU32,
     offset: Mutex<u64>,
     charge: OnceLock<Charge>,
+    /// Whether writing takes set-id bits away: whoever opened it is not the superuser.
+    strips_set_id: AtomicBool,
     locks: OnceLock<Arc<FileLocks>>,
 }
 
@@ -68,6 +71,7 @@ impl OpenFile {
             status: AtomicU32::new(flags.status().bits()),
             offset: Mutex::new(0),
             charge: OnceLock::new(),
+            strips_set_id: AtomicBool::new(false),
             locks: OnceLock::new(),
         })
     }
@@ -100,6 +104,21 @@ impl OpenFile {
     pub fn hold(&self, charge: Charge) {
         // A second charge would count one description twice: it is given back at once.
         drop(self.charge.set(charge));
+    }
+
+    /// Makes writing take set-id bits away.
+    pub(crate) fn strip_set_id_bits(&self) {
+        self.strips_set_id.store(true, Ordering::Relaxed);
+    }
+
+    /// Before content changes: a program must not stay another user's once it can be another program.
+    fn about_to_write(&self) -> SysResult {
+        match &self.location {
+            Some(location) if self.strips_set_id.load(Ordering::Relaxed) => {
+                permission::strip_set_id(location.inode())
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What it was opened for.
@@ -168,6 +187,7 @@ impl OpenFile {
         if !self.file.is_seekable() {
             return self.file.write(0, buf);
         }
+        self.about_to_write()?;
         let mut offset = self.offset.lock();
         let count = if self.flags().contains(OpenFlags::O_APPEND) {
             let (end, count) = self.file.append(buf)?;
@@ -200,6 +220,7 @@ impl OpenFile {
     pub fn pwrite(&self, buf: &[u8], at: u64) -> SysResult<usize> {
         self.check_writable()?;
         self.check_position(at)?;
+        self.about_to_write()?;
         let count = if self.flags().contains(OpenFlags::O_APPEND) {
             self.file.append(buf)?.1
         } else {
@@ -241,6 +262,10 @@ impl OpenFile {
         }
         if !self.file.is_seekable() {
             return Err(Errno::ESPIPE.into());
+        }
+        // Linux: fs/libfs.c, dcache_dir_lseek. Positions in a directory are cursors: there is no end to count from.
+        if self.is_directory() && !matches!(whence, Whence::Set | Whence::Cur) {
+            return Err(Errno::EINVAL.into());
         }
         let mut current = self.offset.lock();
         let target = match whence {
@@ -297,6 +322,7 @@ impl OpenFile {
         if size > MAX_OFFSET {
             return Err(Errno::EFBIG.into());
         }
+        self.about_to_write()?;
         self.file.truncate(size).map_err(|error| {
             if error.errno() == Errno::EISDIR {
                 Errno::EINVAL.into()
@@ -320,6 +346,7 @@ impl OpenFile {
         if offset.saturating_add(len) > MAX_OFFSET {
             return Err(Errno::EFBIG.into());
         }
+        self.about_to_write()?;
         self.file.allocate(mode, offset, len)?;
         self.wrote();
         Ok(())
@@ -442,6 +469,12 @@ impl OpenFile {
         } else {
             flags.difference(flag)
         });
+    }
+
+    fn is_directory(&self) -> bool {
+        self.location
+            .as_ref()
+            .is_some_and(|location| location.inode().file_type() == FileType::Directory)
     }
 
     fn is_regular(&self) -> bool {

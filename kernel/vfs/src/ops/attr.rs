@@ -241,11 +241,7 @@ pub fn chown_location(
     };
     if stat.file_type() != Some(FileType::Directory) {
         // A program must not stay set-user-id for someone else.
-        let mut mode = stat.permissions();
-        mode.remove(Mode::S_ISUID);
-        if mode.contains(Mode::S_IXGRP) {
-            mode.remove(Mode::S_ISGID);
-        }
+        let mode = permission::without_set_id(stat.permissions());
         changes.mode = Some(mode).filter(|mode| *mode != stat.permissions());
     }
     apply(location, &changes)
@@ -324,6 +320,9 @@ pub fn truncate(
     }
     permission::check(&location.inode().stat()?, cx.credentials, AccessFlags::W_OK)?;
     location.mount().check_writable()?;
+    if !cx.credentials.overrides_file_permissions() {
+        permission::strip_set_id(location.inode())?;
+    }
     location.inode().set_attributes(&AttributeChanges {
         size: Some(size),
         ..AttributeChanges::default()

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{AccessFlags, AccessMode, DeviceId, FileType, Mode, OpenFlags, Stat};
+use cenote_abi::fs::{AccessFlags, DeviceId, FileType, Mode, OpenFlags, Stat};
 use cenote_base::{SysError, SysResult};
 
 use super::create::{locate, make, new_owner};
@@ -42,18 +42,12 @@ pub fn open(
         check_kind(&location, flags)?;
         return Ok(OpenFile::at(Arc::new(PathFile), location, flags & kept));
     }
+    check_flags(flags)?;
     if flags.contains(OpenFlags::O_TMPFILE) {
-        return open_unnamed(
-            cx,
-            &resolve(cx, at, path, follow | LookupFlags::DIRECTORY)?,
-            flags,
-            mode,
-        );
+        let directory = resolve(cx, at, path, follow | LookupFlags::DIRECTORY)?;
+        return open_unnamed(cx, &directory, flags, mode);
     }
     if flags.contains(OpenFlags::O_CREAT) {
-        if flags.contains(OpenFlags::O_DIRECTORY) {
-            return Err(Errno::EINVAL.into());
-        }
         let (location, is_new) = create_or_find(cx, at, path, flags, mode)?;
         return if is_new {
             open_checked(cx, location, flags)
@@ -63,6 +57,22 @@ pub fn open(
     }
     let location = resolve(cx, at, path, follow)?;
     open_location(cx, location, flags)
+}
+
+/// Refuses flags that exclude each other. Linux: fs/open.c, `build_open_flags`.
+fn check_flags(flags: OpenFlags) -> SysResult {
+    let unnamed = OpenFlags::O_TMPFILE.difference(OpenFlags::O_DIRECTORY);
+    let excludes = if flags.intersects(unnamed) {
+        let writes = flags.access_mode().can_write();
+        !flags.contains(OpenFlags::O_TMPFILE) || flags.contains(OpenFlags::O_CREAT) || !writes
+    } else {
+        flags.contains(OpenFlags::O_CREAT | OpenFlags::O_DIRECTORY)
+    };
+    if excludes {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(())
+    }
 }
 
 /// Opens a file that was found, as `open` does at the end of its walk.
@@ -105,6 +115,9 @@ pub fn open_location(
         return Err(Errno::EPERM.into());
     }
     if truncates && kind == FileType::Regular {
+        if !cx.credentials.overrides_file_permissions() {
+            permission::strip_set_id(location.inode())?;
+        }
         location.inode().set_attributes(&AttributeChanges {
             size: Some(0),
             ..AttributeChanges::default()
@@ -143,7 +156,11 @@ fn open_checked(
         },
     };
     location.changed(ChangeKind::Opened);
-    Ok(OpenFile::at(file, location, flags))
+    let file = OpenFile::at(file, location, flags);
+    if flags.access_mode().can_write() && !cx.credentials.overrides_file_permissions() {
+        file.strip_set_id_bits();
+    }
+    Ok(file)
 }
 
 fn open_special(
@@ -183,6 +200,9 @@ fn create_or_find(
         let (last, wants_directory) = walker.walk_to_parent(&path)?;
         let name = match last {
             Last::Name(name) if !wants_directory => name,
+            Last::Dot | Last::DotDot | Last::Root if is_exclusive => {
+                return Err(Errno::EEXIST.into());
+            }
             // `.`, `..`, `/` and names with a slash behind are directories.
             _ => return Err(Errno::EISDIR.into()),
         };
@@ -227,12 +247,6 @@ fn open_unnamed(
     flags: OpenFlags,
     mode: Mode,
 ) -> SysResult<Arc<OpenFile>> {
-    if !matches!(
-        flags.access_mode(),
-        AccessMode::Write | AccessMode::ReadWrite
-    ) {
-        return Err(Errno::EINVAL.into());
-    }
     let stat: Stat = check_entries_writable(cx, directory)?;
     let owner = new_owner(cx, &stat, FileType::Regular, mode);
     let inode = directory.inode().create_unnamed(&owner)?;

@@ -361,7 +361,7 @@ fn set_group_id_directories_hand_their_group_down() {
 
 #[test]
 fn chown_and_writing_take_the_set_user_id_bit_away() {
-    let machine = Machine::new();
+    let mut machine = Machine::new();
     machine.write("/prog", "x").unwrap();
     let set = || {
         ops::chmod(
@@ -386,7 +386,22 @@ fn chown_and_writing_take_the_set_user_id_bit_away() {
     assert_eq!(machine.stat("/prog").unwrap().mode & 0o7777, 0o755);
     set();
     machine.open("/prog", RW).unwrap().write(b"y").unwrap();
-    assert_eq!(machine.stat("/prog").unwrap().mode & 0o7777, 0o755);
+    assert_eq!(
+        machine.stat("/prog").unwrap().mode & 0o7777,
+        0o4755,
+        "the superuser may keep it"
+    );
+    ops::chmod(
+        &machine.cx(),
+        None,
+        b"/prog",
+        Mode::from_raw(0o4777),
+        AtFlags::empty(),
+    )
+    .unwrap();
+    machine.as_user(7);
+    machine.open("/prog", RW).unwrap().write(b"y").unwrap();
+    assert_eq!(machine.stat("/prog").unwrap().mode & 0o7777, 0o777);
 }
 
 #[test]

@@ -87,15 +87,6 @@ impl Attributes {
         self.ctime = now;
     }
 
-    /// Content was written: as `modified`, and the file is no longer another user's program.
-    pub(super) fn written(&mut self, now: Timespec) {
-        self.modified(now);
-        self.mode.remove(Mode::S_ISUID);
-        if self.mode.contains(Mode::S_IXGRP) {
-            self.mode.remove(Mode::S_ISGID);
-        }
-    }
-
     /// Names or attributes changed.
     pub(super) fn changed(&mut self, now: Timespec) {
         self.ctime = now;

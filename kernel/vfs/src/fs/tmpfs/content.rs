@@ -177,7 +177,8 @@ impl Content {
         let mut at = offset;
         loop {
             let (index, start) = locate(at);
-            let held = self.chunk(index).len();
+            // Data comes in pages, as on Linux: the rest of one that is begun reads as zeros and counts as data.
+            let held = self.chunk(index).len().next_multiple_of(PAGE);
             let chunk_start = index * CHUNK_U64;
             if whence == Whence::Hole {
                 // A partly filled chunk ends in a hole, or in the end of the file, which counts as one.

@@ -7,8 +7,7 @@
 //! `Node::state` of what is no directory → `Node::place`, `Shared::linked`. A layer below is asked while directories
 //! are locked, never the other way round.
 //!
-//! Follows tmpfs(5). Differs: reading updates the access time as `relatime` does, without the daily refresh; writing
-//! removes the set-user-id bit whoever writes.
+//! Follows tmpfs(5). Differs: reading updates the access time as `relatime` does, without the daily refresh.
 
 mod attributes;
 mod content;

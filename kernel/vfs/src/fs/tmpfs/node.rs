@@ -346,11 +346,22 @@ impl Node {
         drop(state);
         let mut place = self.place.lock();
         place.unchanged = None;
-        let linked = if is_last { place.linked.take() } else { None };
+        let linked = if is_last {
+            place.linked.take()
+        } else {
+            place.linked
+        };
         drop(place);
         if let Some(key) = linked {
-            let removed = self.shared.linked.lock().remove(&key);
-            drop(removed);
+            let mut table = self.shared.linked.lock();
+            // How many names are left is a change too: those left must find this node.
+            let before = if is_last {
+                table.remove(&key)
+            } else {
+                table.insert(key, Linked::Kept(self.this()))
+            };
+            drop(table);
+            drop(before);
         }
     }
 
@@ -392,7 +403,7 @@ impl Node {
         let now = self.shared.now();
         let (attributes, content, bytes) = self.copy_up(state)?;
         content.resize(size);
-        attributes.written(now);
+        attributes.modified(now);
         self.shared.charge_bytes(bytes, content.stored())
     }
 
@@ -408,7 +419,7 @@ impl Node {
             return Ok(0);
         }
         let written = self.shared.write(content, bytes, offset, buf)?;
-        attributes.written(now);
+        attributes.modified(now);
         Ok(written)
     }
 
@@ -704,7 +715,7 @@ impl Inode for Node {
         if !keeps_size && end > content.size() {
             content.resize(end);
         }
-        attributes.written(now);
+        attributes.modified(now);
         Ok(())
     }
 
