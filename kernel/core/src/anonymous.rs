@@ -28,5 +28,12 @@ pub(crate) fn stat(kind: FileType, ino: u64, permissions: u32) -> Stat {
 
 /// The attributes of an eventfd and its like, which have no kind.
 pub(crate) fn event_stat() -> Stat {
-    Stat { dev: ANONYMOUS_DEVICE, ino: 1, nlink: 1, mode: 0o600, blksize: 4096, ..Stat::default() }
+    Stat {
+        dev: ANONYMOUS_DEVICE,
+        ino: 1,
+        nlink: 1,
+        mode: 0o600,
+        blksize: 4096,
+        ..Stat::default()
+    }
 }

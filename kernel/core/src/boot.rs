@@ -5,8 +5,8 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::fs::Mode;
 use cenote_base::{Credentials, SysResult};
-use cenote_vfs::fs::devfs::DevFs;
 use cenote_vfs::fs::Tmpfs;
+use cenote_vfs::fs::devfs::DevFs;
 use cenote_vfs::lookup::{LookupFlags, resolve};
 use cenote_vfs::{FileSystem, LookupContext, MountFlags, ops};
 
@@ -37,14 +37,23 @@ impl Kernel {
             &cenote_vfs::NewOwner::root(Mode::from_raw(0o1777)),
         );
         self.mount_at(b"/dev/shm", shm, MountFlags::NOSUID | MountFlags::NODEV)?;
-        self.mount_at(b"/proc", ProcFs::new(self), nothing_runs | MountFlags::NODEV)
+        self.mount_at(
+            b"/proc",
+            ProcFs::new(self),
+            nothing_runs | MountFlags::NODEV,
+        )
     }
 
     /// Mounts a filesystem at a path, making the directory if it is missing.
     ///
     /// # Errors
     /// Those of making a directory and of mounting.
-    pub fn mount_at(&self, path: &[u8], filesystem: Arc<dyn FileSystem>, flags: MountFlags) -> SysResult {
+    pub fn mount_at(
+        &self,
+        path: &[u8],
+        filesystem: Arc<dyn FileSystem>,
+        flags: MountFlags,
+    ) -> SysResult {
         let (root, credentials) = (self.namespace().root(), Credentials::root());
         let cx = LookupContext::new(&root, &root, &credentials, 0);
         let place = match resolve(&cx, None, path, LookupFlags::FOLLOW) {

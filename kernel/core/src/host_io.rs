@@ -32,7 +32,9 @@ async fn retry(file: &OpenFile, mut attempt: impl FnMut() -> SysResult<usize>) -
         Err(error) if error.errno() == Errno::EAGAIN => {}
         done => return done,
     }
-    let Some(queue) = file.wait_queue() else { return Err(Errno::EAGAIN.into()) };
+    let Some(queue) = file.wait_queue() else {
+        return Err(Errno::EAGAIN.into());
+    };
     let waiter: Arc<Waiter> = Waiter::new();
     let _registration = queue.register(waiter.clone());
     loop {

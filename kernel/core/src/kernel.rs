@@ -79,14 +79,20 @@ impl Kernel {
     /// A machine with process 1 and nothing running.
     #[must_use]
     pub fn new(options: KernelOptions) -> Arc<Self> {
-        let budget = options.budget.unwrap_or_else(|| Budget::new(options.limits));
+        let budget = options
+            .budget
+            .unwrap_or_else(|| Budget::new(options.limits));
         let namespace = Namespace::new(options.root, MountFlags::empty());
         namespace.set_special_files(Arc::new(FifoOpener::new(Arc::clone(&budget))));
         let scratch = Tmpfs::new(Arc::clone(&options.clock), Arc::clone(&budget));
         let started = options.clock.now();
         Arc::new_cyclic(|kernel| {
             let root = namespace.root();
-            let fs = FsContext { cwd: root.clone(), root, umask: 0o022 };
+            let fs = FsContext {
+                cwd: root.clone(),
+                root,
+                umask: 0o022,
+            };
             let table = ProcessTable::default();
             let mut tree = table.lock();
             tree.insert(fork::create_init(kernel, started, fs));
@@ -195,7 +201,9 @@ impl Kernel {
     }
 
     pub(crate) fn runtime_for(&self, header: &[u8]) -> Option<&Arc<dyn Runtime>> {
-        self.runtimes.iter().find(|runtime| runtime.recognises(header))
+        self.runtimes
+            .iter()
+            .find(|runtime| runtime.recognises(header))
     }
 
     /// Asks the policy.
@@ -213,12 +221,21 @@ impl Kernel {
     }
 
     /// Asks the policy about a file, when it wants to be asked.
-    pub(crate) fn permit_file(&self, location: &Location, root: &Location, writes: bool) -> SysResult {
+    pub(crate) fn permit_file(
+        &self,
+        location: &Location,
+        root: &Location,
+        writes: bool,
+    ) -> SysResult {
         if !self.policy.watches_files() {
             return Ok(());
         }
         let path = location.path_from(root);
-        self.permit(&if writes { Request::WriteFile { path: &path } } else { Request::ReadFile { path: &path } })
+        self.permit(&if writes {
+            Request::WriteFile { path: &path }
+        } else {
+            Request::ReadFile { path: &path }
+        })
     }
 
     /// Every process at this moment, init first.
@@ -276,7 +293,9 @@ impl Kernel {
         let waiter = Waiter::new();
         let _registration = self.process_ended.register(waiter.clone());
         loop {
-            let living = self.table.select(|node| node.process.pid() != Pid::INIT && node.zombie.is_none());
+            let living = self
+                .table
+                .select(|node| node.process.pid() != Pid::INIT && node.zombie.is_none());
             if living.is_empty() {
                 break;
             }

@@ -38,7 +38,8 @@ pub use cenote_vfs as vfs;
 pub use kernel::{Entropy, Kernel, KernelOptions};
 pub use loader::{BoxFuture, Image, Program, Runtime};
 pub use process::{
-    ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, Spawn, SpawnRequest, Task,
+    ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, Spawn, SpawnRequest,
+    Task,
 };
 pub use signal::{AltStack, Delivery, HandlerCall, SigAction, SigHandler};
 pub use timer::Spawner;

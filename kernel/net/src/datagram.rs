@@ -37,7 +37,10 @@ impl Socket {
             outward::reach(address)?;
         }
         let target = self.table.find(name, self.kind());
-        if target.as_ref().is_some_and(|target| target.kind() != self.kind()) {
+        if target
+            .as_ref()
+            .is_some_and(|target| target.kind() != self.kind())
+        {
             return Err(Errno::EPROTOTYPE.into());
         }
         let to = match (&target, self.family) {

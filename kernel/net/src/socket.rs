@@ -246,8 +246,13 @@ impl Socket {
             State::Datagram { inbox, .. } => Arc::clone(inbox),
             State::Fresh | State::Listening(_) => {
                 // Linux: unix_stream_read_generic says EINVAL, tcp_recvmsg ENOTCONN.
-                let is_unix_stream = self.family == AddressFamily::Unix && self.kind == SocketType::Stream;
-                let errno = if is_unix_stream { Errno::EINVAL } else { Errno::ENOTCONN };
+                let is_unix_stream =
+                    self.family == AddressFamily::Unix && self.kind == SocketType::Stream;
+                let errno = if is_unix_stream {
+                    Errno::EINVAL
+                } else {
+                    Errno::ENOTCONN
+                };
                 return Err(errno.into());
             }
         };
@@ -290,7 +295,9 @@ impl Socket {
                 return Ok(());
             }
             // Linux: unix_shutdown asks nothing.
-            State::Fresh | State::Listening(_) if self.family == AddressFamily::Unix => return Ok(()),
+            State::Fresh | State::Listening(_) if self.family == AddressFamily::Unix => {
+                return Ok(());
+            }
             State::Fresh | State::Listening(_) => return Err(Errno::ENOTCONN.into()),
         };
         drop(state);

@@ -6,7 +6,8 @@ use std::time::Duration;
 use cenote_abi::clock::{ClockId, TimerSpec};
 use cenote_abi::fs::OpenFlags;
 use cenote_abi::poll::{
-    EpollCreateFlags, EpollOp, EventFdFlags, InotifyFlags, InotifyMask, SignalFdFlags, TimerFdFlags, TimerFdSetFlags,
+    EpollCreateFlags, EpollOp, EventFdFlags, InotifyFlags, InotifyMask, SignalFdFlags,
+    TimerFdFlags, TimerFdSetFlags,
 };
 use cenote_abi::{Errno, SigSet};
 use cenote_base::{Fd, SysError, SysResult};
@@ -40,7 +41,11 @@ fn with_nonblock(base: OpenFlags, nonblocks: bool, closes: bool) -> OpenFlags {
 /// `EMFILE`, `ENFILE`: too many open files.
 pub fn epoll_create1(task: &Task, flags: EpollCreateFlags) -> SysResult<Fd> {
     traced(task, "epoll_create1", || {
-        let flags = with_nonblock(OpenFlags::O_RDWR, false, flags.contains(EpollCreateFlags::EPOLL_CLOEXEC));
+        let flags = with_nonblock(
+            OpenFlags::O_RDWR,
+            false,
+            flags.contains(EpollCreateFlags::EPOLL_CLOEXEC),
+        );
         install_file(task, Arc::new(Epoll::new()), flags)
     })
 }
@@ -54,7 +59,13 @@ fn epoll_of(file: &OpenFile) -> SysResult<&Epoll> {
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not an epoll, or itself. `EEXIST`, `ENOENT`: watched already, not watched. `EPERM`: a
 /// file that is always ready. `ELOOP`: epolls in a circle. `ENOSPC`: too many. `EFAULT`: no event given.
-pub fn epoll_ctl(task: &Task, epoll: Fd, operation: EpollOp, fd: Fd, event: Option<EpollEvent>) -> SysResult {
+pub fn epoll_ctl(
+    task: &Task,
+    epoll: Fd,
+    operation: EpollOp,
+    fd: Fd,
+    event: Option<EpollEvent>,
+) -> SysResult {
     traced(task, "epoll_ctl", || {
         let outer = task.files().get(epoll)?;
         let file = task.files().get(fd)?;
@@ -145,7 +156,12 @@ fn timer_of(file: &OpenFile) -> SysResult<&TimerFd> {
 ///
 /// # Errors
 /// `EBADF`: not open. `EINVAL`: not a timer, not a time.
-pub fn timerfd_settime(task: &Task, fd: Fd, flags: TimerFdSetFlags, spec: TimerSpec) -> SysResult<TimerSpec> {
+pub fn timerfd_settime(
+    task: &Task,
+    fd: Fd,
+    flags: TimerFdSetFlags,
+    spec: TimerSpec,
+) -> SysResult<TimerSpec> {
     traced(task, "timerfd_settime", || {
         let file = task.files().get(fd)?;
         let timer = timer_of(&file)?;
@@ -174,7 +190,9 @@ pub fn signalfd4(task: &Task, fd: Option<Fd>, set: SigSet, flags: SignalFdFlags)
     traced(task, "signalfd4", || {
         if let Some(fd) = fd {
             let file = task.files().get(fd)?;
-            file.downcast::<SignalFd>().ok_or(Errno::EINVAL)?.set_signals(set);
+            file.downcast::<SignalFd>()
+                .ok_or(Errno::EINVAL)?
+                .set_signals(set);
             return Ok(fd);
         }
         let status = with_nonblock(
@@ -182,7 +200,11 @@ pub fn signalfd4(task: &Task, fd: Option<Fd>, set: SigSet, flags: SignalFdFlags)
             flags.contains(SignalFdFlags::SFD_NONBLOCK),
             flags.contains(SignalFdFlags::SFD_CLOEXEC),
         );
-        install_file(task, Arc::new(SignalFd::new(task.process(), task.tid(), set)), status)
+        install_file(
+            task,
+            Arc::new(SignalFd::new(task.process(), task.tid(), set)),
+            status,
+        )
     })
 }
 
@@ -191,7 +213,12 @@ pub fn signalfd4(task: &Task, fd: Option<Fd>, set: SigSet, flags: SignalFdFlags)
 /// # Errors
 /// `ENOSYS`: not there yet.
 pub fn inotify_init1(task: &Task, _flags: InotifyFlags) -> SysResult<Fd> {
-    traced(task, "inotify_init1", || Err(SysError::with_note(Errno::ENOSYS, "inotify is not there yet")))
+    traced(task, "inotify_init1", || {
+        Err(SysError::with_note(
+            Errno::ENOSYS,
+            "inotify is not there yet",
+        ))
+    })
 }
 
 /// Would watch a file. See `inotify_add_watch(2)`.
@@ -199,7 +226,12 @@ pub fn inotify_init1(task: &Task, _flags: InotifyFlags) -> SysResult<Fd> {
 /// # Errors
 /// `ENOSYS`: not there yet.
 pub fn inotify_add_watch(task: &Task, _fd: Fd, _path: &[u8], _mask: InotifyMask) -> SysResult<i32> {
-    traced(task, "inotify_add_watch", || Err(SysError::with_note(Errno::ENOSYS, "inotify is not there yet")))
+    traced(task, "inotify_add_watch", || {
+        Err(SysError::with_note(
+            Errno::ENOSYS,
+            "inotify is not there yet",
+        ))
+    })
 }
 
 /// Would stop watching a file. See `inotify_rm_watch(2)`.
@@ -207,5 +239,10 @@ pub fn inotify_add_watch(task: &Task, _fd: Fd, _path: &[u8], _mask: InotifyMask)
 /// # Errors
 /// `ENOSYS`: not there yet.
 pub fn inotify_rm_watch(task: &Task, _fd: Fd, _watch: i32) -> SysResult {
-    traced(task, "inotify_rm_watch", || Err(SysError::with_note(Errno::ENOSYS, "inotify is not there yet")))
+    traced(task, "inotify_rm_watch", || {
+        Err(SysError::with_note(
+            Errno::ENOSYS,
+            "inotify is not there yet",
+        ))
+    })
 }

@@ -44,7 +44,11 @@ impl EpollEvent {
     /// Splits Linux's 32-bit mask.
     #[must_use]
     pub fn from_raw(mask: u32, data: u64) -> Self {
-        Self { events: PollEvents::from_bits_truncate(mask), flags: EpollFlags::from_bits_truncate(mask), data }
+        Self {
+            events: PollEvents::from_bits_truncate(mask),
+            flags: EpollFlags::from_bits_truncate(mask),
+            data,
+        }
     }
 
     /// Linux's 32-bit mask of the events.
@@ -92,7 +96,9 @@ struct Item {
 
 impl Item {
     fn enlist(self: &Arc<Self>) {
-        let Some(ready) = self.ready.upgrade() else { return };
+        let Some(ready) = self.ready.upgrade() else {
+            return;
+        };
         if !self.is_listed.swap(true, Ordering::AcqRel) {
             ready.list.lock().push_back(Arc::clone(self));
         }
@@ -105,7 +111,10 @@ impl Item {
         if !self.is_armed.load(Ordering::Acquire) {
             return (asked, PollEvents::empty());
         }
-        let events = self.file.upgrade().map_or(PollEvents::empty(), |file| file.poll());
+        let events = self
+            .file
+            .upgrade()
+            .map_or(PollEvents::empty(), |file| file.poll());
         (asked, events & (asked.events | PollEvents::ALWAYS))
     }
 }
@@ -127,7 +136,10 @@ impl Observer for ItemObserver {
 
 impl Epoll {
     pub(crate) fn new() -> Self {
-        Self { items: Mutex::default(), ready: Arc::default() }
+        Self {
+            items: Mutex::default(),
+            ready: Arc::default(),
+        }
     }
 
     /// Watches a descriptor.
@@ -135,7 +147,13 @@ impl Epoll {
     /// # Errors
     /// `EEXIST`: it is watched. `EPERM`: the file is always ready. `ELOOP`: epolls would watch each other in a circle
     /// or too deep. `ENOSPC`: too many. `EINVAL`: `EPOLLEXCLUSIVE` on an epoll.
-    pub(crate) fn add(&self, nesting: &EpollNesting, fd: Fd, file: &Arc<OpenFile>, asked: EpollEvent) -> SysResult {
+    pub(crate) fn add(
+        &self,
+        nesting: &EpollNesting,
+        fd: Fd,
+        file: &Arc<OpenFile>,
+        asked: EpollEvent,
+    ) -> SysResult {
         let queue = file.wait_queue().ok_or(Errno::EPERM)?;
         let guard;
         if let Some(inner) = file.downcast::<Self>() {
@@ -165,8 +183,16 @@ impl Epoll {
             is_armed: AtomicBool::new(true),
             ready: Arc::downgrade(&self.ready),
         });
-        let registration = queue.register(Arc::new(ItemObserver { item: Arc::downgrade(&item) }));
-        items.insert((fd, file.id()), Watched { item: Arc::clone(&item), _registration: registration });
+        let registration = queue.register(Arc::new(ItemObserver {
+            item: Arc::downgrade(&item),
+        }));
+        items.insert(
+            (fd, file.id()),
+            Watched {
+                item: Arc::clone(&item),
+                _registration: registration,
+            },
+        );
         drop(items);
         drop(guard);
         if !item.current().1.is_empty() {
@@ -183,8 +209,12 @@ impl Epoll {
         if depth >= MAX_NESTING {
             return Err(SysError::with_note(Errno::ELOOP, "epolls nested too deep"));
         }
-        let watched: Vec<Arc<OpenFile>> =
-            self.items.lock().values().filter_map(|watched| watched.item.file.upgrade()).collect();
+        let watched: Vec<Arc<OpenFile>> = self
+            .items
+            .lock()
+            .values()
+            .filter_map(|watched| watched.item.file.upgrade())
+            .collect();
         for file in watched {
             if let Some(inner) = file.downcast::<Self>()
                 && inner.reaches(target, depth + 1)?
@@ -201,7 +231,10 @@ impl Epoll {
     /// `ENOENT`: it is not watched.
     pub(crate) fn modify(&self, fd: Fd, file: &OpenFile, asked: EpollEvent) -> SysResult {
         let items = self.items.lock();
-        let item = items.get(&(fd, file.id())).map(|watched| Arc::clone(&watched.item)).ok_or(Errno::ENOENT)?;
+        let item = items
+            .get(&(fd, file.id()))
+            .map(|watched| Arc::clone(&watched.item))
+            .ok_or(Errno::ENOENT)?;
         drop(items);
         *item.asked.lock() = asked;
         item.is_armed.store(true, Ordering::Release);
@@ -216,7 +249,11 @@ impl Epoll {
     /// # Errors
     /// `ENOENT`: it is not watched.
     pub(crate) fn remove(&self, fd: Fd, file: &OpenFile) -> SysResult {
-        let removed = self.items.lock().remove(&(fd, file.id())).ok_or(Errno::ENOENT)?;
+        let removed = self
+            .items
+            .lock()
+            .remove(&(fd, file.id()))
+            .ok_or(Errno::ENOENT)?;
         removed.item.is_live.store(false, Ordering::Release);
         Ok(())
     }
@@ -231,7 +268,9 @@ impl Epoll {
             if found.len() >= max {
                 break;
             }
-            let Some(item) = self.ready.list.lock().pop_front() else { break };
+            let Some(item) = self.ready.list.lock().pop_front() else {
+                break;
+            };
             item.is_listed.store(false, Ordering::Release);
             if !item.is_live.load(Ordering::Acquire) {
                 continue;
@@ -240,7 +279,11 @@ impl Epoll {
             if events.is_empty() {
                 continue;
             }
-            found.push(EpollEvent { events, flags: EpollFlags::empty(), data: asked.data });
+            found.push(EpollEvent {
+                events,
+                flags: EpollFlags::empty(),
+                data: asked.data,
+            });
             if asked.flags.contains(EpollFlags::EPOLLONESHOT) {
                 item.is_armed.store(false, Ordering::Release);
             } else if !asked.flags.contains(EpollFlags::EPOLLET) {
@@ -260,13 +303,19 @@ impl Epoll {
     /// Whether something on the list is ready; drops from the list what is not.
     fn has_ready(&self) -> bool {
         let listed: Vec<Arc<Item>> = self.ready.list.lock().iter().cloned().collect();
-        listed.iter().any(|item| item.is_live.load(Ordering::Acquire) && !item.current().1.is_empty())
+        listed
+            .iter()
+            .any(|item| item.is_live.load(Ordering::Acquire) && !item.current().1.is_empty())
     }
 }
 
 impl File for Epoll {
     fn poll(&self) -> PollEvents {
-        if self.has_ready() { PollEvents::READABLE } else { PollEvents::empty() }
+        if self.has_ready() {
+            PollEvents::READABLE
+        } else {
+            PollEvents::empty()
+        }
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {

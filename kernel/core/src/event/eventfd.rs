@@ -54,7 +54,10 @@ impl File for EventFd {
             return Err(Errno::EINVAL.into());
         }
         let mut count = self.count.lock();
-        let sum = count.checked_add(added).filter(|sum| *sum <= MAX).ok_or(Errno::EAGAIN)?;
+        let sum = count
+            .checked_add(added)
+            .filter(|sum| *sum <= MAX)
+            .ok_or(Errno::EAGAIN)?;
         *count = sum;
         drop(count);
         self.queue.wake(PollEvents::READABLE);

@@ -47,7 +47,9 @@ impl SignalFd {
         let set = *self.set.lock();
         let process = self.process.upgrade()?;
         let mut signals = process.signals().lock();
-        let own = signals.thread_mut(self.tid).and_then(|thread| thread.pending.take(set));
+        let own = signals
+            .thread_mut(self.tid)
+            .and_then(|thread| thread.pending.take(set));
         let taken = own.or_else(|| signals.shared.take(set));
         if taken.is_some() {
             // Fewer are pending: nobody has to be told.
@@ -68,14 +70,22 @@ impl File for SignalFd {
             encode(&info, record);
             len += RECORD;
         }
-        if len == 0 { Err(Errno::EAGAIN.into()) } else { Ok(len) }
+        if len == 0 {
+            Err(Errno::EAGAIN.into())
+        } else {
+            Ok(len)
+        }
     }
 
     fn poll(&self) -> PollEvents {
         let set = *self.set.lock();
-        let Some(process) = self.process.upgrade() else { return PollEvents::empty() };
+        let Some(process) = self.process.upgrade() else {
+            return PollEvents::empty();
+        };
         let signals = process.signals().lock();
-        let own = signals.thread(self.tid).map_or(SigSet::EMPTY, |thread| thread.pending.set());
+        let own = signals
+            .thread(self.tid)
+            .map_or(SigSet::EMPTY, |thread| thread.pending.set());
         if own.union(signals.shared.set()).intersection(set).is_empty() {
             PollEvents::empty()
         } else {

@@ -42,8 +42,16 @@ impl TimerFd {
             drop(expired);
             told.queue.wake(PollEvents::READABLE);
         });
-        let alarm = Alarm::new(Arc::clone(kernel.clock()), Arc::clone(kernel.spawner()), ring);
-        Self { clock, alarm, shared }
+        let alarm = Alarm::new(
+            Arc::clone(kernel.clock()),
+            Arc::clone(kernel.spawner()),
+            ring,
+        );
+        Self {
+            clock,
+            alarm,
+            shared,
+        }
     }
 
     pub(crate) fn clock(&self) -> ClockId {
@@ -73,7 +81,11 @@ impl File for TimerFd {
     }
 
     fn poll(&self) -> PollEvents {
-        if *self.shared.expired.lock() > 0 { PollEvents::READABLE } else { PollEvents::empty() }
+        if *self.shared.expired.lock() > 0 {
+            PollEvents::READABLE
+        } else {
+            PollEvents::empty()
+        }
     }
 
     fn wait_queue(&self) -> Option<&WaitQueue> {

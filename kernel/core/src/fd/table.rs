@@ -34,16 +34,22 @@ struct Slots {
 
 impl Slots {
     fn entry(&self, fd: Fd) -> SysResult<&Entry> {
-        index(fd).and_then(|at| self.entries.get(at)?.as_ref()).ok_or(Errno::EBADF.into())
+        index(fd)
+            .and_then(|at| self.entries.get(at)?.as_ref())
+            .ok_or(Errno::EBADF.into())
     }
 
     fn entry_mut(&mut self, fd: Fd) -> SysResult<&mut Entry> {
-        index(fd).and_then(|at| self.entries.get_mut(at)?.as_mut()).ok_or(Errno::EBADF.into())
+        index(fd)
+            .and_then(|at| self.entries.get_mut(at)?.as_mut())
+            .ok_or(Errno::EBADF.into())
     }
 
     fn lowest_free(&self, from: usize) -> usize {
         let start = from.max(self.first_free);
-        (start..self.entries.len()).find(|at| self.entries[*at].is_none()).unwrap_or(self.entries.len().max(start))
+        (start..self.entries.len())
+            .find(|at| self.entries[*at].is_none())
+            .unwrap_or(self.entries.len().max(start))
     }
 
     fn put(&mut self, at: usize, entry: Entry) -> Option<Entry> {
@@ -68,7 +74,9 @@ fn index(fd: Fd) -> Option<usize> {
 }
 
 fn number(at: usize) -> SysResult<Fd> {
-    i32::try_from(at).map(Fd::new).map_err(|_| Errno::EMFILE.into())
+    i32::try_from(at)
+        .map(Fd::new)
+        .map_err(|_| Errno::EMFILE.into())
 }
 
 /// Checks a number against `RLIMIT_NOFILE`.
@@ -76,7 +84,10 @@ fn within(at: usize, limit: u64) -> SysResult {
     if u64::try_from(at).is_ok_and(|at| at < limit) {
         Ok(())
     } else {
-        Err(SysError::with_note(Errno::EMFILE, "RLIMIT_NOFILE is reached"))
+        Err(SysError::with_note(
+            Errno::EMFILE,
+            "RLIMIT_NOFILE is reached",
+        ))
     }
 }
 
@@ -86,7 +97,10 @@ impl FdTable {
     /// # Errors
     /// `EBADF`: it is not open.
     pub fn get(&self, fd: Fd) -> SysResult<Arc<OpenFile>> {
-        self.slots.lock().entry(fd).map(|entry| Arc::clone(&entry.file))
+        self.slots
+            .lock()
+            .entry(fd)
+            .map(|entry| Arc::clone(&entry.file))
     }
 
     /// The flags of a descriptor.
@@ -110,7 +124,13 @@ impl FdTable {
     ///
     /// # Errors
     /// `EMFILE`: that number is not below `limit`.
-    pub fn insert_from(&self, from: Fd, file: Arc<OpenFile>, flags: FdFlags, limit: u64) -> SysResult<Fd> {
+    pub fn insert_from(
+        &self,
+        from: Fd,
+        file: Arc<OpenFile>,
+        flags: FdFlags,
+        limit: u64,
+    ) -> SysResult<Fd> {
         let mut slots = self.slots.lock();
         let at = slots.lowest_free(index(from).unwrap_or(0));
         // On refusal the file goes with the argument, after the lock.
@@ -146,7 +166,13 @@ impl FdTable {
         within(two, limit)?;
         let numbers = (number(one)?, number(two)?);
         slots.put(one, Entry { file: first, flags });
-        slots.put(two, Entry { file: second, flags });
+        slots.put(
+            two,
+            Entry {
+                file: second,
+                flags,
+            },
+        );
         Ok(numbers)
     }
 
@@ -154,8 +180,16 @@ impl FdTable {
     ///
     /// # Errors
     /// `EBADF`: the number is negative or not below `limit`.
-    pub fn replace(&self, fd: Fd, file: Arc<OpenFile>, flags: FdFlags, limit: u64) -> SysResult<Option<Arc<OpenFile>>> {
-        let at = index(fd).filter(|at| within(*at, limit).is_ok()).ok_or(Errno::EBADF)?;
+    pub fn replace(
+        &self,
+        fd: Fd,
+        file: Arc<OpenFile>,
+        flags: FdFlags,
+        limit: u64,
+    ) -> SysResult<Option<Arc<OpenFile>>> {
+        let at = index(fd)
+            .filter(|at| within(*at, limit).is_ok())
+            .ok_or(Errno::EBADF)?;
         let mut slots = self.slots.lock();
         let before = slots.put(at, Entry { file, flags });
         Ok(before.map(|entry| entry.file))
@@ -175,7 +209,10 @@ impl FdTable {
     pub fn remove_range(&self, first: u32, last: u32) -> Vec<Arc<OpenFile>> {
         let mut slots = self.slots.lock();
         let range = clamp(first, last, slots.entries.len());
-        range.filter_map(|at| slots.take(at)).map(|entry| entry.file).collect()
+        range
+            .filter_map(|at| slots.take(at))
+            .map(|entry| entry.file)
+            .collect()
     }
 
     /// Sets `FD_CLOEXEC` on the numbers in a range.
@@ -192,22 +229,36 @@ impl FdTable {
     pub fn remove_close_on_exec(&self) -> Vec<Arc<OpenFile>> {
         let mut slots = self.slots.lock();
         let closing: Vec<usize> = (0..slots.entries.len())
-            .filter(|at| slots.entries[*at].as_ref().is_some_and(|entry| entry.flags.contains(FdFlags::FD_CLOEXEC)))
+            .filter(|at| {
+                slots.entries[*at]
+                    .as_ref()
+                    .is_some_and(|entry| entry.flags.contains(FdFlags::FD_CLOEXEC))
+            })
             .collect();
-        closing.into_iter().filter_map(|at| slots.take(at)).map(|entry| entry.file).collect()
+        closing
+            .into_iter()
+            .filter_map(|at| slots.take(at))
+            .map(|entry| entry.file)
+            .collect()
     }
 
     /// Frees every descriptor and answers the files: the process ends.
     #[must_use]
     pub fn close_all(&self) -> Vec<Arc<OpenFile>> {
         let all = std::mem::take(&mut *self.slots.lock());
-        all.entries.into_iter().flatten().map(|entry| entry.file).collect()
+        all.entries
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.file)
+            .collect()
     }
 
     /// The same numbers for the same open files, as fork(2) makes.
     #[must_use]
     pub fn copy(&self) -> Self {
-        Self { slots: Mutex::new(self.slots.lock().clone()) }
+        Self {
+            slots: Mutex::new(self.slots.lock().clone()),
+        }
     }
 
     /// Every descriptor with its file, ascending.
@@ -225,6 +276,9 @@ impl FdTable {
 
 fn clamp(first: u32, last: u32, len: usize) -> std::ops::Range<usize> {
     let first = usize::try_from(first).unwrap_or(usize::MAX).min(len);
-    let end = usize::try_from(last).unwrap_or(usize::MAX).saturating_add(1).min(len);
+    let end = usize::try_from(last)
+        .unwrap_or(usize::MAX)
+        .saturating_add(1)
+        .min(len);
     first..end.max(first)
 }

@@ -69,7 +69,10 @@ pub(crate) async fn load(
     let mut start = at.cloned();
     for _ in 0..MAX_INTERPRETERS {
         let found = find(task, start.as_ref(), &path)?;
-        task.kernel().permit(&Request::Execute { path: &found.path, argv: &argv })?;
+        task.kernel().permit(&Request::Execute {
+            path: &found.path,
+            argv: &argv,
+        })?;
         let mut header = [0; HEADER_LEN];
         let header = read_header(&found.file, &mut header)?;
         if let Some(line) = shebang::parse(header)? {
@@ -85,7 +88,10 @@ pub(crate) async fn load(
         }
         // The bits of a script do not count, only those of what interprets it.
         let credentials = found.credentials;
-        let runtime = task.kernel().runtime_for(header).ok_or_else(|| unknown_format(header))?;
+        let runtime = task
+            .kernel()
+            .runtime_for(header)
+            .ok_or_else(|| unknown_format(header))?;
         let argv = Arc::new(argv);
         let image = Image {
             kernel: Arc::clone(task.kernel()),
@@ -96,15 +102,26 @@ pub(crate) async fn load(
             envp: Arc::clone(&envp),
         };
         let program = runtime.load(image).await?;
-        let info = ProgramInfo { argv, envp, exe_path: found.path.into(), comm };
-        return Ok(Loaded { program, info, credentials });
+        let info = ProgramInfo {
+            argv,
+            envp,
+            exe_path: found.path.into(),
+            comm,
+        };
+        return Ok(Loaded {
+            program,
+            info,
+            credentials,
+        });
     }
     Err(SysError::with_note(Errno::ELOOP, "too many interpreters"))
 }
 
 fn unknown_format(header: &[u8]) -> SysError {
     let note = match header {
-        [0x7f, b'E', b'L', b'F', ..] => "an ELF program for the host; only WebAssembly and JavaScript run here",
+        [0x7f, b'E', b'L', b'F', ..] => {
+            "an ELF program for the host; only WebAssembly and JavaScript run here"
+        }
         [0xcf | 0xce, 0xfa, 0xed, 0xfe, ..] | [0xca, 0xfe, 0xba, 0xbe, ..] => {
             "a Mach-O program for the host; only WebAssembly and JavaScript run here"
         }
@@ -119,13 +136,19 @@ fn check_size(argv: &[Vec<u8>], envp: &[Vec<u8>]) -> SysResult {
     let mut total = 0_usize;
     for string in argv.iter().chain(envp) {
         if string.len() >= MAX_STRING {
-            return Err(SysError::with_note(Errno::E2BIG, "one argument or variable is too long"));
+            return Err(SysError::with_note(
+                Errno::E2BIG,
+                "one argument or variable is too long",
+            ));
         }
         // The string, its zero, and the pointer to it.
         total = total.saturating_add(string.len() + 1 + 8);
     }
     if total > MAX_STRINGS {
-        return Err(SysError::with_note(Errno::E2BIG, "arguments and environment are too long"));
+        return Err(SysError::with_note(
+            Errno::E2BIG,
+            "arguments and environment are too long",
+        ));
     }
     Ok(())
 }
@@ -138,7 +161,11 @@ struct Found {
 }
 
 fn find(task: &Task, at: Option<&Location>, path: &[u8]) -> SysResult<Found> {
-    let flags = if at.is_some() { LookupFlags::FOLLOW | LookupFlags::EMPTY_PATH } else { LookupFlags::FOLLOW };
+    let flags = if at.is_some() {
+        LookupFlags::FOLLOW | LookupFlags::EMPTY_PATH
+    } else {
+        LookupFlags::FOLLOW
+    };
     let (location, path) = task.with_lookup(|cx| {
         let location = resolve(cx, at, path, flags)?;
         let path = location.path_from(cx.root);
@@ -155,7 +182,10 @@ fn find(task: &Task, at: Option<&Location>, path: &[u8]) -> SysResult<Found> {
     let mut credentials = (*task.process().credentials()).clone();
     permission::check(&stat, &credentials, AccessFlags::X_OK)?;
     let bits_count = !mount_flags.contains(MountFlags::NOSUID)
-        && !task.process().no_new_privs().load(std::sync::atomic::Ordering::Relaxed);
+        && !task
+            .process()
+            .no_new_privs()
+            .load(std::sync::atomic::Ordering::Relaxed);
     if bits_count && stat.permissions().contains(Mode::S_ISUID) {
         credentials.euid = Uid::new(stat.uid);
         credentials.fsuid = credentials.euid;
@@ -167,7 +197,12 @@ fn find(task: &Task, at: Option<&Location>, path: &[u8]) -> SysResult<Found> {
     credentials.suid = credentials.euid;
     credentials.sgid = credentials.egid;
     let file = OpenFile::of_inode(location.clone(), OpenFlags::O_RDONLY);
-    Ok(Found { location, file, path, credentials })
+    Ok(Found {
+        location,
+        file,
+        path,
+        credentials,
+    })
 }
 
 fn read_header<'a>(file: &OpenFile, header: &'a mut [u8; HEADER_LEN]) -> SysResult<&'a [u8]> {

@@ -3,11 +3,13 @@
 use cenote_base::path::join;
 
 /// Where commands are looked for when there is no `PATH`.
-pub(crate) const DEFAULT_PATH: &[u8] = b"/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
+pub(crate) const DEFAULT_PATH: &[u8] =
+    b"/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin";
 
 /// A variable of an environment.
 pub(crate) fn variable<'a>(envp: &'a [Vec<u8>], name: &[u8]) -> Option<&'a [u8]> {
-    envp.iter().find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
+    envp.iter()
+        .find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"="))
 }
 
 /// The paths a command name may mean, in order: itself if it has a slash, else one a directory of `search`.
@@ -21,7 +23,13 @@ pub(crate) fn candidates(name: &[u8], search: &[u8]) -> Vec<Vec<u8>> {
     search
         .split(|byte| *byte == b':')
         // POSIX: an empty part is the working directory.
-        .map(|directory| if directory.is_empty() { name.to_vec() } else { join(directory, name) })
+        .map(|directory| {
+            if directory.is_empty() {
+                name.to_vec()
+            } else {
+                join(directory, name)
+            }
+        })
         .collect()
 }
 
@@ -31,7 +39,10 @@ mod tests {
 
     #[test]
     fn names_are_joined_with_each_directory_and_paths_stand_for_themselves() {
-        assert_eq!(candidates(b"ls", b"/usr/bin::/bin"), [b"/usr/bin/ls".to_vec(), b"ls".to_vec(), b"/bin/ls".to_vec()]);
+        assert_eq!(
+            candidates(b"ls", b"/usr/bin::/bin"),
+            [b"/usr/bin/ls".to_vec(), b"ls".to_vec(), b"/bin/ls".to_vec()]
+        );
         assert_eq!(candidates(b"./ls", b"/bin"), [b"./ls".to_vec()]);
         assert!(candidates(b"", b"/bin").is_empty());
     }

@@ -69,7 +69,12 @@ impl PipeEnd {
                 ring.add_writer()
             }
         };
-        Arc::new(Self { ring, side, is_named, others_before })
+        Arc::new(Self {
+            ring,
+            side,
+            is_named,
+            others_before,
+        })
     }
 
     /// The number `pipe:[n]` shows.
@@ -89,7 +94,11 @@ impl PipeEnd {
     /// # Errors
     /// `EBADF`: only as a place.
     pub(crate) fn reopen(&self, flags: OpenFlags) -> SysResult<Arc<Self>> {
-        Ok(Self::open(Arc::clone(&self.ring), Side::of(flags)?, self.is_named))
+        Ok(Self::open(
+            Arc::clone(&self.ring),
+            Side::of(flags)?,
+            self.is_named,
+        ))
     }
 
     /// Whether the other side is or has been open since this end was opened: then opening need not wait.
@@ -110,7 +119,11 @@ impl PipeEnd {
     /// # Errors
     /// `EBADF`: the writing end. `EAGAIN`: nothing yet.
     pub(crate) fn peek(&self, buf: &mut [u8]) -> SysResult<usize> {
-        if self.side.reads() { self.ring.peek(buf) } else { Err(Errno::EBADF.into()) }
+        if self.side.reads() {
+            self.ring.peek(buf)
+        } else {
+            Err(Errno::EBADF.into())
+        }
     }
 }
 
@@ -175,12 +188,21 @@ impl File for PipeEnd {
 ///
 /// # Errors
 /// `ENFILE`: the machine has all the pipes or open files allowed.
-pub(crate) fn new_pair(budget: &Arc<Budget>, status: OpenFlags) -> SysResult<(Arc<OpenFile>, Arc<OpenFile>)> {
+pub(crate) fn new_pair(
+    budget: &Arc<Budget>,
+    status: OpenFlags,
+) -> SysResult<(Arc<OpenFile>, Arc<OpenFile>)> {
     let ring = Ring::new(budget, anonymous::next_ino())?;
-    let charges = (budget.charge(Resource::OpenFiles, 1)?, budget.charge(Resource::OpenFiles, 1)?);
+    let charges = (
+        budget.charge(Resource::OpenFiles, 1)?,
+        budget.charge(Resource::OpenFiles, 1)?,
+    );
     let status = status.difference(OpenFlags::O_ACCMODE);
     let reader = OpenFile::new(PipeEnd::open(Arc::clone(&ring), Side::Read, false), status);
-    let writer = OpenFile::new(PipeEnd::open(ring, Side::Write, false), status | OpenFlags::O_WRONLY);
+    let writer = OpenFile::new(
+        PipeEnd::open(ring, Side::Write, false),
+        status | OpenFlags::O_WRONLY,
+    );
     reader.hold(charges.0);
     writer.hold(charges.1);
     Ok((reader, writer))

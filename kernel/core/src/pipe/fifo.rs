@@ -31,7 +31,8 @@ impl SpecialFiles for FifoOpener {
         let attachment = inode.attachment().ok_or(Errno::ENXIO)?;
         let ring = attachment.find_or_attach(|| Ring::new(&self.budget, anonymous::next_ino()))?;
         let side = Side::of(flags)?;
-        if side == Side::Write && flags.contains(OpenFlags::O_NONBLOCK) && ring.readers().open == 0 {
+        if side == Side::Write && flags.contains(OpenFlags::O_NONBLOCK) && ring.readers().open == 0
+        {
             return Err(Errno::ENXIO.into());
         }
         Ok(PipeEnd::open(ring, side, true))

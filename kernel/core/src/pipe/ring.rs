@@ -223,7 +223,11 @@ impl State {
             return Ok(0);
         }
         if self.bytes.is_empty() {
-            return if self.writers.open == 0 { Ok(0) } else { Err(Errno::EAGAIN.into()) };
+            return if self.writers.open == 0 {
+                Ok(0)
+            } else {
+                Err(Errno::EAGAIN.into())
+            };
         }
         let count = buf.len().min(self.bytes.len());
         let (front, back) = self.bytes.as_slices();
@@ -260,7 +264,9 @@ mod tests {
         let mut expected = Vec::new();
         let mut received = Vec::new();
         for round in 0..40u8 {
-            let chunk: Vec<u8> = (0..5_000u32).map(|n| u8::try_from(n % 251).unwrap() ^ round).collect();
+            let chunk: Vec<u8> = (0..5_000u32)
+                .map(|n| u8::try_from(n % 251).unwrap() ^ round)
+                .collect();
             let written = ring.write(&chunk).unwrap();
             expected.extend_from_slice(&chunk[..written]);
             let mut buf = [0; 4_999];

@@ -15,7 +15,10 @@ use crate::syscall::fd::close_files;
 /// `ENOSYS`: the process has other threads.
 pub(crate) fn check_single_thread(task: &Task) -> SysResult {
     if task.process().signals().lock().threads.len() > 1 {
-        return Err(SysError::with_note(Errno::ENOSYS, "exec in a process with several threads"));
+        return Err(SysError::with_note(
+            Errno::ENOSYS,
+            "exec in a process with several threads",
+        ));
     }
     Ok(())
 }
@@ -28,7 +31,10 @@ pub(crate) fn commit(task: &Task, loaded: Loaded) -> Box<dyn Program> {
     let mut signals = process.signals().lock();
     signals.actions.reset_for_exec();
     if let Some(thread) = signals.thread_mut(task.tid()) {
-        thread.alt_stack = AltStack { flags: SS_DISABLE, ..AltStack::default() };
+        thread.alt_stack = AltStack {
+            flags: SS_DISABLE,
+            ..AltStack::default()
+        };
         thread.saved_mask = None;
     }
     drop(signals);

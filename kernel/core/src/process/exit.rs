@@ -42,8 +42,15 @@ pub(crate) fn finish_thread(kernel: &Arc<Kernel>, process: &Arc<Process>, tid: T
     signals.threads.retain(|thread| thread.tid != tid);
     let is_last = signals.threads.is_empty();
     // A program that vanishes without a word was not meant to.
-    let killed = WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false };
-    let status = if is_last { *signals.ending.get_or_insert(killed) } else { killed };
+    let killed = WaitStatus::Signaled {
+        signal: SigNum::SIGKILL,
+        core: false,
+    };
+    let status = if is_last {
+        *signals.ending.get_or_insert(killed)
+    } else {
+        killed
+    };
     drop(signals);
     if tid != process.pid().main_thread() {
         kernel.table().release_thread(tid);
@@ -82,16 +89,26 @@ impl Funeral {
     fn hold(tree: &mut Tree, process: &Arc<Process>, status: WaitStatus) -> Self {
         let pid = process.pid();
         let reaper = tree.reaper_for(pid);
-        let children = tree.node_mut(pid).map(|node| std::mem::take(&mut node.children)).unwrap_or_default();
+        let children = tree
+            .node_mut(pid)
+            .map(|node| std::mem::take(&mut node.children))
+            .unwrap_or_default();
         let mut gone = Vec::new();
         let mut groups: Vec<Pgid> = Vec::new();
         let mut death_signals = Vec::new();
         let mut heir = None;
-        let own_place = tree.node(pid).map(|node| (node.pgid, node.parent, Arc::clone(&node.session)));
+        let own_place = tree
+            .node(pid)
+            .map(|node| (node.pgid, node.parent, Arc::clone(&node.session)));
         for child in children {
-            let Some(node) = tree.node_mut(child) else { continue };
+            let Some(node) = tree.node_mut(child) else {
+                continue;
+            };
             node.parent = reaper;
-            let death_signal = node.process.parent_death_signal().load(std::sync::atomic::Ordering::Relaxed);
+            let death_signal = node
+                .process
+                .parent_death_signal()
+                .load(std::sync::atomic::Ordering::Relaxed);
             if death_signal != 0 {
                 death_signals.push((Arc::clone(&node.process), death_signal));
             }
@@ -123,7 +140,10 @@ impl Funeral {
         {
             parent = Some(Arc::clone(&node.process));
             // Linux: exit_notify looks at the own group, too: this process may have been its last link to its parent.
-            if parent_pid != Pid::INIT && node.pgid != own_group && Arc::ptr_eq(&node.session, &session) {
+            if parent_pid != Pid::INIT
+                && node.pgid != own_group
+                && Arc::ptr_eq(&node.session, &session)
+            {
                 groups.push(own_group);
             }
         }
@@ -135,13 +155,22 @@ impl Funeral {
             .into_iter()
             .filter(|group| tree.is_orphaned(*group, None) && tree.has_stopped(*group))
             .map(|group| {
-                tree.nodes().filter(|node| node.pgid == group).map(|node| Arc::clone(&node.process)).collect()
+                tree.nodes()
+                    .filter(|node| node.pgid == group)
+                    .map(|node| Arc::clone(&node.process))
+                    .collect()
             })
             .collect();
         if is_unwanted {
             gone.extend(tree.remove(pid));
         }
-        Self { parent, orphaned_groups, death_signals, heir, _gone: gone }
+        Self {
+            parent,
+            orphaned_groups,
+            death_signals,
+            heir,
+            _gone: gone,
+        }
     }
 
     fn tell(self, process: &Arc<Process>, status: WaitStatus) {
@@ -180,7 +209,10 @@ pub(crate) fn code_and_status(status: WaitStatus) -> (i32, i32) {
     use cenote_abi::signal::{CLD_CONTINUED, CLD_STOPPED};
     match status {
         WaitStatus::Exited(code) => (CLD_EXITED, i32::from(code)),
-        WaitStatus::Signaled { signal, core: false } => (CLD_KILLED, signal.raw()),
+        WaitStatus::Signaled {
+            signal,
+            core: false,
+        } => (CLD_KILLED, signal.raw()),
         WaitStatus::Signaled { signal, core: true } => (CLD_DUMPED, signal.raw()),
         WaitStatus::Stopped(signal) => (CLD_STOPPED, signal.raw()),
         WaitStatus::Continued => (CLD_CONTINUED, SigNum::SIGCONT.raw()),

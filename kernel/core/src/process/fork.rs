@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cenote_abi::{Errno, SigSet};
 use cenote_abi::limits::Resource as RlimitResource;
+use cenote_abi::{Errno, SigSet};
 use cenote_base::limits::{RLimits, Resource};
 use cenote_base::{Credentials, Pgid, Pid, Sid, SysError, SysResult, Tid};
 use parking_lot::{Mutex, RwLock};
@@ -60,7 +60,13 @@ pub(crate) fn fork(task: &Task) -> SysResult<Arc<Task>> {
             mask: own.map_or(SigSet::EMPTY, |own| own.mask),
             alt_stack: own.map(|own| own.alt_stack).unwrap_or_default(),
         };
-        (ProcessSignals { actions: signals.actions.clone(), ..ProcessSignals::default() }, thread)
+        (
+            ProcessSignals {
+                actions: signals.actions.clone(),
+                ..ProcessSignals::default()
+            },
+            thread,
+        )
     };
     let seed = Seed {
         parent: parent.pid(),
@@ -89,17 +95,37 @@ pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
     let allowed = seed.rlimits.of(RlimitResource::Processes).soft;
     let mut tree = kernel.table().lock();
     if !seed.credentials.is_privileged() {
-        let own = tree.nodes().filter(|node| node.process.credentials().uid == uid).count();
+        let own = tree
+            .nodes()
+            .filter(|node| node.process.credentials().uid == uid)
+            .count();
         if u64::try_from(own).unwrap_or(u64::MAX) >= allowed {
-            return Err(SysError::with_note(Errno::EAGAIN, "RLIMIT_NPROC is reached"));
+            return Err(SysError::with_note(
+                Errno::EAGAIN,
+                "RLIMIT_NPROC is reached",
+            ));
         }
     }
     let pid = Pid::new(tree.next_id()?);
-    let Some((group, session)) = tree.node(seed.parent).map(|node| (node.pgid, Arc::clone(&node.session))) else {
-        return Err(SysError::with_note(Errno::EAGAIN, "the machine was shut down"));
+    let Some((group, session)) = tree
+        .node(seed.parent)
+        .map(|node| (node.pgid, Arc::clone(&node.session)))
+    else {
+        return Err(SysError::with_note(
+            Errno::EAGAIN,
+            "the machine was shut down",
+        ));
     };
-    let session = if seed.own_session { Session::new(Sid::new(pid.raw())) } else { session };
-    let group = if seed.own_session || seed.own_group { Pgid::new(pid.raw()) } else { group };
+    let session = if seed.own_session {
+        Session::new(Sid::new(pid.raw()))
+    } else {
+        session
+    };
+    let group = if seed.own_session || seed.own_group {
+        Pgid::new(pid.raw())
+    } else {
+        group
+    };
     let mut signals = seed.signals;
     let mut thread = ThreadSignals::new(pid.main_thread(), seed.thread.mask);
     thread.alt_stack = seed.thread.alt_stack;
@@ -137,7 +163,12 @@ pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
         _charge: Some(charge),
     });
     drop(tree);
-    Ok(Task::new(Arc::clone(kernel), process, pid.main_thread(), cell))
+    Ok(Task::new(
+        Arc::clone(kernel),
+        process,
+        pid.main_thread(),
+        cell,
+    ))
 }
 
 /// Adds a thread to the caller's process (`clone` with `CLONE_THREAD`); it starts with the caller's mask.
@@ -154,18 +185,29 @@ pub(crate) fn add_thread(task: &Task) -> SysResult<Arc<Task>> {
         task.kernel().table().release_thread(tid);
         return Err(SysError::with_note(Errno::EAGAIN, "too many threads"));
     }
-    let mask = signals.thread(task.tid()).map_or(SigSet::EMPTY, |own| own.mask);
+    let mask = signals
+        .thread(task.tid())
+        .map_or(SigSet::EMPTY, |own| own.mask);
     let thread = ThreadSignals::new(tid, mask);
     let cell = Arc::clone(&thread.cell);
     signals.threads.push(thread);
     let kick = signals.refresh();
     drop(signals);
     kick.carry_out();
-    Ok(Task::new(Arc::clone(task.kernel()), Arc::clone(process), tid, cell))
+    Ok(Task::new(
+        Arc::clone(task.kernel()),
+        Arc::clone(process),
+        tid,
+        cell,
+    ))
 }
 
 /// Process 1: it has no program and no threads, adopts orphans and buries them.
-pub(crate) fn create_init(kernel: &std::sync::Weak<Kernel>, started: cenote_base::MonoTime, fs: FsContext) -> Node {
+pub(crate) fn create_init(
+    kernel: &std::sync::Weak<Kernel>,
+    started: cenote_base::MonoTime,
+    fs: FsContext,
+) -> Node {
     let pid = Pid::INIT;
     let program = ProgramInfo {
         argv: Arc::new(vec![b"init".to_vec()]),

@@ -51,5 +51,9 @@ pub struct ProcessInfo {
 
 /// The part of a name that fits the 15 bytes Linux keeps.
 pub(crate) fn shorten_comm(name: &[u8]) -> Vec<u8> {
-    name.iter().copied().take_while(|byte| *byte != 0).take(15).collect()
+    name.iter()
+        .copied()
+        .take_while(|byte| *byte != 0)
+        .take(15)
+        .collect()
 }

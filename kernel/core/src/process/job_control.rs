@@ -19,9 +19,16 @@ pub(crate) fn setpgid(kernel: &Kernel, caller: &Process, pid: Pid, group: Pgid) 
         return Err(Errno::EINVAL.into());
     }
     let pid = if pid.raw() == 0 { caller.pid() } else { pid };
-    let group = if group.raw() == 0 { Pgid::new(pid.raw()) } else { group };
+    let group = if group.raw() == 0 {
+        Pgid::new(pid.raw())
+    } else {
+        group
+    };
     let mut tree = kernel.table().lock();
-    let own_session = tree.node(caller.pid()).map(|node| Arc::clone(&node.session)).ok_or(Errno::ESRCH)?;
+    let own_session = tree
+        .node(caller.pid())
+        .map(|node| Arc::clone(&node.session))
+        .ok_or(Errno::ESRCH)?;
     let node = tree.node(pid).ok_or(Errno::ESRCH)?;
     if pid != caller.pid() {
         if node.parent != caller.pid() {
@@ -35,7 +42,10 @@ pub(crate) fn setpgid(kernel: &Kernel, caller: &Process, pid: Pid, group: Pgid) 
         }
     }
     if node.session.sid().raw() == pid.raw() {
-        return Err(SysError::with_note(Errno::EPERM, "a session leader keeps its group"));
+        return Err(SysError::with_note(
+            Errno::EPERM,
+            "a session leader keeps its group",
+        ));
     }
     if group.raw() != pid.raw() && tree.session_of_group(group) != Some(own_session.sid()) {
         return Err(Errno::EPERM.into());
@@ -57,7 +67,9 @@ pub(crate) fn setsid(kernel: &Kernel, caller: &Process) -> SysResult<Sid> {
         return Err(Errno::EPERM.into());
     }
     let sid = Sid::new(id);
-    let Some(node) = tree.node_mut(caller.pid()) else { return Err(Errno::EPERM.into()) };
+    let Some(node) = tree.node_mut(caller.pid()) else {
+        return Err(Errno::EPERM.into());
+    };
     let before = std::mem::replace(&mut node.session, Session::new(sid));
     node.pgid = Pgid::new(id);
     drop(tree);

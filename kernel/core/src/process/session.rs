@@ -17,7 +17,10 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(sid: Sid) -> Arc<Self> {
-        Arc::new(Self { sid, terminal: Mutex::new(None) })
+        Arc::new(Self {
+            sid,
+            terminal: Mutex::new(None),
+        })
     }
 
     pub(crate) fn sid(&self) -> Sid {
@@ -30,7 +33,10 @@ impl Session {
     }
 
     /// Sets or clears the controlling terminal; answers the one before.
-    pub(crate) fn replace_terminal(&self, terminal: Option<Arc<Terminal>>) -> Option<Arc<Terminal>> {
+    pub(crate) fn replace_terminal(
+        &self,
+        terminal: Option<Arc<Terminal>>,
+    ) -> Option<Arc<Terminal>> {
         std::mem::replace(&mut *self.terminal.lock(), terminal)
     }
 }

@@ -178,7 +178,10 @@ impl Drop for Nascent {
         task.disown();
         drop(task.process().files().close_all());
         let mut tree = task.kernel().table().lock();
-        let parent = tree.node(task.pid()).and_then(|node| tree.node(node.parent)).map(|node| Arc::clone(&node.process));
+        let parent = tree
+            .node(task.pid())
+            .and_then(|node| tree.node(node.parent))
+            .map(|node| Arc::clone(&node.process));
         let node = tree.remove(task.pid());
         drop(tree);
         drop(node);
@@ -243,13 +246,26 @@ fn apply_attributes(child: &Arc<Task>, request: &Spawn) -> SysResult {
 
 async fn apply_file_action(child: &Arc<Task>, action: FileAction) -> SysResult {
     let files = child.process().files();
-    let limit = child.process().rlimits().lock().of(Resource::OpenFiles).soft;
+    let limit = child
+        .process()
+        .rlimits()
+        .lock()
+        .of(Resource::OpenFiles)
+        .soft;
     match action {
-        FileAction::Open { fd: wanted, path, flags, mode } => {
+        FileAction::Open {
+            fd: wanted,
+            path,
+            flags,
+            mode,
+        } => {
             let opened = path::openat(child, At::Cwd, &path, flags, mode).await?;
             if opened != wanted {
                 let file = files.remove(opened)?;
-                close_files(child, files.replace(wanted, file, flags.descriptor(), limit)?);
+                close_files(
+                    child,
+                    files.replace(wanted, file, flags.descriptor(), limit)?,
+                );
             }
         }
         FileAction::Close(fd) => {
@@ -272,12 +288,18 @@ async fn apply_file_action(child: &Arc<Task>, action: FileAction) -> SysResult {
 }
 
 /// Loads the first of `paths` that can be. Errors other than "not there" are remembered, as execvp(3) does.
-async fn load_first(task: &Task, paths: &[Vec<u8>], argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> SysResult<Loaded> {
+async fn load_first(
+    task: &Task,
+    paths: &[Vec<u8>],
+    argv: Vec<Vec<u8>>,
+    envp: Vec<Vec<u8>>,
+) -> SysResult<Loaded> {
     let mut failure = SysError::new(Errno::ENOENT);
     for path in paths {
         match loader::load(task, None, path, argv.clone(), envp.clone()).await {
             Ok(loaded) => return Ok(loaded),
-            Err(error) if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) && paths.len() > 1 => {}
+            Err(error)
+                if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) && paths.len() > 1 => {}
             Err(error) if error.errno() == Errno::EACCES && paths.len() > 1 => failure = error,
             Err(error) => return Err(error),
         }
@@ -286,12 +308,21 @@ async fn load_first(task: &Task, paths: &[Vec<u8>], argv: Vec<Vec<u8>>, envp: Ve
 }
 
 /// Starts a process for the embedder.
-pub(crate) async fn spawn_first(kernel: &Arc<Kernel>, request: SpawnRequest) -> SysResult<ChildHandle> {
+pub(crate) async fn spawn_first(
+    kernel: &Arc<Kernel>,
+    request: SpawnRequest,
+) -> SysResult<ChildHandle> {
     if kernel.is_shut_down() {
-        return Err(SysError::with_note(Errno::EAGAIN, "the machine was shut down"));
+        return Err(SysError::with_note(
+            Errno::EAGAIN,
+            "the machine was shut down",
+        ));
     }
     if !is_absolute(&request.cwd) {
-        return Err(SysError::with_note(Errno::EINVAL, "the working directory must be absolute"));
+        return Err(SysError::with_note(
+            Errno::EINVAL,
+            "the working directory must be absolute",
+        ));
     }
     let files = FdTable::default();
     let rlimits = kernel.initial_rlimits();
@@ -300,7 +331,11 @@ pub(crate) async fn spawn_first(kernel: &Arc<Kernel>, request: SpawnRequest) -> 
         drop(files.replace(fd, file, FdFlags::empty(), limit)?);
     }
     let root = kernel.namespace().root();
-    let fs = FsContext { cwd: root.clone(), root, umask: request.umask & 0o777 };
+    let fs = FsContext {
+        cwd: root.clone(),
+        root,
+        umask: request.umask & 0o777,
+    };
     let seed = Seed {
         parent: Pid::INIT,
         files,
@@ -316,7 +351,14 @@ pub(crate) async fn spawn_first(kernel: &Arc<Kernel>, request: SpawnRequest) -> 
         own_group: true,
     };
     let child = Nascent::of(create(kernel, seed)?);
-    let cwd = child.task().with_lookup(|cx| resolve(cx, None, &request.cwd, LookupFlags::FOLLOW | LookupFlags::DIRECTORY))?;
+    let cwd = child.task().with_lookup(|cx| {
+        resolve(
+            cx,
+            None,
+            &request.cwd,
+            LookupFlags::FOLLOW | LookupFlags::DIRECTORY,
+        )
+    })?;
     child.task().process().fs().lock().cwd = cwd;
     if let Some(terminal) = request.controlling_terminal {
         terminal.adopt_session_of(child.task())?;

@@ -58,24 +58,38 @@ impl ProcessTable {
     }
 
     pub(crate) fn get(&self, pid: Pid) -> Option<Arc<Process>> {
-        self.tree.lock().nodes.get(&pid).map(|node| Arc::clone(&node.process))
+        self.tree
+            .lock()
+            .nodes
+            .get(&pid)
+            .map(|node| Arc::clone(&node.process))
     }
 
     /// The process that has a thread of this id.
     pub(crate) fn of_thread(&self, tid: Tid) -> Option<Arc<Process>> {
         let tree = self.tree.lock();
-        let pid = tree.threads.get(&tid).copied().unwrap_or(Pid::new(tid.raw()));
+        let pid = tree
+            .threads
+            .get(&tid)
+            .copied()
+            .unwrap_or(Pid::new(tid.raw()));
         tree.nodes.get(&pid).map(|node| Arc::clone(&node.process))
     }
 
     pub(crate) fn parent_of(&self, pid: Pid) -> Option<Arc<Process>> {
         let tree = self.tree.lock();
         let parent = tree.nodes.get(&pid)?.parent;
-        tree.nodes.get(&parent).map(|node| Arc::clone(&node.process))
+        tree.nodes
+            .get(&parent)
+            .map(|node| Arc::clone(&node.process))
     }
 
     pub(crate) fn session_of(&self, pid: Pid) -> Option<Arc<Session>> {
-        self.tree.lock().nodes.get(&pid).map(|node| Arc::clone(&node.session))
+        self.tree
+            .lock()
+            .nodes
+            .get(&pid)
+            .map(|node| Arc::clone(&node.session))
     }
 
     pub(crate) fn group_of(&self, pid: Pid) -> Option<Pgid> {
@@ -89,12 +103,20 @@ impl ProcessTable {
 
     /// The processes of the machine that `wanted` picks.
     pub(crate) fn select(&self, wanted: impl Fn(&Node) -> bool) -> Vec<Arc<Process>> {
-        self.tree.lock().nodes.values().filter(|node| wanted(node)).map(|node| Arc::clone(&node.process)).collect()
+        self.tree
+            .lock()
+            .nodes
+            .values()
+            .filter(|node| wanted(node))
+            .map(|node| Arc::clone(&node.process))
+            .collect()
     }
 
     pub(crate) fn is_in_orphaned_group(&self, pid: Pid) -> bool {
         let tree = self.tree.lock();
-        tree.nodes.get(&pid).is_some_and(|node| tree.is_orphaned(node.pgid, None))
+        tree.nodes
+            .get(&pid)
+            .is_some_and(|node| tree.is_orphaned(node.pgid, None))
     }
 
     pub(crate) fn reserve_thread(&self, pid: Pid) -> SysResult<Tid> {
@@ -134,7 +156,11 @@ impl Node {
             user: self.process.credentials().euid,
             state,
             comm: program.comm,
-            argv: if self.zombie.is_some() { Vec::new() } else { program.argv.to_vec() },
+            argv: if self.zombie.is_some() {
+                Vec::new()
+            } else {
+                program.argv.to_vec()
+            },
             started: self.process.started(),
         }
     }
@@ -159,7 +185,11 @@ impl Tree {
     /// `EAGAIN`: there is none.
     pub(crate) fn next_id(&mut self) -> SysResult<i32> {
         for _ in 0..PID_MAX {
-            self.last_id = if self.last_id >= PID_MAX - 1 { FIRST_RECYCLED_PID } else { self.last_id + 1 };
+            self.last_id = if self.last_id >= PID_MAX - 1 {
+                FIRST_RECYCLED_PID
+            } else {
+                self.last_id + 1
+            };
             if !self.is_id_used(self.last_id) {
                 return Ok(self.last_id);
             }
@@ -170,7 +200,10 @@ impl Tree {
     fn is_id_used(&self, id: i32) -> bool {
         self.nodes.contains_key(&Pid::new(id))
             || self.threads.contains_key(&Tid::new(id))
-            || self.nodes.values().any(|node| node.pgid.raw() == id || node.session.sid().raw() == id)
+            || self
+                .nodes
+                .values()
+                .any(|node| node.pgid.raw() == id || node.session.sid().raw() == id)
     }
 
     /// Puts a process in, as a child of its parent.
@@ -201,7 +234,9 @@ impl Tree {
         let mut at = pid;
         // The tree is not deeper than it has nodes.
         for _ in 0..self.nodes.len() {
-            let Some(parent) = self.nodes.get(&at).map(|node| node.parent) else { break };
+            let Some(parent) = self.nodes.get(&at).map(|node| node.parent) else {
+                break;
+            };
             match self.nodes.get(&parent) {
                 Some(node) if node.is_subreaper && node.zombie.is_none() => return parent,
                 Some(_) => at = parent,
@@ -228,11 +263,16 @@ impl Tree {
 
     /// Whether a living member of `group` is stopped.
     pub(crate) fn has_stopped(&self, group: Pgid) -> bool {
-        self.nodes.values().any(|node| node.pgid == group && node.zombie.is_none() && node.process.is_stopped())
+        self.nodes
+            .values()
+            .any(|node| node.pgid == group && node.zombie.is_none() && node.process.is_stopped())
     }
 
     /// The session of a group that has members.
     pub(crate) fn session_of_group(&self, group: Pgid) -> Option<Sid> {
-        self.nodes.values().find(|node| node.pgid == group).map(|node| node.session.sid())
+        self.nodes
+            .values()
+            .find(|node| node.pgid == group)
+            .map(|node| node.session.sid())
     }
 }

@@ -33,8 +33,19 @@ pub struct Task {
 }
 
 impl Task {
-    pub(crate) fn new(kernel: Arc<Kernel>, process: Arc<Process>, tid: Tid, cell: Arc<TaskCell>) -> Arc<Self> {
-        Arc::new(Self { kernel, process, tid, cell, finished: AtomicBool::new(false) })
+    pub(crate) fn new(
+        kernel: Arc<Kernel>,
+        process: Arc<Process>,
+        tid: Tid,
+        cell: Arc<TaskCell>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            kernel,
+            process,
+            tid,
+            cell,
+            finished: AtomicBool::new(false),
+        })
     }
 
     /// The machine.

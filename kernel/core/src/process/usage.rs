@@ -21,12 +21,18 @@ pub struct Usage {
 impl Usage {
     /// Adds time the program ran.
     pub fn add_user_time(&self, time: Duration) {
-        self.user_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.user_nanos.fetch_add(
+            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 
     /// Adds time spent in calls on its behalf.
     pub fn add_system_time(&self, time: Duration) {
-        self.system_nanos.fetch_add(u64::try_from(time.as_nanos()).unwrap_or(u64::MAX), Ordering::Relaxed);
+        self.system_nanos.fetch_add(
+            u64::try_from(time.as_nanos()).unwrap_or(u64::MAX),
+            Ordering::Relaxed,
+        );
     }
 
     pub(crate) fn note_memory(&self, bytes: u64) {
@@ -74,6 +80,8 @@ pub(crate) fn sum(a: Rusage, b: Rusage) -> Rusage {
         blocks_in: a.blocks_in.saturating_add(b.blocks_in),
         blocks_out: a.blocks_out.saturating_add(b.blocks_out),
         voluntary_switches: a.voluntary_switches.saturating_add(b.voluntary_switches),
-        involuntary_switches: a.involuntary_switches.saturating_add(b.involuntary_switches),
+        involuntary_switches: a
+            .involuntary_switches
+            .saturating_add(b.involuntary_switches),
     }
 }

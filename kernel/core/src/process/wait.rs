@@ -61,7 +61,9 @@ pub(crate) fn try_wait(
     options: WaitOptions,
 ) -> SysResult<Option<Waited>> {
     let mut tree = kernel.table().lock();
-    let Some(node) = tree.node(process.pid()) else { return Err(Errno::ECHILD.into()) };
+    let Some(node) = tree.node(process.pid()) else {
+        return Err(Errno::ECHILD.into());
+    };
     let own_group = node.pgid;
     let is_meant = |child: &Node| match target {
         WaitTarget::Any => true,
@@ -71,7 +73,12 @@ pub(crate) fn try_wait(
     };
     let mut has_child = false;
     let mut found = None;
-    for child in node.children.iter().filter_map(|pid| tree.node(*pid)).filter(|child| is_meant(child)) {
+    for child in node
+        .children
+        .iter()
+        .filter_map(|pid| tree.node(*pid))
+        .filter(|child| is_meant(child))
+    {
         has_child = true;
         if let Some(status) = report(child, options) {
             let usage = child.process.usage();

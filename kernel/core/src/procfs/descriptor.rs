@@ -21,7 +21,10 @@ pub(super) fn place(process: &Process, file: &Arc<OpenFile>) -> Location {
         return location.clone();
     }
     let credentials = process.credentials();
-    let inode = OpenFileInode { file: Arc::downgrade(file), owner: (credentials.euid.raw(), credentials.egid.raw()) };
+    let inode = OpenFileInode {
+        file: Arc::downgrade(file),
+        owner: (credentials.euid.raw(), credentials.egid.raw()),
+    };
     Location::anonymous(Arc::new(inode), &name(file))
 }
 
@@ -44,7 +47,14 @@ pub(super) fn info(file: &OpenFile) -> SysResult<Vec<u8>> {
     let mut text = String::new();
     let ino = file.stat().map_or(0, |stat| stat.ino);
     // Writing to a string cannot fail.
-    write!(text, "pos:\t{}\nflags:\t0{:o}\nmnt_id:\t{}\nino:\t{ino}\n", file.offset(), file.flags().bits(), file.location().map_or(0, |location| location.mount().id())).ok();
+    write!(
+        text,
+        "pos:\t{}\nflags:\t0{:o}\nmnt_id:\t{}\nino:\t{ino}\n",
+        file.offset(),
+        file.flags().bits(),
+        file.location().map_or(0, |location| location.mount().id())
+    )
+    .ok();
     Ok(text.into_bytes())
 }
 
@@ -66,7 +76,9 @@ impl Inode for OpenFileInode {
     }
 
     fn file_type(&self) -> FileType {
-        let Some(file) = self.file.upgrade() else { return FileType::Regular };
+        let Some(file) = self.file.upgrade() else {
+            return FileType::Regular;
+        };
         if file.downcast::<PipeEnd>().is_some() {
             FileType::Fifo
         } else if file.downcast::<Socket>().is_some() {

@@ -44,10 +44,17 @@ impl MachineFile {
         let text = match self {
             Self::Cmdline => "cenote\n".to_string(),
             Self::Cpuinfo => cpuinfo(),
-            Self::Filesystems => "nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\toverlay\n".to_string(),
+            Self::Filesystems => {
+                "nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\toverlay\n"
+                    .to_string()
+            }
             Self::Loadavg => {
                 let processes = kernel.processes();
-                let last = processes.iter().map(|info| info.pid.raw()).max().unwrap_or(1);
+                let last = processes
+                    .iter()
+                    .map(|info| info.pid.raw())
+                    .max()
+                    .unwrap_or(1);
                 format!("0.00 0.00 0.00 1/{} {last}\n", processes.len())
             }
             Self::Meminfo => meminfo(kernel),
@@ -58,7 +65,9 @@ impl MachineFile {
                 format!("{}.{:02} 0.00\n", up.as_secs(), up.subsec_millis() / 10)
             }
             Self::Version => format!("Linux version {RELEASE} (cenote) {VERSION}\n"),
-            Self::Vmstat => "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n".to_string(),
+            Self::Vmstat => {
+                "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n".to_string()
+            }
         };
         text.into_bytes()
     }
@@ -112,8 +121,15 @@ fn stat(kernel: &Kernel, now: MonoTime) -> String {
         user = user.saturating_add(ticks(own.user_time));
         system = system.saturating_add(ticks(own.system_time));
     }
-    let idle = ticks(now.since_boot()).saturating_sub(user).saturating_sub(system).max(0);
-    let boot = kernel.clock().realtime().sec.saturating_sub(i64::try_from(now.since_boot().as_secs()).unwrap_or(0));
+    let idle = ticks(now.since_boot())
+        .saturating_sub(user)
+        .saturating_sub(system)
+        .max(0);
+    let boot = kernel
+        .clock()
+        .realtime()
+        .sec
+        .saturating_sub(i64::try_from(now.since_boot().as_secs()).unwrap_or(0));
     let cpu = format!("{user} 0 {system} {idle} 0 0 0 0 0 0");
     format!(
         "cpu  {cpu}\ncpu0 {cpu}\nintr 0\nctxt 0\nbtime {boot}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",

@@ -71,8 +71,14 @@ struct Shared {
 
 impl ProcFs {
     pub(crate) fn new(kernel: &Arc<Kernel>) -> Arc<Self> {
-        let shared = Shared { kernel: Arc::downgrade(kernel), device: next_device(), nodes: Mutex::default() };
-        Arc::new(Self { shared: Arc::new(shared) })
+        let shared = Shared {
+            kernel: Arc::downgrade(kernel),
+            device: next_device(),
+            nodes: Mutex::default(),
+        };
+        Arc::new(Self {
+            shared: Arc::new(shared),
+        })
     }
 }
 
@@ -102,7 +108,12 @@ impl FileSystem for ProcFs {
     }
 
     fn statfs(&self) -> SysResult<StatFs> {
-        Ok(StatFs { magic: PROC_SUPER_MAGIC, block_size: 4096, name_length: 255, ..StatFs::default() })
+        Ok(StatFs {
+            magic: PROC_SUPER_MAGIC,
+            block_size: 4096,
+            name_length: 255,
+            ..StatFs::default()
+        })
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -86,9 +86,17 @@ impl Node {
                     named("thread-self", Key::Own { is_thread: true }),
                     named("sys", Key::Sys(sys::ROOT)),
                 ];
-                entries.extend(MachineFile::ALL.iter().map(|file| named(file.name(), Key::Machine(*file))));
+                entries.extend(
+                    MachineFile::ALL
+                        .iter()
+                        .map(|file| named(file.name(), Key::Machine(*file))),
+                );
                 let processes = self.kernel()?.processes();
-                entries.extend(processes.iter().map(|info| named(&info.pid.to_string(), Key::Process(info.pid))));
+                entries.extend(
+                    processes
+                        .iter()
+                        .map(|info| named(&info.pid.to_string(), Key::Process(info.pid))),
+                );
                 entries
             }
             Key::Process(pid) => {
@@ -98,16 +106,26 @@ impl Node {
                     named("fdinfo", Key::DescriptorInfos(pid)),
                     named("task", Key::Threads(pid)),
                 ];
-                entries.extend(ProcessFile::ALL.iter().map(|file| named(file.name(), Key::ProcessFile(pid, *file))));
+                entries.extend(
+                    ProcessFile::ALL
+                        .iter()
+                        .map(|file| named(file.name(), Key::ProcessFile(pid, *file))),
+                );
                 entries
             }
             Key::Descriptors(pid) => {
                 let files = self.living(pid)?.files().list();
-                files.iter().map(|(fd, _)| named(&fd.to_string(), Key::Descriptor(pid, *fd))).collect()
+                files
+                    .iter()
+                    .map(|(fd, _)| named(&fd.to_string(), Key::Descriptor(pid, *fd)))
+                    .collect()
             }
             Key::DescriptorInfos(pid) => {
                 let files = self.living(pid)?.files().list();
-                files.iter().map(|(fd, _)| named(&fd.to_string(), Key::DescriptorInfo(pid, *fd))).collect()
+                files
+                    .iter()
+                    .map(|(fd, _)| named(&fd.to_string(), Key::DescriptorInfo(pid, *fd)))
+                    .collect()
             }
             Key::Threads(pid) => {
                 let process = self.living(pid)?;
@@ -115,10 +133,19 @@ impl Node {
                 let threads: Vec<Tid> = signals.threads.iter().map(|thread| thread.tid).collect();
                 drop(signals);
                 // A thread's files are those of its process.
-                threads.iter().map(|tid| named(&tid.to_string(), Key::Process(pid))).collect()
+                threads
+                    .iter()
+                    .map(|tid| named(&tid.to_string(), Key::Process(pid)))
+                    .collect()
             }
-            Key::Sys(at) => sys::entries(at).map(|(name, at)| named(name, Key::Sys(at))).collect(),
-            Key::Own { .. } | Key::Machine(_) | Key::ProcessFile(..) | Key::Descriptor(..) | Key::DescriptorInfo(..) => {
+            Key::Sys(at) => sys::entries(at)
+                .map(|(name, at)| named(name, Key::Sys(at)))
+                .collect(),
+            Key::Own { .. }
+            | Key::Machine(_)
+            | Key::ProcessFile(..)
+            | Key::Descriptor(..)
+            | Key::DescriptorInfo(..) => {
                 return Err(Errno::ENOTDIR.into());
             }
         })
@@ -137,7 +164,9 @@ impl Node {
 }
 
 fn own_target(is_thread: bool, caller: Option<&dyn IoctlCaller>) -> SysResult<Vec<u8>> {
-    let task = caller.and_then(|caller| caller.as_any().downcast_ref::<Task>()).ok_or(Errno::ENOENT)?;
+    let task = caller
+        .and_then(|caller| caller.as_any().downcast_ref::<Task>())
+        .ok_or(Errno::ENOENT)?;
     Ok(if is_thread {
         format!("{}/task/{}", task.pid(), task.tid()).into_bytes()
     } else {
@@ -152,7 +181,11 @@ impl Inode for Node {
         let mut stat = Stat {
             dev: self.shared.device,
             ino: if self.key == Key::Root { 1 } else { self.ino() },
-            nlink: if file_type == FileType::Directory { 2 } else { 1 },
+            nlink: if file_type == FileType::Directory {
+                2
+            } else {
+                1
+            },
             mode: file_type.mode_bits() | self.permissions(),
             blksize: 1024,
             ..Stat::default()
@@ -172,31 +205,48 @@ impl Inode for Node {
 
     fn file_type(&self) -> FileType {
         match self.key {
-            Key::Root | Key::Process(_) | Key::Descriptors(_) | Key::DescriptorInfos(_) | Key::Threads(_) => {
-                FileType::Directory
-            }
+            Key::Root
+            | Key::Process(_)
+            | Key::Descriptors(_)
+            | Key::DescriptorInfos(_)
+            | Key::Threads(_) => FileType::Directory,
             Key::Own { .. } | Key::Descriptor(..) => FileType::Symlink,
             Key::Machine(MachineFile::Mounts) => FileType::Symlink,
             Key::ProcessFile(_, file) if file.is_link() => FileType::Symlink,
             Key::Sys(at) if sys::is_directory(at) => FileType::Directory,
-            Key::Machine(_) | Key::ProcessFile(..) | Key::DescriptorInfo(..) | Key::Sys(_) => FileType::Regular,
+            Key::Machine(_) | Key::ProcessFile(..) | Key::DescriptorInfo(..) | Key::Sys(_) => {
+                FileType::Regular
+            }
         }
     }
 
     fn lookup(&self, name: &[u8]) -> SysResult<Arc<dyn Inode>> {
-        let number = std::str::from_utf8(name).ok().and_then(|name| name.parse::<i32>().ok()).filter(|number| *number >= 0);
+        let number = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| name.parse::<i32>().ok())
+            .filter(|number| *number >= 0);
         match (self.key, number) {
             (Key::Root, Some(number)) => {
-                let process = self.kernel()?.table().of_thread(Tid::new(number)).ok_or(Errno::ENOENT)?;
+                let process = self
+                    .kernel()?
+                    .table()
+                    .of_thread(Tid::new(number))
+                    .ok_or(Errno::ENOENT)?;
                 Ok(self.child(Key::Process(process.pid())))
             }
             (Key::Descriptors(pid), Some(number)) => {
-                self.living(pid)?.files().flags(Fd::new(number)).map_err(|_| Errno::ENOENT)?;
+                self.living(pid)?
+                    .files()
+                    .flags(Fd::new(number))
+                    .map_err(|_| Errno::ENOENT)?;
                 Ok(self.child(Key::Descriptor(pid, Fd::new(number))))
             }
             _ => {
                 let entries = self.entries()?;
-                let key = entries.into_iter().find(|(entry, _)| entry == name).map(|(_, key)| key);
+                let key = entries
+                    .into_iter()
+                    .find(|(entry, _)| entry == name)
+                    .map(|(_, key)| key);
                 Ok(self.child(key.ok_or(Errno::ENOENT)?))
             }
         }
@@ -207,7 +257,12 @@ impl Inode for Node {
         for (index, (name, key)) in self.entries()?.into_iter().enumerate().skip(skipped) {
             let node = Self::new(Arc::clone(&self.shared), key);
             let next_cursor = u64::try_from(index).unwrap_or(u64::MAX).saturating_add(1);
-            if !emit(DirEntry { name: &name, ino: node.ino(), file_type: node.file_type(), next_cursor }) {
+            if !emit(DirEntry {
+                name: &name,
+                ino: node.ino(),
+                file_type: node.file_type(),
+                next_cursor,
+            }) {
                 break;
             }
         }
@@ -247,15 +302,25 @@ impl Inode for Node {
 
     fn set_attributes(&self, changes: &AttributeChanges) -> SysResult {
         // Opening for writing truncates; nothing else can change.
-        let truncates_only = AttributeChanges { size: Some(0), ..AttributeChanges::default() };
-        if *changes == truncates_only { Ok(()) } else { Err(Errno::EPERM.into()) }
+        let truncates_only = AttributeChanges {
+            size: Some(0),
+            ..AttributeChanges::default()
+        };
+        if *changes == truncates_only {
+            Ok(())
+        } else {
+            Err(Errno::EPERM.into())
+        }
     }
 
     fn open(self: Arc<Self>, _flags: OpenFlags) -> SysResult<Option<Arc<dyn File>>> {
         if self.file_type() != FileType::Regular {
             return Ok(None);
         }
-        Ok(Some(Arc::new(TextFile { text: Mutex::new(self.text()?), node: self })))
+        Ok(Some(Arc::new(TextFile {
+            text: Mutex::new(self.text()?),
+            node: self,
+        })))
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -287,7 +352,9 @@ impl File for TextFile {
         match self.node.key {
             Key::Sys(at) => sys::write(&*self.node.kernel()?, at, buf),
             Key::ProcessFile(pid, ProcessFile::Comm) => {
-                self.node.living(pid)?.set_comm(buf.strip_suffix(b"\n").unwrap_or(buf));
+                self.node
+                    .living(pid)?
+                    .set_comm(buf.strip_suffix(b"\n").unwrap_or(buf));
                 Ok(buf.len())
             }
             _ => Err(Errno::EINVAL.into()),

@@ -85,7 +85,11 @@ pub(super) fn link_target(process: &Process, file: ProcessFile) -> SysResult<Lin
 }
 
 /// The text of a file of a process.
-pub(super) fn text(kernel: &Kernel, process: &Arc<Process>, file: ProcessFile) -> SysResult<Vec<u8>> {
+pub(super) fn text(
+    kernel: &Kernel,
+    process: &Arc<Process>,
+    file: ProcessFile,
+) -> SysResult<Vec<u8>> {
     let info = kernel.table().info(process.pid()).ok_or(Errno::ESRCH)?;
     let is_zombie = matches!(info.state, ProcessState::Zombie(_));
     let program = process.program();
@@ -114,7 +118,10 @@ pub(super) fn text(kernel: &Kernel, process: &Arc<Process>, file: ProcessFile) -
 }
 
 fn with_zeros(strings: &[Vec<u8>]) -> Vec<u8> {
-    strings.iter().flat_map(|string| string.iter().copied().chain([0])).collect()
+    strings
+        .iter()
+        .flat_map(|string| string.iter().copied().chain([0]))
+        .collect()
 }
 
 fn terminal_of(kernel: &Kernel, process: &Process) -> Option<Arc<Terminal>> {
@@ -126,25 +133,65 @@ fn stat(kernel: &Kernel, process: &Process, info: &ProcessInfo) -> String {
     let usage = process.usage();
     let (own, children) = (usage.own(), usage.children());
     let terminal = terminal_of(kernel, process);
-    let tty = terminal.as_ref().map_or(0, |terminal| (136 << 8) + i64::from(terminal.number()));
-    let foreground = terminal.as_ref().and_then(|terminal| terminal.foreground()).map_or(-1, |group| group.raw());
+    let tty = terminal
+        .as_ref()
+        .map_or(0, |terminal| (136 << 8) + i64::from(terminal.number()));
+    let foreground = terminal
+        .as_ref()
+        .and_then(|terminal| terminal.foreground())
+        .map_or(-1, |group| group.raw());
     let nice = process.nice().load(Ordering::Relaxed);
     let memory = process.memory_bytes();
     let signals = process.signals().lock();
     let (threads, pending) = (signals.threads.len().max(1), signals.shared.set().bits());
-    let (ignored, caught) = (signals.actions.ignored().bits(), signals.actions.caught().bits());
-    let blocked = signals.threads.first().map_or(SigSet::EMPTY, |thread| thread.mask).bits();
+    let (ignored, caught) = (
+        signals.actions.ignored().bits(),
+        signals.actions.caught().bits(),
+    );
+    let blocked = signals
+        .threads
+        .first()
+        .map_or(SigSet::EMPTY, |thread| thread.mask)
+        .bits();
     drop(signals);
     let mut text = String::new();
     let comm = String::from_utf8_lossy(&info.comm).into_owned();
     // Writing to a string cannot fail.
-    write!(text, "{} ({comm}) {} {} {} {} {tty} {foreground} 0", info.pid, info.state.letter(), info.parent, info.group, info.session).ok();
+    write!(
+        text,
+        "{} ({comm}) {} {} {} {} {tty} {foreground} 0",
+        info.pid,
+        info.state.letter(),
+        info.parent,
+        info.group,
+        info.session
+    )
+    .ok();
     // 10 minflt, cminflt, majflt, cmajflt, 14 utime, stime, cutime, cstime, 18 priority, nice, num_threads, itrealvalue
-    write!(text, " 0 0 0 0 {} {} {} {} {} {nice} {threads} 0", ticks(own.user_time), ticks(own.system_time), ticks(children.user_time), ticks(children.system_time), 20 + nice).ok();
+    write!(
+        text,
+        " 0 0 0 0 {} {} {} {} {} {nice} {threads} 0",
+        ticks(own.user_time),
+        ticks(own.system_time),
+        ticks(children.user_time),
+        ticks(children.system_time),
+        20 + nice
+    )
+    .ok();
     // 22 starttime, vsize, rss, rsslim, 26 startcode … kstkeip
-    write!(text, " {} {memory} {} {RLIM_INFINITY} 0 0 0 0 0", ticks(info.started.since_boot()), memory / u64::from(PAGE_SIZE)).ok();
+    write!(
+        text,
+        " {} {memory} {} {RLIM_INFINITY} 0 0 0 0 0",
+        ticks(info.started.since_boot()),
+        memory / u64::from(PAGE_SIZE)
+    )
+    .ok();
     // 31 signal, blocked, sigignore, sigcatch, 35 wchan, nswap, cnswap, exit_signal, processor, rt_priority, policy …
-    writeln!(text, " {pending} {blocked} {ignored} {caught} 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0").ok();
+    writeln!(
+        text,
+        " {pending} {blocked} {ignored} {caught} 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0"
+    )
+    .ok();
     text
 }
 
@@ -153,11 +200,13 @@ fn status(process: &Process, info: &ProcessInfo) -> String {
     let signals = process.signals().lock();
     let threads = signals.threads.len();
     let shared = signals.shared.set().bits();
-    let (own, blocked) = signals
-        .threads
-        .first()
-        .map_or((0, 0), |thread| (thread.pending.set().bits(), thread.mask.bits()));
-    let (ignored, caught) = (signals.actions.ignored().bits(), signals.actions.caught().bits());
+    let (own, blocked) = signals.threads.first().map_or((0, 0), |thread| {
+        (thread.pending.set().bits(), thread.mask.bits())
+    });
+    let (ignored, caught) = (
+        signals.actions.ignored().bits(),
+        signals.actions.caught().bits(),
+    );
     drop(signals);
     let state = match info.state {
         ProcessState::Running => "S (sleeping)",
@@ -182,9 +231,23 @@ fn status(process: &Process, info: &ProcessInfo) -> String {
     line("Pid", info.pid.to_string());
     line("PPid", info.parent.to_string());
     line("TracerPid", "0".to_string());
-    line("Uid", format!("{}\t{}\t{}\t{}", u.uid, u.euid, u.suid, u.fsuid));
-    line("Gid", format!("{}\t{}\t{}\t{}", g.gid, g.egid, g.sgid, g.fsgid));
-    line("FDSize", process.files().list().len().next_multiple_of(64).to_string());
+    line(
+        "Uid",
+        format!("{}\t{}\t{}\t{}", u.uid, u.euid, u.suid, u.fsuid),
+    );
+    line(
+        "Gid",
+        format!("{}\t{}\t{}\t{}", g.gid, g.egid, g.sgid, g.fsgid),
+    );
+    line(
+        "FDSize",
+        process
+            .files()
+            .list()
+            .len()
+            .next_multiple_of(64)
+            .to_string(),
+    );
     line("Groups", groups.join(" "));
     line("VmPeak", format!("{peak:8} kB"));
     line("VmSize", format!("{kib:8} kB"));
@@ -192,22 +255,43 @@ fn status(process: &Process, info: &ProcessInfo) -> String {
     line("VmRSS", format!("{kib:8} kB"));
     line("Threads", threads.max(1).to_string());
     line("SigQ", "0/1024".to_string());
-    for (name, bits) in
-        [("SigPnd", own), ("ShdPnd", shared), ("SigBlk", blocked), ("SigIgn", ignored), ("SigCgt", caught)]
-    {
+    for (name, bits) in [
+        ("SigPnd", own),
+        ("ShdPnd", shared),
+        ("SigBlk", blocked),
+        ("SigIgn", ignored),
+        ("SigCgt", caught),
+    ] {
         line(name, format!("{bits:016x}"));
     }
-    let capabilities: u64 = if credentials.is_privileged() { 0x1ff_ffff_ffff } else { 0 };
+    let capabilities: u64 = if credentials.is_privileged() {
+        0x1ff_ffff_ffff
+    } else {
+        0
+    };
     for name in ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"] {
-        let bits = if matches!(name, "CapInh" | "CapAmb") { 0 } else { capabilities };
+        let bits = if matches!(name, "CapInh" | "CapAmb") {
+            0
+        } else {
+            capabilities
+        };
         line(name, format!("{bits:016x}"));
     }
-    line("NoNewPrivs", u8::from(process.no_new_privs().load(Ordering::Relaxed)).to_string());
+    line(
+        "NoNewPrivs",
+        u8::from(process.no_new_privs().load(Ordering::Relaxed)).to_string(),
+    );
     line("Cpus_allowed", "1".to_string());
     line("Cpus_allowed_list", "0".to_string());
     let switches = process.usage().own();
-    line("voluntary_ctxt_switches", switches.voluntary_switches.to_string());
-    line("nonvoluntary_ctxt_switches", switches.involuntary_switches.to_string());
+    line(
+        "voluntary_ctxt_switches",
+        switches.voluntary_switches.to_string(),
+    );
+    line(
+        "nonvoluntary_ctxt_switches",
+        switches.involuntary_switches.to_string(),
+    );
     text
 }
 
@@ -231,12 +315,27 @@ fn limits(process: &Process) -> String {
         (Resource::RealtimeTime, "Max realtime timeout", "us"),
     ];
     let table = process.rlimits().lock().clone();
-    let shown = |value: u64| if value == RLIM_INFINITY { "unlimited".to_string() } else { value.to_string() };
-    let mut text = format!("{:<25} {:<20} {:<20} {:<10}\n", "Limit", "Soft Limit", "Hard Limit", "Units");
+    let shown = |value: u64| {
+        if value == RLIM_INFINITY {
+            "unlimited".to_string()
+        } else {
+            value.to_string()
+        }
+    };
+    let mut text = format!(
+        "{:<25} {:<20} {:<20} {:<10}\n",
+        "Limit", "Soft Limit", "Hard Limit", "Units"
+    );
     for (resource, name, unit) in rows {
         let limit = table.of(resource);
         // Writing to a string cannot fail.
-        writeln!(text, "{name:<25} {:<20} {:<20} {unit:<10}", shown(limit.soft), shown(limit.hard)).ok();
+        writeln!(
+            text,
+            "{name:<25} {:<20} {:<20} {unit:<10}",
+            shown(limit.soft),
+            shown(limit.hard)
+        )
+        .ok();
     }
     text
 }
@@ -253,7 +352,9 @@ fn escape(bytes: &[u8], out: &mut Vec<u8>) {
 }
 
 fn mount_place(mount: &cenote_vfs::Mount, root: &cenote_vfs::Location) -> Vec<u8> {
-    mount.parent().map_or_else(|| b"/".to_vec(), |place| place.path_from(root))
+    mount
+        .parent()
+        .map_or_else(|| b"/".to_vec(), |place| place.path_from(root))
 }
 
 /// See fstab(5) for the format.
@@ -261,11 +362,20 @@ fn mounts(kernel: &Kernel, process: &Process) -> Vec<u8> {
     let root = process.fs().lock().root.clone();
     let mut text = Vec::new();
     for mount in kernel.namespace().mounts() {
-        let Some(filesystem) = mount.filesystem() else { continue };
+        let Some(filesystem) = mount.filesystem() else {
+            continue;
+        };
         escape(mount.source().as_bytes(), &mut text);
         text.push(b' ');
         escape(&mount_place(&mount, &root), &mut text);
-        text.extend_from_slice(format!(" {} {} 0 0\n", filesystem.type_name(), mount.flags().options()).as_bytes());
+        text.extend_from_slice(
+            format!(
+                " {} {} 0 0\n",
+                filesystem.type_name(),
+                mount.flags().options()
+            )
+            .as_bytes(),
+        );
     }
     text
 }
@@ -275,11 +385,23 @@ fn mountinfo(kernel: &Kernel, process: &Process) -> Vec<u8> {
     let root = process.fs().lock().root.clone();
     let mut text = Vec::new();
     for mount in kernel.namespace().mounts() {
-        let Some(filesystem) = mount.filesystem() else { continue };
-        let parent = mount.parent().map_or(mount.id(), |place| place.mount().id());
+        let Some(filesystem) = mount.filesystem() else {
+            continue;
+        };
+        let parent = mount
+            .parent()
+            .map_or(mount.id(), |place| place.mount().id());
         let device = mount.root().inode().stat().map_or(0, |stat| stat.dev);
         let device = cenote_abi::fs::DeviceId::decode(device);
-        text.extend_from_slice(format!("{} {parent} {}:{} / ", mount.id(), device.major, device.minor).as_bytes());
+        text.extend_from_slice(
+            format!(
+                "{} {parent} {}:{} / ",
+                mount.id(),
+                device.major,
+                device.minor
+            )
+            .as_bytes(),
+        );
         escape(&mount_place(&mount, &root), &mut text);
         let options = mount.flags().options();
         text.extend_from_slice(format!(" {options} - {} ", filesystem.type_name()).as_bytes());

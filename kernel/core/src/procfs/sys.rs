@@ -24,14 +24,30 @@ const TABLE: &[(usize, &str, Kind)] = &[
     (ROOT, "fs", Kind::Directory),
     (ROOT, "vm", Kind::Directory),
     (1, "random", Kind::Directory),
-    (1, "hostname", Kind::File(|kernel| String::from_utf8_lossy(&kernel.hostname()).into_owned())),
-    (1, "domainname", Kind::File(|kernel| String::from_utf8_lossy(&kernel.domain()).into_owned())),
+    (
+        1,
+        "hostname",
+        Kind::File(|kernel| String::from_utf8_lossy(&kernel.hostname()).into_owned()),
+    ),
+    (
+        1,
+        "domainname",
+        Kind::File(|kernel| String::from_utf8_lossy(&kernel.domain()).into_owned()),
+    ),
     (1, "osrelease", Kind::File(|_| RELEASE.to_string())),
     (1, "ostype", Kind::File(|_| "Linux".to_string())),
     (1, "version", Kind::File(|_| VERSION.to_string())),
     (1, "pid_max", Kind::File(|_| PID_MAX.to_string())),
-    (1, "threads-max", Kind::File(|kernel| kernel.budget().limits().processes.to_string())),
-    (1, "ngroups_max", Kind::File(|_| cenote_abi::user::NGROUPS_MAX.to_string())),
+    (
+        1,
+        "threads-max",
+        Kind::File(|kernel| kernel.budget().limits().processes.to_string()),
+    ),
+    (
+        1,
+        "ngroups_max",
+        Kind::File(|_| cenote_abi::user::NGROUPS_MAX.to_string()),
+    ),
     (1, "cap_last_cap", Kind::File(|_| "40".to_string())),
     (1, "overflowuid", Kind::File(|_| "65534".to_string())),
     (1, "overflowgid", Kind::File(|_| "65534".to_string())),
@@ -39,11 +55,27 @@ const TABLE: &[(usize, &str, Kind)] = &[
     (4, "boot_id", Kind::File(uuid)),
     (4, "entropy_avail", Kind::File(|_| "256".to_string())),
     (4, "poolsize", Kind::File(|_| "256".to_string())),
-    (2, "file-max", Kind::File(|kernel| kernel.budget().limits().open_files.to_string())),
-    (2, "file-nr", Kind::File(|kernel| {
-        format!("{}\t0\t{}", kernel.budget().used(Resource::OpenFiles), kernel.budget().limits().open_files)
-    })),
-    (2, "nr_open", Kind::File(|kernel| kernel.budget().limits().open_files.to_string())),
+    (
+        2,
+        "file-max",
+        Kind::File(|kernel| kernel.budget().limits().open_files.to_string()),
+    ),
+    (
+        2,
+        "file-nr",
+        Kind::File(|kernel| {
+            format!(
+                "{}\t0\t{}",
+                kernel.budget().used(Resource::OpenFiles),
+                kernel.budget().limits().open_files
+            )
+        }),
+    ),
+    (
+        2,
+        "nr_open",
+        Kind::File(|kernel| kernel.budget().limits().open_files.to_string()),
+    ),
     (2, "pipe-max-size", Kind::File(|_| "65536".to_string())),
     (3, "overcommit_memory", Kind::File(|_| "0".to_string())),
     (3, "swappiness", Kind::File(|_| "0".to_string())),

@@ -54,7 +54,9 @@ pub(crate) struct Actions {
 
 impl Default for Actions {
     fn default() -> Self {
-        Self { table: [SigAction::default(); 64] }
+        Self {
+            table: [SigAction::default(); 64],
+        }
     }
 }
 
@@ -87,7 +89,10 @@ impl Actions {
                 SigHandler::Ignore => SigHandler::Ignore,
                 SigHandler::Default | SigHandler::Function(_) => SigHandler::Default,
             };
-            *action = SigAction { handler, ..SigAction::default() };
+            *action = SigAction {
+                handler,
+                ..SigAction::default()
+            };
         }
     }
 
@@ -102,7 +107,10 @@ impl Actions {
     }
 
     fn matching(&self, test: impl Fn(SigHandler) -> bool) -> SigSet {
-        SigSet::ALL.iter().filter(|signal| test(self.of(*signal).handler)).collect()
+        SigSet::ALL
+            .iter()
+            .filter(|signal| test(self.of(*signal).handler))
+            .collect()
     }
 }
 

@@ -66,14 +66,23 @@ impl Task {
 
     /// Restores the mask from before the handler ran, as `sigreturn` does.
     pub fn handler_returned(&self, call: &HandlerCall) {
-        let kick = self.process().signals().lock().set_mask(self.tid(), call.restore_mask);
+        let kick = self
+            .process()
+            .signals()
+            .lock()
+            .set_mask(self.tid(), call.restore_mask);
         kick.carry_out();
     }
 
     /// Goes back to the mask from before `sigsuspend` and its like.
     pub(crate) fn restore_saved_mask(&self) {
         let mut signals = self.process().signals().lock();
-        let Some(saved) = signals.thread_mut(self.tid()).and_then(|thread| thread.saved_mask.take()) else { return };
+        let Some(saved) = signals
+            .thread_mut(self.tid())
+            .and_then(|thread| thread.saved_mask.take())
+        else {
+            return;
+        };
         let kick = signals.set_mask(self.tid(), saved);
         drop(signals);
         kick.carry_out();
@@ -103,7 +112,9 @@ impl Task {
     }
 
     fn next_step(&self) -> Step {
-        self.step(|signals, tid, info| handler_call(signals, tid, info).map_or(Step::Nothing, Step::Handler))
+        self.step(|signals, tid, info| {
+            handler_call(signals, tid, info).map_or(Step::Nothing, Step::Handler)
+        })
     }
 
     /// As [`next_step`](Self::next_step), but a signal with a handler stays pending.
@@ -114,10 +125,17 @@ impl Task {
         let signals = self.process().signals().lock();
         let tid = self.tid();
         let effects = signals.thread(tid).map(|thread| {
-            thread.pending.set().union(signals.shared.set()).difference(thread.mask)
+            thread
+                .pending
+                .set()
+                .union(signals.shared.set())
+                .difference(thread.mask)
         });
-        let has_handler = effects
-            .is_some_and(|ready| ready.iter().any(|signal| signals.actions.effect(signal) == Effect::Handler));
+        let has_handler = effects.is_some_and(|ready| {
+            ready
+                .iter()
+                .any(|signal| signals.actions.effect(signal) == Effect::Handler)
+        });
         if has_handler && signals.ending.is_none() && signals.stopped.is_none() {
             // The call is not made here: the runtime asks for it after the call was interrupted.
             return Step::End;
@@ -126,7 +144,10 @@ impl Task {
         self.next_step()
     }
 
-    fn step(&self, handle: impl FnOnce(&mut ProcessSignals, cenote_base::Tid, SigInfo) -> Step) -> Step {
+    fn step(
+        &self,
+        handle: impl FnOnce(&mut ProcessSignals, cenote_base::Tid, SigInfo) -> Step,
+    ) -> Step {
         if !self.cell().attention.any() {
             return Step::Nothing;
         }
@@ -144,9 +165,17 @@ impl Task {
             };
             match signals.actions.effect(info.signo) {
                 Effect::Nothing => {}
-                Effect::Stop => break (Step::Stop(info.signo, signals.continues), signals.refresh()),
+                Effect::Stop => {
+                    break (Step::Stop(info.signo, signals.continues), signals.refresh());
+                }
                 Effect::Terminate { core } => {
-                    break (Step::End, signals.end(WaitStatus::Signaled { signal: info.signo, core }));
+                    break (
+                        Step::End,
+                        signals.end(WaitStatus::Signaled {
+                            signal: info.signo,
+                            core,
+                        }),
+                    );
                 }
                 Effect::Handler => {
                     let step = handle(&mut signals, tid, info);
@@ -197,10 +226,20 @@ fn take(signals: &mut ProcessSignals, tid: cenote_base::Tid) -> Option<SigInfo> 
     signals.shared.take(wanted)
 }
 
-fn handler_call(signals: &mut ProcessSignals, tid: cenote_base::Tid, info: SigInfo) -> Option<HandlerCall> {
+fn handler_call(
+    signals: &mut ProcessSignals,
+    tid: cenote_base::Tid,
+    info: SigInfo,
+) -> Option<HandlerCall> {
     let action = signals.actions.of(info.signo);
     if action.flags.contains(SaFlags::SA_RESETHAND) {
-        signals.actions.set(info.signo, SigAction { handler: SigHandler::Default, ..action });
+        signals.actions.set(
+            info.signo,
+            SigAction {
+                handler: SigHandler::Default,
+                ..action
+            },
+        );
     }
     let thread = signals.thread_mut(tid)?;
     let restore_mask = thread.saved_mask.take().unwrap_or(thread.mask);
@@ -209,5 +248,10 @@ fn handler_call(signals: &mut ProcessSignals, tid: cenote_base::Tid, info: SigIn
         mask.insert(info.signo);
     }
     thread.mask = mask.difference(SigSet::UNBLOCKABLE);
-    Some(HandlerCall { signal: info.signo, action, info, restore_mask })
+    Some(HandlerCall {
+        signal: info.signo,
+        action,
+        info,
+        restore_mask,
+    })
 }

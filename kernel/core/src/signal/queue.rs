@@ -40,11 +40,21 @@ impl Pending {
     /// Takes the oldest of the lowest-numbered signals in `wanted`.
     pub(crate) fn take(&mut self, wanted: SigSet) -> Option<SigInfo> {
         // Linux: next_signal takes faults first, so that a handler's context shows where they happened.
-        let synchronous: SigSet = [SigNum::SIGSEGV, SigNum::SIGBUS, SigNum::SIGILL, SigNum::SIGTRAP, SigNum::SIGFPE, SigNum::SIGSYS]
-            .into_iter()
-            .collect();
+        let synchronous: SigSet = [
+            SigNum::SIGSEGV,
+            SigNum::SIGBUS,
+            SigNum::SIGILL,
+            SigNum::SIGTRAP,
+            SigNum::SIGFPE,
+            SigNum::SIGSYS,
+        ]
+        .into_iter()
+        .collect();
         let ready = self.set.intersection(wanted);
-        let signal = ready.intersection(synchronous).first().or_else(|| ready.first())?;
+        let signal = ready
+            .intersection(synchronous)
+            .first()
+            .or_else(|| ready.first())?;
         let index = self.queue.iter().position(|info| info.signo == signal)?;
         let info = self.queue.remove(index)?;
         if !signal.is_realtime() || !self.queue.iter().any(|info| info.signo == signal) {
@@ -55,7 +65,9 @@ impl Pending {
 
     /// Whether the signal of this timer is among them.
     pub(crate) fn has_timer(&self, id: i32) -> bool {
-        self.queue.iter().any(|info| info.code == SI_TIMER && info.timer_id == id)
+        self.queue
+            .iter()
+            .any(|info| info.code == SI_TIMER && info.timer_id == id)
     }
 
     /// Throws the signals of `set` away.
@@ -93,7 +105,12 @@ mod tests {
         }
         assert_eq!(
             taken,
-            [(SigNum::SIGUSR1, 0), (SigNum::SIGRTMIN, 0), (SigNum::SIGRTMIN, 1), (SigNum::SIGRTMIN, 2)]
+            [
+                (SigNum::SIGUSR1, 0),
+                (SigNum::SIGRTMIN, 0),
+                (SigNum::SIGRTMIN, 1),
+                (SigNum::SIGRTMIN, 2)
+            ]
         );
         assert!(pending.set().is_empty());
     }
@@ -102,10 +119,20 @@ mod tests {
     fn storm_of_realtime_signals_is_bounded() {
         let mut pending = Pending::default();
         for _ in 0..MAX_PENDING {
-            pending.push(SigInfo::new(SigNum::SIGRTMAX, SI_USER)).unwrap();
+            pending
+                .push(SigInfo::new(SigNum::SIGRTMAX, SI_USER))
+                .unwrap();
         }
-        assert_eq!(pending.push(SigInfo::new(SigNum::SIGRTMAX, SI_USER)).unwrap_err().errno(), Errno::EAGAIN);
-        pending.push(SigInfo::new(SigNum::SIGTERM, SI_USER)).unwrap();
+        assert_eq!(
+            pending
+                .push(SigInfo::new(SigNum::SIGRTMAX, SI_USER))
+                .unwrap_err()
+                .errno(),
+            Errno::EAGAIN
+        );
+        pending
+            .push(SigInfo::new(SigNum::SIGTERM, SI_USER))
+            .unwrap();
         assert_eq!(pending.take(SigSet::ALL).unwrap().signo, SigNum::SIGTERM);
     }
 }

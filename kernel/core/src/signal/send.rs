@@ -25,7 +25,9 @@ pub(crate) enum Target {
 /// Whether a process with `sender`'s credentials may signal `target`; for `SIGCONT` a shared session is enough.
 pub(crate) fn may_signal(sender: &Credentials, target: &Credentials) -> bool {
     sender.is_privileged()
-        || [sender.uid, sender.euid].into_iter().any(|own| own == target.uid || own == target.suid)
+        || [sender.uid, sender.euid]
+            .into_iter()
+            .any(|own| own == target.uid || own == target.suid)
 }
 
 /// Sends a signal from inside the kernel.
@@ -70,7 +72,13 @@ fn post(signals: &mut ProcessSignals, info: SigInfo, target: Target) -> SysResul
         discard_everywhere(signals, SigSet::only(SigNum::SIGCONT));
     }
     if signal == SigNum::SIGKILL {
-        return Ok((signals.end(WaitStatus::Signaled { signal, core: false }), false));
+        return Ok((
+            signals.end(WaitStatus::Signaled {
+                signal,
+                core: false,
+            }),
+            false,
+        ));
     }
     if signals.throws_away(signal) {
         return Ok((signals.refresh(), was_continued));
@@ -81,7 +89,10 @@ fn post(signals: &mut ProcessSignals, info: SigInfo, target: Target) -> SysResul
         && signals.stopped.is_none()
         && can_take(signals, signal, target)
     {
-        return Ok((signals.end(WaitStatus::Signaled { signal, core }), was_continued));
+        return Ok((
+            signals.end(WaitStatus::Signaled { signal, core }),
+            was_continued,
+        ));
     }
     match target {
         Target::Process => signals.shared.push(info)?,
@@ -124,7 +135,8 @@ impl ChildPolicy {
     pub(crate) fn of(process: &Process) -> Self {
         let action = process.signals().lock().actions.of(SigNum::SIGCHLD);
         Self {
-            reaps_itself: action.handler == SigHandler::Ignore || action.flags.contains(SaFlags::SA_NOCLDWAIT),
+            reaps_itself: action.handler == SigHandler::Ignore
+                || action.flags.contains(SaFlags::SA_NOCLDWAIT),
             wants_stops: !action.flags.contains(SaFlags::SA_NOCLDSTOP),
         }
     }
@@ -134,8 +146,13 @@ impl Process {
     /// Tells the parent that this process stopped or continued: `SIGCHLD`, and a wake-up of its waits.
     pub(crate) fn report_to_parent(&self, code: i32, signal: SigNum) {
         let Some(kernel) = self.kernel() else { return };
-        let Some(parent) = kernel.table().parent_of(self.pid()) else { return };
-        debug_assert!(code == CLD_STOPPED || code == CLD_CONTINUED, "ends are reported by exit");
+        let Some(parent) = kernel.table().parent_of(self.pid()) else {
+            return;
+        };
+        debug_assert!(
+            code == CLD_STOPPED || code == CLD_CONTINUED,
+            "ends are reported by exit"
+        );
         if ChildPolicy::of(&parent).wants_stops {
             let mut info = SigInfo::new(SigNum::SIGCHLD, code);
             info.pid = self.pid().raw();

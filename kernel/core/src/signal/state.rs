@@ -52,7 +52,9 @@ pub(crate) struct TaskCell {
 
 impl core::fmt::Debug for TaskCell {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("TaskCell").field("attention", &self.attention).finish_non_exhaustive()
+        f.debug_struct("TaskCell")
+            .field("attention", &self.attention)
+            .finish_non_exhaustive()
     }
 }
 
@@ -106,7 +108,10 @@ impl ThreadSignals {
             mask,
             pending: Pending::default(),
             saved_mask: None,
-            alt_stack: AltStack { flags: cenote_abi::signal::SS_DISABLE, ..AltStack::default() },
+            alt_stack: AltStack {
+                flags: cenote_abi::signal::SS_DISABLE,
+                ..AltStack::default()
+            },
             awaited: SigSet::EMPTY,
         }
     }
@@ -138,7 +143,11 @@ impl ProcessSignals {
 
     /// Whether the signal of a timer's last expiration was not taken yet.
     pub(crate) fn is_timer_pending(&self, id: i32) -> bool {
-        self.shared.has_timer(id) || self.threads.iter().any(|thread| thread.pending.has_timer(id))
+        self.shared.has_timer(id)
+            || self
+                .threads
+                .iter()
+                .any(|thread| thread.pending.has_timer(id))
     }
 
     pub(crate) fn thread_mut(&mut self, tid: Tid) -> Option<&mut ThreadSignals> {
@@ -148,7 +157,10 @@ impl ProcessSignals {
     /// Whether nobody blocks or awaits `signal` and its effect is nothing, so that it need not be kept.
     pub(crate) fn throws_away(&self, signal: SigNum) -> bool {
         self.actions.effect(signal) == Effect::Nothing
-            && !self.threads.iter().any(|thread| thread.mask.contains(signal) || thread.awaited.contains(signal))
+            && !self
+                .threads
+                .iter()
+                .any(|thread| thread.mask.contains(signal) || thread.awaited.contains(signal))
     }
 
     /// Rewrites every thread's attention after a change; answers whom to tell.
@@ -157,7 +169,13 @@ impl ProcessSignals {
         let shared = self.shared.set();
         for thread in &self.threads {
             let mut bits = 0;
-            if !thread.pending.set().union(shared).difference(thread.mask).is_empty() {
+            if !thread
+                .pending
+                .set()
+                .union(shared)
+                .difference(thread.mask)
+                .is_empty()
+            {
                 bits |= Attention::SIGNAL;
             }
             if self.stopped.is_some() {
@@ -167,7 +185,9 @@ impl ProcessSignals {
                 bits |= Attention::END;
             }
             let before = thread.cell.attention.0.swap(bits, Ordering::AcqRel);
-            if bits & !before != 0 || (before & Attention::STOPPED != 0 && bits & Attention::STOPPED == 0) {
+            if bits & !before != 0
+                || (before & Attention::STOPPED != 0 && bits & Attention::STOPPED == 0)
+            {
                 cells.push(Arc::clone(&thread.cell));
             }
         }
@@ -177,7 +197,13 @@ impl ProcessSignals {
     /// Rewrites every thread's attention and answers all threads, for changes that waits other than signal delivery look at.
     pub(crate) fn refresh_all(&mut self) -> Kick {
         drop(self.refresh());
-        Kick { cells: self.threads.iter().map(|thread| Arc::clone(&thread.cell)).collect() }
+        Kick {
+            cells: self
+                .threads
+                .iter()
+                .map(|thread| Arc::clone(&thread.cell))
+                .collect(),
+        }
     }
 
     /// Decides how the process ends; the first decision stands.

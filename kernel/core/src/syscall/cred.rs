@@ -45,7 +45,11 @@ pub fn getresgid(task: &Task) -> [Gid; 3] {
     [own.gid, own.egid, own.sgid]
 }
 
-fn change(task: &Task, name: &'static str, edit: impl FnOnce(&mut Credentials, bool) -> SysResult) -> SysResult {
+fn change(
+    task: &Task,
+    name: &'static str,
+    edit: impl FnOnce(&mut Credentials, bool) -> SysResult,
+) -> SysResult {
     traced(task, name, || {
         let mut new = (*task.process().credentials()).clone();
         let is_privileged = new.is_privileged();
@@ -96,7 +100,12 @@ pub fn setgid(task: &Task, gid: Gid) -> SysResult {
 pub fn setresuid(task: &Task, uid: Option<Uid>, euid: Option<Uid>, suid: Option<Uid>) -> SysResult {
     change(task, "setresuid", |own, is_privileged| {
         let has = [own.uid, own.euid, own.suid];
-        if !is_privileged && [uid, euid, suid].into_iter().flatten().any(|id| !has.contains(&id)) {
+        if !is_privileged
+            && [uid, euid, suid]
+                .into_iter()
+                .flatten()
+                .any(|id| !has.contains(&id))
+        {
             return Err(Errno::EPERM.into());
         }
         own.uid = uid.unwrap_or(own.uid);
@@ -113,7 +122,12 @@ pub fn setresuid(task: &Task, uid: Option<Uid>, euid: Option<Uid>, suid: Option<
 pub fn setresgid(task: &Task, gid: Option<Gid>, egid: Option<Gid>, sgid: Option<Gid>) -> SysResult {
     change(task, "setresgid", |own, is_privileged| {
         let has = [own.gid, own.egid, own.sgid];
-        if !is_privileged && [gid, egid, sgid].into_iter().flatten().any(|id| !has.contains(&id)) {
+        if !is_privileged
+            && [gid, egid, sgid]
+                .into_iter()
+                .flatten()
+                .any(|id| !has.contains(&id))
+        {
             return Err(Errno::EPERM.into());
         }
         own.gid = gid.unwrap_or(own.gid);

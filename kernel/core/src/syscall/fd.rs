@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{
-    AccessMode, CloseRangeFlags, FallocFlags, FdFlags, FileType, Flock, LockType, Mode, OpenFlags, Stat, StatFs, Whence,
+    AccessMode, CloseRangeFlags, FallocFlags, FdFlags, FileType, Flock, LockType, Mode, OpenFlags,
+    Stat, StatFs, Whence,
 };
 use cenote_abi::limits::Resource as RlimitResource;
 use cenote_abi::mman::MemfdFlags;
 use cenote_base::limits::Resource;
 use cenote_base::{Fd, Gid, SysError, SysResult, Uid};
 use cenote_vfs::file::{LockKind, LockOwner, LockRange};
-use cenote_vfs::{DirEntry, File, FileSystem, IoctlRequest, Location, NewOwner, OpenFile, TtyRequest, ops};
+use cenote_vfs::{
+    DirEntry, File, FileSystem, IoctlRequest, Location, NewOwner, OpenFile, TtyRequest, ops,
+};
 
 use super::io::check_new_size;
 use super::{traced, traced_wait};
@@ -21,7 +24,11 @@ use crate::tty;
 
 /// How many descriptors the process may have.
 pub(crate) fn open_files_limit(task: &Task) -> u64 {
-    task.process().rlimits().lock().of(RlimitResource::OpenFiles).soft
+    task.process()
+        .rlimits()
+        .lock()
+        .of(RlimitResource::OpenFiles)
+        .soft
 }
 
 /// Gives a new open file a number; charges it to the machine.
@@ -30,7 +37,8 @@ pub(crate) fn open_files_limit(task: &Task) -> u64 {
 /// `ENFILE`: the machine has all the open files allowed. `EMFILE`: the process has.
 pub(crate) fn install(task: &Task, file: Arc<OpenFile>, flags: OpenFlags) -> SysResult<Fd> {
     file.hold(task.kernel().budget().charge(Resource::OpenFiles, 1)?);
-    task.files().insert(file, flags.descriptor(), open_files_limit(task))
+    task.files()
+        .insert(file, flags.descriptor(), open_files_limit(task))
 }
 
 /// As [`install`], for a file without a place.
@@ -84,7 +92,8 @@ pub fn close_range(task: &Task, first: u32, last: u32, flags: CloseRangeFlags) -
 pub fn dup(task: &Task, fd: Fd) -> SysResult<Fd> {
     traced(task, "dup", || {
         let file = task.files().get(fd)?;
-        task.files().insert(file, FdFlags::empty(), open_files_limit(task))
+        task.files()
+            .insert(file, FdFlags::empty(), open_files_limit(task))
     })
 }
 
@@ -116,7 +125,11 @@ pub fn dup3(task: &Task, old: Fd, new: Fd, flags: OpenFlags) -> SysResult<Fd> {
 
 fn duplicate_to(task: &Task, old: Fd, new: Fd, flags: FdFlags) -> SysResult<Fd> {
     let file = task.files().get(old)?;
-    close_files(task, task.files().replace(new, file, flags, open_files_limit(task))?);
+    close_files(
+        task,
+        task.files()
+            .replace(new, file, flags, open_files_limit(task))?,
+    );
     Ok(new)
 }
 
@@ -200,7 +213,10 @@ pub async fn fcntl(task: &Task, fd: Fd, request: Fcntl) -> SysResult<FcntlResult
             Fcntl::DupFd(from) => duplicate_from(task, file, from, FdFlags::empty()),
             Fcntl::DupFdCloexec(from) => duplicate_from(task, file, from, FdFlags::FD_CLOEXEC),
             Fcntl::GetFd => task.files().flags(fd).map(FcntlResult::FdFlags),
-            Fcntl::SetFd(flags) => task.files().set_flags(fd, flags).map(|()| FcntlResult::Done),
+            Fcntl::SetFd(flags) => task
+                .files()
+                .set_flags(fd, flags)
+                .map(|()| FcntlResult::Done),
             // Linux shows O_LARGEFILE to 64-bit programs.
             Fcntl::GetFl => Ok(FcntlResult::Flags(file.flags())),
             Fcntl::SetFl(flags) => {
@@ -211,8 +227,12 @@ pub async fn fcntl(task: &Task, fd: Fd, request: Fcntl) -> SysResult<FcntlResult
             Fcntl::OfdGetLock(lock) => query_lock(&file, LockOwner::OpenFile(file.id()), lock),
             Fcntl::SetLock(lock) => set_lock(&file, LockOwner::Process(task.pid()), lock),
             Fcntl::OfdSetLock(lock) => set_lock(&file, LockOwner::OpenFile(file.id()), lock),
-            Fcntl::SetLockWait(lock) => wait_for_lock(task, &file, LockOwner::Process(task.pid()), lock).await,
-            Fcntl::OfdSetLockWait(lock) => wait_for_lock(task, &file, LockOwner::OpenFile(file.id()), lock).await,
+            Fcntl::SetLockWait(lock) => {
+                wait_for_lock(task, &file, LockOwner::Process(task.pid()), lock).await
+            }
+            Fcntl::OfdSetLockWait(lock) => {
+                wait_for_lock(task, &file, LockOwner::OpenFile(file.id()), lock).await
+            }
             Fcntl::GetPipeSize => {
                 file.downcast::<PipeEnd>().ok_or(Errno::EBADF)?;
                 Ok(FcntlResult::Number(65_536))
@@ -221,7 +241,10 @@ pub async fn fcntl(task: &Task, fd: Fd, request: Fcntl) -> SysResult<FcntlResult
                 file.downcast::<PipeEnd>().ok_or(Errno::EBADF)?;
                 match size {
                     0..=65_536 => Ok(FcntlResult::Number(65_536)),
-                    _ => Err(SysError::with_note(Errno::EPERM, "the size of a pipe is fixed")),
+                    _ => Err(SysError::with_note(
+                        Errno::EPERM,
+                        "the size of a pipe is fixed",
+                    )),
                 }
             }
             Fcntl::GetOwner => Ok(FcntlResult::Number(0)),
@@ -231,10 +254,17 @@ pub async fn fcntl(task: &Task, fd: Fd, request: Fcntl) -> SysResult<FcntlResult
     .await
 }
 
-fn duplicate_from(task: &Task, file: Arc<OpenFile>, from: Fd, flags: FdFlags) -> SysResult<FcntlResult> {
+fn duplicate_from(
+    task: &Task,
+    file: Arc<OpenFile>,
+    from: Fd,
+    flags: FdFlags,
+) -> SysResult<FcntlResult> {
     let limit = open_files_limit(task);
     if u64::try_from(from.raw()).is_ok_and(|from| from < limit) {
-        task.files().insert_from(from, file, flags, limit).map(FcntlResult::Fd)
+        task.files()
+            .insert_from(from, file, flags, limit)
+            .map(FcntlResult::Fd)
     } else {
         Err(Errno::EINVAL.into())
     }
@@ -259,16 +289,28 @@ fn kind_of(lock: &Flock) -> Option<LockKind> {
 }
 
 fn set_lock(file: &OpenFile, owner: LockOwner, lock: Flock) -> SysResult<FcntlResult> {
-    file.set_record_lock(owner, range_of(file, &lock)?, kind_of(&lock)).map(|()| FcntlResult::Done)
+    file.set_record_lock(owner, range_of(file, &lock)?, kind_of(&lock))
+        .map(|()| FcntlResult::Done)
 }
 
-async fn wait_for_lock(task: &Task, file: &OpenFile, owner: LockOwner, lock: Flock) -> SysResult<FcntlResult> {
+async fn wait_for_lock(
+    task: &Task,
+    file: &OpenFile,
+    owner: LockOwner,
+    lock: Flock,
+) -> SysResult<FcntlResult> {
     let range = range_of(file, &lock)?;
     let kind = kind_of(&lock);
-    wait_until_free(task, file, || file.set_record_lock(owner, range, kind)).await.map(|()| FcntlResult::Done)
+    wait_until_free(task, file, || file.set_record_lock(owner, range, kind))
+        .await
+        .map(|()| FcntlResult::Done)
 }
 
-async fn wait_until_free(task: &Task, file: &OpenFile, mut take: impl FnMut() -> SysResult + Send) -> SysResult {
+async fn wait_until_free(
+    task: &Task,
+    file: &OpenFile,
+    mut take: impl FnMut() -> SysResult + Send,
+) -> SysResult {
     match take() {
         Err(error) if error.errno() == Errno::EAGAIN => {}
         done => return done,
@@ -284,7 +326,10 @@ async fn wait_until_free(task: &Task, file: &OpenFile, mut take: impl FnMut() ->
 fn query_lock(file: &OpenFile, owner: LockOwner, lock: Flock) -> SysResult<FcntlResult> {
     let kind = kind_of(&lock).ok_or(Errno::EINVAL)?;
     let Some(held) = file.query_record_lock(owner, range_of(file, &lock)?, kind)? else {
-        return Ok(FcntlResult::Lock(Flock { kind: LockType::Unlock, ..lock }));
+        return Ok(FcntlResult::Lock(Flock {
+            kind: LockType::Unlock,
+            ..lock
+        }));
     };
     let whole = held.range.end == u64::MAX;
     Ok(FcntlResult::Lock(Flock {
@@ -294,7 +339,11 @@ fn query_lock(file: &OpenFile, owner: LockOwner, lock: Flock) -> SysResult<Fcntl
         },
         whence: Whence::Set,
         start: i64::try_from(held.range.start).unwrap_or(i64::MAX),
-        len: if whole { 0 } else { i64::try_from(held.range.end - held.range.start).unwrap_or(i64::MAX) },
+        len: if whole {
+            0
+        } else {
+            i64::try_from(held.range.end - held.range.start).unwrap_or(i64::MAX)
+        },
         pid: match held.owner {
             LockOwner::Process(pid) => pid.raw(),
             LockOwner::OpenFile(_) => -1,
@@ -325,7 +374,11 @@ pub async fn flock(task: &Task, fd: Fd, operation: FlockOperation, nonblocking: 
             FlockOperation::Exclusive => Some(LockKind::Exclusive),
             FlockOperation::Unlock => None,
         };
-        if nonblocking { file.flock(kind) } else { wait_until_free(task, &file, || file.flock(kind)).await }
+        if nonblocking {
+            file.flock(kind)
+        } else {
+            wait_until_free(task, &file, || file.flock(kind)).await
+        }
     })
     .await
 }
@@ -408,7 +461,14 @@ pub fn ioctl(task: &Task, fd: Fd, request: IoctlRequest<'_>) -> SysResult<i32> {
         let file = task.files().get(fd)?;
         match request {
             IoctlRequest::CloseOnExec(on) => {
-                task.files().set_flags(fd, if on { FdFlags::FD_CLOEXEC } else { FdFlags::empty() })?;
+                task.files().set_flags(
+                    fd,
+                    if on {
+                        FdFlags::FD_CLOEXEC
+                    } else {
+                        FdFlags::empty()
+                    },
+                )?;
                 Ok(0)
             }
             IoctlRequest::Tty(TtyRequest::OpenPeer(flags)) => {
@@ -463,7 +523,10 @@ fn placed(file: &OpenFile) -> SysResult<&Location> {
         return Err(Errno::EBADF.into());
     }
     // Linux has inodes for pipes and sockets; changing theirs has no use.
-    file.location().ok_or(SysError::with_note(Errno::EINVAL, "a file without an inode"))
+    file.location().ok_or(SysError::with_note(
+        Errno::EINVAL,
+        "a file without an inode",
+    ))
 }
 
 /// Makes an open directory the working directory. See fchdir(2).
@@ -492,14 +555,28 @@ pub fn memfd_create(task: &Task, name: &[u8], flags: MemfdFlags) -> SysResult<Fd
     traced(task, "memfd_create", || {
         let known = MemfdFlags::MFD_CLOEXEC | MemfdFlags::MFD_NOEXEC_SEAL | MemfdFlags::MFD_EXEC;
         if !known.contains(flags) || name.len() > 249 {
-            return Err(SysError::with_note(Errno::EINVAL, "no sealing of memory files"));
+            return Err(SysError::with_note(
+                Errno::EINVAL,
+                "no sealing of memory files",
+            ));
         }
         let own = task.process().credentials();
-        let owner = NewOwner { mode: Mode::from_raw(0o777), uid: own.fsuid, gid: own.fsgid };
+        let owner = NewOwner {
+            mode: Mode::from_raw(0o777),
+            uid: own.fsuid,
+            gid: own.fsgid,
+        };
         let inode = task.kernel().scratch().root().create_unnamed(&owner)?;
         let shown = [b"/memfd:", name, b" (deleted)"].concat();
         let mut open = OpenFlags::O_RDWR;
-        open.set(OpenFlags::O_CLOEXEC, flags.contains(MemfdFlags::MFD_CLOEXEC));
-        install(task, OpenFile::of_inode(Location::anonymous(inode, &shown), open), open)
+        open.set(
+            OpenFlags::O_CLOEXEC,
+            flags.contains(MemfdFlags::MFD_CLOEXEC),
+        );
+        install(
+            task,
+            OpenFile::of_inode(Location::anonymous(inode, &shown), open),
+            open,
+        )
     })
 }

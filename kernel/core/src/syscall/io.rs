@@ -35,7 +35,9 @@ pub(crate) async fn blocking<T>(
         Err(error) if would_block(&error) && !file.is_nonblocking() => {}
         done => return done,
     }
-    let Some(queue) = file.wait_queue() else { return Err(Errno::EAGAIN.into()) };
+    let Some(queue) = file.wait_queue() else {
+        return Err(Errno::EAGAIN.into());
+    };
     task.wait_for(&[queue], || match attempt() {
         Err(error) if would_block(&error) => None,
         done => Some(done),
@@ -72,8 +74,18 @@ async fn read_file(task: &Task, file: &OpenFile, buf: &mut [u8]) -> SysResult<us
 ///
 /// # Errors
 /// `EFBIG`, and `SIGXFSZ`: none.
-pub(crate) fn within_file_size(task: &Task, file: &OpenFile, at: Option<u64>, len: u64) -> SysResult<u64> {
-    let limit = task.process().rlimits().lock().of(Resource::RLIMIT_FSIZE).soft;
+pub(crate) fn within_file_size(
+    task: &Task,
+    file: &OpenFile,
+    at: Option<u64>,
+    len: u64,
+) -> SysResult<u64> {
+    let limit = task
+        .process()
+        .rlimits()
+        .lock()
+        .of(Resource::RLIMIT_FSIZE)
+        .soft;
     if limit == RLIM_INFINITY || len == 0 {
         return Ok(len);
     }
@@ -82,7 +94,11 @@ pub(crate) fn within_file_size(task: &Task, file: &OpenFile, at: Option<u64>, le
         return Ok(len);
     }
     let is_appending = file.flags().contains(OpenFlags::O_APPEND);
-    let at = if is_appending { stat.size } else { at.unwrap_or_else(|| file.offset()) };
+    let at = if is_appending {
+        stat.size
+    } else {
+        at.unwrap_or_else(|| file.offset())
+    };
     match limit.checked_sub(at) {
         Some(room) if room > 0 => Ok(len.min(room)),
         _ => {
@@ -94,7 +110,10 @@ pub(crate) fn within_file_size(task: &Task, file: &OpenFile, at: Option<u64>, le
 
 /// Sends `SIGXFSZ` to the caller.
 pub(crate) fn file_too_large(task: &Task) {
-    let info = SigInfo { pid: task.pid().raw(), ..SigInfo::new(SigNum::SIGXFSZ, SI_KERNEL) };
+    let info = SigInfo {
+        pid: task.pid().raw(),
+        ..SigInfo::new(SigNum::SIGXFSZ, SI_KERNEL)
+    };
     // Only queues of real-time signals can be full.
     send(task.process(), info, Target::Thread(task.tid())).ok();
 }
@@ -104,7 +123,14 @@ pub(crate) fn file_too_large(task: &Task) {
 /// # Errors
 /// `EFBIG`, and `SIGXFSZ`: over the limit.
 pub(crate) fn check_new_size(task: &Task, size: u64) -> SysResult {
-    if size > task.process().rlimits().lock().of(Resource::RLIMIT_FSIZE).soft {
+    if size
+        > task
+            .process()
+            .rlimits()
+            .lock()
+            .of(Resource::RLIMIT_FSIZE)
+            .soft
+    {
         file_too_large(task);
         return Err(Errno::EFBIG.into());
     }
@@ -141,7 +167,10 @@ async fn write_file(task: &Task, file: &OpenFile, buf: &[u8]) -> SysResult<usize
 
 /// Sends `SIGPIPE` to the caller, as writing to a pipe without readers does.
 pub(crate) fn broken_pipe(task: &Task) {
-    let info = SigInfo { pid: task.pid().raw(), ..SigInfo::new(SigNum::SIGPIPE, SI_KERNEL) };
+    let info = SigInfo {
+        pid: task.pid().raw(),
+        ..SigInfo::new(SigNum::SIGPIPE, SI_KERNEL)
+    };
     // Only queues of real-time signals can be full.
     send(task.process(), info, Target::Thread(task.tid())).ok();
 }
@@ -172,7 +201,11 @@ pub async fn write(task: &Task, fd: Fd, buf: &[u8]) -> SysResult<usize> {
 }
 
 fn check_count(count: usize) -> SysResult {
-    if count > IOV_MAX { Err(Errno::EINVAL.into()) } else { Ok(()) }
+    if count > IOV_MAX {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(())
+    }
 }
 
 fn scatter(bytes: &[u8], bufs: &mut [IoSliceMut<'_>]) {
@@ -476,7 +509,10 @@ pub async fn copy_file_range(
         if to.flags().contains(OpenFlags::O_APPEND) {
             return Err(Errno::EBADF.into());
         }
-        let (source, target) = (input_offset.unwrap_or(from.offset()), output_offset.unwrap_or(to.offset()));
+        let (source, target) = (
+            input_offset.unwrap_or(from.offset()),
+            output_offset.unwrap_or(to.offset()),
+        );
         let (one, other) = (from.stat()?, to.stat()?);
         let span = widen(count);
         if (one.dev, one.ino) == (other.dev, other.ino)
@@ -499,7 +535,10 @@ pub async fn copy_file_range(
                 Err(error) => return Err(error),
             }
         }
-        let (source, target) = (source.saturating_add(widen(copied)), target.saturating_add(widen(copied)));
+        let (source, target) = (
+            source.saturating_add(widen(copied)),
+            target.saturating_add(widen(copied)),
+        );
         if input_offset.is_none() {
             from.seek(i64::try_from(source).unwrap_or(i64::MAX), Whence::Set)?;
         }

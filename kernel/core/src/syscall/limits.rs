@@ -14,7 +14,12 @@ use crate::process::Task;
 /// # Errors
 /// `EINVAL`: the soft limit is above the hard one. `EPERM`: raising the hard limit, and not the superuser; another
 /// user's process; more open files than the machine has. `ESRCH`: there is no such process.
-pub fn prlimit64(task: &Task, pid: Pid, resource: Resource, limit: Option<RLimit>) -> SysResult<RLimit> {
+pub fn prlimit64(
+    task: &Task,
+    pid: Pid,
+    resource: Resource,
+    limit: Option<RLimit>,
+) -> SysResult<RLimit> {
     traced(task, "prlimit64", || {
         let process = if pid.raw() == 0 {
             Arc::clone(task.process())
@@ -34,7 +39,10 @@ pub fn prlimit64(task: &Task, pid: Pid, resource: Resource, limit: Option<RLimit
                 return Err(Errno::EINVAL.into());
             }
             let raises = limit.hard > before.hard;
-            if raises && (!own.is_privileged() || (resource == Resource::OpenFiles && limit.hard > machine_has)) {
+            if raises
+                && (!own.is_privileged()
+                    || (resource == Resource::OpenFiles && limit.hard > machine_has))
+            {
                 return Err(Errno::EPERM.into());
             }
             limits.set(resource, limit);

@@ -53,7 +53,11 @@ impl At {
     /// Reads the first argument of an `…at` call.
     #[must_use]
     pub const fn from_raw(raw: i32) -> Self {
-        if raw == AT_FDCWD { Self::Cwd } else { Self::Fd(Fd::new(raw)) }
+        if raw == AT_FDCWD {
+            Self::Cwd
+        } else {
+            Self::Fd(Fd::new(raw))
+        }
     }
 
     /// The place; `None`: the working directory. An absolute path does not look at it.
@@ -66,14 +70,21 @@ impl At {
             Self::Fd(_) if path.first() == Some(&b'/') => Ok(None),
             Self::Fd(fd) => {
                 let file = task.files().get(fd)?;
-                file.location().cloned().map(Some).ok_or(Errno::ENOTDIR.into())
+                file.location()
+                    .cloned()
+                    .map(Some)
+                    .ok_or(Errno::ENOTDIR.into())
             }
         }
     }
 }
 
 /// Runs a call that does not wait, with its line in the trace.
-pub(crate) fn traced<T: Debug>(task: &Task, name: &'static str, call: impl FnOnce() -> SysResult<T>) -> SysResult<T> {
+pub(crate) fn traced<T: Debug>(
+    task: &Task,
+    name: &'static str,
+    call: impl FnOnce() -> SysResult<T>,
+) -> SysResult<T> {
     let outcome = call();
     trace(task, name, &outcome);
     outcome

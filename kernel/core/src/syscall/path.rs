@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::clock::{UTIME_NOW, UTIME_OMIT};
 use cenote_abi::fs::{
-    AccessFlags, AccessMode, AtFlags, DeviceId, FileType, Mode, OpenFlags, RenameFlags, Stat, StatFs, Timespec,
+    AccessFlags, AccessMode, AtFlags, DeviceId, FileType, Mode, OpenFlags, RenameFlags, Stat,
+    StatFs, Timespec,
 };
 use cenote_base::path::join;
 use cenote_base::policy::Request;
@@ -39,7 +40,13 @@ impl Task {
     }
 
     /// Asks the policy about the file that `path` names, there or not.
-    fn permit_path(&self, at: Option<&Location>, path: &[u8], follow: bool, usage: Use) -> SysResult {
+    fn permit_path(
+        &self,
+        at: Option<&Location>,
+        path: &[u8],
+        follow: bool,
+        usage: Use,
+    ) -> SysResult {
         if !self.kernel().policy().watches_files() {
             return Ok(());
         }
@@ -53,8 +60,17 @@ impl Task {
 }
 
 /// The path from the root, without links: of the file, or of where it would be made.
-fn resolved_path(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], follow: bool) -> SysResult<Vec<u8>> {
-    let flags = if follow { LookupFlags::FOLLOW | LookupFlags::EMPTY_PATH } else { LookupFlags::EMPTY_PATH };
+fn resolved_path(
+    cx: &LookupContext<'_>,
+    at: Option<&Location>,
+    path: &[u8],
+    follow: bool,
+) -> SysResult<Vec<u8>> {
+    let flags = if follow {
+        LookupFlags::FOLLOW | LookupFlags::EMPTY_PATH
+    } else {
+        LookupFlags::EMPTY_PATH
+    };
     match resolve(cx, at, path, flags) {
         Ok(location) => Ok(location.path_from(cx.root)),
         Err(error) if error.errno() == Errno::ENOENT => {
@@ -74,12 +90,24 @@ fn resolved_path(cx: &LookupContext<'_>, at: Option<&Location>, path: &[u8], fol
 /// # Errors
 /// `ENOENT`, `EEXIST`, `EACCES`, `EISDIR`, `ENOTDIR`, `ELOOP`, `EROFS`, `ENAMETOOLONG`…: see open(2). `EMFILE`, `ENFILE`.
 /// `EINTR`: while waiting for the other side of a named pipe. `ENXIO`: nobody reads the pipe, and opening must not wait.
-pub async fn openat(task: &Task, at: At, path: &[u8], flags: OpenFlags, mode: Mode) -> SysResult<Fd> {
+pub async fn openat(
+    task: &Task,
+    at: At,
+    path: &[u8],
+    flags: OpenFlags,
+    mode: Mode,
+) -> SysResult<Fd> {
     traced_wait(task, "openat", async {
         let start = at.location(task, path)?;
-        let writes = flags.access_mode().can_write() || flags.intersects(OpenFlags::O_CREAT | OpenFlags::O_TRUNC);
+        let writes = flags.access_mode().can_write()
+            || flags.intersects(OpenFlags::O_CREAT | OpenFlags::O_TRUNC);
         let usage = if writes { Use::Write } else { Use::Read };
-        task.permit_path(start.as_ref(), path, !flags.contains(OpenFlags::O_NOFOLLOW), usage)?;
+        task.permit_path(
+            start.as_ref(),
+            path,
+            !flags.contains(OpenFlags::O_NOFOLLOW),
+            usage,
+        )?;
         let file = task.with_lookup(|cx| ops::open(cx, start.as_ref(), path, flags, mode))?;
         if let (Some(location), true) = (file.location(), task.kernel().policy().watches_files()) {
             // The path may have changed its meaning since the policy was asked.
@@ -95,12 +123,17 @@ pub async fn openat(task: &Task, at: At, path: &[u8], flags: OpenFlags, mode: Mo
 
 /// A named pipe that is opened for one direction waits for the other. See fifo(7).
 async fn meet_other_side(task: &Task, file: &Arc<OpenFile>) -> SysResult {
-    let Some(end) = file.downcast::<PipeEnd>().filter(|end| end.is_named()) else { return Ok(()) };
+    let Some(end) = file.downcast::<PipeEnd>().filter(|end| end.is_named()) else {
+        return Ok(());
+    };
     if file.is_nonblocking() || file.access_mode() == AccessMode::Path {
         return Ok(());
     }
-    let Some(queue) = file.wait_queue() else { return Ok(()) };
-    task.wait_for(&[queue], || end.has_met_other_side().then_some(Ok(()))).await
+    let Some(queue) = file.wait_queue() else {
+        return Ok(());
+    };
+    task.wait_for(&[queue], || end.has_met_other_side().then_some(Ok(())))
+        .await
 }
 
 /// Makes a directory. See mkdirat(2).
@@ -142,10 +175,22 @@ pub fn mknodat(task: &Task, at: At, path: &[u8], mode: u32, device: u64) -> SysR
 ///
 /// # Errors
 /// `EEXIST`, `ENOENT`, `EXDEV`, `EPERM`: a directory. `EACCES`, `EMLINK`, `EROFS`.
-pub fn linkat(task: &Task, old_at: At, old: &[u8], new_at: At, new: &[u8], flags: AtFlags) -> SysResult {
+pub fn linkat(
+    task: &Task,
+    old_at: At,
+    old: &[u8],
+    new_at: At,
+    new: &[u8],
+    flags: AtFlags,
+) -> SysResult {
     traced(task, "linkat", || {
         let (from, to) = (old_at.location(task, old)?, new_at.location(task, new)?);
-        task.permit_path(from.as_ref(), old, flags.contains(AtFlags::AT_SYMLINK_FOLLOW), Use::Read)?;
+        task.permit_path(
+            from.as_ref(),
+            old,
+            flags.contains(AtFlags::AT_SYMLINK_FOLLOW),
+            Use::Read,
+        )?;
         task.permit_path(to.as_ref(), new, false, Use::Write)?;
         task.with_lookup(|cx| ops::link(cx, from.as_ref(), old, to.as_ref(), new, flags))
     })
@@ -188,7 +233,14 @@ pub fn unlinkat(task: &Task, at: At, path: &[u8], flags: AtFlags) -> SysResult {
 ///
 /// # Errors
 /// `ENOENT`, `EEXIST`, `EXDEV`, `ENOTEMPTY`, `EISDIR`, `ENOTDIR`, `EINVAL`: into itself. `EACCES`, `EPERM`, `EBUSY`, `EROFS`.
-pub fn renameat2(task: &Task, old_at: At, old: &[u8], new_at: At, new: &[u8], flags: RenameFlags) -> SysResult {
+pub fn renameat2(
+    task: &Task,
+    old_at: At,
+    old: &[u8],
+    new_at: At,
+    new: &[u8],
+    flags: RenameFlags,
+) -> SysResult {
     traced(task, "renameat2", || {
         let (from, to) = (old_at.location(task, old)?, new_at.location(task, new)?);
         task.permit_path(from.as_ref(), old, false, Use::Write)?;
@@ -215,11 +267,18 @@ pub fn readlinkat(task: &Task, at: At, path: &[u8]) -> SysResult<Vec<u8>> {
 /// `ENOENT`, `ENOTDIR`, `EACCES`, `ELOOP`, `ENAMETOOLONG`. `EBADF`: the descriptor is not open.
 pub fn fstatat(task: &Task, at: At, path: &[u8], flags: AtFlags) -> SysResult<Stat> {
     traced(task, "newfstatat", || {
-        if let (true, true, At::Fd(fd)) = (path.is_empty(), flags.contains(AtFlags::AT_EMPTY_PATH), at) {
+        if let (true, true, At::Fd(fd)) =
+            (path.is_empty(), flags.contains(AtFlags::AT_EMPTY_PATH), at)
+        {
             return task.files().get(fd)?.stat();
         }
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW), Use::Read)?;
+        task.permit_path(
+            start.as_ref(),
+            path,
+            !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+            Use::Read,
+        )?;
         task.with_lookup(|cx| ops::stat(cx, start.as_ref(), path, flags))
     })
 }
@@ -228,11 +287,26 @@ pub fn fstatat(task: &Task, at: At, path: &[u8], flags: AtFlags) -> SysResult<St
 ///
 /// # Errors
 /// `EACCES`: it may not. `ENOENT`, `ENOTDIR`, `EROFS`, `ELOOP`.
-pub fn faccessat(task: &Task, at: At, path: &[u8], wanted: AccessFlags, flags: AtFlags) -> SysResult {
+pub fn faccessat(
+    task: &Task,
+    at: At,
+    path: &[u8],
+    wanted: AccessFlags,
+    flags: AtFlags,
+) -> SysResult {
     traced(task, "faccessat", || {
         let start = at.location(task, path)?;
-        let usage = if wanted.contains(AccessFlags::W_OK) { Use::Write } else { Use::Read };
-        task.permit_path(start.as_ref(), path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW), usage)?;
+        let usage = if wanted.contains(AccessFlags::W_OK) {
+            Use::Write
+        } else {
+            Use::Read
+        };
+        task.permit_path(
+            start.as_ref(),
+            path,
+            !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+            usage,
+        )?;
         task.with_lookup(|cx| ops::access(cx, start.as_ref(), path, wanted, flags))
     })
 }
@@ -244,7 +318,12 @@ pub fn faccessat(task: &Task, at: At, path: &[u8], wanted: AccessFlags, flags: A
 pub fn fchmodat(task: &Task, at: At, path: &[u8], mode: Mode, flags: AtFlags) -> SysResult {
     traced(task, "fchmodat", || {
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW), Use::Write)?;
+        task.permit_path(
+            start.as_ref(),
+            path,
+            !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+            Use::Write,
+        )?;
         task.with_lookup(|cx| ops::chmod(cx, start.as_ref(), path, mode, flags))
     })
 }
@@ -253,10 +332,22 @@ pub fn fchmodat(task: &Task, at: At, path: &[u8], mode: Mode, flags: AtFlags) ->
 ///
 /// # Errors
 /// `EPERM`: not permitted. `ENOENT`, `EACCES`, `EROFS`.
-pub fn fchownat(task: &Task, at: At, path: &[u8], uid: Option<Uid>, gid: Option<Gid>, flags: AtFlags) -> SysResult {
+pub fn fchownat(
+    task: &Task,
+    at: At,
+    path: &[u8],
+    uid: Option<Uid>,
+    gid: Option<Gid>,
+    flags: AtFlags,
+) -> SysResult {
     traced(task, "fchownat", || {
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW), Use::Write)?;
+        task.permit_path(
+            start.as_ref(),
+            path,
+            !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+            Use::Write,
+        )?;
         task.with_lookup(|cx| ops::chown(cx, start.as_ref(), path, uid, gid, flags))
     })
 }
@@ -283,7 +374,9 @@ impl TimeChange {
             UTIME_OMIT => Ok(Self::Omit),
             nsec => {
                 let nsec = u32::try_from(nsec).map_err(|_| Errno::EINVAL)?;
-                Timespec::new(sec, nsec).map(Self::To).ok_or(Errno::EINVAL.into())
+                Timespec::new(sec, nsec)
+                    .map(Self::To)
+                    .ok_or(Errno::EINVAL.into())
             }
         }
     }
@@ -301,19 +394,32 @@ impl TimeChange {
 ///
 /// # Errors
 /// `EPERM`, `EACCES`: not permitted. `ENOENT`, `EROFS`. `EBADF`: the descriptor is not open.
-pub fn utimensat(task: &Task, at: At, path: Option<&[u8]>, times: [TimeChange; 2], flags: AtFlags) -> SysResult {
+pub fn utimensat(
+    task: &Task,
+    at: At,
+    path: Option<&[u8]>,
+    times: [TimeChange; 2],
+    flags: AtFlags,
+) -> SysResult {
     traced(task, "utimensat", || {
         let [atime, mtime] = times.map(TimeChange::set);
         match (path, at) {
             (Some(path), at) => {
                 let start = at.location(task, path)?;
-                task.permit_path(start.as_ref(), path, !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW), Use::Write)?;
+                task.permit_path(
+                    start.as_ref(),
+                    path,
+                    !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
+                    Use::Write,
+                )?;
                 task.with_lookup(|cx| ops::utimens(cx, start.as_ref(), path, atime, mtime, flags))
             }
             (None, At::Fd(fd)) => {
                 let file = task.files().get(fd)?;
                 // A pipe or socket has times nobody looks at.
-                let Some(location) = file.location() else { return Ok(()) };
+                let Some(location) = file.location() else {
+                    return Ok(());
+                };
                 task.permit_write(location)?;
                 task.with_lookup(|cx| ops::utimens_location(cx, location, atime, mtime))
             }
@@ -339,7 +445,9 @@ pub fn truncate(task: &Task, path: &[u8], size: u64) -> SysResult {
 /// # Errors
 /// `ENOENT`, `ENOTDIR`, `EACCES`.
 pub fn statfs(task: &Task, path: &[u8]) -> SysResult<StatFs> {
-    traced(task, "statfs", || task.with_lookup(|cx| ops::statfs(cx, None, path)))
+    traced(task, "statfs", || {
+        task.with_lookup(|cx| ops::statfs(cx, None, path))
+    })
 }
 
 /// Makes a directory the working directory. See chdir(2).

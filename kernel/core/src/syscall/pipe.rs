@@ -20,6 +20,7 @@ pub fn pipe2(task: &Task, flags: OpenFlags) -> SysResult<(Fd, Fd)> {
             return Err(SysError::with_note(Errno::EINVAL, "unknown pipe flags"));
         }
         let (reader, writer) = pipe::new_pair(task.kernel().budget(), flags.status())?;
-        task.files().insert_pair(reader, writer, flags.descriptor(), open_files_limit(task))
+        task.files()
+            .insert_pair(reader, writer, flags.descriptor(), open_files_limit(task))
     })
 }

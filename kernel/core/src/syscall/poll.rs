@@ -29,7 +29,11 @@ impl PollFd {
     /// A question.
     #[must_use]
     pub const fn new(fd: Fd, events: PollEvents) -> Self {
-        Self { fd, events, revents: PollEvents::empty() }
+        Self {
+            fd,
+            events,
+            revents: PollEvents::empty(),
+        }
     }
 }
 
@@ -68,9 +72,20 @@ pub async fn poll(
     .await
 }
 
-async fn poll_files(task: &Task, fds: &mut [PollFd], timeout: Option<Duration>) -> SysResult<usize> {
-    let files: Vec<Option<Arc<OpenFile>>> = fds.iter().map(|entry| task.files().get(entry.fd).ok()).collect();
-    let queues: Vec<&WaitQueue> = files.iter().flatten().filter_map(|file| file.wait_queue()).collect();
+async fn poll_files(
+    task: &Task,
+    fds: &mut [PollFd],
+    timeout: Option<Duration>,
+) -> SysResult<usize> {
+    let files: Vec<Option<Arc<OpenFile>>> = fds
+        .iter()
+        .map(|entry| task.files().get(entry.fd).ok())
+        .collect();
+    let queues: Vec<&WaitQueue> = files
+        .iter()
+        .flatten()
+        .filter_map(|file| file.wait_queue())
+        .collect();
     let deadline = timeout.map(|timeout| task.kernel().clock().now().after(timeout));
     let ready = || match look(fds, &files) {
         0 => None,
@@ -104,7 +119,9 @@ pub struct FdSet {
 
 impl Default for FdSet {
     fn default() -> Self {
-        Self { words: [0; FD_SETSIZE / 64] }
+        Self {
+            words: [0; FD_SETSIZE / 64],
+        }
     }
 }
 
@@ -194,7 +211,8 @@ pub async fn select(
 
 /// Linux: fs/select.c, `POLLIN_SET` and its like say which events make a descriptor ready in which set.
 fn answer(fds: &[PollFd], sets: &mut SelectSets) -> usize {
-    let readable = PollEvents::READABLE | PollEvents::POLLHUP | PollEvents::POLLERR | PollEvents::POLLRDBAND;
+    let readable =
+        PollEvents::READABLE | PollEvents::POLLHUP | PollEvents::POLLERR | PollEvents::POLLRDBAND;
     let writable = PollEvents::WRITABLE | PollEvents::POLLERR | PollEvents::POLLWRBAND;
     let mut found = SelectSets::default();
     let mut count = 0;

@@ -6,9 +6,9 @@ use std::sync::atomic::Ordering;
 use cenote_abi::fs::AtFlags;
 use cenote_abi::signal::SigInfo;
 use cenote_abi::user::{
-    PR_CAPBSET_READ, PR_GET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_GET_NAME, PR_GET_NO_NEW_PRIVS, PR_GET_PDEATHSIG,
-    PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS, PR_SET_PDEATHSIG, PriorityTarget, Rusage,
-    UsageTarget,
+    PR_CAPBSET_READ, PR_GET_CHILD_SUBREAPER, PR_GET_DUMPABLE, PR_GET_NAME, PR_GET_NO_NEW_PRIVS,
+    PR_GET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_DUMPABLE, PR_SET_NAME, PR_SET_NO_NEW_PRIVS,
+    PR_SET_PDEATHSIG, PriorityTarget, Rusage, UsageTarget,
 };
 use cenote_abi::wait::{WaitOptions, WaitStatus};
 use cenote_abi::{Errno, SigNum};
@@ -44,7 +44,12 @@ pub fn clone_thread(task: &Task) -> SysResult<Arc<Task>> {
 ///
 /// # Errors
 /// `ENOENT`, `EACCES`, `ENOTDIR`, `ELOOP`: of the path. `ENOEXEC`: no runtime knows the format. `E2BIG`: too long.
-pub async fn execve(task: &Task, path: &[u8], argv: Vec<Vec<u8>>, envp: Vec<Vec<u8>>) -> SysResult<Box<dyn Program>> {
+pub async fn execve(
+    task: &Task,
+    path: &[u8],
+    argv: Vec<Vec<u8>>,
+    envp: Vec<Vec<u8>>,
+) -> SysResult<Box<dyn Program>> {
     execveat(task, At::Cwd, path, argv, envp, AtFlags::empty()).await
 }
 
@@ -67,7 +72,11 @@ pub async fn execveat(
         }
         let start = at.location(task, path)?;
         // Linux gives a program without arguments an empty name.
-        let argv = if argv.is_empty() { vec![Vec::new()] } else { argv };
+        let argv = if argv.is_empty() {
+            vec![Vec::new()]
+        } else {
+            argv
+        };
         let loaded = loader::load(task, start.as_ref(), path, argv, envp).await?;
         Ok(exec::commit(task, loaded))
     }
@@ -92,12 +101,18 @@ pub fn search_path(envp: &[Vec<u8>]) -> Vec<u8> {
     variable(envp, b"PATH").unwrap_or(DEFAULT_PATH).to_vec()
 }
 
-async fn wait_for_child(task: &Task, target: WaitTarget, options: WaitOptions) -> SysResult<Option<Waited>> {
+async fn wait_for_child(
+    task: &Task,
+    target: WaitTarget,
+    options: WaitOptions,
+) -> SysResult<Option<Waited>> {
     let look = || try_wait(task.kernel(), task.process(), target, options);
     if options.contains(WaitOptions::WNOHANG) {
         return look();
     }
-    task.wait_for(&[task.child_queue()], || look().transpose()).await.map(Some)
+    task.wait_for(&[task.child_queue()], || look().transpose())
+        .await
+        .map(Some)
 }
 
 /// Waits for a child to end (or, as `options` say, to stop or continue). `None`: nothing yet, with `WNOHANG`. See wait4(2).
@@ -129,7 +144,11 @@ pub async fn wait4(
 ///
 /// # Errors
 /// `ECHILD`: there is no such child. `EINTR`. `EINVAL`: unknown options, or none that says what to wait for.
-pub async fn waitid(task: &Task, target: WaitTarget, options: WaitOptions) -> SysResult<Option<(SigInfo, Rusage)>> {
+pub async fn waitid(
+    task: &Task,
+    target: WaitTarget,
+    options: WaitOptions,
+) -> SysResult<Option<(SigInfo, Rusage)>> {
     traced_wait(task, "waitid", async {
         let kinds = WaitOptions::WEXITED | WaitOptions::WSTOPPED | WaitOptions::WCONTINUED;
         let known = kinds
@@ -170,7 +189,10 @@ pub fn getpid(task: &Task) -> Pid {
 /// The id of the parent. See getppid(2).
 #[must_use]
 pub fn getppid(task: &Task) -> Pid {
-    task.kernel().table().parent_of(task.pid()).map_or(Pid::new(0), |parent| parent.pid())
+    task.kernel()
+        .table()
+        .parent_of(task.pid())
+        .map_or(Pid::new(0), |parent| parent.pid())
 }
 
 /// The id of the thread. See gettid(2).
@@ -186,7 +208,10 @@ pub fn gettid(task: &Task) -> Tid {
 pub fn getpgid(task: &Task, pid: Pid) -> SysResult<Pgid> {
     traced(task, "getpgid", || {
         let pid = if pid.raw() == 0 { task.pid() } else { pid };
-        task.kernel().table().group_of(pid).ok_or(Errno::ESRCH.into())
+        task.kernel()
+            .table()
+            .group_of(pid)
+            .ok_or(Errno::ESRCH.into())
     })
 }
 
@@ -195,7 +220,9 @@ pub fn getpgid(task: &Task, pid: Pid) -> SysResult<Pgid> {
 /// # Errors
 /// `EINVAL`, `ESRCH`, `EACCES`, `EPERM`: see setpgid(2).
 pub fn setpgid(task: &Task, pid: Pid, group: Pgid) -> SysResult {
-    traced(task, "setpgid", || job_control::setpgid(task.kernel(), task.process(), pid, group))
+    traced(task, "setpgid", || {
+        job_control::setpgid(task.kernel(), task.process(), pid, group)
+    })
 }
 
 /// The session of a process (0: the caller). See getsid(2).
@@ -205,7 +232,11 @@ pub fn setpgid(task: &Task, pid: Pid, group: Pgid) -> SysResult {
 pub fn getsid(task: &Task, pid: Pid) -> SysResult<Sid> {
     traced(task, "getsid", || {
         let pid = if pid.raw() == 0 { task.pid() } else { pid };
-        task.kernel().table().session_of(pid).map(|session| session.sid()).ok_or(Errno::ESRCH.into())
+        task.kernel()
+            .table()
+            .session_of(pid)
+            .map(|session| session.sid())
+            .ok_or(Errno::ESRCH.into())
     })
 }
 
@@ -214,7 +245,9 @@ pub fn getsid(task: &Task, pid: Pid) -> SysResult<Sid> {
 /// # Errors
 /// `EPERM`: it leads a group.
 pub fn setsid(task: &Task) -> SysResult<Sid> {
-    traced(task, "setsid", || job_control::setsid(task.kernel(), task.process()))
+    traced(task, "setsid", || {
+        job_control::setsid(task.kernel(), task.process())
+    })
 }
 
 /// Sets which permissions new files do not get; answers those before. See umask(2).
@@ -260,11 +293,18 @@ pub fn prctl(task: &Task, request: Prctl<'_>) -> SysResult<PrctlResult> {
             (PR_SET_NAME, _) => Err(Errno::EFAULT.into()),
             (PR_GET_NAME, _) => Ok(PrctlResult::Name(process.program().comm)),
             (PR_SET_PDEATHSIG, signal) => {
-                let signal = i32::try_from(signal).ok().filter(|signal| (0..=64).contains(signal)).ok_or(Errno::EINVAL)?;
-                process.parent_death_signal().store(signal, Ordering::Relaxed);
+                let signal = i32::try_from(signal)
+                    .ok()
+                    .filter(|signal| (0..=64).contains(signal))
+                    .ok_or(Errno::EINVAL)?;
+                process
+                    .parent_death_signal()
+                    .store(signal, Ordering::Relaxed);
                 Ok(PrctlResult::Value(0))
             }
-            (PR_GET_PDEATHSIG, _) => Ok(PrctlResult::Number(process.parent_death_signal().load(Ordering::Relaxed))),
+            (PR_GET_PDEATHSIG, _) => Ok(PrctlResult::Number(
+                process.parent_death_signal().load(Ordering::Relaxed),
+            )),
             (PR_GET_DUMPABLE, _) => Ok(PrctlResult::Value(1)),
             (PR_SET_DUMPABLE, 0 | 1) => Ok(PrctlResult::Value(0)),
             (PR_SET_CHILD_SUBREAPER, value) => {
@@ -276,13 +316,19 @@ pub fn prctl(task: &Task, request: Prctl<'_>) -> SysResult<PrctlResult> {
             }
             (PR_GET_CHILD_SUBREAPER, _) => {
                 let tree = task.kernel().table().lock();
-                Ok(PrctlResult::Number(tree.node(process.pid()).is_some_and(|node| node.is_subreaper).into()))
+                Ok(PrctlResult::Number(
+                    tree.node(process.pid())
+                        .is_some_and(|node| node.is_subreaper)
+                        .into(),
+                ))
             }
             (PR_SET_NO_NEW_PRIVS, 1) => {
                 process.no_new_privs().store(true, Ordering::Relaxed);
                 Ok(PrctlResult::Value(0))
             }
-            (PR_GET_NO_NEW_PRIVS, _) => Ok(PrctlResult::Value(process.no_new_privs().load(Ordering::Relaxed).into())),
+            (PR_GET_NO_NEW_PRIVS, _) => Ok(PrctlResult::Value(
+                process.no_new_privs().load(Ordering::Relaxed).into(),
+            )),
             // Every capability there is, as the superuser of a machine has.
             (PR_CAPBSET_READ, 0..=40) => Ok(PrctlResult::Value(1)),
             _ => Err(SysError::with_note(Errno::EINVAL, "unknown prctl option")),
@@ -300,15 +346,29 @@ fn meant(task: &Task, target: PriorityTarget, who: i32) -> SysResult<Vec<Arc<Pro
             table.get(pid).into_iter().collect()
         }
         PriorityTarget::ProcessGroup => {
-            let group = if who == 0 { table.group_of(own).ok_or(Errno::ESRCH)? } else { Pgid::new(who) };
+            let group = if who == 0 {
+                table.group_of(own).ok_or(Errno::ESRCH)?
+            } else {
+                Pgid::new(who)
+            };
             table.members(group)
         }
         PriorityTarget::User => {
-            let uid = if who == 0 { task.process().credentials().uid.raw() } else { who.cast_unsigned() };
-            table.select(|node| node.process.credentials().uid.raw() == uid && node.process.pid() != Pid::INIT)
+            let uid = if who == 0 {
+                task.process().credentials().uid.raw()
+            } else {
+                who.cast_unsigned()
+            };
+            table.select(|node| {
+                node.process.credentials().uid.raw() == uid && node.process.pid() != Pid::INIT
+            })
         }
     };
-    if found.is_empty() { Err(Errno::ESRCH.into()) } else { Ok(found) }
+    if found.is_empty() {
+        Err(Errno::ESRCH.into())
+    } else {
+        Ok(found)
+    }
 }
 
 /// The best (lowest) nice value among processes, -20 to 19. See getpriority(2).
@@ -318,7 +378,11 @@ fn meant(task: &Task, target: PriorityTarget, who: i32) -> SysResult<Vec<Arc<Pro
 pub fn getpriority(task: &Task, target: PriorityTarget, who: i32) -> SysResult<i32> {
     traced(task, "getpriority", || {
         let processes = meant(task, target, who)?;
-        processes.iter().map(|process| process.nice().load(Ordering::Relaxed)).min().ok_or(Errno::ESRCH.into())
+        processes
+            .iter()
+            .map(|process| process.nice().load(Ordering::Relaxed))
+            .min()
+            .ok_or(Errno::ESRCH.into())
     })
 }
 
@@ -373,7 +437,10 @@ pub struct Times {
 #[must_use]
 pub fn times(task: &Task) -> Times {
     use crate::process::exit::ticks;
-    let (own, children) = (task.process().usage().own(), task.process().usage().children());
+    let (own, children) = (
+        task.process().usage().own(),
+        task.process().usage().children(),
+    );
     Times {
         elapsed: ticks(task.kernel().clock().now().since_boot()),
         user: ticks(own.user_time),

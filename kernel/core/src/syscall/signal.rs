@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote_abi::signal::{MINSIGSTKSZ, SI_QUEUE, SI_TKILL, SS_DISABLE, SS_ONSTACK, SigInfo, SigMaskHow};
+use cenote_abi::signal::{
+    MINSIGSTKSZ, SI_QUEUE, SI_TKILL, SS_DISABLE, SS_ONSTACK, SigInfo, SigMaskHow,
+};
 use cenote_abi::{Errno, SigNum, SigSet};
 use cenote_base::{Pgid, Pid, SysError, SysResult, Tid};
 
@@ -21,7 +23,10 @@ fn permitted(task: &Task, process: &Process, signal: Option<SigNum>) -> bool {
     }
     let table = task.kernel().table();
     signal == Some(SigNum::SIGCONT)
-        && match (table.session_of(task.pid()), table.session_of(process.pid())) {
+        && match (
+            table.session_of(task.pid()),
+            table.session_of(process.pid()),
+        ) {
             (Some(one), Some(other)) => Arc::ptr_eq(&one, &other),
             _ => false,
         }
@@ -38,7 +43,9 @@ pub fn kill(task: &Task, target: i32, signal: Option<SigNum>) -> SysResult {
         let processes = match target {
             1.. => table.get(Pid::new(target)).into_iter().collect(),
             0 => table.members(table.group_of(task.pid()).ok_or(Errno::ESRCH)?),
-            -1 => table.select(|node| !matches!(node.process.pid(), pid if pid == Pid::INIT || pid == task.pid())),
+            -1 => table.select(
+                |node| !matches!(node.process.pid(), pid if pid == Pid::INIT || pid == task.pid()),
+            ),
             i32::MIN => Vec::new(),
             group => table.members(Pgid::new(-group)),
         };
@@ -49,7 +56,11 @@ pub fn kill(task: &Task, target: i32, signal: Option<SigNum>) -> SysResult {
                 continue;
             }
             if let Some(signal) = signal {
-                let info = SigInfo::from_user(signal, task.pid().raw(), task.process().credentials().uid.raw());
+                let info = SigInfo::from_user(
+                    signal,
+                    task.pid().raw(),
+                    task.process().credentials().uid.raw(),
+                );
                 send(&process, info, Target::Process)?;
             }
             outcome = Ok(());
@@ -71,7 +82,9 @@ pub fn tkill(task: &Task, tid: Tid, signal: Option<SigNum>) -> SysResult {
 /// # Errors
 /// As [`tkill`].
 pub fn tgkill(task: &Task, pid: Pid, tid: Tid, signal: Option<SigNum>) -> SysResult {
-    traced(task, "tgkill", || send_to_thread(task, Some(pid), tid, signal))
+    traced(task, "tgkill", || {
+        send_to_thread(task, Some(pid), tid, signal)
+    })
 }
 
 fn send_to_thread(task: &Task, pid: Option<Pid>, tid: Tid, signal: Option<SigNum>) -> SysResult {
@@ -86,7 +99,11 @@ fn send_to_thread(task: &Task, pid: Option<Pid>, tid: Tid, signal: Option<SigNum
         return Err(Errno::EPERM.into());
     }
     let Some(signal) = signal else { return Ok(()) };
-    let mut info = SigInfo::from_user(signal, task.pid().raw(), task.process().credentials().uid.raw());
+    let mut info = SigInfo::from_user(
+        signal,
+        task.pid().raw(),
+        task.process().credentials().uid.raw(),
+    );
     info.code = SI_TKILL;
     send(&process, info, Target::Thread(tid))
 }
@@ -97,7 +114,12 @@ fn send_to_thread(task: &Task, pid: Option<Pid>, tid: Tid, signal: Option<SigNum
 /// `ESRCH`, `EPERM`. `EAGAIN`: too many signals are waiting.
 pub fn rt_sigqueueinfo(task: &Task, pid: Pid, info: SigInfo) -> SysResult {
     traced(task, "rt_sigqueueinfo", || {
-        let process = task.kernel().table().get(pid).filter(|_| pid.raw() > 0).ok_or(Errno::ESRCH)?;
+        let process = task
+            .kernel()
+            .table()
+            .get(pid)
+            .filter(|_| pid.raw() > 0)
+            .ok_or(Errno::ESRCH)?;
         // A code that only the kernel uses may not be pretended to another process.
         if pid != task.pid() && (info.code >= 0 || info.code == SI_TKILL) {
             return Err(Errno::EPERM.into());
@@ -112,7 +134,11 @@ pub fn rt_sigqueueinfo(task: &Task, pid: Pid, info: SigInfo) -> SysResult {
 /// What a signal with a value from the caller carries.
 #[must_use]
 pub fn queued_info(task: &Task, signal: SigNum, value: u64) -> SigInfo {
-    let mut info = SigInfo::from_user(signal, task.pid().raw(), task.process().credentials().uid.raw());
+    let mut info = SigInfo::from_user(
+        signal,
+        task.pid().raw(),
+        task.process().credentials().uid.raw(),
+    );
     info.code = SI_QUEUE;
     info.value = value;
     info
@@ -122,11 +148,17 @@ pub fn queued_info(task: &Task, signal: SigNum, value: u64) -> SigInfo {
 ///
 /// # Errors
 /// `EINVAL`: changing `SIGKILL` or `SIGSTOP`.
-pub fn rt_sigaction(task: &Task, signal: SigNum, action: Option<SigAction>) -> SysResult<SigAction> {
+pub fn rt_sigaction(
+    task: &Task,
+    signal: SigNum,
+    action: Option<SigAction>,
+) -> SysResult<SigAction> {
     traced(task, "rt_sigaction", || {
         let mut signals = task.process().signals().lock();
         let before = signals.actions.of(signal);
-        let Some(mut action) = action else { return Ok(before) };
+        let Some(mut action) = action else {
+            return Ok(before);
+        };
         if SigSet::UNBLOCKABLE.contains(signal) {
             return Err(Errno::EINVAL.into());
         }
@@ -154,7 +186,9 @@ pub fn rt_sigaction(task: &Task, signal: SigNum, action: Option<SigAction>) -> S
 pub fn rt_sigprocmask(task: &Task, how: SigMaskHow, set: Option<SigSet>) -> SysResult<SigSet> {
     traced(task, "rt_sigprocmask", || {
         let mut signals = task.process().signals().lock();
-        let before = signals.thread(task.tid()).map_or(SigSet::EMPTY, |thread| thread.mask);
+        let before = signals
+            .thread(task.tid())
+            .map_or(SigSet::EMPTY, |thread| thread.mask);
         let Some(set) = set else { return Ok(before) };
         let mask = match how {
             SigMaskHow::Block => before.union(set),
@@ -173,7 +207,11 @@ pub fn rt_sigprocmask(task: &Task, how: SigMaskHow, set: Option<SigSet>) -> SysR
 pub fn rt_sigpending(task: &Task) -> SigSet {
     let signals = task.process().signals().lock();
     signals.thread(task.tid()).map_or(SigSet::EMPTY, |thread| {
-        thread.pending.set().union(signals.shared.set()).intersection(thread.mask)
+        thread
+            .pending
+            .set()
+            .union(signals.shared.set())
+            .intersection(thread.mask)
     })
 }
 
@@ -209,7 +247,11 @@ async fn wait_for_handler(task: &Task) -> SysResult {
 ///
 /// # Errors
 /// `EAGAIN`: the time has passed. `EINTR`: a handler of another signal is to run.
-pub async fn rt_sigtimedwait(task: &Task, set: SigSet, timeout: Option<Duration>) -> SysResult<SigInfo> {
+pub async fn rt_sigtimedwait(
+    task: &Task,
+    set: SigSet,
+    timeout: Option<Duration>,
+) -> SysResult<SigInfo> {
     traced_wait(task, "rt_sigtimedwait", async {
         let set = set.difference(SigSet::UNBLOCKABLE);
         let guard = AwaitedGuard::set(task, set);
@@ -263,7 +305,9 @@ impl Drop for AwaitedGuard<'_> {
 
 fn take_pending(task: &Task, set: SigSet) -> Option<SigInfo> {
     let mut signals = task.process().signals().lock();
-    let own = signals.thread_mut(task.tid()).and_then(|thread| thread.pending.take(set));
+    let own = signals
+        .thread_mut(task.tid())
+        .and_then(|thread| thread.pending.take(set));
     let taken = own.or_else(|| signals.shared.take(set));
     if taken.is_some() {
         // Fewer are pending: nobody has to be told.
@@ -282,15 +326,25 @@ pub fn sigaltstack(task: &Task, stack: Option<AltStack>) -> SysResult<AltStack> 
         let mut signals = task.process().signals().lock();
         let thread = signals.thread_mut(task.tid()).ok_or(Errno::EINVAL)?;
         let before = thread.alt_stack;
-        let Some(stack) = stack else { return Ok(before) };
+        let Some(stack) = stack else {
+            return Ok(before);
+        };
         if stack.flags & !(SS_DISABLE | SS_ONSTACK) != 0 {
             return Err(Errno::EINVAL.into());
         }
-        if stack.flags & SS_DISABLE == 0 && stack.size < u64::try_from(MINSIGSTKSZ).unwrap_or(u64::MAX) {
+        if stack.flags & SS_DISABLE == 0
+            && stack.size < u64::try_from(MINSIGSTKSZ).unwrap_or(u64::MAX)
+        {
             return Err(Errno::ENOMEM.into());
         }
-        thread.alt_stack =
-            if stack.flags & SS_DISABLE == 0 { stack } else { AltStack { flags: SS_DISABLE, ..AltStack::default() } };
+        thread.alt_stack = if stack.flags & SS_DISABLE == 0 {
+            stack
+        } else {
+            AltStack {
+                flags: SS_DISABLE,
+                ..AltStack::default()
+            }
+        };
         Ok(before)
     })
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use cenote_abi::Errno;
 use cenote_abi::fs::{AccessFlags, FileType, Mode, OpenFlags};
 use cenote_abi::socket::{
-    AddressFamily, MessageFlags, PeerCredentials, SCM_MAX_FD, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, ShutdownHow,
-    SocketAddress, SocketFlags, SocketType, UnixPath,
+    AddressFamily, MessageFlags, PeerCredentials, SCM_MAX_FD, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET,
+    ShutdownHow, SocketAddress, SocketFlags, SocketType, UnixPath,
 };
 use cenote_base::limits::Resource;
 use cenote_base::{Fd, SysResult};
@@ -25,8 +25,14 @@ use crate::process::Task;
 
 fn status_flags(flags: SocketFlags) -> OpenFlags {
     let mut status = OpenFlags::O_RDWR;
-    status.set(OpenFlags::O_NONBLOCK, flags.contains(SocketFlags::SOCK_NONBLOCK));
-    status.set(OpenFlags::O_CLOEXEC, flags.contains(SocketFlags::SOCK_CLOEXEC));
+    status.set(
+        OpenFlags::O_NONBLOCK,
+        flags.contains(SocketFlags::SOCK_NONBLOCK),
+    );
+    status.set(
+        OpenFlags::O_CLOEXEC,
+        flags.contains(SocketFlags::SOCK_CLOEXEC),
+    );
     status
 }
 
@@ -36,14 +42,24 @@ fn socket_of(file: &OpenFile) -> SysResult<&Socket> {
 
 fn own_credentials(task: &Task) -> PeerCredentials {
     let own = task.process().credentials();
-    PeerCredentials { pid: task.pid().raw(), uid: own.euid.raw(), gid: own.egid.raw() }
+    PeerCredentials {
+        pid: task.pid().raw(),
+        uid: own.euid.raw(),
+        gid: own.egid.raw(),
+    }
 }
 
 /// Makes a socket. See socket(2).
 ///
 /// # Errors
 /// `EAFNOSUPPORT`, `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`: not to be had. `EMFILE`, `ENFILE`: too many.
-pub fn socket(task: &Task, family: AddressFamily, kind: SocketType, protocol: i32, flags: SocketFlags) -> SysResult<Fd> {
+pub fn socket(
+    task: &Task,
+    family: AddressFamily,
+    kind: SocketType,
+    protocol: i32,
+    flags: SocketFlags,
+) -> SysResult<Fd> {
     traced(task, "socket", || {
         let socket = task.kernel().sockets().socket(family, kind, protocol)?;
         install_file(task, socket, status_flags(flags))
@@ -62,14 +78,21 @@ pub fn socketpair(
     flags: SocketFlags,
 ) -> SysResult<(Fd, Fd)> {
     traced(task, "socketpair", || {
-        let (one, other) = task.kernel().sockets().pair(family, kind, protocol, own_credentials(task))?;
+        let (one, other) =
+            task.kernel()
+                .sockets()
+                .pair(family, kind, protocol, own_credentials(task))?;
         let status = status_flags(flags);
         let budget = task.kernel().budget();
-        let charges = (budget.charge(Resource::OpenFiles, 1)?, budget.charge(Resource::OpenFiles, 1)?);
+        let charges = (
+            budget.charge(Resource::OpenFiles, 1)?,
+            budget.charge(Resource::OpenFiles, 1)?,
+        );
         let (one, other) = (OpenFile::new(one, status), OpenFile::new(other, status));
         one.hold(charges.0);
         other.hold(charges.1);
-        task.files().insert_pair(one, other, status.descriptor(), open_files_limit(task))
+        task.files()
+            .insert_pair(one, other, status.descriptor(), open_files_limit(task))
     })
 }
 
@@ -78,7 +101,9 @@ fn target(task: &Task, socket: &Socket, address: &SocketAddress) -> SysResult<Na
     if let Some(name) = Name::of(address, socket.family())? {
         return Ok(name);
     }
-    let SocketAddress::UnixPath(path) = address else { return Err(Errno::EINVAL.into()) };
+    let SocketAddress::UnixPath(path) = address else {
+        return Err(Errno::EINVAL.into());
+    };
     task.with_lookup(|cx| {
         let found = ops::find(cx, None, path.as_bytes(), LookupFlags::FOLLOW)?;
         let stat = found.inode.stat()?;
@@ -86,7 +111,13 @@ fn target(task: &Task, socket: &Socket, address: &SocketAddress) -> SysResult<Na
         if stat.file_type() != Some(FileType::Socket) {
             return Err(Errno::ECONNREFUSED.into());
         }
-        Ok(Name::Path(InodeKey { device: stat.dev, inode: stat.ino }, *path))
+        Ok(Name::Path(
+            InodeKey {
+                device: stat.dev,
+                inode: stat.ino,
+            },
+            *path,
+        ))
     })
 }
 
@@ -95,10 +126,22 @@ fn make_name(task: &Task, path: UnixPath) -> SysResult<Name> {
     task.with_lookup(|cx| {
         let bytes = path.as_bytes();
         ops::mknod(cx, None, bytes, NewNode::Socket, Mode::from_raw(0o777)).map_err(|error| {
-            if error.errno() == Errno::EEXIST { Errno::EADDRINUSE.into() } else { error }
+            if error.errno() == Errno::EEXIST {
+                Errno::EADDRINUSE.into()
+            } else {
+                error
+            }
         })?;
-        let stat = ops::find(cx, None, bytes, LookupFlags::empty())?.inode.stat()?;
-        Ok(Name::Path(InodeKey { device: stat.dev, inode: stat.ino }, path))
+        let stat = ops::find(cx, None, bytes, LookupFlags::empty())?
+            .inode
+            .stat()?;
+        Ok(Name::Path(
+            InodeKey {
+                device: stat.dev,
+                inode: stat.ino,
+            },
+            path,
+        ))
     })
 }
 
@@ -115,7 +158,9 @@ pub fn bind(task: &Task, fd: Fd, address: &SocketAddress) -> SysResult {
         let name = match Name::of(address, socket.family())? {
             Some(name) => name,
             None => {
-                let SocketAddress::UnixPath(path) = address else { return Err(Errno::EINVAL.into()) };
+                let SocketAddress::UnixPath(path) = address else {
+                    return Err(Errno::EINVAL.into());
+                };
                 if socket.local_address() != SocketAddress::UnixUnnamed {
                     return Err(Errno::EINVAL.into());
                 }
@@ -165,7 +210,9 @@ pub(crate) async fn blocking<T>(
         Err(error) if error.errno() == Errno::EAGAIN && !nonblocking && !file.is_nonblocking() => {}
         done => return done,
     }
-    let Some(queue) = file.wait_queue() else { return Err(Errno::EAGAIN.into()) };
+    let Some(queue) = file.wait_queue() else {
+        return Err(Errno::EAGAIN.into());
+    };
     let deadline = timeout(socket, option).map(|span| task.kernel().clock().now().after(span));
     let answer = task
         .wait_until(&[queue], deadline, || match attempt(socket) {
@@ -184,7 +231,9 @@ pub async fn accept4(task: &Task, fd: Fd, flags: SocketFlags) -> SysResult<(Fd, 
     traced_wait(task, "accept4", async {
         let file = task.files().get(fd)?;
         let accepted = blocking(task, &file, false, SO_RCVTIMEO, Socket::accept).await?;
-        let peer = accepted.peer_address().unwrap_or(SocketAddress::Unspecified);
+        let peer = accepted
+            .peer_address()
+            .unwrap_or(SocketAddress::Unspecified);
         Ok((install_file(task, accepted, status_flags(flags))?, peer))
     })
     .await
@@ -204,7 +253,10 @@ pub async fn connect(task: &Task, fd: Fd, address: &SocketAddress) -> SysResult 
         }
         let name = target(task, socket, address)?;
         let credentials = own_credentials(task);
-        blocking(task, &file, false, SO_SNDTIMEO, |socket| socket.connect(name, credentials)).await
+        blocking(task, &file, false, SO_SNDTIMEO, |socket| {
+            socket.connect(name, credentials)
+        })
+        .await
     })
     .await
 }
@@ -247,11 +299,24 @@ pub struct SendMessage<'a> {
 /// # Errors
 /// `EPIPE` (and `SIGPIPE`, without `MSG_NOSIGNAL`), `EAGAIN`, `EINTR`, `ENOTCONN`, `EDESTADDRREQ`, `EISCONN`, `EMSGSIZE`,
 /// `ECONNREFUSED`, `ECONNRESET`, `ENETUNREACH`, `EINVAL`: too many descriptors. `ENOTSOCK`, `EBADF`.
-pub async fn sendmsg(task: &Task, fd: Fd, message: SendMessage<'_>, flags: MessageFlags) -> SysResult<usize> {
+pub async fn sendmsg(
+    task: &Task,
+    fd: Fd,
+    message: SendMessage<'_>,
+    flags: MessageFlags,
+) -> SysResult<usize> {
     traced_wait(task, "sendmsg", async {
         let file = task.files().get(fd)?;
         let rights = rights_of(task, message.rights)?;
-        send(task, &file, message.bytes, rights, message.to.as_ref(), flags).await
+        send(
+            task,
+            &file,
+            message.bytes,
+            rights,
+            message.to.as_ref(),
+            flags,
+        )
+        .await
     })
     .await
 }
@@ -260,10 +325,17 @@ fn rights_of(task: &Task, fds: &[Fd]) -> SysResult<Vec<Arc<OpenFile>>> {
     if fds.len() > SCM_MAX_FD {
         return Err(Errno::EINVAL.into());
     }
-    let files: Vec<Arc<OpenFile>> = fds.iter().map(|fd| task.files().get(*fd)).collect::<SysResult<_>>()?;
+    let files: Vec<Arc<OpenFile>> = fds
+        .iter()
+        .map(|fd| task.files().get(*fd))
+        .collect::<SysResult<_>>()?;
     // A socket or epoll that travels inside itself could never be freed.
     let is_cyclic = |file: &Arc<OpenFile>| file.downcast::<Epoll>().is_some();
-    if files.iter().any(is_cyclic) { Err(Errno::EINVAL.into()) } else { Ok(files) }
+    if files.iter().any(is_cyclic) {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(files)
+    }
 }
 
 /// Sends bytes. See sendto(2).
@@ -293,18 +365,34 @@ async fn send(
     flags: MessageFlags,
 ) -> SysResult<usize> {
     let socket = socket_of(file)?;
-    let name = to.map(|address| target(task, socket, address)).transpose()?;
+    let name = to
+        .map(|address| target(task, socket, address))
+        .transpose()?;
     let credentials = own_credentials(task);
     let nonblocking = flags.contains(MessageFlags::MSG_DONTWAIT);
-    let total = bytes.iter().fold(0_usize, |sum, part| sum.saturating_add(part.len()));
+    let total = bytes
+        .iter()
+        .fold(0_usize, |sum, part| sum.saturating_add(part.len()));
     let is_stream = socket.kind() == SocketType::Stream;
     let mut sent = 0;
     loop {
         let rest = skip(bytes, sent);
         // What travels along goes with the first bytes.
-        let rights = if sent == 0 { rights.clone() } else { Vec::new() };
+        let rights = if sent == 0 {
+            rights.clone()
+        } else {
+            Vec::new()
+        };
         let outcome = blocking(task, file, nonblocking, SO_SNDTIMEO, |socket| {
-            socket.send(Outgoing { bytes: &rest, rights: rights.clone(), credentials, flags }, name)
+            socket.send(
+                Outgoing {
+                    bytes: &rest,
+                    rights: rights.clone(),
+                    credentials,
+                    flags,
+                },
+                name,
+            )
         })
         .await;
         match outcome {
@@ -316,7 +404,10 @@ async fn send(
             }
             Err(_) if sent > 0 => return Ok(sent),
             Err(error) => {
-                if error.errno() == Errno::EPIPE && is_stream && !flags.contains(MessageFlags::MSG_NOSIGNAL) {
+                if error.errno() == Errno::EPIPE
+                    && is_stream
+                    && !flags.contains(MessageFlags::MSG_NOSIGNAL)
+                {
                     broken_pipe(task);
                 }
                 return Err(error);
@@ -378,7 +469,10 @@ pub async fn recvmsg(
             flags: received.flags,
         };
         let mut descriptor = OpenFlags::empty();
-        descriptor.set(OpenFlags::O_CLOEXEC, flags.contains(MessageFlags::MSG_CMSG_CLOEXEC));
+        descriptor.set(
+            OpenFlags::O_CLOEXEC,
+            flags.contains(MessageFlags::MSG_CMSG_CLOEXEC),
+        );
         let limit = open_files_limit(task);
         for right in received.rights {
             let room = answer.rights.len() < max_rights;
@@ -419,16 +513,28 @@ async fn receive(
 ) -> SysResult<Received> {
     let nonblocking = flags.contains(MessageFlags::MSG_DONTWAIT);
     let is_stream = socket_of(file)?.kind() == SocketType::Stream;
-    let waits_for_all = flags.contains(MessageFlags::MSG_WAITALL) && is_stream && buffers.len() == 1 && !nonblocking;
-    let mut first =
-        blocking(task, file, nonblocking, SO_RCVTIMEO, |socket| socket.receive(buffers, flags)).await?;
+    let waits_for_all = flags.contains(MessageFlags::MSG_WAITALL)
+        && is_stream
+        && buffers.len() == 1
+        && !nonblocking;
+    let mut first = blocking(task, file, nonblocking, SO_RCVTIMEO, |socket| {
+        socket.receive(buffers, flags)
+    })
+    .await?;
     if !waits_for_all || flags.contains(MessageFlags::MSG_PEEK) {
         return Ok(first);
     }
-    while first.copied > 0 && buffers.first().is_some_and(|buffer| first.copied < buffer.len()) {
+    while first.copied > 0
+        && buffers
+            .first()
+            .is_some_and(|buffer| first.copied < buffer.len())
+    {
         let filled = first.copied;
         let more = blocking(task, file, nonblocking, SO_RCVTIMEO, |socket| {
-            let rest = buffers.first_mut().and_then(|buffer| buffer.get_mut(filled..)).unwrap_or_default();
+            let rest = buffers
+                .first_mut()
+                .and_then(|buffer| buffer.get_mut(filled..))
+                .unwrap_or_default();
             socket.receive(&mut [IoSliceMut::new(rest)], flags)
         })
         .await;

@@ -106,7 +106,9 @@ pub fn sysinfo(task: &Task) -> Sysinfo {
 /// `EINVAL`: unknown flags.
 pub fn getrandom(task: &Task, buf: &mut [u8], flags: RandomFlags) -> SysResult<usize> {
     traced(task, "getrandom", || {
-        if RandomFlags::from_bits(flags.bits()).is_none() || flags.contains(RandomFlags::GRND_RANDOM | RandomFlags::GRND_INSECURE) {
+        if RandomFlags::from_bits(flags.bits()).is_none()
+            || flags.contains(RandomFlags::GRND_RANDOM | RandomFlags::GRND_INSECURE)
+        {
             return Err(Errno::EINVAL.into());
         }
         task.kernel().entropy().fill(buf);

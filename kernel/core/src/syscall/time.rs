@@ -19,7 +19,10 @@ use crate::signal::send::{Target, send, send_kernel};
 use crate::timer::{Alarm, AlarmSetting, MAX_TIMERS, Overruns, PosixTimer};
 
 fn is_realtime(clock: ClockId) -> bool {
-    matches!(clock, ClockId::Realtime | ClockId::RealtimeCoarse | ClockId::RealtimeAlarm | ClockId::Tai)
+    matches!(
+        clock,
+        ClockId::Realtime | ClockId::RealtimeCoarse | ClockId::RealtimeAlarm | ClockId::Tai
+    )
 }
 
 fn is_cpu(clock: ClockId) -> bool {
@@ -47,7 +50,11 @@ pub fn clock_gettime(task: &Task, clock: ClockId) -> SysResult<Timespec> {
 /// # Errors
 /// None that a decoded call can meet.
 pub fn clock_getres(_task: &Task, clock: ClockId) -> SysResult<Timespec> {
-    let nsec = if matches!(clock, ClockId::RealtimeCoarse | ClockId::MonotonicCoarse) { 4_000_000 } else { 1 };
+    let nsec = if matches!(clock, ClockId::RealtimeCoarse | ClockId::MonotonicCoarse) {
+        4_000_000
+    } else {
+        1
+    };
     Ok(Timespec { sec: 0, nsec })
 }
 
@@ -81,7 +88,10 @@ pub async fn clock_nanosleep(
     let mut left = None;
     let outcome = traced_wait(task, "clock_nanosleep", async {
         if is_cpu(clock) {
-            return Err(SysError::with_note(Errno::EINVAL, "processor-time clocks cannot be waited for"));
+            return Err(SysError::with_note(
+                Errno::EINVAL,
+                "processor-time clocks cannot be waited for",
+            ));
         }
         let now = task.kernel().clock().now();
         let is_absolute = flags.contains(TimerFlags::TIMER_ABSTIME);
@@ -94,7 +104,9 @@ pub async fn clock_nanosleep(
             Ok(_) => Ok(()),
             Err(_) => {
                 if !is_absolute {
-                    left = Some(Timespec::from_duration(until.duration_since(task.kernel().clock().now())));
+                    left = Some(Timespec::from_duration(
+                        until.duration_since(task.kernel().clock().now()),
+                    ));
                 }
                 Err(SysError::interrupted_for_good())
             }
@@ -104,14 +116,21 @@ pub async fn clock_nanosleep(
     (outcome, left)
 }
 
-fn setting_of(now: MonoTime, spec: &TimerSpec, next: impl FnOnce(Timespec) -> SysResult<MonoTime>) -> SysResult<AlarmSetting> {
+fn setting_of(
+    now: MonoTime,
+    spec: &TimerSpec,
+    next: impl FnOnce(Timespec) -> SysResult<MonoTime>,
+) -> SysResult<AlarmSetting> {
     let interval = spec.interval.to_duration().ok_or(Errno::EINVAL)?;
     spec.value.to_duration().ok_or(Errno::EINVAL)?;
     if spec.value.is_zero() {
         return Ok(AlarmSetting::default());
     }
     // A deadline that has passed goes off at once.
-    Ok(AlarmSetting { next: Some(next(spec.value)?.max(now)), interval })
+    Ok(AlarmSetting {
+        next: Some(next(spec.value)?.max(now)),
+        interval,
+    })
 }
 
 fn spec_of(now: MonoTime, setting: AlarmSetting) -> TimerSpec {
@@ -119,11 +138,19 @@ fn spec_of(now: MonoTime, setting: AlarmSetting) -> TimerSpec {
         // What is due but has not gone off yet is not disarmed.
         Timespec::from_duration(next.duration_since(now).max(Duration::from_nanos(1)))
     });
-    TimerSpec { interval: Timespec::from_duration(setting.interval), value }
+    TimerSpec {
+        interval: Timespec::from_duration(setting.interval),
+        value,
+    }
 }
 
 /// A relative or absolute alarm setting from what `timer_settime` and `timerfd_settime` are given.
-pub(crate) fn alarm_setting(kernel: &Kernel, clock: ClockId, is_absolute: bool, spec: &TimerSpec) -> SysResult<AlarmSetting> {
+pub(crate) fn alarm_setting(
+    kernel: &Kernel,
+    clock: ClockId,
+    is_absolute: bool,
+    spec: &TimerSpec,
+) -> SysResult<AlarmSetting> {
     let now = kernel.clock().now();
     setting_of(now, spec, |value| {
         if is_absolute {
@@ -142,7 +169,10 @@ pub(crate) fn remaining(kernel: &Kernel, setting: AlarmSetting) -> TimerSpec {
 fn real_only(kind: ItimerKind) -> SysResult {
     match kind {
         ItimerKind::Real => Ok(()),
-        ItimerKind::Virtual | ItimerKind::Prof => Err(SysError::with_note(Errno::ENOSYS, "no timers of processor time")),
+        ItimerKind::Virtual | ItimerKind::Prof => Err(SysError::with_note(
+            Errno::ENOSYS,
+            "no timers of processor time",
+        )),
     }
 }
 
@@ -178,7 +208,13 @@ pub fn setitimer(task: &Task, kind: ItimerKind, spec: TimerSpec) -> SysResult<Ti
 pub fn getitimer(task: &Task, kind: ItimerKind) -> SysResult<TimerSpec> {
     traced(task, "getitimer", || {
         real_only(kind)?;
-        let setting = task.process().timers().real.get().map(Alarm::setting).unwrap_or_default();
+        let setting = task
+            .process()
+            .timers()
+            .real
+            .get()
+            .map(Alarm::setting)
+            .unwrap_or_default();
         Ok(remaining(task.kernel(), setting))
     })
 }
@@ -201,7 +237,10 @@ pub enum TimerEvent {
 pub fn timer_create(task: &Task, clock: ClockId, event: TimerEvent) -> SysResult<i32> {
     traced(task, "timer_create", || {
         if is_cpu(clock) {
-            return Err(SysError::with_note(Errno::EOPNOTSUPP, "no timers of processor time"));
+            return Err(SysError::with_note(
+                Errno::EOPNOTSUPP,
+                "no timers of processor time",
+            ));
         }
         let kernel = task.kernel();
         let mut timers = task.process().timers().posix.lock();
@@ -214,9 +253,21 @@ pub fn timer_create(task: &Task, clock: ClockId, event: TimerEvent) -> SysResult
         let alarm = Alarm::new(
             Arc::clone(kernel.clock()),
             Arc::clone(kernel.spawner()),
-            timer_ring(Arc::downgrade(task.process()), id, event, Arc::clone(&overruns)),
+            timer_ring(
+                Arc::downgrade(task.process()),
+                id,
+                event,
+                Arc::clone(&overruns),
+            ),
         );
-        timers.by_id.insert(id, Arc::new(PosixTimer { alarm, clock, overruns }));
+        timers.by_id.insert(
+            id,
+            Arc::new(PosixTimer {
+                alarm,
+                clock,
+                overruns,
+            }),
+        );
         Ok(id)
     })
 }
@@ -233,15 +284,23 @@ fn timer_ring(
             TimerEvent::Signal(signal, value) => (signal, value, Target::Process),
             TimerEvent::Thread(signal, value, tid) => (signal, value, Target::Thread(tid)),
         };
-        let Some(process) = process.upgrade() else { return };
+        let Some(process) = process.upgrade() else {
+            return;
+        };
         if is_pending(&process, id) {
             let more = i32::try_from(count).unwrap_or(i32::MAX);
-            let current = overruns.current.load(Ordering::Relaxed).saturating_add(more);
+            let current = overruns
+                .current
+                .load(Ordering::Relaxed)
+                .saturating_add(more);
             overruns.current.store(current, Ordering::Relaxed);
             return;
         }
         let missed = i32::try_from(count.saturating_sub(1)).unwrap_or(i32::MAX);
-        overruns.before.store(overruns.current.swap(missed, Ordering::Relaxed), Ordering::Relaxed);
+        overruns.before.store(
+            overruns.current.swap(missed, Ordering::Relaxed),
+            Ordering::Relaxed,
+        );
         let mut info = SigInfo::new(signal, SI_TIMER);
         info.timer_id = id;
         info.overrun = missed;
@@ -257,14 +316,26 @@ fn is_pending(process: &Process, id: i32) -> bool {
 }
 
 fn timer(task: &Task, id: i32) -> SysResult<Arc<PosixTimer>> {
-    task.process().timers().posix.lock().by_id.get(&id).cloned().ok_or(Errno::EINVAL.into())
+    task.process()
+        .timers()
+        .posix
+        .lock()
+        .by_id
+        .get(&id)
+        .cloned()
+        .ok_or(Errno::EINVAL.into())
 }
 
 /// Sets a timer; answers what was left of the setting before. See `timer_settime(2)`.
 ///
 /// # Errors
 /// `EINVAL`: not a timer, not a time.
-pub fn timer_settime(task: &Task, id: i32, flags: TimerFlags, spec: TimerSpec) -> SysResult<TimerSpec> {
+pub fn timer_settime(
+    task: &Task,
+    id: i32,
+    flags: TimerFlags,
+    spec: TimerSpec,
+) -> SysResult<TimerSpec> {
     traced(task, "timer_settime", || {
         let timer = timer(task, id)?;
         let is_absolute = flags.contains(TimerFlags::TIMER_ABSTIME);
@@ -279,7 +350,9 @@ pub fn timer_settime(task: &Task, id: i32, flags: TimerFlags, spec: TimerSpec) -
 /// # Errors
 /// `EINVAL`: not a timer.
 pub fn timer_gettime(task: &Task, id: i32) -> SysResult<TimerSpec> {
-    traced(task, "timer_gettime", || Ok(remaining(task.kernel(), timer(task, id)?.alarm.setting())))
+    traced(task, "timer_gettime", || {
+        Ok(remaining(task.kernel(), timer(task, id)?.alarm.setting()))
+    })
 }
 
 /// How many expirations the last signal of a timer stands for besides its own. See `timer_getoverrun(2)`.
@@ -289,7 +362,11 @@ pub fn timer_gettime(task: &Task, id: i32) -> SysResult<TimerSpec> {
 pub fn timer_getoverrun(task: &Task, id: i32) -> SysResult<i32> {
     traced(task, "timer_getoverrun", || {
         let overruns = Arc::clone(&timer(task, id)?.overruns);
-        let asked = if is_pending(task.process(), id) { &overruns.before } else { &overruns.current };
+        let asked = if is_pending(task.process(), id) {
+            &overruns.before
+        } else {
+            &overruns.current
+        };
         Ok(asked.load(Ordering::Relaxed))
     })
 }

@@ -53,13 +53,23 @@ struct State {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Alarm").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("Alarm")
+            .field("state", &self.state)
+            .finish_non_exhaustive()
     }
 }
 
 impl Alarm {
     pub(crate) fn new(clock: Arc<dyn Clock>, spawner: Arc<dyn Spawner>, ring: Ring) -> Self {
-        Self { shared: Arc::new(Shared { clock, spawner, ring, changed: Waiter::new(), state: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                spawner,
+                ring,
+                changed: Waiter::new(),
+                state: Mutex::default(),
+            }),
+        }
     }
 
     /// Sets the alarm (or, without a next time, stops it); answers the setting before.
@@ -94,7 +104,9 @@ impl Drop for Alarm {
 
 async fn drive(alarm: Weak<Shared>, changed: Arc<Waiter>) {
     loop {
-        let Some(shared) = alarm.upgrade() else { return };
+        let Some(shared) = alarm.upgrade() else {
+            return;
+        };
         let next = shared.state.lock().setting.next;
         if let Some(at) = next
             && at <= shared.clock.now()
@@ -122,7 +134,9 @@ impl Shared {
     fn go_off(&self) {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        let Some(due) = state.setting.next.filter(|at| *at <= now) else { return };
+        let Some(due) = state.setting.next.filter(|at| *at <= now) else {
+            return;
+        };
         let (count, next) = expirations(due, state.setting.interval, now);
         state.setting.next = next;
         drop(state);
@@ -131,7 +145,11 @@ impl Shared {
 }
 
 /// How many expirations lie between `due` and `now`, and when the next one is.
-pub(crate) fn expirations(due: MonoTime, interval: Duration, now: MonoTime) -> (u64, Option<MonoTime>) {
+pub(crate) fn expirations(
+    due: MonoTime,
+    interval: Duration,
+    now: MonoTime,
+) -> (u64, Option<MonoTime>) {
     if interval.is_zero() {
         return (1, None);
     }

@@ -3,6 +3,6 @@
 mod alarm;
 mod process;
 
-pub(crate) use alarm::{Alarm, AlarmSetting};
 pub use alarm::Spawner;
+pub(crate) use alarm::{Alarm, AlarmSetting};
 pub(crate) use process::{MAX_TIMERS, Overruns, PosixTimer, ProcessTimers};

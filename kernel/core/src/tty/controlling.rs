@@ -29,10 +29,15 @@ impl Terminal {
     /// `EPERM`: it leads none, or either has another.
     pub(crate) fn adopt_session_of(self: &Arc<Self>, task: &Task) -> SysResult {
         let table = task.kernel().table();
-        let (Some(session), Some(group)) = (table.session_of(task.pid()), table.group_of(task.pid())) else {
+        let (Some(session), Some(group)) =
+            (table.session_of(task.pid()), table.group_of(task.pid()))
+        else {
             return Err(Errno::ESRCH.into());
         };
-        if session.sid().raw() != task.pid().raw() || session.terminal().is_some() || self.session().is_some() {
+        if session.sid().raw() != task.pid().raw()
+            || session.terminal().is_some()
+            || self.session().is_some()
+        {
             return Err(Errno::EPERM.into());
         }
         let mut state = self.state.lock();
@@ -59,7 +64,9 @@ impl Terminal {
 fn ignores(task: &Task, signal: SigNum) -> bool {
     let signals = task.process().signals().lock();
     signals.actions.of(signal).handler == SigHandler::Ignore
-        || signals.thread(task.tid()).is_some_and(|thread| thread.mask.contains(signal))
+        || signals
+            .thread(task.tid())
+            .is_some_and(|thread| thread.mask.contains(signal))
 }
 
 fn signal_group(task: &Task, group: Pgid, signal: SigNum) {
@@ -73,7 +80,9 @@ fn signal_group(task: &Task, group: Pgid, signal: SigNum) {
 /// # Errors
 /// `EINTR` (restartable): after the stop, try again. `EIO`: an orphaned group.
 pub(super) fn check_change(task: &Task, terminal: &Terminal) -> SysResult {
-    let Some(group) = terminal.background_group(task) else { return Ok(()) };
+    let Some(group) = terminal.background_group(task) else {
+        return Ok(());
+    };
     if ignores(task, SigNum::SIGTTOU) {
         return Ok(());
     }
@@ -88,8 +97,14 @@ pub(super) fn check_change(task: &Task, terminal: &Terminal) -> SysResult {
 pub(super) fn check_insert(task: Option<&Task>, terminal: &Terminal) -> SysResult {
     let Some(task) = task else { return Ok(()) };
     let session = task.kernel().table().session_of(task.pid());
-    let own = session.and_then(|session| session.terminal()).is_some_and(|own| std::ptr::eq(&raw const *own, terminal));
-    if own || task.process().credentials().is_privileged() { Ok(()) } else { Err(Errno::EPERM.into()) }
+    let own = session
+        .and_then(|session| session.terminal())
+        .is_some_and(|own| std::ptr::eq(&raw const *own, terminal));
+    if own || task.process().credentials().is_privileged() {
+        Ok(())
+    } else {
+        Err(Errno::EPERM.into())
+    }
 }
 
 /// Waits until the task may read its terminal: a background group is stopped by `SIGTTIN`.
@@ -97,9 +112,12 @@ pub(super) fn check_insert(task: Option<&Task>, terminal: &Terminal) -> SysResul
 /// # Errors
 /// `EIO`: `SIGTTIN` would do nothing. `EINTR`: a handler is to run.
 pub(crate) async fn await_foreground_to_read(task: &Task, file: &OpenFile) -> SysResult {
-    let Some(slave) = file.downcast::<PtySlave>() else { return Ok(()) };
+    let Some(slave) = file.downcast::<PtySlave>() else {
+        return Ok(());
+    };
     while let Some(group) = slave.terminal().background_group(task) {
-        if ignores(task, SigNum::SIGTTIN) || task.kernel().table().is_in_orphaned_group(task.pid()) {
+        if ignores(task, SigNum::SIGTTIN) || task.kernel().table().is_in_orphaned_group(task.pid())
+        {
             return Err(Errno::EIO.into());
         }
         signal_group(task, group, SigNum::SIGTTIN);
@@ -115,8 +133,19 @@ pub(crate) async fn await_foreground_to_read(task: &Task, file: &OpenFile) -> Sy
 /// # Errors
 /// `EIO`: an orphaned group. `EINTR`: a handler is to run.
 pub(crate) async fn await_foreground_to_write(task: &Task, file: &OpenFile) -> SysResult {
-    let Some(slave) = file.downcast::<PtySlave>() else { return Ok(()) };
-    let stops = || slave.terminal().state.lock().discipline.termios.local.contains(LocalFlags::TOSTOP);
+    let Some(slave) = file.downcast::<PtySlave>() else {
+        return Ok(());
+    };
+    let stops = || {
+        slave
+            .terminal()
+            .state
+            .lock()
+            .discipline
+            .termios
+            .local
+            .contains(LocalFlags::TOSTOP)
+    };
     while stops() {
         match check_change(task, slave.terminal()) {
             Err(error) if error.is_restartable() => {
@@ -136,7 +165,8 @@ pub(crate) fn read_patience(file: &OpenFile) -> Option<Duration> {
     let state = slave.terminal().state.lock();
     let is_raw = !state.discipline.termios.local.contains(LocalFlags::ICANON);
     let tenths = state.discipline.patience();
-    (is_raw && state.discipline.minimum() == 0 && tenths > 0).then(|| Duration::from_millis(u64::from(tenths) * 100))
+    (is_raw && state.discipline.minimum() == 0 && tenths > 0)
+        .then(|| Duration::from_millis(u64::from(tenths) * 100))
 }
 
 /// A terminal was opened: a session leader without one gets it as its own, unless `O_NOCTTY`.
@@ -161,11 +191,15 @@ pub(crate) fn open_peer(file: &OpenFile, flags: OpenFlags) -> SysResult<Arc<Open
 
 /// A session leader ends: its terminal hangs up. See exit(3), setsid(2).
 pub(crate) fn hang_up_session_of(kernel: &Kernel, process: &Process) {
-    let Some(session) = kernel.table().session_of(process.pid()) else { return };
+    let Some(session) = kernel.table().session_of(process.pid()) else {
+        return;
+    };
     if session.sid().raw() != process.pid().raw() {
         return;
     }
-    let Some(terminal) = session.replace_terminal(None) else { return };
+    let Some(terminal) = session.replace_terminal(None) else {
+        return;
+    };
     let foreground = release(&terminal);
     terminal.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]);
 }
@@ -187,7 +221,9 @@ pub(super) fn ioctl(
     let task = task.ok_or(Errno::ENOTTY)?;
     let table = task.kernel().table();
     let own = table.session_of(task.pid()).ok_or(Errno::ESRCH)?;
-    let is_ours = terminal.session().is_some_and(|session| Arc::ptr_eq(&session, &own));
+    let is_ours = terminal
+        .session()
+        .is_some_and(|session| Arc::ptr_eq(&session, &own));
     match request {
         TtyRequest::ForegroundGroup(answer) => {
             if !is_ours && !is_master {
@@ -235,9 +271,18 @@ pub(super) fn ioctl(
     Ok(0)
 }
 
-fn set_controlling(terminal: &Arc<Terminal>, task: &Task, own: &Arc<Session>, steals: bool) -> SysResult {
+fn set_controlling(
+    terminal: &Arc<Terminal>,
+    task: &Task,
+    own: &Arc<Session>,
+    steals: bool,
+) -> SysResult {
     let before = terminal.session();
-    if own.sid().raw() == task.pid().raw() && before.as_ref().is_some_and(|session| Arc::ptr_eq(session, own)) {
+    if own.sid().raw() == task.pid().raw()
+        && before
+            .as_ref()
+            .is_some_and(|session| Arc::ptr_eq(session, own))
+    {
         return Ok(());
     }
     if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, own)) {

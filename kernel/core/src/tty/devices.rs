@@ -20,9 +20,19 @@ impl DeviceNode for CurrentTerminal {
         DeviceId::new(5, 0)
     }
 
-    fn open(&self, _flags: OpenFlags, caller: Option<&dyn IoctlCaller>) -> SysResult<Arc<dyn File>> {
-        let task = caller.and_then(|caller| caller.as_any().downcast_ref::<Task>()).ok_or(Errno::ENXIO)?;
-        let session = task.kernel().table().session_of(task.pid()).ok_or(Errno::ENXIO)?;
+    fn open(
+        &self,
+        _flags: OpenFlags,
+        caller: Option<&dyn IoctlCaller>,
+    ) -> SysResult<Arc<dyn File>> {
+        let task = caller
+            .and_then(|caller| caller.as_any().downcast_ref::<Task>())
+            .ok_or(Errno::ENXIO)?;
+        let session = task
+            .kernel()
+            .table()
+            .session_of(task.pid())
+            .ok_or(Errno::ENXIO)?;
         Ok(session.terminal().ok_or(Errno::ENXIO)?.open_slave()?)
     }
 }
@@ -38,7 +48,11 @@ impl DeviceNode for Multiplexer {
         DeviceId::new(5, 2)
     }
 
-    fn open(&self, _flags: OpenFlags, caller: Option<&dyn IoctlCaller>) -> SysResult<Arc<dyn File>> {
+    fn open(
+        &self,
+        _flags: OpenFlags,
+        caller: Option<&dyn IoctlCaller>,
+    ) -> SysResult<Arc<dyn File>> {
         let kernel = self.kernel.upgrade().ok_or(Errno::ENXIO)?;
         let task = caller.and_then(|caller| caller.as_any().downcast_ref::<Task>());
         let owner = task.map_or((Uid::ROOT, Gid::ROOT), |task| {
@@ -55,7 +69,12 @@ impl DeviceNode for Multiplexer {
 /// `EEXIST`: a name is taken.
 pub(crate) fn populate(kernel: &Arc<Kernel>, devfs: &DevFs) -> SysResult {
     devfs.add("tty", Arc::new(CurrentTerminal))?;
-    devfs.add("ptmx", Arc::new(Multiplexer { kernel: Arc::downgrade(kernel) }))?;
+    devfs.add(
+        "ptmx",
+        Arc::new(Multiplexer {
+            kernel: Arc::downgrade(kernel),
+        }),
+    )?;
     for (name, target) in [
         ("fd", "/proc/self/fd"),
         ("stdin", "/proc/self/fd/0"),

@@ -23,8 +23,14 @@ pub(crate) struct DevPts {
 
 impl DevPts {
     pub(crate) fn new(table: &Arc<PtyTable>) -> Arc<Self> {
-        let root = Directory { device: next_device(), table: Arc::downgrade(table), nodes: Mutex::default() };
-        Arc::new(Self { root: Arc::new(root) })
+        let root = Directory {
+            device: next_device(),
+            table: Arc::downgrade(table),
+            nodes: Mutex::default(),
+        };
+        Arc::new(Self {
+            root: Arc::new(root),
+        })
     }
 }
 
@@ -38,7 +44,11 @@ impl FileSystem for DevPts {
     }
 
     fn statfs(&self) -> SysResult<StatFs> {
-        Ok(StatFs { magic: DEVPTS_SUPER_MAGIC, block_size: 4096, ..StatFs::default() })
+        Ok(StatFs {
+            magic: DEVPTS_SUPER_MAGIC,
+            block_size: 4096,
+            ..StatFs::default()
+        })
     }
 
     fn as_any(&self) -> &dyn Any {
@@ -58,9 +68,15 @@ impl Directory {
     fn node(&self, terminal: Arc<Terminal>) -> Arc<Slave> {
         let mut nodes = self.nodes.lock();
         nodes.retain(|node| node.strong_count() > 0);
-        let held = nodes.iter().filter_map(Weak::upgrade).find(|node| Arc::ptr_eq(&node.terminal, &terminal));
+        let held = nodes
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|node| Arc::ptr_eq(&node.terminal, &terminal));
         held.unwrap_or_else(|| {
-            let made = Arc::new(Slave { device: self.device, terminal });
+            let made = Arc::new(Slave {
+                device: self.device,
+                terminal,
+            });
             nodes.push(Arc::downgrade(&made));
             made
         })
@@ -70,7 +86,14 @@ impl Directory {
 impl Inode for Directory {
     fn stat(&self) -> SysResult<Stat> {
         let mode = FileType::Directory.mode_bits() | 0o755;
-        Ok(Stat { dev: self.device, ino: 1, nlink: 2, mode, blksize: 4096, ..Stat::default() })
+        Ok(Stat {
+            dev: self.device,
+            ino: 1,
+            nlink: 2,
+            mode,
+            blksize: 4096,
+            ..Stat::default()
+        })
     }
 
     fn file_type(&self) -> FileType {
@@ -78,18 +101,37 @@ impl Inode for Directory {
     }
 
     fn lookup(&self, name: &[u8]) -> SysResult<Arc<dyn Inode>> {
-        let number = std::str::from_utf8(name).ok().and_then(|name| name.parse().ok()).ok_or(Errno::ENOENT)?;
-        let terminal = self.table.upgrade().and_then(|table| table.get(number)).ok_or(Errno::ENOENT)?;
+        let number = std::str::from_utf8(name)
+            .ok()
+            .and_then(|name| name.parse().ok())
+            .ok_or(Errno::ENOENT)?;
+        let terminal = self
+            .table
+            .upgrade()
+            .and_then(|table| table.get(number))
+            .ok_or(Errno::ENOENT)?;
         Ok(self.node(terminal))
     }
 
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
-        let numbers = self.table.upgrade().map(|table| table.numbers()).unwrap_or_default();
-        for number in numbers.into_iter().filter(|number| u64::from(*number) >= cursor) {
+        let numbers = self
+            .table
+            .upgrade()
+            .map(|table| table.numbers())
+            .unwrap_or_default();
+        for number in numbers
+            .into_iter()
+            .filter(|number| u64::from(*number) >= cursor)
+        {
             let next_cursor = u64::from(number) + 1;
             let name = number.to_string();
             let file_type = FileType::CharDevice;
-            if !emit(DirEntry { name: name.as_bytes(), ino: u64::from(number) + 3, file_type, next_cursor }) {
+            if !emit(DirEntry {
+                name: name.as_bytes(),
+                ino: u64::from(number) + 3,
+                file_type,
+                next_cursor,
+            }) {
                 break;
             }
         }

@@ -8,8 +8,8 @@ use std::collections::VecDeque;
 
 use cenote_abi::SigNum;
 use cenote_abi::tty::{
-    InputFlags, LocalFlags, OutputFlags, POSIX_VDISABLE, Termios, VEOF, VEOL, VEOL2, VERASE, VINTR, VKILL, VLNEXT, VMIN,
-    VQUIT, VREPRINT, VSTART, VSTOP, VSUSP, VTIME, VWERASE,
+    InputFlags, LocalFlags, OutputFlags, POSIX_VDISABLE, Termios, VEOF, VEOL, VEOL2, VERASE, VINTR,
+    VKILL, VLNEXT, VMIN, VQUIT, VREPRINT, VSTART, VSTOP, VSUSP, VTIME, VWERASE,
 };
 
 /// The longest line: Linux's `N_TTY_BUF_SIZE`, one byte kept for its end.
@@ -122,7 +122,9 @@ impl Discipline {
         }
         let mut count = 0;
         while count < buf.len() {
-            let Some(line) = self.lines.front_mut() else { break };
+            let Some(line) = self.lines.front_mut() else {
+                break;
+            };
             count += take(&mut line.bytes, &mut buf[count..]);
             if line.bytes.is_empty() {
                 self.lines.pop_front();
@@ -217,7 +219,11 @@ impl Discipline {
 
     fn receive(&mut self, byte: u8, effects: &mut Effects) {
         let modes = self.termios.input;
-        let byte = if modes.contains(InputFlags::ISTRIP) { byte & 0x7f } else { byte };
+        let byte = if modes.contains(InputFlags::ISTRIP) {
+            byte & 0x7f
+        } else {
+            byte
+        };
         if std::mem::take(&mut self.is_literal_next) {
             self.accept(byte);
             return;
@@ -254,8 +260,14 @@ impl Discipline {
 
     /// Whether the byte was one that sends a signal.
     fn signal(&mut self, byte: u8, effects: &mut Effects) -> bool {
-        let signals = [(VINTR, SigNum::SIGINT), (VQUIT, SigNum::SIGQUIT), (VSUSP, SigNum::SIGTSTP)];
-        let Some((_, signal)) = signals.into_iter().find(|(which, _)| self.is(byte, *which)) else { return false };
+        let signals = [
+            (VINTR, SigNum::SIGINT),
+            (VQUIT, SigNum::SIGQUIT),
+            (VSUSP, SigNum::SIGTSTP),
+        ];
+        let Some((_, signal)) = signals.into_iter().find(|(which, _)| self.is(byte, *which)) else {
+            return false;
+        };
         if !self.has(LocalFlags::NOFLSH) {
             self.flush_input();
             self.output.clear();
@@ -316,13 +328,17 @@ impl Discipline {
     fn append_raw(&mut self, byte: u8) {
         match self.lines.back_mut() {
             Some(line) if !line.bytes.is_empty() => line.bytes.push_back(byte),
-            _ => self.lines.push_back(Line { bytes: VecDeque::from([byte]) }),
+            _ => self.lines.push_back(Line {
+                bytes: VecDeque::from([byte]),
+            }),
         }
     }
 
     fn finish_line(&mut self) {
         let bytes = std::mem::take(&mut self.edit);
-        self.lines.push_back(Line { bytes: bytes.into() });
+        self.lines.push_back(Line {
+            bytes: bytes.into(),
+        });
     }
 
     fn echo(&mut self, byte: u8) {
@@ -354,7 +370,11 @@ impl Discipline {
                 last = byte;
             }
         }
-        let width = if self.has(LocalFlags::ECHOCTL) && is_shown_with_caret(last) { 2 } else { usize::from(last >= b' ') };
+        let width = if self.has(LocalFlags::ECHOCTL) && is_shown_with_caret(last) {
+            2
+        } else {
+            usize::from(last >= b' ')
+        };
         Some(width)
     }
 
@@ -365,7 +385,9 @@ impl Discipline {
     }
 
     fn erase_character(&mut self) {
-        let Some(width) = self.pop_character() else { return };
+        let Some(width) = self.pop_character() else {
+            return;
+        };
         if self.has(LocalFlags::ECHO) {
             if self.has(LocalFlags::ECHOE) {
                 self.rub_out(width);
@@ -502,7 +524,10 @@ mod tests {
     #[test]
     fn interrupt_flushes_shows_and_signals() {
         let mut tty = Discipline::new();
-        assert_eq!(typed(&mut tty, b"abc\x03\x1a\x1c"), [SigNum::SIGINT, SigNum::SIGTSTP, SigNum::SIGQUIT]);
+        assert_eq!(
+            typed(&mut tty, b"abc\x03\x1a\x1c"),
+            [SigNum::SIGINT, SigNum::SIGTSTP, SigNum::SIGQUIT]
+        );
         assert_eq!(shown(&mut tty), "^\\");
         assert_eq!(read(&mut tty), None);
     }

@@ -43,7 +43,12 @@ impl File for PtyMaster {
             return Ok(count);
         }
         // Linux: the master reads EIO once the last slave is closed.
-        Err(if is_hung_up { Errno::EIO } else { Errno::EAGAIN }.into())
+        Err(if is_hung_up {
+            Errno::EIO
+        } else {
+            Errno::EAGAIN
+        }
+        .into())
     }
 
     fn write(&self, _at: u64, buf: &[u8]) -> SysResult<usize> {
@@ -53,7 +58,11 @@ impl File for PtyMaster {
         drop(state);
         self.terminal.wake();
         self.terminal.signal(foreground, &effects.signals);
-        if count == 0 && !buf.is_empty() { Err(Errno::EAGAIN.into()) } else { Ok(count) }
+        if count == 0 && !buf.is_empty() {
+            Err(Errno::EAGAIN.into())
+        } else {
+            Ok(count)
+        }
     }
 
     fn poll(&self) -> PollEvents {
@@ -80,8 +89,12 @@ impl File for PtyMaster {
         match request {
             IoctlRequest::Tty(TtyRequest::PtyNumber(number)) => *number = terminal.number,
             IoctlRequest::Tty(TtyRequest::LockPty(lock)) => terminal.state.lock().is_locked = lock,
-            IoctlRequest::Tty(TtyRequest::PtyLocked(answer)) => *answer = terminal.state.lock().is_locked.into(),
-            IoctlRequest::BytesReadable(count) => *count = clamp(terminal.state.lock().discipline.unsent()),
+            IoctlRequest::Tty(TtyRequest::PtyLocked(answer)) => {
+                *answer = terminal.state.lock().is_locked.into()
+            }
+            IoctlRequest::BytesReadable(count) => {
+                *count = clamp(terminal.state.lock().discipline.unsent())
+            }
             request => return terminal_ioctl(terminal, caller, request, true),
         }
         Ok(0)
@@ -150,7 +163,10 @@ impl File for PtySlave {
     fn poll(&self) -> PollEvents {
         let state = self.terminal.state.lock();
         if !state.master_is_open {
-            return PollEvents::READABLE | PollEvents::WRITABLE | PollEvents::POLLHUP | PollEvents::POLLERR;
+            return PollEvents::READABLE
+                | PollEvents::WRITABLE
+                | PollEvents::POLLHUP
+                | PollEvents::POLLERR;
         }
         let mut events = PollEvents::empty();
         if state.discipline.has_input() {
@@ -206,7 +222,9 @@ fn terminal_ioctl(
     request: IoctlRequest<'_>,
     is_master: bool,
 ) -> SysResult<i32> {
-    let IoctlRequest::Tty(request) = request else { return Err(Errno::ENOTTY.into()) };
+    let IoctlRequest::Tty(request) = request else {
+        return Err(Errno::ENOTTY.into());
+    };
     let task = caller.as_any().downcast_ref::<Task>();
     // What changes the terminal is refused to the background; the master is not part of the session.
     let check = || match task {

@@ -13,7 +13,8 @@ mod ends;
 mod pty;
 
 pub(crate) use controlling::{
-    await_foreground_to_read, await_foreground_to_write, hang_up_session_of, open_peer, opened, read_patience,
+    await_foreground_to_read, await_foreground_to_write, hang_up_session_of, open_peer, opened,
+    read_patience,
 };
 pub use ends::{PtyMaster, PtySlave};
 pub use pty::{PtyTable, Terminal};

@@ -110,7 +110,9 @@ impl Terminal {
 
     /// Sends signals to a group.
     pub(super) fn signal(&self, group: Option<Pgid>, signals: &[cenote_abi::SigNum]) {
-        let (Some(kernel), Some(group)) = (self.kernel(), group) else { return };
+        let (Some(kernel), Some(group)) = (self.kernel(), group) else {
+            return;
+        };
         for signal in signals {
             for process in kernel.table().members(group) {
                 send_kernel(&process, *signal);
@@ -136,12 +138,18 @@ impl Terminal {
         if let (Some(session), Some(kernel)) = (session, self.kernel()) {
             drop(session.replace_terminal(None));
             // Linux: __tty_hangup tells the session's leader, then the foreground group.
-            if let Some(leader) = kernel.table().get(cenote_base::Pid::new(session.sid().raw())) {
+            if let Some(leader) = kernel
+                .table()
+                .get(cenote_base::Pid::new(session.sid().raw()))
+            {
                 send_kernel(&leader, cenote_abi::SigNum::SIGHUP);
                 send_kernel(&leader, cenote_abi::SigNum::SIGCONT);
             }
         }
-        self.signal(foreground, &[cenote_abi::SigNum::SIGHUP, cenote_abi::SigNum::SIGCONT]);
+        self.signal(
+            foreground,
+            &[cenote_abi::SigNum::SIGHUP, cenote_abi::SigNum::SIGCONT],
+        );
         self.wake();
     }
 }
@@ -169,9 +177,14 @@ impl PtyTable {
     ) -> SysResult<Arc<PtyMaster>> {
         let mut terminals = self.terminals.lock();
         if terminals.len() >= MAX_PTYS {
-            return Err(SysError::with_note(Errno::ENOSPC, "too many pseudo-terminals"));
+            return Err(SysError::with_note(
+                Errno::ENOSPC,
+                "too many pseudo-terminals",
+            ));
         }
-        let number = (0..).find(|number| !terminals.contains_key(number)).ok_or(Errno::ENOSPC)?;
+        let number = (0..)
+            .find(|number| !terminals.contains_key(number))
+            .ok_or(Errno::ENOSPC)?;
         let terminal = Arc::new(Terminal {
             number,
             kernel: Arc::downgrade(kernel),
@@ -218,7 +231,10 @@ impl Kernel {
     ///
     /// # Errors
     /// `ENOSPC`: the machine has all it may have.
-    pub fn open_terminal(self: &Arc<Self>, window: WinSize) -> SysResult<(Arc<OpenFile>, Arc<Terminal>)> {
+    pub fn open_terminal(
+        self: &Arc<Self>,
+        window: WinSize,
+    ) -> SysResult<(Arc<OpenFile>, Arc<Terminal>)> {
         let master = self.ptys().create(self, (Uid::ROOT, Gid::ROOT), false)?;
         let terminal = Arc::clone(master.terminal());
         terminal.state.lock().window = window;

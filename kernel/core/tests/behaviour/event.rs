@@ -8,7 +8,8 @@ use cenote_kernel::Task;
 use cenote_kernel::abi::clock::{ClockId, TimerSpec};
 use cenote_kernel::abi::fs::{OpenFlags, Timespec};
 use cenote_kernel::abi::poll::{
-    EpollCreateFlags, EpollFlags, EpollOp, EventFdFlags, PollEvents, SignalFdFlags, TimerFdFlags, TimerFdSetFlags,
+    EpollCreateFlags, EpollFlags, EpollOp, EventFdFlags, PollEvents, SignalFdFlags, TimerFdFlags,
+    TimerFdSetFlags,
 };
 use cenote_kernel::abi::signal::SigMaskHow;
 use cenote_kernel::abi::{SigNum, SigSet};
@@ -23,7 +24,10 @@ fn pipe(task: &Task) -> (Fd, Fd) {
 }
 
 fn write(task: &Task, fd: Fd, bytes: &[u8]) {
-    assert_eq!(block_on(syscall::write(task, fd, bytes)).unwrap(), bytes.len());
+    assert_eq!(
+        block_on(syscall::write(task, fd, bytes)).unwrap(),
+        bytes.len()
+    );
 }
 
 #[test]
@@ -36,14 +40,25 @@ fn poll_tells_what_is_ready_hung_up_and_not_open() {
             PollFd::new(Fd::new(99), PollEvents::POLLIN),
             PollFd::new(Fd::new(-1), PollEvents::POLLIN),
         ];
-        assert_eq!(block_on(syscall::poll(task, &mut fds, NOW, None)).unwrap(), 2);
+        assert_eq!(
+            block_on(syscall::poll(task, &mut fds, NOW, None)).unwrap(),
+            2
+        );
         assert_eq!(
             fds.map(|entry| entry.revents),
-            [PollEvents::empty(), PollEvents::POLLOUT, PollEvents::POLLNVAL, PollEvents::empty()]
+            [
+                PollEvents::empty(),
+                PollEvents::POLLOUT,
+                PollEvents::POLLNVAL,
+                PollEvents::empty()
+            ]
         );
         syscall::close(task, writer).unwrap();
         let mut fds = [PollFd::new(reader, PollEvents::POLLIN)];
-        assert_eq!(block_on(syscall::poll(task, &mut fds, None, None)).unwrap(), 1);
+        assert_eq!(
+            block_on(syscall::poll(task, &mut fds, None, None)).unwrap(),
+            1
+        );
         assert_eq!(fds[0].revents, PollEvents::POLLHUP);
     });
 }
@@ -58,24 +73,41 @@ fn poll_wakes_when_something_arrives() {
         })
         .unwrap();
         let mut fds = [PollFd::new(reader, PollEvents::POLLIN)];
-        assert_eq!(block_on(syscall::poll(task, &mut fds, None, None)).unwrap(), 1);
+        assert_eq!(
+            block_on(syscall::poll(task, &mut fds, None, None)).unwrap(),
+            1
+        );
         let mut sets = SelectSets::default();
         sets.read.insert(reader);
         sets.write.insert(writer);
         let end = writer.raw() + 1;
-        assert_eq!(block_on(syscall::select(task, end, &mut sets, NOW, None)).unwrap(), 2);
-        assert!(sets.read.contains(reader) && sets.write.contains(writer) && sets.except == FdSet::default());
+        assert_eq!(
+            block_on(syscall::select(task, end, &mut sets, NOW, None)).unwrap(),
+            2
+        );
+        assert!(
+            sets.read.contains(reader)
+                && sets.write.contains(writer)
+                && sets.except == FdSet::default()
+        );
     });
 }
 
 fn epoll_add(task: &Task, epoll: Fd, fd: Fd, events: PollEvents, flags: EpollFlags) {
-    let event = EpollEvent { events, flags, data: u64::try_from(fd.raw()).unwrap() };
+    let event = EpollEvent {
+        events,
+        flags,
+        data: u64::try_from(fd.raw()).unwrap(),
+    };
     syscall::epoll_ctl(task, epoll, EpollOp::Add, fd, Some(event)).unwrap();
 }
 
 fn ready(task: &Task, epoll: Fd) -> Vec<(u64, PollEvents)> {
     let events = block_on(syscall::epoll_pwait(task, epoll, 16, NOW, None)).unwrap();
-    events.iter().map(|event| (event.data, event.events)).collect()
+    events
+        .iter()
+        .map(|event| (event.data, event.events))
+        .collect()
 }
 
 #[test]
@@ -83,9 +115,11 @@ fn epoll_is_level_or_edge_triggered_or_tells_once() {
     World::new().check(|task| {
         let epoll = syscall::epoll_create1(task, EpollCreateFlags::empty()).unwrap();
         let ends: Vec<(Fd, Fd)> = (0..3).map(|_| pipe(task)).collect();
-        for ((reader, _), flags) in
-            ends.iter().zip([EpollFlags::empty(), EpollFlags::EPOLLET, EpollFlags::EPOLLONESHOT])
-        {
+        for ((reader, _), flags) in ends.iter().zip([
+            EpollFlags::empty(),
+            EpollFlags::EPOLLET,
+            EpollFlags::EPOLLONESHOT,
+        ]) {
             epoll_add(task, epoll, *reader, PollEvents::POLLIN, flags);
         }
         assert!(ready(task, epoll).is_empty());
@@ -98,8 +132,15 @@ fn epoll_is_level_or_edge_triggered_or_tells_once() {
         assert_eq!(ready(task, epoll), [(data(0), PollEvents::POLLIN)]);
         write(task, ends[1].1, b"c");
         write(task, ends[2].1, b"c");
-        assert_eq!(ready(task, epoll), [(data(0), PollEvents::POLLIN), (data(1), PollEvents::POLLIN)]);
-        let again = EpollEvent { events: PollEvents::POLLIN, flags: EpollFlags::EPOLLONESHOT, data: data(2) };
+        assert_eq!(
+            ready(task, epoll),
+            [(data(0), PollEvents::POLLIN), (data(1), PollEvents::POLLIN)]
+        );
+        let again = EpollEvent {
+            events: PollEvents::POLLIN,
+            flags: EpollFlags::EPOLLONESHOT,
+            data: data(2),
+        };
         syscall::epoll_ctl(task, epoll, EpollOp::Modify, ends[2].0, Some(again)).unwrap();
         assert!(ready(task, epoll).contains(&(data(2), PollEvents::POLLIN)));
         block_on(syscall::read(task, ends[0].0, &mut [0; 8])).unwrap();
@@ -117,7 +158,10 @@ fn epoll_refuses_circles_doubles_and_files_that_are_always_ready() {
     world.write_file("/tmp/file", b"", 0o644);
     world.check(|task| {
         let make = || syscall::epoll_create1(task, EpollCreateFlags::empty()).unwrap();
-        let event = Some(EpollEvent { events: PollEvents::POLLIN, ..EpollEvent::default() });
+        let event = Some(EpollEvent {
+            events: PollEvents::POLLIN,
+            ..EpollEvent::default()
+        });
         let add = |epoll, fd| syscall::epoll_ctl(task, epoll, EpollOp::Add, fd, event);
         let (one, two) = (make(), make());
         assert_errno!(add(one, one), EINVAL);
@@ -139,9 +183,19 @@ fn epoll_refuses_circles_doubles_and_files_that_are_always_ready() {
             assert!(depth < 10, "nesting has no end");
         }
         let path = b"/tmp/file";
-        let file = block_on(syscall::openat(task, syscall::At::Cwd, path, OpenFlags::O_RDONLY, Default::default())).unwrap();
+        let file = block_on(syscall::openat(
+            task,
+            syscall::At::Cwd,
+            path,
+            OpenFlags::O_RDONLY,
+            Default::default(),
+        ))
+        .unwrap();
         assert_errno!(add(one, file), EPERM);
-        assert_errno!(syscall::epoll_ctl(task, one, EpollOp::Delete, file, None), ENOENT);
+        assert_errno!(
+            syscall::epoll_ctl(task, one, EpollOp::Delete, file, None),
+            ENOENT
+        );
     });
 }
 
@@ -176,7 +230,12 @@ fn eventfd_counts() {
         assert_eq!(u64::from_ne_bytes(count), 7);
         assert_errno!(block_on(syscall::read(task, fd, &mut count)), EAGAIN);
         assert_errno!(block_on(syscall::read(task, fd, &mut [0; 4])), EINVAL);
-        let semaphore = syscall::eventfd2(task, 2, EventFdFlags::EFD_NONBLOCK | EventFdFlags::EFD_SEMAPHORE).unwrap();
+        let semaphore = syscall::eventfd2(
+            task,
+            2,
+            EventFdFlags::EFD_NONBLOCK | EventFdFlags::EFD_SEMAPHORE,
+        )
+        .unwrap();
         block_on(syscall::read(task, semaphore, &mut count)).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 1);
     });
@@ -187,18 +246,28 @@ fn timerfd_counts_expirations() {
     let world = World::new();
     let clock = world.clock.clone();
     world.check(move |task| {
-        let fd = syscall::timerfd_create(task, ClockId::Monotonic, TimerFdFlags::TFD_NONBLOCK).unwrap();
+        let fd =
+            syscall::timerfd_create(task, ClockId::Monotonic, TimerFdFlags::TFD_NONBLOCK).unwrap();
         let second = Timespec { sec: 1, nsec: 0 };
-        let spec = TimerSpec { interval: second, value: second };
+        let spec = TimerSpec {
+            interval: second,
+            value: second,
+        };
         syscall::timerfd_settime(task, fd, TimerFdSetFlags::empty(), spec).unwrap();
         let mut count = [0; 8];
         assert_errno!(block_on(syscall::read(task, fd, &mut count)), EAGAIN);
         clock.advance(Duration::from_millis(3_500));
         let mut fds = [PollFd::new(fd, PollEvents::POLLIN)];
-        assert_eq!(block_on(syscall::poll(task, &mut fds, None, None)).unwrap(), 1);
+        assert_eq!(
+            block_on(syscall::poll(task, &mut fds, None, None)).unwrap(),
+            1
+        );
         block_on(syscall::read(task, fd, &mut count)).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 3);
-        let half = Timespec { sec: 0, nsec: 500_000_000 };
+        let half = Timespec {
+            sec: 0,
+            nsec: 500_000_000,
+        };
         eventually(|| syscall::timerfd_gettime(task, fd).unwrap().value == half);
     });
 }
@@ -213,7 +282,10 @@ fn signalfd_reads_blocked_signals() {
         assert_errno!(block_on(syscall::read(task, fd, &mut record)), EAGAIN);
         syscall::kill(task, task.pid().raw(), Some(SigNum::SIGUSR1)).unwrap();
         assert_eq!(block_on(syscall::read(task, fd, &mut record)).unwrap(), 128);
-        assert_eq!(i32::from_ne_bytes(*record.first_chunk().unwrap()), SigNum::SIGUSR1.raw());
+        assert_eq!(
+            i32::from_ne_bytes(*record.first_chunk().unwrap()),
+            SigNum::SIGUSR1.raw()
+        );
         assert!(syscall::rt_sigpending(task).is_empty());
     });
 }

@@ -7,14 +7,22 @@ use cenote_base::policy::{Policy, Request, Verdict};
 use cenote_base::wait::block_on;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::Task;
-use cenote_kernel::abi::fs::{AccessFlags, AtFlags, FdFlags, Flock, LockType, Mode, OpenFlags, RenameFlags, Whence};
+use cenote_kernel::abi::fs::{
+    AccessFlags, AtFlags, FdFlags, Flock, LockType, Mode, OpenFlags, RenameFlags, Whence,
+};
 use cenote_kernel::abi::wait::{WaitOptions, WaitStatus};
 use cenote_kernel::syscall::{self, At, Fcntl, FcntlResult, FlockOperation, WaitTarget};
 
 use super::world::{World, assert_errno, fork_with};
 
 fn open(task: &Task, path: &[u8], flags: OpenFlags) -> SysResult<Fd> {
-    block_on(syscall::openat(task, At::Cwd, path, flags, Mode::from_raw(0o666)))
+    block_on(syscall::openat(
+        task,
+        At::Cwd,
+        path,
+        flags,
+        Mode::from_raw(0o666),
+    ))
 }
 
 fn create(task: &Task, path: &[u8]) -> Fd {
@@ -22,7 +30,10 @@ fn create(task: &Task, path: &[u8]) -> Fd {
 }
 
 fn write(task: &Task, fd: Fd, bytes: &[u8]) {
-    assert_eq!(block_on(syscall::write(task, fd, bytes)).unwrap(), bytes.len());
+    assert_eq!(
+        block_on(syscall::write(task, fd, bytes)).unwrap(),
+        bytes.len()
+    );
 }
 
 #[test]
@@ -40,7 +51,13 @@ fn offset_is_shared_by_duplicates_and_children_and_not_by_another_open() {
             0
         })
         .unwrap();
-        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap().unwrap();
+        let (_, status, _) = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::empty(),
+        ))
+        .unwrap()
+        .unwrap();
         assert_eq!(status, WaitStatus::Exited(0));
         assert_eq!(syscall::lseek(task, file, 0, Whence::Cur).unwrap(), 9);
         assert_eq!(syscall::lseek(task, other, 0, Whence::Cur).unwrap(), 0);
@@ -56,11 +73,20 @@ fn descriptors_are_the_lowest_free_and_carry_their_own_flags() {
         assert_eq!(task.files().flags(b).unwrap(), FdFlags::empty());
         let high = block_on(syscall::fcntl(task, c, Fcntl::DupFdCloexec(Fd::new(20)))).unwrap();
         assert_eq!(high, FcntlResult::Fd(Fd::new(20)));
-        assert_eq!(block_on(syscall::fcntl(task, Fd::new(20), Fcntl::GetFd)).unwrap(), FcntlResult::FdFlags(FdFlags::FD_CLOEXEC));
+        assert_eq!(
+            block_on(syscall::fcntl(task, Fd::new(20), Fcntl::GetFd)).unwrap(),
+            FcntlResult::FdFlags(FdFlags::FD_CLOEXEC)
+        );
         assert_errno!(syscall::dup3(task, a, a, OpenFlags::empty()), EINVAL);
         assert_eq!(syscall::dup2(task, a, a).unwrap(), a);
         assert_errno!(syscall::close(task, Fd::new(-1)), EBADF);
-        syscall::close_range(task, 1, u32::MAX, cenote_kernel::abi::fs::CloseRangeFlags::empty()).unwrap();
+        syscall::close_range(
+            task,
+            1,
+            u32::MAX,
+            cenote_kernel::abi::fs::CloseRangeFlags::empty(),
+        )
+        .unwrap();
         assert_eq!(task.files().list().len(), 1);
     });
 }
@@ -71,15 +97,34 @@ fn rename_replaces_and_refuses_as_it_should() {
         write(task, create(task, b"/tmp/a"), b"a");
         write(task, create(task, b"/tmp/b"), b"bb");
         syscall::mkdirat(task, At::Cwd, b"/tmp/d", Mode::from_raw(0o700)).unwrap();
-        let rename = |from: &[u8], to: &[u8], flags| syscall::renameat2(task, At::Cwd, from, At::Cwd, to, flags);
-        assert_errno!(rename(b"/tmp/a", b"/tmp/b", RenameFlags::RENAME_NOREPLACE), EEXIST);
+        let rename = |from: &[u8], to: &[u8], flags| {
+            syscall::renameat2(task, At::Cwd, from, At::Cwd, to, flags)
+        };
+        assert_errno!(
+            rename(b"/tmp/a", b"/tmp/b", RenameFlags::RENAME_NOREPLACE),
+            EEXIST
+        );
         assert_errno!(rename(b"/tmp/a", b"/tmp/d", RenameFlags::empty()), EISDIR);
         assert_errno!(rename(b"/tmp/d", b"/tmp/d/x", RenameFlags::empty()), EINVAL);
         rename(b"/tmp/a", b"/tmp/b", RenameFlags::empty()).unwrap();
-        assert_eq!(syscall::fstatat(task, At::Cwd, b"/tmp/b", AtFlags::empty()).unwrap().size, 1);
-        assert_errno!(syscall::fstatat(task, At::Cwd, b"/tmp/a", AtFlags::empty()), ENOENT);
-        assert_errno!(rename(b"/tmp/b", b"/dev/shm/b", RenameFlags::empty()), EXDEV);
-        assert_errno!(syscall::unlinkat(task, At::Cwd, b"/tmp/d", AtFlags::empty()), EISDIR);
+        assert_eq!(
+            syscall::fstatat(task, At::Cwd, b"/tmp/b", AtFlags::empty())
+                .unwrap()
+                .size,
+            1
+        );
+        assert_errno!(
+            syscall::fstatat(task, At::Cwd, b"/tmp/a", AtFlags::empty()),
+            ENOENT
+        );
+        assert_errno!(
+            rename(b"/tmp/b", b"/dev/shm/b", RenameFlags::empty()),
+            EXDEV
+        );
+        assert_errno!(
+            syscall::unlinkat(task, At::Cwd, b"/tmp/d", AtFlags::empty()),
+            EISDIR
+        );
         syscall::unlinkat(task, At::Cwd, b"/tmp/d", AtFlags::AT_REMOVEDIR).unwrap();
     });
 }
@@ -89,12 +134,33 @@ fn working_directory_follows_renames_and_umask_applies() {
     World::new().check(|task| {
         syscall::mkdirat(task, At::Cwd, b"/tmp/one", Mode::from_raw(0o777)).unwrap();
         syscall::chdir(task, b"/tmp/one").unwrap();
-        syscall::renameat2(task, At::Cwd, b"/tmp/one", At::Cwd, b"/tmp/two", RenameFlags::empty()).unwrap();
+        syscall::renameat2(
+            task,
+            At::Cwd,
+            b"/tmp/one",
+            At::Cwd,
+            b"/tmp/two",
+            RenameFlags::empty(),
+        )
+        .unwrap();
         assert_eq!(syscall::getcwd(task).unwrap(), b"/tmp/two");
         assert_eq!(syscall::umask(task, 0o077), 0o022);
         create(task, b"secret");
-        assert_eq!(syscall::fstatat(task, At::Cwd, b"secret", AtFlags::empty()).unwrap().mode & 0o777, 0o600);
-        syscall::faccessat(task, At::Cwd, b"secret", AccessFlags::R_OK, AtFlags::empty()).unwrap();
+        assert_eq!(
+            syscall::fstatat(task, At::Cwd, b"secret", AtFlags::empty())
+                .unwrap()
+                .mode
+                & 0o777,
+            0o600
+        );
+        syscall::faccessat(
+            task,
+            At::Cwd,
+            b"secret",
+            AccessFlags::R_OK,
+            AtFlags::empty(),
+        )
+        .unwrap();
         syscall::unlinkat(task, At::Cwd, b"secret", AtFlags::empty()).unwrap();
         syscall::unlinkat(task, At::Cwd, b"/tmp/two", AtFlags::AT_REMOVEDIR).unwrap();
         assert_errno!(syscall::getcwd(task), ENOENT);
@@ -105,13 +171,24 @@ fn working_directory_follows_renames_and_umask_applies() {
 fn locks_exclude_processes_and_end_with_them() {
     World::new().check(|task| {
         let file = create(task, b"/tmp/locked");
-        let lock = Flock { kind: LockType::Write, whence: Whence::Set, start: 0, len: 10, pid: 0 };
+        let lock = Flock {
+            kind: LockType::Write,
+            whence: Whence::Set,
+            start: 0,
+            len: 10,
+            pid: 0,
+        };
         block_on(syscall::fcntl(task, file, Fcntl::SetLock(lock))).unwrap();
         let parent = task.pid().raw();
         let (reader, writer) = syscall::pipe2(task, OpenFlags::empty()).unwrap();
         let child = fork_with(task, move |child| {
-            assert_errno!(block_on(syscall::fcntl(child, file, Fcntl::SetLock(lock))), EAGAIN);
-            let FcntlResult::Lock(held) = block_on(syscall::fcntl(child, file, Fcntl::GetLock(lock))).unwrap() else {
+            assert_errno!(
+                block_on(syscall::fcntl(child, file, Fcntl::SetLock(lock))),
+                EAGAIN
+            );
+            let FcntlResult::Lock(held) =
+                block_on(syscall::fcntl(child, file, Fcntl::GetLock(lock))).unwrap()
+            else {
                 panic!("no lock")
             };
             assert_eq!((held.kind, held.pid), (LockType::Write, parent));
@@ -121,16 +198,28 @@ fn locks_exclude_processes_and_end_with_them() {
             0
         })
         .unwrap();
-        let unlock = Flock { kind: LockType::Unlock, ..lock };
+        let unlock = Flock {
+            kind: LockType::Unlock,
+            ..lock
+        };
         block_on(syscall::read(task, reader, &mut [0])).unwrap();
         block_on(syscall::fcntl(task, file, Fcntl::SetLock(unlock))).unwrap();
-        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap().unwrap();
+        let (_, status, _) = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::empty(),
+        ))
+        .unwrap()
+        .unwrap();
         assert_eq!(status, WaitStatus::Exited(0));
         // The child is gone, and its lock with it.
         block_on(syscall::fcntl(task, file, Fcntl::SetLock(lock))).unwrap();
         let again = open(task, b"/tmp/locked", OpenFlags::O_RDONLY).unwrap();
         block_on(syscall::flock(task, file, FlockOperation::Exclusive, false)).unwrap();
-        assert_errno!(block_on(syscall::flock(task, again, FlockOperation::Shared, true)), EAGAIN);
+        assert_errno!(
+            block_on(syscall::flock(task, again, FlockOperation::Shared, true)),
+            EAGAIN
+        );
     });
 }
 
@@ -141,7 +230,8 @@ fn memory_file_has_no_name_and_grows() {
         let file = syscall::memfd_create(task, b"scratch", MemfdFlags::MFD_CLOEXEC).unwrap();
         write(task, file, b"content");
         assert_eq!(syscall::fstat(task, file).unwrap().size, 7);
-        let link = syscall::readlinkat(task, At::Cwd, format!("/proc/self/fd/{file}").as_bytes()).unwrap();
+        let link =
+            syscall::readlinkat(task, At::Cwd, format!("/proc/self/fd/{file}").as_bytes()).unwrap();
         assert_eq!(link, b"/memfd:scratch (deleted)");
     });
 }
@@ -152,10 +242,18 @@ struct NoSecrets;
 impl Policy for NoSecrets {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         let refused = match request {
-            Request::ReadFile { path } | Request::WriteFile { path } => path.starts_with(b"/secret"),
+            Request::ReadFile { path } | Request::WriteFile { path } => {
+                path.starts_with(b"/secret")
+            }
             Request::Execute { .. } | Request::Connect { .. } => false,
         };
-        if refused { Verdict::Deny { reason: "secret".into() } } else { Verdict::Allow }
+        if refused {
+            Verdict::Deny {
+                reason: "secret".into(),
+            }
+        } else {
+            Verdict::Allow
+        }
     }
 }
 
@@ -167,10 +265,23 @@ fn policy_is_asked_about_the_resolved_path() {
         syscall::symlinkat(task, b"/secret", At::Cwd, b"/tmp/link").unwrap();
         assert_errno!(open(task, b"/secret", OpenFlags::O_RDONLY), EACCES);
         assert_errno!(open(task, b"/tmp/link", OpenFlags::O_RDONLY), EACCES);
-        assert_errno!(open(task, b"/tmp/../secret", OpenFlags::O_WRONLY | OpenFlags::O_TRUNC), EACCES);
+        assert_errno!(
+            open(
+                task,
+                b"/tmp/../secret",
+                OpenFlags::O_WRONLY | OpenFlags::O_TRUNC
+            ),
+            EACCES
+        );
         assert_errno!(syscall::truncate(task, b"/tmp/link", 0), EACCES);
-        assert_errno!(syscall::mkdirat(task, At::Cwd, b"/secret2", Mode::from_raw(0o700)), EACCES);
-        assert_errno!(syscall::unlinkat(task, At::Cwd, b"/secret", AtFlags::empty()), EACCES);
+        assert_errno!(
+            syscall::mkdirat(task, At::Cwd, b"/secret2", Mode::from_raw(0o700)),
+            EACCES
+        );
+        assert_errno!(
+            syscall::unlinkat(task, At::Cwd, b"/secret", AtFlags::empty()),
+            EACCES
+        );
         create(task, b"/tmp/open");
     });
 }

@@ -14,7 +14,10 @@ use super::world::{World, assert_errno, eventually, fork_with};
 
 #[test]
 fn fork_bomb_stops_at_the_limit_and_the_machine_goes_on() {
-    let world = World::with_limits(Limits { processes: 8, ..Limits::default() });
+    let world = World::with_limits(Limits {
+        processes: 8,
+        ..Limits::default()
+    });
     world.check(|task| {
         let mut children = 0;
         loop {
@@ -33,10 +36,17 @@ fn fork_bomb_stops_at_the_limit_and_the_machine_goes_on() {
         assert_eq!(children, 7);
         syscall::kill(task, -1, Some(SigNum::SIGKILL)).unwrap();
         for _ in 0..children {
-            block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty())).unwrap().unwrap();
+            block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty()))
+                .unwrap()
+                .unwrap();
         }
         let child = fork_with(task, |_| 0).unwrap();
-        block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap();
+        block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::empty(),
+        ))
+        .unwrap();
     });
     let budget = world.kernel.budget();
     eventually(|| budget.used(Resource::Processes) == 0);
@@ -57,7 +67,12 @@ fn users_have_a_limit_of_their_own() {
                 EPERM
             );
             assert_errno!(
-                syscall::prlimit64(task, Pid::new(0), Rlimit::Core, Some(RLimit { soft: 2, hard: 1 })),
+                syscall::prlimit64(
+                    task,
+                    Pid::new(0),
+                    Rlimit::Core,
+                    Some(RLimit { soft: 2, hard: 1 })
+                ),
                 EINVAL
             );
             0
@@ -68,24 +83,54 @@ fn users_have_a_limit_of_their_own() {
 
 #[test]
 fn descriptor_flood_stops_at_the_process_limit_then_at_the_machines() {
-    let world = World::with_limits(Limits { open_files: 40, ..Limits::default() });
+    let world = World::with_limits(Limits {
+        open_files: 40,
+        ..Limits::default()
+    });
     world.check(|task| {
-        syscall::prlimit64(task, Pid::new(0), Rlimit::OpenFiles, Some(RLimit { soft: 10, hard: 40 })).unwrap();
-        let open = || block_on(syscall::openat(task, At::Cwd, b"/tmp", OpenFlags::O_RDONLY, Mode::empty()));
+        syscall::prlimit64(
+            task,
+            Pid::new(0),
+            Rlimit::OpenFiles,
+            Some(RLimit { soft: 10, hard: 40 }),
+        )
+        .unwrap();
+        let open = || {
+            block_on(syscall::openat(
+                task,
+                At::Cwd,
+                b"/tmp",
+                OpenFlags::O_RDONLY,
+                Mode::empty(),
+            ))
+        };
         for _ in 0..10 {
             open().unwrap();
         }
         assert_errno!(open(), EMFILE);
         assert_errno!(syscall::pipe2(task, OpenFlags::empty()), EMFILE);
-        assert_errno!(syscall::dup2(task, super::world::fd(0), super::world::fd(10)), EBADF);
-        syscall::prlimit64(task, Pid::new(0), Rlimit::OpenFiles, Some(RLimit { soft: 40, hard: 40 })).unwrap();
+        assert_errno!(
+            syscall::dup2(task, super::world::fd(0), super::world::fd(10)),
+            EBADF
+        );
+        syscall::prlimit64(
+            task,
+            Pid::new(0),
+            Rlimit::OpenFiles,
+            Some(RLimit { soft: 40, hard: 40 }),
+        )
+        .unwrap();
         let children: Vec<Pid> = (0..4)
             .map(|_| {
                 fork_with(task, |child| {
                     let mut opened = 0;
-                    while let Ok(_fd) =
-                        block_on(syscall::openat(child, At::Cwd, b"/tmp", OpenFlags::O_RDONLY, Mode::empty()))
-                    {
+                    while let Ok(_fd) = block_on(syscall::openat(
+                        child,
+                        At::Cwd,
+                        b"/tmp",
+                        OpenFlags::O_RDONLY,
+                        Mode::empty(),
+                    )) {
                         opened += 1;
                     }
                     block_on(syscall::pause(child)).unwrap_err();
@@ -99,7 +144,12 @@ fn descriptor_flood_stops_at_the_process_limit_then_at_the_machines() {
         assert_errno!(open(), ENFILE);
         for child in children {
             syscall::kill(task, child.raw(), Some(SigNum::SIGKILL)).unwrap();
-            block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap();
+            block_on(syscall::wait4(
+                task,
+                WaitTarget::Pid(child),
+                WaitOptions::empty(),
+            ))
+            .unwrap();
         }
         assert!(open().is_ok());
     });
@@ -107,17 +157,40 @@ fn descriptor_flood_stops_at_the_process_limit_then_at_the_machines() {
 
 #[test]
 fn pipes_sockets_and_files_stop_at_the_machines_limits() {
-    let limits = Limits { pipes: 3, sockets: 3, filesystem_bytes: 1 << 20, inodes: 40, ..Limits::default() };
+    let limits = Limits {
+        pipes: 3,
+        sockets: 3,
+        filesystem_bytes: 1 << 20,
+        inodes: 40,
+        ..Limits::default()
+    };
     World::with_limits(limits).check(|task| {
-        let pipes: Vec<_> = std::iter::from_fn(|| syscall::pipe2(task, OpenFlags::empty()).ok()).take(10).collect();
+        let pipes: Vec<_> = std::iter::from_fn(|| syscall::pipe2(task, OpenFlags::empty()).ok())
+            .take(10)
+            .collect();
         assert_eq!(pipes.len(), 3);
         assert_errno!(syscall::pipe2(task, OpenFlags::empty()), ENFILE);
-        let make = || syscall::socket(task, AddressFamily::Unix, SocketType::Stream, 0, SocketFlags::empty());
+        let make = || {
+            syscall::socket(
+                task,
+                AddressFamily::Unix,
+                SocketType::Stream,
+                0,
+                SocketFlags::empty(),
+            )
+        };
         let sockets: Vec<_> = std::iter::from_fn(|| make().ok()).take(10).collect();
         assert_eq!(sockets.len(), 3);
         assert_errno!(make(), ENFILE);
         let flags = OpenFlags::O_RDWR | OpenFlags::O_CREAT;
-        let file = block_on(syscall::openat(task, At::Cwd, b"/tmp/big", flags, Mode::from_raw(0o600))).unwrap();
+        let file = block_on(syscall::openat(
+            task,
+            At::Cwd,
+            b"/tmp/big",
+            flags,
+            Mode::from_raw(0o600),
+        ))
+        .unwrap();
         let mut written = 0;
         let error = loop {
             match block_on(syscall::write(task, file, &[7; 64 << 10])) {
@@ -128,7 +201,14 @@ fn pipes_sockets_and_files_stop_at_the_machines_limits() {
         assert_eq!(error.errno(), cenote_kernel::abi::Errno::ENOSPC);
         assert!(written <= 1 << 20);
         let mut made = 0;
-        while syscall::mkdirat(task, At::Cwd, format!("/tmp/{made}").as_bytes(), Mode::from_raw(0o700)).is_ok() {
+        while syscall::mkdirat(
+            task,
+            At::Cwd,
+            format!("/tmp/{made}").as_bytes(),
+            Mode::from_raw(0o700),
+        )
+        .is_ok()
+        {
             made += 1;
             assert!(made < 100, "inodes have no limit");
         }
@@ -139,8 +219,19 @@ fn pipes_sockets_and_files_stop_at_the_machines_limits() {
 fn signal_storm_is_bounded() {
     World::new().check(|task| {
         let set = cenote_kernel::abi::SigSet::only(SigNum::SIGRTMIN);
-        syscall::rt_sigprocmask(task, cenote_kernel::abi::signal::SigMaskHow::Block, Some(set)).unwrap();
-        let send = || syscall::rt_sigqueueinfo(task, task.pid(), syscall::queued_info(task, SigNum::SIGRTMIN, 0));
+        syscall::rt_sigprocmask(
+            task,
+            cenote_kernel::abi::signal::SigMaskHow::Block,
+            Some(set),
+        )
+        .unwrap();
+        let send = || {
+            syscall::rt_sigqueueinfo(
+                task,
+                task.pid(),
+                syscall::queued_info(task, SigNum::SIGRTMIN, 0),
+            )
+        };
         let mut sent = 0;
         while send().is_ok() {
             sent += 1;

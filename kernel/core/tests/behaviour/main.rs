@@ -1,7 +1,14 @@
 //! How the calls behave: each group through the call layer, with programs that are closures and a clock that stands still.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test stops where it is surprised")]
-
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test stops where it is surprised"
+)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking, in its helpers too"
+)]
 
 mod event;
 mod file;

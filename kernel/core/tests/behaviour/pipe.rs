@@ -2,8 +2,8 @@
 
 use cenote_base::Fd;
 use cenote_base::wait::block_on;
-use cenote_kernel::abi::fs::{OpenFlags, S_IFIFO};
 use cenote_kernel::abi::fs::Mode;
+use cenote_kernel::abi::fs::{OpenFlags, S_IFIFO};
 use cenote_kernel::abi::wait::{WaitOptions, WaitStatus};
 use cenote_kernel::abi::{SigNum, SigSet};
 use cenote_kernel::syscall::{self, At, WaitTarget};
@@ -25,7 +25,12 @@ fn read_returns_eof_after_last_writer_closes() {
         let mut buf = [0; 16];
         assert_eq!(block_on(syscall::read(task, reader, &mut buf)).unwrap(), 5);
         assert_eq!(block_on(syscall::read(task, reader, &mut buf)).unwrap(), 0);
-        block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap();
+        block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::empty(),
+        ))
+        .unwrap();
     });
 }
 
@@ -51,7 +56,13 @@ fn writing_without_readers_fails_and_signals() {
         deliver(task);
         0
     });
-    assert_eq!(status, WaitStatus::Signaled { signal: SigNum::SIGPIPE, core: false });
+    assert_eq!(
+        status,
+        WaitStatus::Signaled {
+            signal: SigNum::SIGPIPE,
+            core: false
+        }
+    );
 }
 
 #[test]
@@ -60,8 +71,13 @@ fn large_write_waits_for_the_reader_and_arrives_whole() {
         let (reader, writer) = syscall::pipe2(task, OpenFlags::empty()).unwrap();
         fork_with(task, move |child| {
             syscall::close(child, reader).unwrap();
-            let bytes: Vec<u8> = (0..1_000_000_u32).map(|n| u8::try_from(n % 253).unwrap()).collect();
-            assert_eq!(block_on(syscall::write(child, writer, &bytes)).unwrap(), bytes.len());
+            let bytes: Vec<u8> = (0..1_000_000_u32)
+                .map(|n| u8::try_from(n % 253).unwrap())
+                .collect();
+            assert_eq!(
+                block_on(syscall::write(child, writer, &bytes)).unwrap(),
+                bytes.len()
+            );
             0
         })
         .unwrap();
@@ -86,9 +102,15 @@ fn nonblocking_ends_answer_eagain() {
     World::new().check(|task| {
         let (reader, writer) = syscall::pipe2(task, OpenFlags::O_NONBLOCK).unwrap();
         assert_errno!(block_on(syscall::read(task, reader, &mut [0; 4])), EAGAIN);
-        assert_eq!(block_on(syscall::write(task, writer, &[0; 100_000])).unwrap(), 65_536);
+        assert_eq!(
+            block_on(syscall::write(task, writer, &[0; 100_000])).unwrap(),
+            65_536
+        );
         assert_errno!(block_on(syscall::write(task, writer, &[0; 4])), EAGAIN);
-        assert_errno!(syscall::lseek(task, reader, 0, cenote_kernel::abi::fs::Whence::Set), ESPIPE);
+        assert_errno!(
+            syscall::lseek(task, reader, 0, cenote_kernel::abi::fs::Whence::Set),
+            ESPIPE
+        );
         assert_errno!(block_on(syscall::read(task, writer, &mut [0; 4])), EBADF);
         assert_errno!(syscall::pipe2(task, OpenFlags::O_APPEND), EINVAL);
     });
@@ -98,11 +120,28 @@ fn nonblocking_ends_answer_eagain() {
 fn named_pipe_opens_when_both_sides_are_there() {
     World::new().check(|task| {
         syscall::mknodat(task, At::Cwd, b"/tmp/fifo", S_IFIFO | 0o600, 0).unwrap();
-        let open = |task: &_, flags| block_on(syscall::openat(task, At::Cwd, b"/tmp/fifo", flags, Mode::empty()));
-        assert_errno!(open(task, OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK), ENXIO);
+        let open = |task: &_, flags| {
+            block_on(syscall::openat(
+                task,
+                At::Cwd,
+                b"/tmp/fifo",
+                flags,
+                Mode::empty(),
+            ))
+        };
+        assert_errno!(
+            open(task, OpenFlags::O_WRONLY | OpenFlags::O_NONBLOCK),
+            ENXIO
+        );
         fork_with(task, move |child| {
-            let writer =
-                block_on(syscall::openat(child, At::Cwd, b"/tmp/fifo", OpenFlags::O_WRONLY, Mode::empty())).unwrap();
+            let writer = block_on(syscall::openat(
+                child,
+                At::Cwd,
+                b"/tmp/fifo",
+                OpenFlags::O_WRONLY,
+                Mode::empty(),
+            ))
+            .unwrap();
             block_on(syscall::write(child, writer, b"through")).unwrap();
             0
         })
@@ -117,7 +156,10 @@ fn named_pipe_opens_when_both_sides_are_there() {
             }
         }
         assert_eq!(text, b"through");
-        assert_eq!(syscall::fstat(task, reader).unwrap().mode & 0o170_000, S_IFIFO);
+        assert_eq!(
+            syscall::fstat(task, reader).unwrap().mode & 0o170_000,
+            S_IFIFO
+        );
     });
 }
 
@@ -126,15 +168,27 @@ fn pipe_can_be_opened_again_through_proc() {
     World::new().check(|task| {
         let (reader, writer) = syscall::pipe2(task, OpenFlags::empty()).unwrap();
         let path = format!("/dev/fd/{writer}");
-        let again = block_on(syscall::openat(task, At::Cwd, path.as_bytes(), OpenFlags::O_WRONLY, Mode::empty())).unwrap();
+        let again = block_on(syscall::openat(
+            task,
+            At::Cwd,
+            path.as_bytes(),
+            OpenFlags::O_WRONLY,
+            Mode::empty(),
+        ))
+        .unwrap();
         block_on(syscall::write(task, again, b"again")).unwrap();
         syscall::close(task, writer).unwrap();
         syscall::close(task, again).unwrap();
         let mut buf = [0; 16];
         assert_eq!(block_on(syscall::read(task, reader, &mut buf)).unwrap(), 5);
         assert_eq!(block_on(syscall::read(task, reader, &mut buf)).unwrap(), 0);
-        let link = syscall::readlinkat(task, At::Cwd, format!("/proc/self/fd/{reader}").as_bytes()).unwrap();
-        assert!(link.starts_with(b"pipe:["), "{}", String::from_utf8_lossy(&link));
+        let link = syscall::readlinkat(task, At::Cwd, format!("/proc/self/fd/{reader}").as_bytes())
+            .unwrap();
+        assert!(
+            link.starts_with(b"pipe:["),
+            "{}",
+            String::from_utf8_lossy(&link)
+        );
     });
 }
 
@@ -152,6 +206,12 @@ fn embedder_reads_what_a_process_writes() {
     );
     assert_eq!(block_on(child.wait()), WaitStatus::Exited(0));
     let mut buf = [0; 8];
-    assert_eq!(block_on(cenote_kernel::host_io::read(&reader, &mut buf)).unwrap(), 3);
-    assert_eq!(block_on(cenote_kernel::host_io::read(&reader, &mut buf)).unwrap(), 0);
+    assert_eq!(
+        block_on(cenote_kernel::host_io::read(&reader, &mut buf)).unwrap(),
+        3
+    );
+    assert_eq!(
+        block_on(cenote_kernel::host_io::read(&reader, &mut buf)).unwrap(),
+        0
+    );
 }

@@ -15,16 +15,37 @@ use super::world::{World, assert_errno, deliver, eventually, fork_with};
 fn parent_waits_for_each_child_and_learns_how_it_ended() {
     World::new().check(|task| {
         let exits = fork_with(task, |_| 7).unwrap();
-        let (pid, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(exits), WaitOptions::empty())).unwrap().unwrap();
+        let (pid, status, _) = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(exits),
+            WaitOptions::empty(),
+        ))
+        .unwrap()
+        .unwrap();
         assert_eq!((pid, status), (exits, WaitStatus::Exited(7)));
         let dies = fork_with(task, |child| {
             syscall::kill(child, child.pid().raw(), Some(SigNum::SIGSEGV)).unwrap();
             0
         })
         .unwrap();
-        let (pid, status, _) = block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty())).unwrap().unwrap();
-        assert_eq!((pid, status), (dies, WaitStatus::Signaled { signal: SigNum::SIGSEGV, core: true }));
-        assert_errno!(block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty())), ECHILD);
+        let (pid, status, _) =
+            block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty()))
+                .unwrap()
+                .unwrap();
+        assert_eq!(
+            (pid, status),
+            (
+                dies,
+                WaitStatus::Signaled {
+                    signal: SigNum::SIGSEGV,
+                    core: true
+                }
+            )
+        );
+        assert_errno!(
+            block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty())),
+            ECHILD
+        );
     });
 }
 
@@ -33,11 +54,23 @@ fn zombie_stays_until_it_is_waited_for_and_nowait_leaves_it() {
     World::new().check(|task| {
         let child = fork_with(task, |_| 3).unwrap();
         let options = WaitOptions::WEXITED | WaitOptions::WNOWAIT;
-        let (info, _) = block_on(syscall::waitid(task, WaitTarget::Pid(child), options)).unwrap().unwrap();
+        let (info, _) = block_on(syscall::waitid(task, WaitTarget::Pid(child), options))
+            .unwrap()
+            .unwrap();
         assert_eq!((info.pid, info.status), (child.raw(), 3));
-        let zombie = task.kernel().processes().into_iter().find(|info| info.pid == child).unwrap();
+        let zombie = task
+            .kernel()
+            .processes()
+            .into_iter()
+            .find(|info| info.pid == child)
+            .unwrap();
         assert_eq!(zombie.state, ProcessState::Zombie(WaitStatus::Exited(3)));
-        let no_wait = block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::WNOHANG)).unwrap();
+        let no_wait = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::WNOHANG,
+        ))
+        .unwrap();
         assert_eq!(no_wait.unwrap().0, child);
         assert!(task.kernel().process(child).is_none());
     });
@@ -88,8 +121,15 @@ fn subreaper_adopts_what_is_below_it() {
             0
         })
         .unwrap();
-        block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())).unwrap();
-        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty())).unwrap().unwrap();
+        block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(child),
+            WaitOptions::empty(),
+        ))
+        .unwrap();
+        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::empty()))
+            .unwrap()
+            .unwrap();
         assert_eq!(status, WaitStatus::Exited(9));
     });
 }
@@ -98,9 +138,16 @@ fn subreaper_adopts_what_is_below_it() {
 fn exec_keeps_pid_mask_and_ignored_signals_and_resets_handlers() {
     let world = World::new();
     world.program("/bin/second", |task| {
-        let ignored = syscall::rt_sigaction(task, SigNum::SIGUSR1, None).unwrap().handler;
-        let handled = syscall::rt_sigaction(task, SigNum::SIGUSR2, None).unwrap().handler;
-        assert_eq!((ignored, handled), (SigHandler::Ignore, SigHandler::Default));
+        let ignored = syscall::rt_sigaction(task, SigNum::SIGUSR1, None)
+            .unwrap()
+            .handler;
+        let handled = syscall::rt_sigaction(task, SigNum::SIGUSR2, None)
+            .unwrap()
+            .handler;
+        assert_eq!(
+            (ignored, handled),
+            (SigHandler::Ignore, SigHandler::Default)
+        );
         let mask = syscall::rt_sigprocmask(task, SigMaskHow::Block, None).unwrap();
         assert!(mask.contains(SigNum::SIGTERM));
         assert_eq!(task.argv().to_vec(), [b"second".to_vec(), b"x".to_vec()]);
@@ -111,14 +158,35 @@ fn exec_keeps_pid_mask_and_ignored_signals_and_resets_handlers() {
     });
     let child = world.spawn(|task| {
         syscall::pipe2(task, cenote_kernel::abi::fs::OpenFlags::empty()).unwrap();
-        task.files().set_flags(super::world::fd(1), cenote_kernel::abi::fs::FdFlags::FD_CLOEXEC).unwrap();
-        let ignore = SigAction { handler: SigHandler::Ignore, ..SigAction::default() };
+        task.files()
+            .set_flags(
+                super::world::fd(1),
+                cenote_kernel::abi::fs::FdFlags::FD_CLOEXEC,
+            )
+            .unwrap();
+        let ignore = SigAction {
+            handler: SigHandler::Ignore,
+            ..SigAction::default()
+        };
         syscall::rt_sigaction(task, SigNum::SIGUSR1, Some(ignore)).unwrap();
-        let handle = SigAction { handler: SigHandler::Function(1), ..SigAction::default() };
+        let handle = SigAction {
+            handler: SigHandler::Function(1),
+            ..SigAction::default()
+        };
         syscall::rt_sigaction(task, SigNum::SIGUSR2, Some(handle)).unwrap();
-        syscall::rt_sigprocmask(task, SigMaskHow::Block, Some(SigSet::only(SigNum::SIGTERM))).unwrap();
+        syscall::rt_sigprocmask(task, SigMaskHow::Block, Some(SigSet::only(SigNum::SIGTERM)))
+            .unwrap();
         let argv = vec![b"second".to_vec(), b"x".to_vec()];
-        assert_errno!(block_on(syscall::execve(task, b"/bin/nothing", argv.clone(), Vec::new())).map(|_| ()), ENOENT);
+        assert_errno!(
+            block_on(syscall::execve(
+                task,
+                b"/bin/nothing",
+                argv.clone(),
+                Vec::new()
+            ))
+            .map(|_| ()),
+            ENOENT
+        );
         let program = block_on(syscall::execve(task, b"/bin/second", argv, Vec::new())).unwrap();
         // As a runtime does: the old program is gone before the new one starts, on the same task.
         program.start(task.clone());
@@ -133,7 +201,11 @@ fn exec_keeps_pid_mask_and_ignored_signals_and_resets_handlers() {
 fn shebang_lines_are_followed_with_one_argument_and_a_bound() {
     let world = World::new();
     world.program("/bin/interpreter", |task| {
-        let argv: Vec<String> = task.argv().iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+        let argv: Vec<String> = task
+            .argv()
+            .iter()
+            .map(|arg| String::from_utf8_lossy(arg).into_owned())
+            .collect();
         assert_eq!(argv, ["/bin/interpreter", "-a b", "/tmp/script", "one"]);
         5
     });
@@ -152,7 +224,13 @@ fn shebang_lines_are_followed_with_one_argument_and_a_bound() {
             block_on(syscall::posix_spawn(task, request))
         };
         let pid = spawn("/tmp/script").unwrap();
-        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(pid), WaitOptions::empty())).unwrap().unwrap();
+        let (_, status, _) = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(pid),
+            WaitOptions::empty(),
+        ))
+        .unwrap()
+        .unwrap();
         assert_eq!(status, WaitStatus::Exited(5));
         assert_errno!(spawn("/tmp/loop"), ELOOP);
         assert_errno!(spawn("/tmp/text"), ENOEXEC);
@@ -161,7 +239,10 @@ fn shebang_lines_are_followed_with_one_argument_and_a_bound() {
         assert_errno!(spawn("/tmp"), EACCES);
         assert_errno!(spawn("/tmp/missing"), ENOENT);
         // Nothing of the failures is left.
-        assert_errno!(block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::WNOHANG)), ECHILD);
+        assert_errno!(
+            block_on(syscall::wait4(task, WaitTarget::Any, WaitOptions::WNOHANG)),
+            ECHILD
+        );
     });
 }
 
@@ -171,7 +252,11 @@ fn arguments_are_bounded() {
     world.program("/bin/true", |_| 0);
     world.check(|task| {
         let spawn = |argv: Vec<Vec<u8>>| {
-            let request = Spawn { path: b"/bin/true".to_vec(), argv, ..Spawn::default() };
+            let request = Spawn {
+                path: b"/bin/true".to_vec(),
+                argv,
+                ..Spawn::default()
+            };
             block_on(syscall::posix_spawn(task, request))
         };
         assert_errno!(spawn(vec![vec![b'x'; 128 << 10]]), E2BIG);
@@ -192,20 +277,40 @@ fn groups_and_sessions_follow_the_rules() {
         })
         .unwrap();
         syscall::setpgid(task, child, Pgid::new(0)).unwrap();
-        assert_eq!(syscall::getpgid(task, child).unwrap(), Pgid::new(child.raw()));
+        assert_eq!(
+            syscall::getpgid(task, child).unwrap(),
+            Pgid::new(child.raw())
+        );
         assert_errno!(syscall::setpgid(task, child, Pgid::new(12_345)), EPERM);
-        assert_errno!(syscall::setpgid(task, Pid::new(12_345), Pgid::new(0)), ESRCH);
+        assert_errno!(
+            syscall::setpgid(task, Pid::new(12_345), Pgid::new(0)),
+            ESRCH
+        );
         // A group is signalled and waited for as one.
         syscall::kill(task, -child.raw(), Some(SigNum::SIGTERM)).unwrap();
         let group = WaitTarget::Group(Pgid::new(child.raw()));
-        let (_, status, _) = block_on(syscall::wait4(task, group, WaitOptions::empty())).unwrap().unwrap();
-        assert_eq!(status, WaitStatus::Signaled { signal: SigNum::SIGTERM, core: false });
+        let (_, status, _) = block_on(syscall::wait4(task, group, WaitOptions::empty()))
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            status,
+            WaitStatus::Signaled {
+                signal: SigNum::SIGTERM,
+                core: false
+            }
+        );
         let leaves = fork_with(task, |child| {
             assert_eq!(syscall::setsid(child).unwrap().raw(), child.pid().raw());
             0
         })
         .unwrap();
-        let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(leaves), WaitOptions::empty())).unwrap().unwrap();
+        let (_, status, _) = block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(leaves),
+            WaitOptions::empty(),
+        ))
+        .unwrap()
+        .unwrap();
         assert_eq!(status, WaitStatus::Exited(0));
     });
 }
@@ -226,15 +331,24 @@ fn stop_and_continue_are_reported_once() {
         .unwrap();
         let wait = |options| block_on(syscall::wait4(task, WaitTarget::Pid(child), options));
         syscall::kill(task, child.raw(), Some(SigNum::SIGSTOP)).unwrap();
-        assert_eq!(wait(WaitOptions::WUNTRACED).unwrap().unwrap().1, WaitStatus::Stopped(SigNum::SIGSTOP));
-        assert_eq!(wait(WaitOptions::WUNTRACED | WaitOptions::WNOHANG).unwrap(), None);
+        assert_eq!(
+            wait(WaitOptions::WUNTRACED).unwrap().unwrap().1,
+            WaitStatus::Stopped(SigNum::SIGSTOP)
+        );
+        assert_eq!(
+            wait(WaitOptions::WUNTRACED | WaitOptions::WNOHANG).unwrap(),
+            None
+        );
         // A stopped process does not end by SIGTERM until it is continued.
         syscall::kill(task, child.raw(), Some(SigNum::SIGTERM)).unwrap();
         assert_eq!(wait(WaitOptions::WNOHANG).unwrap(), None);
         syscall::kill(task, child.raw(), Some(SigNum::SIGCONT)).unwrap();
         assert_eq!(
             wait(WaitOptions::empty()).unwrap().unwrap().1,
-            WaitStatus::Signaled { signal: SigNum::SIGTERM, core: false }
+            WaitStatus::Signaled {
+                signal: SigNum::SIGTERM,
+                core: false
+            }
         );
     });
 }
@@ -248,21 +362,42 @@ fn kill_ends_a_stopped_process() {
             0
         })
         .unwrap();
-        let wait = |options| block_on(syscall::wait4(task, WaitTarget::Pid(child), options)).unwrap().unwrap().1;
+        let wait = |options| {
+            block_on(syscall::wait4(task, WaitTarget::Pid(child), options))
+                .unwrap()
+                .unwrap()
+                .1
+        };
         syscall::kill(task, child.raw(), Some(SigNum::SIGSTOP)).unwrap();
         wait(WaitOptions::WUNTRACED);
         syscall::kill(task, child.raw(), Some(SigNum::SIGKILL)).unwrap();
-        assert_eq!(wait(WaitOptions::empty()), WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false });
+        assert_eq!(
+            wait(WaitOptions::empty()),
+            WaitStatus::Signaled {
+                signal: SigNum::SIGKILL,
+                core: false
+            }
+        );
     });
 }
 
 #[test]
 fn ignoring_sigchld_leaves_no_zombies() {
     World::new().check(|task| {
-        let ignore = SigAction { handler: SigHandler::Ignore, ..SigAction::default() };
+        let ignore = SigAction {
+            handler: SigHandler::Ignore,
+            ..SigAction::default()
+        };
         syscall::rt_sigaction(task, SigNum::SIGCHLD, Some(ignore)).unwrap();
         let child = fork_with(task, |_| 0).unwrap();
-        assert_errno!(block_on(syscall::wait4(task, WaitTarget::Pid(child), WaitOptions::empty())), ECHILD);
+        assert_errno!(
+            block_on(syscall::wait4(
+                task,
+                WaitTarget::Pid(child),
+                WaitOptions::empty()
+            )),
+            ECHILD
+        );
         assert!(task.kernel().process(child).is_none());
     });
 }
@@ -275,7 +410,13 @@ fn embedder_can_kill_a_process_that_waits() {
         0
     });
     child.kill(SigNum::SIGKILL).unwrap();
-    assert_eq!(block_on(child.wait()), WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false });
+    assert_eq!(
+        block_on(child.wait()),
+        WaitStatus::Signaled {
+            signal: SigNum::SIGKILL,
+            core: false
+        }
+    );
     assert_errno!(child.kill(SigNum::SIGKILL), ESRCH);
     assert!(world.kernel.process(child.pid()).is_none());
 }

@@ -8,7 +8,14 @@ use cenote_kernel::syscall::{self, At};
 use super::world::{World, assert_errno, fork_with};
 
 fn read(task: &Task, path: &str) -> String {
-    let fd = block_on(syscall::openat(task, At::Cwd, path.as_bytes(), OpenFlags::O_RDONLY, Mode::empty())).unwrap();
+    let fd = block_on(syscall::openat(
+        task,
+        At::Cwd,
+        path.as_bytes(),
+        OpenFlags::O_RDONLY,
+        Mode::empty(),
+    ))
+    .unwrap();
     let mut text = Vec::new();
     let mut buf = [0; 512];
     loop {
@@ -27,14 +34,23 @@ fn own_files_tell_of_the_process() {
         let pid = task.pid().to_string();
         let stat = read(task, "/proc/self/stat");
         let fields: Vec<&str> = stat.split(' ').collect();
-        assert_eq!((fields[0], fields[2], fields[3], fields[5]), (pid.as_str(), "S", "1", pid.as_str()));
+        assert_eq!(
+            (fields[0], fields[2], fields[3], fields[5]),
+            (pid.as_str(), "S", "1", pid.as_str())
+        );
         assert_eq!(fields.len(), 52);
         assert!(read(task, "/proc/self/cmdline").ends_with('\0'));
         assert!(read(task, &format!("/proc/{pid}/status")).contains(&format!("Pid:\t{pid}\n")));
         let exe = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe").unwrap();
         assert_eq!(exe, task.exe_path());
-        assert_eq!(syscall::readlinkat(task, At::Cwd, b"/proc/self/cwd").unwrap(), b"/");
-        assert_eq!(syscall::readlinkat(task, At::Cwd, b"/proc/self").unwrap(), pid.as_bytes());
+        assert_eq!(
+            syscall::readlinkat(task, At::Cwd, b"/proc/self/cwd").unwrap(),
+            b"/"
+        );
+        assert_eq!(
+            syscall::readlinkat(task, At::Cwd, b"/proc/self").unwrap(),
+            pid.as_bytes()
+        );
         assert_eq!(read(task, "/proc/sys/kernel/hostname"), "cenote\n");
         assert!(read(task, "/proc/mounts").contains(" /proc proc "));
         assert!(read(task, "/proc/meminfo").starts_with("MemTotal:"));
@@ -49,21 +65,44 @@ fn directory_lists_every_process_and_loses_those_that_end() {
             0
         })
         .unwrap();
-        let root = block_on(syscall::openat(task, At::Cwd, b"/proc", OpenFlags::O_DIRECTORY, Mode::empty())).unwrap();
+        let root = block_on(syscall::openat(
+            task,
+            At::Cwd,
+            b"/proc",
+            OpenFlags::O_DIRECTORY,
+            Mode::empty(),
+        ))
+        .unwrap();
         let mut names = Vec::new();
         syscall::getdents(task, root, &mut |entry| {
             names.push(String::from_utf8_lossy(entry.name).into_owned());
             true
         })
         .unwrap();
-        for name in ["1", &task.pid().to_string(), &child.to_string(), "meminfo", "self", ".", ".."] {
+        for name in [
+            "1",
+            &task.pid().to_string(),
+            &child.to_string(),
+            "meminfo",
+            "self",
+            ".",
+            "..",
+        ] {
             assert!(names.iter().any(|entry| entry == name), "{name} is missing");
         }
         let path = format!("/proc/{child}");
         let stat = syscall::fstatat(task, At::Cwd, path.as_bytes(), AtFlags::empty()).unwrap();
         assert_eq!(stat.file_type(), Some(FileType::Directory));
         syscall::kill(task, child.raw(), Some(cenote_kernel::abi::SigNum::SIGKILL)).unwrap();
-        block_on(syscall::wait4(task, syscall::WaitTarget::Pid(child), Default::default())).unwrap();
-        assert_errno!(syscall::fstatat(task, At::Cwd, path.as_bytes(), AtFlags::empty()), ENOENT);
+        block_on(syscall::wait4(
+            task,
+            syscall::WaitTarget::Pid(child),
+            Default::default(),
+        ))
+        .unwrap();
+        assert_errno!(
+            syscall::fstatat(task, At::Cwd, path.as_bytes(), AtFlags::empty()),
+            ENOENT
+        );
     });
 }

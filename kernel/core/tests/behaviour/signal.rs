@@ -13,12 +13,21 @@ use cenote_kernel::{Delivery, SigAction, SigHandler, Task};
 use super::world::{World, assert_errno, deliver, eventually, fork_with};
 
 fn handle(task: &Task, signal: SigNum, flags: SaFlags) {
-    let action = SigAction { handler: SigHandler::Function(8), flags, mask: SigSet::EMPTY };
+    let action = SigAction {
+        handler: SigHandler::Function(8),
+        flags,
+        mask: SigSet::EMPTY,
+    };
     syscall::rt_sigaction(task, signal, Some(action)).unwrap();
 }
 
 fn block(task: &Task, signals: &[SigNum]) {
-    syscall::rt_sigprocmask(task, SigMaskHow::Block, Some(signals.iter().copied().collect())).unwrap();
+    syscall::rt_sigprocmask(
+        task,
+        SigMaskHow::Block,
+        Some(signals.iter().copied().collect()),
+    )
+    .unwrap();
 }
 
 fn send_self(task: &Task, signal: SigNum) {
@@ -45,24 +54,45 @@ fn blocked_signal_stays_pending_until_it_is_let_through() {
 fn handler_runs_with_its_signal_and_mask_blocked() {
     World::new().check(|task| {
         let mask = SigSet::only(SigNum::SIGTERM);
-        let action = SigAction { handler: SigHandler::Function(8), flags: SaFlags::SA_RESETHAND, mask };
+        let action = SigAction {
+            handler: SigHandler::Function(8),
+            flags: SaFlags::SA_RESETHAND,
+            mask,
+        };
         syscall::rt_sigaction(task, SigNum::SIGUSR1, Some(action)).unwrap();
         send_self(task, SigNum::SIGUSR1);
-        let Delivery::Handler(call) = block_on(task.next_delivery()) else { panic!("no handler") };
+        let Delivery::Handler(call) = block_on(task.next_delivery()) else {
+            panic!("no handler")
+        };
         let during = syscall::rt_sigprocmask(task, SigMaskHow::Block, None).unwrap();
         assert!(during.contains(SigNum::SIGUSR1) && during.contains(SigNum::SIGTERM));
         assert_eq!(call.info.pid, task.pid().raw());
         task.handler_returned(&call);
-        assert!(syscall::rt_sigprocmask(task, SigMaskHow::Block, None).unwrap().is_empty());
-        assert_eq!(syscall::rt_sigaction(task, SigNum::SIGUSR1, None).unwrap().handler, SigHandler::Default);
+        assert!(
+            syscall::rt_sigprocmask(task, SigMaskHow::Block, None)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(
+            syscall::rt_sigaction(task, SigNum::SIGUSR1, None)
+                .unwrap()
+                .handler,
+            SigHandler::Default
+        );
     });
 }
 
 #[test]
 fn kill_and_stop_can_be_neither_handled_nor_blocked() {
     World::new().check(|task| {
-        assert_errno!(syscall::rt_sigaction(task, SigNum::SIGKILL, Some(SigAction::default())), EINVAL);
-        assert_errno!(syscall::rt_sigaction(task, SigNum::SIGSTOP, Some(SigAction::default())), EINVAL);
+        assert_errno!(
+            syscall::rt_sigaction(task, SigNum::SIGKILL, Some(SigAction::default())),
+            EINVAL
+        );
+        assert_errno!(
+            syscall::rt_sigaction(task, SigNum::SIGSTOP, Some(SigAction::default())),
+            EINVAL
+        );
         syscall::rt_sigprocmask(task, SigMaskHow::SetMask, Some(SigSet::ALL)).unwrap();
         let mask = syscall::rt_sigprocmask(task, SigMaskHow::Block, None).unwrap();
         assert!(!mask.contains(SigNum::SIGKILL) && !mask.contains(SigNum::SIGSTOP));
@@ -77,13 +107,20 @@ fn default_action_ends_the_process_wherever_it_is() {
         assert!(task.must_end());
         3
     });
-    assert_eq!(status, WaitStatus::Signaled { signal: SigNum::SIGTERM, core: false });
+    assert_eq!(
+        status,
+        WaitStatus::Signaled {
+            signal: SigNum::SIGTERM,
+            core: false
+        }
+    );
 }
 
 #[test]
 fn wait_is_interrupted_by_a_handler_and_not_by_an_ignored_signal() {
     World::new().check(|task| {
-        let (reader, _writer) = syscall::pipe2(task, cenote_kernel::abi::fs::OpenFlags::empty()).unwrap();
+        let (reader, _writer) =
+            syscall::pipe2(task, cenote_kernel::abi::fs::OpenFlags::empty()).unwrap();
         handle(task, SigNum::SIGUSR1, SaFlags::SA_RESTART);
         let parent = task.pid().raw();
         fork_with(task, move |child| {
@@ -105,7 +142,8 @@ fn sigsuspend_lets_a_signal_through_and_restores_the_mask() {
         handle(task, SigNum::SIGUSR1, SaFlags::empty());
         block(task, &[SigNum::SIGUSR1, SigNum::SIGUSR2]);
         send_self(task, SigNum::SIGUSR1);
-        let error = block_on(syscall::rt_sigsuspend(task, SigSet::only(SigNum::SIGUSR2))).unwrap_err();
+        let error =
+            block_on(syscall::rt_sigsuspend(task, SigSet::only(SigNum::SIGUSR2))).unwrap_err();
         assert!(!error.is_restartable());
         assert_eq!(deliver(task), [SigNum::SIGUSR1.raw()]);
         let mask = syscall::rt_sigprocmask(task, SigMaskHow::Block, None).unwrap();
@@ -124,13 +162,26 @@ fn sigtimedwait_takes_a_signal_or_times_out() {
             let info = syscall::queued_info(task, SigNum::SIGRTMIN, value);
             syscall::rt_sigqueueinfo(task, task.pid(), info).unwrap();
         }
-        let values: Vec<u64> =
-            (0..3).map(|_| block_on(syscall::rt_sigtimedwait(task, set, None)).unwrap().value).collect();
+        let values: Vec<u64> = (0..3)
+            .map(|_| {
+                block_on(syscall::rt_sigtimedwait(task, set, None))
+                    .unwrap()
+                    .value
+            })
+            .collect();
         assert_eq!(values, [0, 1, 2]);
-        assert_errno!(block_on(syscall::rt_sigtimedwait(task, set, Some(Duration::ZERO))), EAGAIN);
+        assert_errno!(
+            block_on(syscall::rt_sigtimedwait(task, set, Some(Duration::ZERO))),
+            EAGAIN
+        );
         // SIGCHLD is ignored by default, but kept while it is blocked.
         fork_with(task, |_| 0).unwrap();
-        assert_eq!(block_on(syscall::rt_sigtimedwait(task, set, None)).unwrap().signo, SigNum::SIGCHLD);
+        assert_eq!(
+            block_on(syscall::rt_sigtimedwait(task, set, None))
+                .unwrap()
+                .signo,
+            SigNum::SIGCHLD
+        );
         let clock = clock.clone();
         let is_over = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
         let seen = is_over.clone();
@@ -141,7 +192,14 @@ fn sigtimedwait_takes_a_signal_or_times_out() {
                 std::thread::yield_now();
             }
         });
-        assert_errno!(block_on(syscall::rt_sigtimedwait(task, set, Some(Duration::from_secs(1)))), EAGAIN);
+        assert_errno!(
+            block_on(syscall::rt_sigtimedwait(
+                task,
+                set,
+                Some(Duration::from_secs(1))
+            )),
+            EAGAIN
+        );
         is_over.store(true, std::sync::atomic::Ordering::Release);
         driver.join().unwrap();
     });
@@ -181,7 +239,8 @@ fn stop_signals_of_the_terminal_do_nothing_in_an_orphaned_group() {
 #[test]
 fn newly_orphaned_stopped_group_is_hung_up_and_continued() {
     World::new().check(|task| {
-        let (reader, writer) = syscall::pipe2(task, cenote_kernel::abi::fs::OpenFlags::empty()).unwrap();
+        let (reader, writer) =
+            syscall::pipe2(task, cenote_kernel::abi::fs::OpenFlags::empty()).unwrap();
         let middle = fork_with(task, move |middle| {
             let stopped = fork_with(middle, move |child| {
                 handle(child, SigNum::SIGHUP, SaFlags::empty());
@@ -193,11 +252,21 @@ fn newly_orphaned_stopped_group_is_hung_up_and_continued() {
             })
             .unwrap();
             syscall::setpgid(middle, stopped, cenote_base::Pgid::new(0)).unwrap();
-            block_on(syscall::wait4(middle, WaitTarget::Pid(stopped), WaitOptions::WUNTRACED)).unwrap();
+            block_on(syscall::wait4(
+                middle,
+                WaitTarget::Pid(stopped),
+                WaitOptions::WUNTRACED,
+            ))
+            .unwrap();
             0
         })
         .unwrap();
-        block_on(syscall::wait4(task, WaitTarget::Pid(middle), WaitOptions::empty())).unwrap();
+        block_on(syscall::wait4(
+            task,
+            WaitTarget::Pid(middle),
+            WaitOptions::empty(),
+        ))
+        .unwrap();
         let mut byte = [0];
         block_on(syscall::read(task, reader, &mut byte)).unwrap();
         assert_eq!(&byte, b"h");
@@ -213,7 +282,10 @@ fn interval_timer_sends_sigalrm_again_and_again() {
         use cenote_kernel::abi::fs::Timespec;
         handle(task, SigNum::SIGALRM, SaFlags::empty());
         let second = Timespec { sec: 1, nsec: 0 };
-        let spec = TimerSpec { interval: second, value: second };
+        let spec = TimerSpec {
+            interval: second,
+            value: second,
+        };
         syscall::setitimer(task, ItimerKind::Real, spec).unwrap();
         for _ in 0..3 {
             assert!(deliver(task).is_empty());
@@ -247,7 +319,12 @@ fn sleep_is_cut_short_and_tells_what_was_left() {
             0
         })
         .unwrap();
-        let (outcome, left) = block_on(syscall::clock_nanosleep(task, ClockId::Monotonic, TimerFlags::empty(), ten));
+        let (outcome, left) = block_on(syscall::clock_nanosleep(
+            task,
+            ClockId::Monotonic,
+            TimerFlags::empty(),
+            ten,
+        ));
         assert_errno!(outcome, EINTR);
         assert!(!outcome.unwrap_err().is_restartable());
         // The child may have moved the clock before the sleep began.

@@ -18,14 +18,25 @@ fn tty(task: &Task, request: TtyRequest<'_>) -> cenote_base::SysResult<i32> {
 }
 
 fn ignore(task: &Task, signal: SigNum) {
-    let action = SigAction { handler: SigHandler::Ignore, ..SigAction::default() };
+    let action = SigAction {
+        handler: SigHandler::Ignore,
+        ..SigAction::default()
+    };
     syscall::rt_sigaction(task, signal, Some(action)).unwrap();
 }
 
 #[test]
 fn keys_reach_the_foreground_group() {
     let world = World::new();
-    let (master, terminal) = world.kernel.open_terminal(WinSize { rows: 24, cols: 80, xpixel: 0, ypixel: 0 }).unwrap();
+    let (master, terminal) = world
+        .kernel
+        .open_terminal(WinSize {
+            rows: 24,
+            cols: 80,
+            xpixel: 0,
+            ypixel: 0,
+        })
+        .unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
         |request| {
@@ -57,18 +68,45 @@ fn keys_reach_the_foreground_group() {
             ignore(task, SigNum::SIGINT);
             syscall::setpgid(task, job, Pgid::new(0)).unwrap();
             tty(task, TtyRequest::SetForegroundGroup(job.raw())).unwrap();
-            let (_, status, _) = block_on(syscall::wait4(task, WaitTarget::Pid(job), WaitOptions::WUNTRACED)).unwrap().unwrap();
+            let (_, status, _) = block_on(syscall::wait4(
+                task,
+                WaitTarget::Pid(job),
+                WaitOptions::WUNTRACED,
+            ))
+            .unwrap()
+            .unwrap();
             assert_eq!(status, WaitStatus::Stopped(SigNum::SIGTSTP));
             tty(task, TtyRequest::SetForegroundGroup(task.pid().raw())).unwrap();
             syscall::kill(task, job.raw(), Some(SigNum::SIGKILL)).unwrap();
-            block_on(syscall::wait4(task, WaitTarget::Pid(job), WaitOptions::empty())).unwrap();
+            block_on(syscall::wait4(
+                task,
+                WaitTarget::Pid(job),
+                WaitOptions::empty(),
+            ))
+            .unwrap();
             let mut line = [0; 64];
             let count = block_on(syscall::read(task, fd(0), &mut line)).unwrap();
             assert_eq!(&line[..count], b"typed\n");
             // The terminal can be opened by its names.
-            let again = block_on(syscall::openat(task, At::Cwd, b"/dev/tty", OpenFlags::O_RDWR, Mode::empty())).unwrap();
+            let again = block_on(syscall::openat(
+                task,
+                At::Cwd,
+                b"/dev/tty",
+                OpenFlags::O_RDWR,
+                Mode::empty(),
+            ))
+            .unwrap();
             block_on(syscall::write(task, again, b"bye\n")).unwrap();
-            assert!(block_on(syscall::openat(task, At::Cwd, b"/dev/pts/0", OpenFlags::O_RDWR, Mode::empty())).is_ok());
+            assert!(
+                block_on(syscall::openat(
+                    task,
+                    At::Cwd,
+                    b"/dev/pts/0",
+                    OpenFlags::O_RDWR,
+                    Mode::empty()
+                ))
+                .is_ok()
+            );
             0
         },
     );
@@ -108,8 +146,16 @@ fn background_group_is_stopped_when_it_reads() {
                 0
             })
             .unwrap();
-            let wait = |options| block_on(syscall::wait4(task, WaitTarget::Pid(job), options)).unwrap().unwrap().1;
-            assert_eq!(wait(WaitOptions::WUNTRACED), WaitStatus::Stopped(SigNum::SIGTTIN));
+            let wait = |options| {
+                block_on(syscall::wait4(task, WaitTarget::Pid(job), options))
+                    .unwrap()
+                    .unwrap()
+                    .1
+            };
+            assert_eq!(
+                wait(WaitOptions::WUNTRACED),
+                WaitStatus::Stopped(SigNum::SIGTTIN)
+            );
             syscall::kill(task, job.raw(), Some(SigNum::SIGKILL)).unwrap();
             wait(WaitOptions::empty());
             0
@@ -134,32 +180,71 @@ fn closing_the_master_hangs_up() {
         },
     );
     drop(master);
-    assert_eq!(block_on(child.wait()), WaitStatus::Signaled { signal: SigNum::SIGHUP, core: false });
+    assert_eq!(
+        block_on(child.wait()),
+        WaitStatus::Signaled {
+            signal: SigNum::SIGHUP,
+            core: false
+        }
+    );
 }
 
 #[test]
 fn guest_makes_a_pseudo_terminal_of_its_own() {
     World::new().check(|task| {
         let open = |path: &[u8]| {
-            block_on(syscall::openat(task, At::Cwd, path, OpenFlags::O_RDWR | OpenFlags::O_NOCTTY, Mode::empty()))
+            block_on(syscall::openat(
+                task,
+                At::Cwd,
+                path,
+                OpenFlags::O_RDWR | OpenFlags::O_NOCTTY,
+                Mode::empty(),
+            ))
         };
         let master = open(b"/dev/ptmx").unwrap();
         let mut number = 99;
-        syscall::ioctl(task, master, IoctlRequest::Tty(TtyRequest::PtyNumber(&mut number))).unwrap();
+        syscall::ioctl(
+            task,
+            master,
+            IoctlRequest::Tty(TtyRequest::PtyNumber(&mut number)),
+        )
+        .unwrap();
         let path = format!("/dev/pts/{number}");
         assert_errno!(open(path.as_bytes()), EIO);
         syscall::ioctl(task, master, IoctlRequest::Tty(TtyRequest::LockPty(false))).unwrap();
         let slave = open(path.as_bytes()).unwrap();
         let mut termios = Termios::INITIAL;
-        syscall::ioctl(task, slave, IoctlRequest::Tty(TtyRequest::Settings(&mut termios))).unwrap();
+        syscall::ioctl(
+            task,
+            slave,
+            IoctlRequest::Tty(TtyRequest::Settings(&mut termios)),
+        )
+        .unwrap();
         block_on(syscall::write(task, slave, b"a\n")).unwrap();
         let mut buf = [0; 8];
         assert_eq!(block_on(syscall::read(task, master, &mut buf)).unwrap(), 3);
-        let action = SigAction { handler: SigHandler::Function(1), flags: SaFlags::empty(), ..SigAction::default() };
+        let action = SigAction {
+            handler: SigHandler::Function(1),
+            flags: SaFlags::empty(),
+            ..SigAction::default()
+        };
         syscall::rt_sigaction(task, SigNum::SIGWINCH, Some(action)).unwrap();
-        syscall::ioctl(task, slave, IoctlRequest::Tty(TtyRequest::SetControlling(false))).unwrap();
-        let window = WinSize { rows: 10, ..WinSize::default() };
-        syscall::ioctl(task, master, IoctlRequest::Tty(TtyRequest::SetWindowSize(window))).unwrap();
+        syscall::ioctl(
+            task,
+            slave,
+            IoctlRequest::Tty(TtyRequest::SetControlling(false)),
+        )
+        .unwrap();
+        let window = WinSize {
+            rows: 10,
+            ..WinSize::default()
+        };
+        syscall::ioctl(
+            task,
+            master,
+            IoctlRequest::Tty(TtyRequest::SetWindowSize(window)),
+        )
+        .unwrap();
         assert_eq!(deliver(task), [SigNum::SIGWINCH.raw()]);
         assert_errno!(open(b"/dev/pts/77"), ENOENT);
     });

@@ -18,7 +18,8 @@ use cenote_kernel::abi::wait::WaitStatus;
 use cenote_kernel::vfs::fs::Tmpfs;
 use cenote_kernel::vfs::{LookupContext, OpenFile, ops};
 use cenote_kernel::{
-    BoxFuture, ChildHandle, Delivery, Entropy, Image, Kernel, KernelOptions, Program, Runtime, Spawner, SpawnRequest, Task,
+    BoxFuture, ChildHandle, Delivery, Entropy, Image, Kernel, KernelOptions, Program, Runtime,
+    SpawnRequest, Spawner, Task,
 };
 use parking_lot::Mutex;
 
@@ -86,7 +87,12 @@ impl Runtime for ClosureRuntime {
             let mut content = [0; 128];
             let count = image.file.pread(&mut content, 0)?;
             let name = content[..count].strip_prefix(MAGIC).ok_or(Errno::ENOEXEC)?;
-            let body = self.programs.lock().get(name).cloned().ok_or(Errno::ENOEXEC)?;
+            let body = self
+                .programs
+                .lock()
+                .get(name)
+                .cloned()
+                .ok_or(Errno::ENOEXEC)?;
             Ok(Box::new(ClosureProgram { body }) as Box<dyn Program>)
         })
     }
@@ -115,7 +121,10 @@ pub(crate) fn run(task: Arc<Task>, body: Body) {
 }
 
 /// Runs a closure in a copy of the task's process; answers the child's id.
-pub(crate) fn fork_with(task: &Task, body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static) -> SysResult<cenote_base::Pid> {
+pub(crate) fn fork_with(
+    task: &Task,
+    body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static,
+) -> SysResult<cenote_base::Pid> {
     let child = cenote_kernel::syscall::fork(task)?;
     let pid = child.pid();
     run(child, Arc::new(body));
@@ -169,9 +178,15 @@ impl World {
             entropy: Arc::new(Counting),
         });
         kernel.boot().unwrap();
-        let world = Self { kernel, clock, runtime };
+        let world = Self {
+            kernel,
+            clock,
+            runtime,
+        };
         for directory in ["/bin", "/tmp"] {
-            world.lookup(|cx| ops::mkdir(cx, None, directory.as_bytes(), Mode::from_raw(0o777))).unwrap();
+            world
+                .lookup(|cx| ops::mkdir(cx, None, directory.as_bytes(), Mode::from_raw(0o777)))
+                .unwrap();
         }
         world
     }
@@ -183,12 +198,20 @@ impl World {
 
     /// Writes a file.
     pub(crate) fn write_file(&self, path: &str, content: &[u8], mode: u32) {
-        self.lookup(|cx| ops::write_file(cx, None, path.as_bytes(), content, Mode::from_raw(mode))).unwrap();
+        self.lookup(|cx| ops::write_file(cx, None, path.as_bytes(), content, Mode::from_raw(mode)))
+            .unwrap();
     }
 
     /// Makes a program at a path.
-    pub(crate) fn program(&self, path: &str, body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static) {
-        self.runtime.programs.lock().insert(path.as_bytes().to_vec(), Arc::new(body));
+    pub(crate) fn program(
+        &self,
+        path: &str,
+        body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static,
+    ) {
+        self.runtime
+            .programs
+            .lock()
+            .insert(path.as_bytes().to_vec(), Arc::new(body));
         self.write_file(path, &[MAGIC, path.as_bytes()].concat(), 0o755);
     }
 
@@ -207,7 +230,10 @@ impl World {
     }
 
     /// Starts a closure as a process.
-    pub(crate) fn spawn(&self, body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static) -> ChildHandle {
+    pub(crate) fn spawn(
+        &self,
+        body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static,
+    ) -> ChildHandle {
         self.spawn_with(|_| {}, body)
     }
 
@@ -225,7 +251,10 @@ impl World {
     }
 
     /// Runs a closure as a process to its end; a panic in it fails the test.
-    pub(crate) fn run(&self, body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static) -> WaitStatus {
+    pub(crate) fn run(
+        &self,
+        body: impl Fn(&Arc<Task>) -> i32 + Send + Sync + 'static,
+    ) -> WaitStatus {
         block_on(self.spawn(body).wait())
     }
 
@@ -235,7 +264,11 @@ impl World {
             body(task);
             0
         });
-        assert_eq!(status, WaitStatus::Exited(0), "an assertion in the process failed");
+        assert_eq!(
+            status,
+            WaitStatus::Exited(0),
+            "an assertion in the process failed"
+        );
     }
 
     /// A pipe for a process's standard output and the embedder.
