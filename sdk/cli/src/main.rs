@@ -1,2 +1,31 @@
-//! Under construction.
-fn main() {}
+//! The `cenote` program: a machine for one command, its streams joined to the terminal's.
+//!
+//! `options` is the command line, `session` runs it. The exit status is the guest's; 125 is a failure of `cenote` itself (as
+//! docker and timeout have it), 2 a wrong command line.
+#![expect(
+    clippy::print_stderr,
+    clippy::exit,
+    reason = "a program for the terminal"
+)]
+
+mod options;
+mod progress;
+mod session;
+
+use clap::Parser;
+
+/// What `cenote` exits with when it failed itself.
+const FAILED: i32 = 125;
+
+fn main() {
+    let options = options::Options::parse();
+    progress::watch();
+    let status = match session::run(options) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("cenote: {error}");
+            FAILED
+        }
+    };
+    std::process::exit(status);
+}

@@ -1,1 +1,49 @@
-//! Under construction.
+//! Cenote: an operating system in a library.
+//!
+//! [`NodeRuntime`] is a virtual machine: one kernel with its own processes, files and pipes, in which Node.js programs and
+//! Linux commands run as processes of that kernel and never of the host.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), cenote::Error> {
+//! use cenote::NodeRuntime;
+//!
+//! let rt = NodeRuntime::create().await?;
+//! let out = rt.exec(r#"
+//!     import { execFileSync } from "node:child_process";
+//!     console.log(execFileSync("sh", ["-c", "echo hello from a child process"], { encoding: "utf8" }).trim());
+//! "#).await?;
+//! assert_eq!(out.stdout.text(), "hello from a child process\n");
+//! assert_eq!(out.exit_code, 0);
+//! # Ok(()) }
+//! ```
+//!
+//! Calls that run something are builders: set options, then `.await`. See [`Call`].
+//!
+//! Neighbours: this is the only crate that sees the kernel and both runtimes. Locks are leaves.
+#![forbid(unsafe_code)]
+
+mod builder;
+mod call;
+mod captured;
+mod error;
+mod files;
+mod host;
+mod machine;
+mod mounts;
+mod policy;
+mod process;
+mod root;
+mod runtime;
+
+pub use builder::NodeRuntimeBuilder;
+pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
+pub use captured::{Captured, OutputStream};
+pub use cenote_abi::signal::SigNum as Signal;
+pub use cenote_base::limits::Limits;
+pub use error::Error;
+pub use files::{DirectoryEntry, FileKind, Metadata};
+pub use host::on_slow_start;
+pub use mounts::{HostMount, MountAccess};
+pub use policy::{FileAccess, FileRule, Permissions};
+pub use process::Process;
+pub use runtime::NodeRuntime;

@@ -39,8 +39,13 @@ use crate::inode::Inode;
 /// How a directory of the host is shown.
 #[derive(Clone, Debug, Default)]
 pub struct HostDirOptions {
-    /// Whether guests may change it. Off, every change is `EROFS`.
+    /// Whether guests may change it. Off, every change is refused.
     pub writable: bool,
+    /// What a change is refused with, where it is not `EROFS` as of a read-only mount: `EACCES` for an overlay that
+    /// shall look like another user's files.
+    pub refusal: Option<Errno>,
+    /// Whether regular files can be run whatever mode the host gives them: build outputs often lack the bit.
+    pub all_executable: bool,
     /// Whose the files are in the machine.
     pub uid: Uid,
     /// Which group's the files are in the machine.
@@ -101,7 +106,7 @@ impl Shared {
             return Ok(());
         }
         Err(SysError::with_note(
-            Errno::EROFS,
+            self.options.refusal.unwrap_or(Errno::EROFS),
             "this directory of the host is shown read-only",
         ))
     }
@@ -145,7 +150,7 @@ impl FileSystem for HostDir {
     }
 
     fn is_read_only(&self) -> bool {
-        !self.shared.options.writable
+        !self.shared.options.writable && self.shared.options.refusal.is_none()
     }
 
     fn as_any(&self) -> &dyn Any {

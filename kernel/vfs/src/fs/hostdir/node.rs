@@ -365,11 +365,13 @@ impl Inode for Node {
             FileType::Regular | FileType::Directory | FileType::Symlink => metadata.len(),
             _ => 0,
         };
+        let is_regular = self.kind == FileType::Regular;
+        let executable = if is_regular && self.shared.options.all_executable { 0o111 } else { 0 };
         Ok(Stat {
             dev: self.shared.device,
             ino: self.shared.shown_ino(&metadata),
             nlink: metadata.nlink(),
-            mode: self.kind.mode_bits() | metadata.mode() & 0o777,
+            mode: self.kind.mode_bits() | metadata.mode() & 0o777 | executable,
             uid: self.shared.options.uid.raw(),
             gid: self.shared.options.gid.raw(),
             rdev: 0,

@@ -1,0 +1,195 @@
+//! The command line of `cenote`.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use cenote::{HostMount, MountAccess};
+use clap::{Args, Parser, Subcommand};
+
+/// Runs Node programs and Linux shells in a virtual machine of their own, inside this process.
+///
+/// Programs see the machine's files and processes, never the host's, except what --mount, --node-modules and --env grant.
+/// Standard input, output and error, the exit status and Ctrl-C pass through.
+#[derive(Debug, Parser)]
+#[command(
+    name = "cenote",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Options {
+    /// What to run.
+    #[command(subcommand)]
+    pub(crate) action: Action,
+    /// The machine it runs in.
+    #[command(flatten)]
+    pub(crate) machine: MachineOptions,
+}
+
+/// What to run.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Action {
+    /// Run JavaScript given on the command line, as an ES module
+    Exec {
+        /// Read the code as CommonJS
+        #[arg(long)]
+        common_js: bool,
+        /// The code
+        code: String,
+        /// What the code finds in process.argv from index 1 on
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run a JavaScript file of the host; its directory is mounted read-only where it lies
+    Run {
+        /// The file
+        file: PathBuf,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run dash: `-c SCRIPT`, a script file of the host, or commands from standard input
+    Sh {
+        /// As for sh
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run bash: as for sh
+    Bash {
+        /// As for bash
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Run any command of the machine
+    Command {
+        /// Its name or path in the machine
+        program: String,
+        /// Its arguments
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+}
+
+/// The machine.
+#[derive(Debug, Args)]
+pub(crate) struct MachineOptions {
+    /// Set an environment variable; NAME alone takes the host's value
+    #[arg(long, global = true, value_name = "NAME[=VALUE]")]
+    pub(crate) env: Vec<String>,
+    /// Working directory in the machine (default /root)
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) cwd: Option<String>,
+    /// Show a host directory in the machine; read-only unless :rw is added
+    #[arg(long, global = true, value_name = "HOST:GUEST[:rw]")]
+    pub(crate) mount: Vec<Mount>,
+    /// Show a host `node_modules` directory, read-only, where the code that is run resolves packages
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) node_modules: Option<PathBuf>,
+    /// Use the WASM commands of this directory instead of those shipped
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) commands_dir: Option<PathBuf>,
+    /// Kill everything after this long (5s, 2m, 300ms); exit status 124
+    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+    /// Run as this user of the machine (default 0:0, its superuser)
+    #[arg(long, global = true, value_name = "UID[:GID]")]
+    pub(crate) user: Option<User>,
+    /// Refuse to start child processes
+    #[arg(long, global = true)]
+    pub(crate) deny_child_process: bool,
+    /// Allow only these programs to be started (paths in the machine, globs)
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub(crate) allow_program: Vec<String>,
+    /// Refuse to read files that match (globs, in the machine)
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub(crate) deny_read: Vec<String>,
+    /// Refuse to change files that match
+    #[arg(long, global = true, value_name = "GLOB")]
+    pub(crate) deny_write: Vec<String>,
+    /// Write a trace of what the machine does to standard error (a tracing filter, e.g. cenote::exec=debug)
+    #[arg(long, global = true, value_name = "FILTER")]
+    pub(crate) trace: Option<String>,
+}
+
+/// `HOST:GUEST[:rw]`.
+#[derive(Clone, Debug)]
+pub(crate) struct Mount(pub(crate) HostMount);
+
+impl FromStr for Mount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (rest, access) = match text.rsplit_once(':') {
+            Some((rest, "rw")) => (rest, MountAccess::ReadWrite),
+            Some((rest, "ro")) => (rest, MountAccess::ReadOnly),
+            _ => (text, MountAccess::ReadOnly),
+        };
+        let (host, guest) = rest
+            .rsplit_once(':')
+            .ok_or("expected HOST:GUEST, e.g. ./src:/work")?;
+        if host.is_empty() || !guest.starts_with('/') {
+            return Err("GUEST must be an absolute path in the machine, e.g. ./src:/work".into());
+        }
+        Ok(Self(HostMount {
+            host: host.into(),
+            guest: guest.into(),
+            access,
+        }))
+    }
+}
+
+/// `UID[:GID]`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
+}
+
+impl FromStr for User {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (uid, gid) = text.split_once(':').unwrap_or((text, text));
+        Ok(Self {
+            uid: uid.parse()?,
+            gid: gid.parse()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn command_line_is_consistent() {
+        Options::command().debug_assert();
+    }
+
+    #[test]
+    fn mount_is_read_only_unless_asked() {
+        let Mount(mount) = "./src:/work".parse().unwrap();
+        assert_eq!(
+            (mount.guest.as_str(), mount.access),
+            ("/work", MountAccess::ReadOnly)
+        );
+        let Mount(mount) = "/a:b:/work:rw".parse().unwrap();
+        assert_eq!(
+            (mount.host.to_str(), mount.access),
+            (Some("/a:b"), MountAccess::ReadWrite)
+        );
+        assert!("src:work".parse::<Mount>().is_err());
+    }
+
+    #[test]
+    fn guest_options_after_the_program_are_the_guests() {
+        let options =
+            Options::parse_from(["cenote", "--cwd", "/", "sh", "-c", "echo $1", "sh", "--env"]);
+        let Action::Sh { args } = options.action else {
+            panic!("not sh")
+        };
+        assert_eq!(args, ["-c", "echo $1", "sh", "--env"]);
+    }
+}

@@ -1,0 +1,266 @@
+//! One run of `cenote`: build the machine, start the program, join its streams to ours, pass signals on.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use cenote::{
+    Call, FileAccess, FileRule, HostMount, MountAccess, NodeRuntime, NodeRuntimeBuilder,
+    OutputStream, Permissions, Process, Signal, Spawn,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::options::{Action, MachineOptions, Options};
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Exit status of a run that its timeout ended, as timeout(1) has it.
+const TIMED_OUT: i32 = 124;
+
+pub(crate) fn run(options: Options) -> Result<i32, Failure> {
+    if let Some(filter) = &options.machine.trace {
+        let filter = tracing_subscriber::EnvFilter::try_new(filter)?;
+        tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let status = tokio.block_on(session(options))?;
+    // A thread blocked on our standard input must not keep us.
+    tokio.shutdown_background();
+    Ok(status)
+}
+
+async fn session(options: Options) -> Result<i32, Failure> {
+    let Options { action, machine } = options;
+    let timeout = machine.timeout;
+    let (builder, start) = prepare(action, builder(machine)?)?;
+    let rt = builder.create().await?;
+    let process = start(&rt).await?;
+
+    forward_stdin(process.clone());
+    let out = tokio::task::spawn_blocking({
+        let stream = process.stdout();
+        move || copy(stream, std::io::stdout())
+    });
+    let err = tokio::task::spawn_blocking({
+        let stream = process.stderr();
+        move || copy(stream, std::io::stderr())
+    });
+    let status = supervise(&process, timeout).await?;
+    process.finish_output().await;
+    out.await?;
+    err.await?;
+    rt.dispose().await;
+    Ok(status)
+}
+
+type Start = Box<dyn Fn(&NodeRuntime) -> Call<Spawn>>;
+
+/// What the action adds to the machine, and how it starts.
+fn prepare(
+    action: Action,
+    builder: NodeRuntimeBuilder,
+) -> Result<(NodeRuntimeBuilder, Start), Failure> {
+    Ok(match action {
+        Action::Exec {
+            common_js,
+            code,
+            args,
+        } => {
+            let start = move |rt: &NodeRuntime| {
+                let call = rt.spawn(code.clone()).args(args.clone());
+                if common_js { call.common_js() } else { call }
+            };
+            (builder, Box::new(start) as Start)
+        }
+        Action::Run { file, args } => {
+            let (builder, guest) = mount_script(builder, &file)?;
+            (
+                builder,
+                command("node", [guest].into_iter().chain(args).collect()),
+            )
+        }
+        Action::Sh { args } => shell(builder, "sh", args)?,
+        Action::Bash { args } => shell(builder, "bash", args)?,
+        Action::Command { program, args } => (builder, command(&program, args)),
+    })
+}
+
+fn command(program: &str, args: Vec<String>) -> Start {
+    let program = program.to_owned();
+    Box::new(move |rt| rt.spawn_command(program.clone(), args.clone()))
+}
+
+/// A shell: a first operand that is a file of the host is the script, whose directory is mounted.
+fn shell(
+    builder: NodeRuntimeBuilder,
+    name: &str,
+    mut args: Vec<String>,
+) -> Result<(NodeRuntimeBuilder, Start), Failure> {
+    let mut builder = builder;
+    if let Some(first) = args.first_mut()
+        && !first.starts_with('-')
+        && Path::new(first.as_str()).is_file()
+    {
+        let (with_script, guest) = mount_script(builder, Path::new(first.as_str()))?;
+        builder = with_script;
+        *first = guest;
+    }
+    Ok((builder, command(name, args)))
+}
+
+/// Mounts the directory of a host file read-only at its own absolute path; answers the file's path in the machine.
+fn mount_script(
+    builder: NodeRuntimeBuilder,
+    file: &Path,
+) -> Result<(NodeRuntimeBuilder, String), Failure> {
+    let file = file
+        .canonicalize()
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    let path = file
+        .to_str()
+        .ok_or("the file's path is not UTF-8")?
+        .to_owned();
+    let directory: PathBuf = file.parent().ok_or("not a file")?.into();
+    let mut guest = directory
+        .to_str()
+        .ok_or("the file's path is not UTF-8")?
+        .to_owned();
+    let mut path_in_guest = path;
+    // These directories of the machine are its own: a script from there appears below /mnt.
+    const OWN: [&str; 8] = [
+        "/", "/bin", "/usr", "/etc", "/proc", "/dev", "/lib", "/sbin",
+    ];
+    if OWN
+        .iter()
+        .any(|own| guest == *own || (*own != "/" && guest.starts_with(&format!("{own}/"))))
+    {
+        path_in_guest = format!("/mnt{path_in_guest}");
+        guest = format!("/mnt{guest}");
+    }
+    let mount = HostMount {
+        host: directory,
+        guest,
+        access: MountAccess::ReadOnly,
+    };
+    Ok((builder.mount_with(mount), path_in_guest))
+}
+
+fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
+    let mut builder = NodeRuntime::builder();
+    for variable in options.env {
+        builder = match variable.split_once('=') {
+            Some((name, value)) => builder.env(name, value),
+            None => match std::env::var(&variable) {
+                Ok(value) => builder.env(variable, value),
+                Err(_) => {
+                    return Err(format!("--env {variable}: the host has no such variable").into());
+                }
+            },
+        };
+    }
+    for mount in options.mount {
+        builder = builder.mount_with(mount.0);
+    }
+    if let Some(cwd) = options.cwd {
+        builder = builder.cwd(cwd);
+    }
+    if let Some(directory) = options.node_modules {
+        builder = builder.node_modules(directory);
+    }
+    if let Some(directory) = options.commands_dir {
+        builder = builder.commands_dir(directory);
+    }
+    if let Some(user) = options.user {
+        builder = builder.user(user.uid, user.gid);
+    }
+    let rule = |access| {
+        move |glob| FileRule {
+            allow: false,
+            access,
+            glob,
+        }
+    };
+    let files = options.deny_read.into_iter().map(rule(FileAccess::Read));
+    let files = files
+        .chain(options.deny_write.into_iter().map(rule(FileAccess::Write)))
+        .collect();
+    Ok(builder.permissions(Permissions {
+        files,
+        child_process: !options.deny_child_process,
+        programs: options.allow_program,
+        ..Permissions::default()
+    }))
+}
+
+/// Waits for the end; passes our signals on meanwhile.
+async fn supervise(
+    process: &Process,
+    timeout: Option<std::time::Duration>,
+) -> Result<i32, Failure> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
+    let deadline = async {
+        match timeout {
+            Some(after) => tokio::time::sleep(after).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut deadline = std::pin::pin!(deadline);
+    loop {
+        let passed_on = tokio::select! {
+            code = process.wait() => return Ok(code?),
+            () = &mut deadline => {
+                process.kill_all();
+                process.wait().await?;
+                return Ok(TIMED_OUT);
+            }
+            _ = interrupt.recv() => Signal::SIGINT,
+            _ = terminate.recv() => Signal::SIGTERM,
+            _ = hangup.recv() => Signal::SIGHUP,
+            _ = quit.recv() => Signal::SIGQUIT,
+        };
+        process.signal_group(passed_on);
+    }
+}
+
+/// Feeds our standard input to the process from a thread of its own.
+fn forward_stdin(process: Process) {
+    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
+    std::thread::spawn(move || {
+        let mut chunk = vec![0; 64 << 10];
+        let mut stdin = std::io::stdin().lock();
+        while let Ok(count @ 1..) = stdin.read(&mut chunk) {
+            let Some(bytes) = chunk.get(..count) else {
+                break;
+            };
+            if sender.blocking_send(bytes.to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    tokio::spawn(async move {
+        while let Some(bytes) = receiver.recv().await {
+            if process.write_stdin(bytes).await.is_err() {
+                break;
+            }
+        }
+        // Closing cannot fail for a process of this machine.
+        let _closed: Result<(), cenote::Error> = process.close_stdin().await;
+    });
+}
+
+/// Copies a stream of the process to ours until it ends or ours is gone.
+fn copy(mut stream: OutputStream, mut to: impl Write) {
+    let handle = tokio::runtime::Handle::current();
+    while let Some(chunk) = handle.block_on(stream.next()) {
+        if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
+            break;
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Options of a machine: [`NodeRuntimeBuilder`].
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use cenote_base::limits::{Budget, Limits};
+use cenote_base::{Clock, Credentials, Gid, HostClock, Uid};
+use cenote_kernel::{Kernel, KernelOptions};
+
+use crate::host::{HostEntropy, MemoryLimits};
+use crate::machine::{Defaults, Machine};
+use crate::mounts::{HostMount, MountAccess};
+use crate::policy::Permissions;
+use crate::{Error, NodeRuntime, host, root};
+
+/// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
+const OUTPUT_LIMIT: usize = 16 << 20;
+
+/// Memory of one process, unless changed: 256 MiB for WebAssembly, a JavaScript heap of 128 MiB, 256 MiB in array buffers.
+const MEMORY: MemoryLimits = MemoryLimits {
+    wasm: 256 << 20,
+    heap: 128 << 20,
+    array_buffers: 256 << 20,
+};
+
+/// Options for a machine; [`create`](Self::create) makes it.
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is made before create()"]
+pub struct NodeRuntimeBuilder {
+    env: BTreeMap<String, String>,
+    cwd: Option<String>,
+    user: Option<(u32, u32)>,
+    hostname: Option<String>,
+    files: Vec<(String, Vec<u8>)>,
+    mounts: Vec<HostMount>,
+    node_modules: Option<PathBuf>,
+    commands_dir: Option<PathBuf>,
+    permissions: Permissions,
+    limits: Limits,
+    output_limit: Option<usize>,
+    memory: Option<MemoryLimits>,
+}
+
+impl NodeRuntimeBuilder {
+    /// Adds an environment variable for every process started from the host.
+    pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.env.insert(name.into(), value.into());
+        self
+    }
+
+    /// Sets the working directory of processes started from the host; made if missing. Default `/root`.
+    pub fn cwd(mut self, path: impl Into<String>) -> Self {
+        self.cwd = Some(path.into());
+        self
+    }
+
+    /// Runs programs as this user and group. Default 0:0, the machine's own superuser, who has no power outside it.
+    pub fn user(mut self, uid: u32, gid: u32) -> Self {
+        self.user = Some((uid, gid));
+        self
+    }
+
+    /// Sets the machine's host name. Default `cenote`.
+    pub fn hostname(mut self, name: impl Into<String>) -> Self {
+        self.hostname = Some(name.into());
+        self
+    }
+
+    /// Puts a file into the machine (mode 0644, directories above it made).
+    pub fn file(mut self, path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
+        self.files.push((path.into(), content.into()));
+        self
+    }
+
+    /// Shows a host directory at `guest`, read-only.
+    pub fn mount(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.mount_with(HostMount {
+            host: host.into(),
+            guest: guest.into(),
+            access: MountAccess::ReadOnly,
+        })
+    }
+
+    /// Shows a host directory at `guest` and lets guests change it.
+    pub fn mount_read_write(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        self.mount_with(HostMount {
+            host: host.into(),
+            guest: guest.into(),
+            access: MountAccess::ReadWrite,
+        })
+    }
+
+    /// Shows a host directory as the mount says.
+    pub fn mount_with(mut self, mount: HostMount) -> Self {
+        self.mounts.push(mount);
+        self
+    }
+
+    /// Shows the host's `node_modules` directory at `/root/node_modules`, read-only (`EACCES`), and on the resolution path of code
+    /// that runs elsewhere in the machine. Native addons (`.node`) in it are refused when loaded.
+    pub fn node_modules(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.node_modules = Some(directory.into());
+        self
+    }
+
+    /// Uses the WASM commands in this host directory instead of those shipped. See ARCHITECTURE.md §2 for the lookup order
+    /// when it is not set.
+    pub fn commands_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.commands_dir = Some(directory.into());
+        self
+    }
+
+    /// Sets what guests may do.
+    pub fn permissions(mut self, permissions: Permissions) -> Self {
+        self.permissions = permissions;
+        self
+    }
+
+    /// Sets the machine's limits.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Sets how much memory one WebAssembly process may have. Default 256 MiB.
+    pub fn wasm_memory(mut self, bytes: u64) -> Self {
+        self.memory.get_or_insert(MEMORY).wasm = bytes;
+        self
+    }
+
+    /// Sets how large the JavaScript heap of one `node` process may grow. Default 128 MiB.
+    pub fn js_heap(mut self, bytes: usize) -> Self {
+        self.memory.get_or_insert(MEMORY).heap = bytes;
+        self
+    }
+
+    /// Sets how much memory the array buffers of one `node` process may hold together. Default 256 MiB.
+    pub fn array_buffers(mut self, bytes: usize) -> Self {
+        self.memory.get_or_insert(MEMORY).array_buffers = bytes;
+        self
+    }
+
+    /// Sets how many bytes of a stream are kept for one call. Default 16 MiB; what is over is dropped and flagged.
+    pub fn output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = Some(bytes);
+        self
+    }
+
+    /// Makes the machine.
+    ///
+    /// # Errors
+    /// [`Error::HostPath`] for a host directory that cannot be used, [`Error::Option`] for an option that makes no sense,
+    /// [`Error::File`] when a seeded file does not fit, [`Error::Runtime`] when a runtime cannot be set up on this host.
+    pub async fn create(self) -> Result<NodeRuntime, Error> {
+        host::run(async move { self.build() }).await
+    }
+
+    fn build(self) -> Result<NodeRuntime, Error> {
+        let host = host::host()?;
+        let permissions = self.permissions.compile()?;
+        let (uid, gid) = self.user.unwrap_or((0, 0));
+        let credentials = Credentials::of(Uid::new(uid), Gid::new(gid));
+        let cwd = self.cwd.unwrap_or_else(|| "/root".into());
+        if !cwd.starts_with('/') {
+            return Err(Error::Option {
+                option: "cwd",
+                reason: format!("`{cwd}` is not an absolute path"),
+            });
+        }
+        let clock: Arc<dyn Clock> = Arc::new(HostClock::new(host.handle().clone()));
+        let budget = Budget::new(self.limits.clone());
+        let (root, commands) = root::filesystem(
+            self.commands_dir.as_deref(),
+            Arc::clone(&clock),
+            Arc::clone(&budget),
+        )?;
+        let kernel = Kernel::new(KernelOptions {
+            clock,
+            spawner: host.spawner(),
+            policy: Arc::new(permissions),
+            limits: self.limits,
+            budget: Some(budget),
+            hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
+            root,
+            runtimes: host.runtimes(self.memory.unwrap_or(MEMORY))?,
+            entropy: Arc::new(HostEntropy),
+        });
+        kernel.boot().map_err(|cause| Error::File {
+            operation: "boot",
+            path: "/dev".into(),
+            cause,
+        })?;
+        root::furnish(
+            &kernel,
+            &commands,
+            &root::Plan {
+                mounts: &self.mounts,
+                node_modules: self.node_modules.as_deref(),
+                files: &self.files,
+                cwd: &cwd,
+                owner: (uid, gid),
+            },
+        )?;
+        let defaults = Defaults {
+            env: default_env(uid, &self.env),
+            cwd,
+            credentials,
+            output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
+        };
+        Ok(NodeRuntime {
+            machine: Machine::new(kernel, defaults),
+        })
+    }
+}
+
+/// What a login gives, with the embedder's variables over it. Nothing of the host's environment.
+fn default_env(uid: u32, over: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    let (home, user) = if uid == 0 {
+        ("/root", "root")
+    } else {
+        ("/home/user", "user")
+    };
+    let mut env: BTreeMap<String, String> = [
+        ("HOME", home),
+        ("LOGNAME", user),
+        ("USER", user),
+        (
+            "PATH",
+            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        ),
+        ("SHELL", "/bin/bash"),
+        ("LANG", "C.UTF-8"),
+        ("TZ", "UTC"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect();
+    env.extend(over.clone());
+    env
+}
+
+/// Whether a host path is a directory we can open; the error names the option.
+pub(crate) fn check_directory(option: &'static str, path: &Path) -> Result<(), Error> {
+    let unusable = |cause| Error::HostPath {
+        option,
+        path: path.to_path_buf(),
+        cause,
+    };
+    let metadata = path.metadata().map_err(unusable)?;
+    if metadata.is_dir() {
+        Ok(())
+    } else {
+        Err(unusable(std::io::ErrorKind::NotADirectory.into()))
+    }
+}

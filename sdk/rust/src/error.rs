@@ -1,0 +1,99 @@
+//! What can go wrong for the embedder: [`Error`].
+//!
+//! A guest that fails is not an error here: its exit code says so. These are failures to start it, bad options, files
+//! that cannot be reached, and a machine that is gone.
+
+use std::path::PathBuf;
+
+use cenote_base::SysError;
+
+/// Why a call of this crate failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A program could not be started in the machine.
+    #[error("cannot start `{program}`: {cause}")]
+    Start {
+        /// What was to be run.
+        program: String,
+        /// Why not.
+        cause: SysError,
+    },
+    /// A file of the machine could not be reached.
+    #[error("{operation} `{path}`: {cause}")]
+    File {
+        /// The operation, as POSIX names it.
+        operation: &'static str,
+        /// The path in the machine.
+        path: String,
+        /// Why not.
+        cause: SysError,
+    },
+    /// A pipe to or from a process failed; `EPIPE` when the process no longer reads its input.
+    #[error("{stream} of process {pid}: {cause}")]
+    Stream {
+        /// `stdin`, `stdout` or `stderr`.
+        stream: &'static str,
+        /// The process.
+        pid: i32,
+        /// Why.
+        cause: SysError,
+    },
+    /// The machine could not be built from its options.
+    #[error("option `{option}`: {reason}")]
+    Option {
+        /// The option's name.
+        option: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A host path named in an option cannot be used.
+    #[error("option `{option}`: cannot use host path {}: {cause}", path.display())]
+    HostPath {
+        /// The option's name.
+        option: &'static str,
+        /// The path.
+        path: PathBuf,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// The value a guest returned does not fit the type asked for.
+    #[error("the value the guest returned does not fit: {0}")]
+    Returned(#[from] serde_json::Error),
+    /// The process never called `__return(value)`, or ended before it could.
+    #[error("the guest returned no value (exit code {exit_code}); its stderr: {stderr}")]
+    NothingReturned {
+        /// The exit code of the guest.
+        exit_code: i32,
+        /// The end of what it wrote to stderr.
+        stderr: String,
+    },
+    /// The machine was disposed of.
+    #[error("the machine was disposed of")]
+    Disposed,
+    /// A runtime could not be set up on this host.
+    #[error("the {runtime} runtime cannot start: {reason}")]
+    Runtime {
+        /// Which.
+        runtime: &'static str,
+        /// Why not.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// The guest-side errno behind this error, where there is one.
+    #[must_use]
+    pub fn errno(&self) -> Option<cenote_abi::Errno> {
+        match self {
+            Self::Start { cause, .. } | Self::File { cause, .. } | Self::Stream { cause, .. } => {
+                Some(cause.errno())
+            }
+            Self::Option { .. }
+            | Self::HostPath { .. }
+            | Self::Returned(_)
+            | Self::NothingReturned { .. }
+            | Self::Disposed
+            | Self::Runtime { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! One machine: a kernel, what its processes start with, and its end.
+//!
+//! Lock order: `Machine::kernel` is a leaf; the kernel is used after it is released.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use cenote_abi::signal::SigNum;
+use cenote_base::{Credentials, Pgid, Pid, Sid};
+use cenote_kernel::Kernel;
+use cenote_vfs::OpenFile;
+use parking_lot::Mutex;
+
+use crate::files::HostView;
+use crate::{Error, host};
+
+/// What processes of a machine start with.
+#[derive(Clone, Debug)]
+pub(crate) struct Defaults {
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) cwd: String,
+    pub(crate) credentials: Credentials,
+    /// Bytes of output kept for one stream of one call.
+    pub(crate) output_limit: usize,
+}
+
+/// A machine and its handle's data.
+pub(crate) struct Machine {
+    kernel: Mutex<Option<Live>>,
+    defaults: Defaults,
+}
+
+#[derive(Clone)]
+struct Live {
+    kernel: Arc<Kernel>,
+    view: Arc<HostView>,
+}
+
+impl Machine {
+    pub(crate) fn new(kernel: Arc<Kernel>, defaults: Defaults) -> Arc<Self> {
+        let view = HostView::new(kernel.namespace().root(), defaults.cwd.as_bytes());
+        Arc::new(Self {
+            kernel: Mutex::new(Some(Live {
+                kernel,
+                view: Arc::new(view),
+            })),
+            defaults,
+        })
+    }
+
+    fn live(&self) -> Result<Live, Error> {
+        self.kernel.lock().clone().ok_or(Error::Disposed)
+    }
+
+    pub(crate) fn kernel(&self) -> Result<Arc<Kernel>, Error> {
+        Ok(self.live()?.kernel)
+    }
+
+    pub(crate) fn host_view(&self) -> Result<Arc<HostView>, Error> {
+        Ok(self.live()?.view)
+    }
+
+    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
+        &self.defaults.env
+    }
+
+    pub(crate) fn cwd(&self) -> &str {
+        &self.defaults.cwd
+    }
+
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.defaults.credentials
+    }
+
+    pub(crate) fn output_limit(&self) -> usize {
+        self.defaults.output_limit
+    }
+
+    /// A pipe of the machine with an end for us: (read, write).
+    pub(crate) fn pipe(&self) -> Result<(Arc<OpenFile>, Arc<OpenFile>), Error> {
+        self.kernel()?.pipe().map_err(|cause| Error::Start {
+            program: "a pipe".into(),
+            cause,
+        })
+    }
+
+    /// Kills every process of the session that `leader` began.
+    pub(crate) fn kill_session(&self, leader: Pid) {
+        let Ok(kernel) = self.kernel() else { return };
+        let session = Sid::new(leader.raw());
+        for process in kernel.processes() {
+            if process.session == session
+                && let Err(error) = kernel.kill(process.pid, SigNum::SIGKILL)
+            {
+                tracing::debug!(pid = %process.pid, %error, "already gone");
+            }
+        }
+    }
+
+    /// Sends a signal to the group that `leader` began.
+    pub(crate) fn signal_group(&self, leader: Pid, signal: SigNum) {
+        if let Ok(kernel) = self.kernel() {
+            let group = Pgid::new(leader.raw());
+            for process in kernel
+                .processes()
+                .iter()
+                .filter(|process| process.group == group)
+            {
+                if let Err(error) = kernel.kill(process.pid, signal) {
+                    tracing::debug!(pid = %process.pid, %error, "already gone");
+                }
+            }
+        }
+    }
+
+    /// Kills all processes, waits for their end, lets go of kernel and files.
+    pub(crate) async fn dispose(&self) {
+        let live = self.kernel.lock().take();
+        if let Some(live) = live {
+            live.kernel.shutdown().await;
+        }
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        if let Some(live) = self.kernel.get_mut().take() {
+            host::spawn(async move { live.kernel.shutdown().await });
+        }
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.kernel.lock().is_some() {
+            "live"
+        } else {
+            "disposed"
+        };
+        write!(f, "Machine({state})")
+    }
+}

@@ -1,0 +1,209 @@
+//! What the embedder permits: [`Permissions`], rules as data, and the kernel policy they become.
+//!
+//! Inside the machine users and file modes decide; these rules can only take away. What leaves the machine (host directories, network) is
+//! granted by mounts and by `network`. Rules are tried in order and the last that matches wins.
+
+use cenote_base::policy::{Policy, Request, Verdict};
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::Error;
+
+/// Which file operations a rule speaks of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum FileAccess {
+    /// Reading files, listing directories.
+    Read,
+    /// Creating, changing, removing.
+    Write,
+    /// Both.
+    ReadWrite,
+}
+
+/// A rule for files: what matches `glob` is allowed or refused.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FileRule {
+    /// Whether it allows.
+    pub allow: bool,
+    /// For which operations.
+    pub access: FileAccess,
+    /// Paths in the machine: `*` within a directory, `**` across.
+    pub glob: String,
+}
+
+/// What guests may do. The default allows everything inside the machine and nothing outside it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Permissions {
+    /// Rules for files; a path no rule matches is allowed.
+    pub files: Vec<FileRule>,
+    /// Whether guests may start programs (the first program of a call is the embedder's and always starts).
+    pub child_process: bool,
+    /// Programs that may be started, by resolved path (globs); empty: all.
+    pub programs: Vec<String>,
+    /// Whether guests may reach the network outside the machine.
+    pub network: bool,
+}
+
+impl Default for Permissions {
+    fn default() -> Self {
+        Self {
+            files: Vec::new(),
+            child_process: true,
+            programs: Vec::new(),
+            network: false,
+        }
+    }
+}
+
+impl Permissions {
+    pub(crate) fn compile(&self) -> Result<Rules, Error> {
+        let files = self
+            .files
+            .iter()
+            .map(|rule| Ok((rule.allow, rule.access, matcher(&rule.glob)?)))
+            .collect::<Result<_, Error>>()?;
+        let programs = self
+            .programs
+            .iter()
+            .map(|glob| matcher(glob))
+            .collect::<Result<_, Error>>()?;
+        Ok(Rules {
+            files,
+            child_process: self.child_process,
+            programs,
+            network: self.network,
+        })
+    }
+}
+
+fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
+    let invalid = |reason: String| Error::Option {
+        option: "permissions",
+        reason,
+    };
+    if !glob.starts_with('/') && !glob.starts_with("**") {
+        return Err(invalid(format!(
+            "`{glob}` is not an absolute path in the machine"
+        )));
+    }
+    let glob = GlobBuilder::new(glob)
+        .literal_separator(true)
+        .build()
+        .map_err(|error| invalid(error.to_string()))?;
+    Ok(glob.compile_matcher())
+}
+
+/// [`Permissions`] made ready to be asked.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    files: Vec<(bool, FileAccess, GlobMatcher)>,
+    child_process: bool,
+    programs: Vec<GlobMatcher>,
+    network: bool,
+}
+
+impl Rules {
+    fn file(&self, path: &[u8], wanted: FileAccess) -> Verdict {
+        let path = as_path(path);
+        let last = self.files.iter().rev().find(|(_, access, glob)| {
+            (*access == wanted || *access == FileAccess::ReadWrite) && glob.is_match(path)
+        });
+        match last {
+            Some((false, _, glob)) => Verdict::Deny {
+                reason: format!("permissions.files refuses `{}`", glob.glob()),
+            },
+            Some((true, ..)) | None => Verdict::Allow,
+        }
+    }
+
+    fn program(&self, path: &[u8]) -> Verdict {
+        if !self.child_process {
+            return Verdict::Deny {
+                reason: "permissions.child_process is off".into(),
+            };
+        }
+        if self.programs.is_empty()
+            || self
+                .programs
+                .iter()
+                .any(|glob| glob.is_match(as_path(path)))
+        {
+            return Verdict::Allow;
+        }
+        Verdict::Deny {
+            reason: "permissions.programs does not name it".into(),
+        }
+    }
+}
+
+fn as_path(bytes: &[u8]) -> &std::path::Path {
+    use std::os::unix::ffi::OsStrExt;
+    std::path::Path::new(std::ffi::OsStr::from_bytes(bytes))
+}
+
+impl Policy for Rules {
+    fn decide(&self, request: &Request<'_>) -> Verdict {
+        match request {
+            Request::ReadFile { path } => self.file(path, FileAccess::Read),
+            Request::WriteFile { path } => self.file(path, FileAccess::Write),
+            Request::Execute { path, .. } => self.program(path),
+            Request::Connect { .. } if self.network => Verdict::Allow,
+            Request::Connect { .. } => Verdict::Deny {
+                reason: "permissions.network is off".into(),
+            },
+        }
+    }
+
+    fn watches_files(&self) -> bool {
+        !self.files.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(allow: bool, access: FileAccess, glob: &str) -> FileRule {
+        FileRule {
+            allow,
+            access,
+            glob: glob.into(),
+        }
+    }
+
+    #[test]
+    fn last_matching_file_rule_wins() {
+        let permissions = Permissions {
+            files: vec![
+                rule(false, FileAccess::ReadWrite, "/etc/**"),
+                rule(true, FileAccess::Read, "/etc/passwd"),
+            ],
+            ..Permissions::default()
+        };
+        let rules = permissions.compile().unwrap();
+        assert_eq!(rules.file(b"/etc/passwd", FileAccess::Read), Verdict::Allow);
+        assert!(matches!(
+            rules.file(b"/etc/passwd", FileAccess::Write),
+            Verdict::Deny { .. }
+        ));
+        assert!(matches!(
+            rules.file(b"/etc/ssl/cert", FileAccess::Read),
+            Verdict::Deny { .. }
+        ));
+        assert_eq!(rules.file(b"/tmp/x", FileAccess::Write), Verdict::Allow);
+    }
+
+    #[test]
+    fn relative_glob_is_refused_by_name() {
+        let permissions = Permissions {
+            programs: vec!["bin/sh".into()],
+            ..Permissions::default()
+        };
+        assert!(
+            permissions
+                .compile()
+                .unwrap_err()
+                .to_string()
+                .contains("bin/sh")
+        );
+    }
+}

@@ -1,0 +1,310 @@
+//! A live process of a machine: [`Process`].
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use cenote_abi::Errno;
+use cenote_abi::signal::SigNum;
+use cenote_abi::wait::WaitStatus;
+use cenote_base::{Fd, SysError};
+use cenote_kernel::{ChildHandle, SpawnRequest, host_io};
+use cenote_vfs::OpenFile;
+use parking_lot::Mutex;
+
+use crate::call::{ModuleType, Settings, Target, exit_code};
+use crate::captured::{Captured, OutputStream, Sink, pump};
+use crate::machine::Machine;
+use crate::{Error, host};
+
+/// Where the process's standard input comes from.
+pub(crate) enum Input {
+    /// It is empty.
+    Empty,
+    /// These bytes, then its end.
+    Bytes(Vec<u8>),
+    /// What [`Process::write_stdin`] gives, until [`Process::close_stdin`].
+    Open,
+}
+
+/// The descriptor through which `__return(value)` reaches the host.
+const RETURN_FD: Fd = Fd::new(3);
+
+/// The guest's end of the channel for a returned value.
+pub(crate) struct ReturnChannel(Arc<OpenFile>);
+
+/// The host's end of it.
+pub(crate) struct ReturnedValue(Arc<Sink>);
+
+impl ReturnChannel {
+    pub(crate) fn open(machine: &Machine) -> Result<(Self, ReturnedValue), Error> {
+        let (read, write) = machine.pipe()?;
+        let sink = Sink::new(machine.output_limit());
+        host::spawn(pump(read, Arc::clone(&sink), None));
+        Ok((Self(write), ReturnedValue(sink)))
+    }
+}
+
+impl ReturnedValue {
+    /// The JSON text, once the process has ended; empty if nothing was returned.
+    pub(crate) async fn value(self) -> Vec<u8> {
+        self.0.drain();
+        self.0.ended().await;
+        self.0.take().into_bytes()
+    }
+}
+
+/// A live process: the handle outlives it.
+///
+/// Clones are the same process. Dropping the handle does not end the process; disposing of the machine does.
+#[derive(Clone)]
+pub struct Process {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    machine: Arc<Machine>,
+    child: ChildHandle,
+    stdin: Mutex<Option<Arc<OpenFile>>>,
+    stdout: Arc<Sink>,
+    stderr: Arc<Sink>,
+}
+
+impl Process {
+    pub(crate) async fn start(
+        machine: &Arc<Machine>,
+        settings: Settings,
+        channel: Option<ReturnChannel>,
+    ) -> Result<Self, Error> {
+        let (stdin_read, stdin_write) = machine.pipe()?;
+        let (stdout_read, stdout_write) = machine.pipe()?;
+        let (stderr_read, stderr_write) = machine.pipe()?;
+        let mut files = vec![
+            (Fd::new(0), stdin_read),
+            (Fd::new(1), stdout_write),
+            (Fd::new(2), stderr_write),
+        ];
+        let has_channel = channel.is_some();
+        files.extend(channel.map(|channel| (RETURN_FD, channel.0)));
+
+        let (program, argv) = command_line(&settings, has_channel);
+        let request = SpawnRequest {
+            program: program.clone().into_bytes(),
+            argv,
+            envp: environment(machine, &settings.env),
+            cwd: settings
+                .cwd
+                .as_deref()
+                .unwrap_or(machine.cwd())
+                .as_bytes()
+                .to_vec(),
+            credentials: machine.credentials().clone(),
+            files,
+            umask: 0o022,
+            new_session: true,
+            controlling_terminal: None,
+        };
+        let child = machine
+            .kernel()?
+            .spawn(request)
+            .await
+            .map_err(|cause| Error::Start { program, cause })?;
+
+        let (stdout, stderr) = (
+            Sink::new(machine.output_limit()),
+            Sink::new(machine.output_limit()),
+        );
+        host::spawn(pump(stdout_read, Arc::clone(&stdout), settings.on_stdout));
+        host::spawn(pump(stderr_read, Arc::clone(&stderr), settings.on_stderr));
+        let stdin = match settings.input {
+            Input::Empty => None,
+            Input::Open => Some(stdin_write),
+            Input::Bytes(bytes) => {
+                host::spawn(async move {
+                    // A program that does not read its input is no error of ours.
+                    if let Err(error) = host_io::write_all(&stdin_write, &bytes).await {
+                        tracing::debug!(%error, "input was not read to its end");
+                    }
+                });
+                None
+            }
+        };
+        let inner = Inner {
+            machine: Arc::clone(machine),
+            child,
+            stdin: Mutex::new(stdin),
+            stdout,
+            stderr,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// The process's id in its machine.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.inner.child.pid().raw()
+    }
+
+    /// Writes to the process's standard input; waits while its pipe is full.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] with `EPIPE` when nobody reads it any more, with `EBADF` after [`close_stdin`](Self::close_stdin).
+    pub async fn write_stdin(&self, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
+        let failed = |cause| Error::Stream {
+            stream: "stdin",
+            pid: self.pid(),
+            cause,
+        };
+        let stdin = self.inner.stdin.lock().clone();
+        let stdin =
+            stdin.ok_or_else(|| failed(SysError::with_note(Errno::EBADF, "stdin was closed")))?;
+        host_io::write_all(&stdin, bytes.as_ref())
+            .await
+            .map_err(failed)
+    }
+
+    /// Ends the process's standard input; a second time does nothing.
+    ///
+    /// # Errors
+    /// None today; the signature leaves room for remote machines.
+    #[expect(
+        clippy::unused_async,
+        reason = "the same signature as for a machine in another process"
+    )]
+    pub async fn close_stdin(&self) -> Result<(), Error> {
+        let stdin = self.inner.stdin.lock().take();
+        drop(stdin);
+        Ok(())
+    }
+
+    /// Sends a signal.
+    ///
+    /// # Errors
+    /// [`Error::Stream`] never; [`Error::Start`] never; `ESRCH` as [`Error::Stream`] on `process` when it has ended.
+    pub fn kill(&self, signal: SigNum) -> Result<(), Error> {
+        self.inner
+            .child
+            .kill(signal)
+            .map_err(|cause| Error::Stream {
+                stream: "process",
+                pid: self.pid(),
+                cause,
+            })
+    }
+
+    /// Waits for the end: the exit code, or 128 + n when signal n ended it.
+    ///
+    /// # Errors
+    /// [`Error::Disposed`] never: disposing ends the process, which this call then reports.
+    pub async fn wait(&self) -> Result<i32, Error> {
+        Ok(exit_code(self.status().await).0)
+    }
+
+    /// The exit code, once the process has ended.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<i32> {
+        self.inner
+            .child
+            .try_status()
+            .map(|status| exit_code(status).0)
+    }
+
+    /// Standard output as a stream, from what was kept so far on. A second stream shares the bytes with the first.
+    #[must_use]
+    pub fn stdout(&self) -> OutputStream {
+        OutputStream::new(Arc::clone(&self.inner.stdout))
+    }
+
+    /// Standard error as a stream.
+    #[must_use]
+    pub fn stderr(&self) -> OutputStream {
+        OutputStream::new(Arc::clone(&self.inner.stderr))
+    }
+
+    /// Sends a signal to the process's group, as a terminal does for Ctrl-C.
+    pub fn signal_group(&self, signal: SigNum) {
+        self.inner
+            .machine
+            .signal_group(self.inner.child.pid(), signal);
+    }
+
+    /// Kills the process and everything in its session.
+    pub fn kill_all(&self) {
+        self.inner.machine.kill_session(self.inner.child.pid());
+    }
+
+    /// After the end of the process: lets its streams end once what it wrote was read, though orphans of it may still
+    /// hold them open.
+    pub async fn finish_output(&self) {
+        self.inner.stdout.drain();
+        self.inner.stderr.drain();
+        self.inner.stdout.ended().await;
+        self.inner.stderr.ended().await;
+    }
+
+    pub(crate) async fn status(&self) -> WaitStatus {
+        self.inner.child.wait().await
+    }
+
+    /// Takes what was written and not read, after the end of the process.
+    pub(crate) async fn collect(&self) -> (Captured, Captured) {
+        self.finish_output().await;
+        (self.inner.stdout.take(), self.inner.stderr.take())
+    }
+}
+
+impl fmt::Debug for Process {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Process({}, exit code {:?})",
+            self.pid(),
+            self.exit_code()
+        )
+    }
+}
+
+/// The program and its argument vector.
+fn command_line(settings: &Settings, returns: bool) -> (String, Vec<Vec<u8>>) {
+    let mut argv: Vec<Vec<u8>> = Vec::new();
+    let program = match &settings.target {
+        Target::Command { program } => {
+            argv.push(program.clone().into_bytes());
+            program.clone()
+        }
+        Target::Code { code, module } => {
+            let input_type = match module {
+                ModuleType::Module => "--input-type=module",
+                ModuleType::CommonJs => "--input-type=commonjs",
+            };
+            argv.push(b"node".to_vec());
+            if returns {
+                argv.push(format!("--cenote-return-fd={RETURN_FD}").into_bytes());
+            }
+            argv.extend([
+                input_type.into(),
+                b"--eval".to_vec(),
+                code.clone().into_bytes(),
+            ]);
+            argv.push(b"--".to_vec());
+            "/usr/bin/node".to_owned()
+        }
+    };
+    argv.extend(settings.args.iter().cloned());
+    (program, argv)
+}
+
+/// The machine's variables with the call's over them, as `NAME=value`.
+fn environment(machine: &Machine, over: &BTreeMap<String, String>) -> Vec<Vec<u8>> {
+    let mut variables = machine.env().clone();
+    variables.extend(
+        over.iter()
+            .map(|(name, value)| (name.clone(), value.clone())),
+    );
+    variables
+        .into_iter()
+        .map(|(name, value)| format!("{name}={value}").into_bytes())
+        .collect()
+}

@@ -1,0 +1,351 @@
+//! What a machine's tree is made of: the shipped files as shared read-only layers, a writable layer over them, and mounts.
+//!
+//! Layers from below: the registry's base and packages (made once a process, shared by all machines) · the node image and links ·
+//! the machine's own writable layer. Over the tree: host directories, `node_modules`, a directory of commands.
+
+use std::collections::BTreeSet;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use cenote_abi::Errno;
+use cenote_abi::fs::{AtFlags, Mode};
+use cenote_base::limits::Budget;
+use cenote_base::{Clock, Gid, SysError, SysResult, Uid};
+use cenote_kernel::Kernel;
+use cenote_registry::{CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup};
+use cenote_vfs::fs::{
+    Content, HostDir, HostDirOptions, Image, ImageBuilder, PlainContent, overlay,
+};
+use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, ops};
+
+use crate::Error;
+use crate::builder::check_directory;
+use crate::files::{HostView, make_directories, write};
+use crate::mounts::{HostMount, MountAccess};
+
+/// What the embedder adds to the tree.
+pub(crate) struct Plan<'a> {
+    pub(crate) mounts: &'a [HostMount],
+    pub(crate) node_modules: Option<&'a Path>,
+    pub(crate) files: &'a [(String, Vec<u8>)],
+    pub(crate) cwd: &'a str,
+    pub(crate) owner: (u32, u32),
+}
+
+/// Where the program `node` lies.
+pub(crate) const NODE_PATH: &str = "/usr/bin/node";
+/// Where the `node_modules` overlay lies.
+const NODE_MODULES: &str = "/root/node_modules";
+
+/// The contents of a packed file, unpacked when they are read.
+#[derive(Debug)]
+struct Packed(&'static EmbeddedFile);
+
+/// The file unpacked last stays, so that reading one in portions does not unpack it each time.
+static UNPACKED_LAST: Mutex<Option<Arc<[u8]>>> = Mutex::new(None);
+
+impl Content for Packed {
+    fn len(&self) -> u64 {
+        self.0.size() as u64
+    }
+
+    fn digest(&self) -> Option<[u8; 32]> {
+        Some(self.0.digest().0)
+    }
+
+    fn bytes(&self) -> SysResult<Arc<[u8]>> {
+        let bytes = self.0.bytes().map_err(|error| {
+            tracing::error!(%error, "a file of the registry cannot be unpacked");
+            SysError::with_note(Errno::EIO, "a file of the registry is damaged")
+        })?;
+        *UNPACKED_LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&bytes));
+        Ok(bytes)
+    }
+}
+
+fn add(image: &mut ImageBuilder, entry: &Entry) -> SysResult {
+    let (path, mode) = (entry.path.as_bytes(), Mode::from_raw(entry.mode));
+    let added = match entry.content {
+        RegistryContent::Directory => image.directory(path, mode).map(drop),
+        RegistryContent::Symlink(target) => image.symlink(path, target.as_bytes()).map(drop),
+        RegistryContent::Inline(bytes) => {
+            image.file(path, mode, PlainContent::new(bytes)).map(drop)
+        }
+        RegistryContent::Embedded(file) => image.file(path, mode, Arc::new(Packed(file))).map(drop),
+    };
+    match added {
+        // Two packages may share a directory or a link.
+        Err(error) if error.errno() == Errno::EEXIST => return Ok(()),
+        added => added?,
+    }
+    if path != b"/" && (entry.uid, entry.gid) != (0, 0) {
+        image.owner(path, Uid::new(entry.uid), Gid::new(entry.gid))?;
+    }
+    Ok(())
+}
+
+/// What ships, as a layer: made once. Without the packages when a directory of commands takes their place.
+fn shipped(with_packages: bool) -> Result<Arc<Image>, Error> {
+    static FULL: OnceLock<SysResult<Arc<Image>>> = OnceLock::new();
+    static BARE: OnceLock<SysResult<Arc<Image>>> = OnceLock::new();
+    let layer = if with_packages { &FULL } else { &BARE };
+    layer
+        .get_or_init(|| make_shipped(with_packages))
+        .clone()
+        .map_err(|cause| Error::File {
+            operation: "build",
+            path: "/".into(),
+            cause,
+        })
+}
+
+fn make_shipped(with_packages: bool) -> SysResult<Arc<Image>> {
+    let mut image = ImageBuilder::new();
+    for entry in cenote_registry::base() {
+        add(&mut image, entry)?;
+    }
+    for package in cenote_registry::packages() {
+        // A machine without a shell runs nothing: dash stays, unless the directory has a `sh` of its own.
+        if with_packages || package.name == "dash" {
+            for entry in package.entries {
+                add(&mut image, entry)?;
+            }
+        }
+    }
+    let node = PlainContent::new(cenote_node::NodeRuntime::image());
+    image.file(NODE_PATH.as_bytes(), Mode::from_raw(0o755), node)?;
+    image.symlink(b"/bin/node", NODE_PATH.as_bytes())?;
+    Ok(image.build())
+}
+
+/// Where the commands come from, by the order of ARCHITECTURE.md §2.
+fn command_source(option: Option<&Path>) -> Result<CommandSource, Error> {
+    let program = std::env::current_exe().ok();
+    let output = program
+        .as_deref()
+        .and_then(cenote_registry::in_repository_output);
+    cenote_registry::resolve(&Lookup {
+        option,
+        env: &|name| std::env::var_os(name),
+        build_output: output.as_deref(),
+    })
+    .map_err(|error| Error::Option {
+        option: "commands_dir",
+        reason: error.to_string(),
+    })
+}
+
+/// The root filesystem of a new machine.
+pub(crate) fn filesystem(
+    commands_dir: Option<&Path>,
+    clock: Arc<dyn Clock>,
+    budget: Arc<Budget>,
+) -> Result<(Arc<dyn FileSystem>, CommandSource), Error> {
+    let source = command_source(commands_dir)?;
+    let layer = shipped(source == CommandSource::Shipped)?;
+    let root =
+        overlay(&[layer as Arc<dyn FileSystem>], clock, budget).map_err(|cause| Error::File {
+            operation: "build",
+            path: "/".into(),
+            cause,
+        })?;
+    Ok((root, source))
+}
+
+/// Mounts and fills what the embedder asked for.
+pub(crate) fn furnish(
+    kernel: &Arc<Kernel>,
+    source: &CommandSource,
+    plan: &Plan<'_>,
+) -> Result<(), Error> {
+    let view = HostView::new(kernel.namespace().root(), b"/");
+    let at = |path: &str, operation| {
+        let path = path.to_owned();
+        move |cause| Error::File {
+            operation,
+            path,
+            cause,
+        }
+    };
+    if let CommandSource::Directory { path, .. } = source {
+        mount_commands(kernel, &view, path)?;
+    }
+    for mount in plan.mounts {
+        mount_host(
+            kernel,
+            &view,
+            "mount",
+            mount,
+            plan.owner,
+            HostDirOptions::default(),
+        )?;
+    }
+    if let Some(directory) = plan.node_modules {
+        let mount = HostMount {
+            host: directory.to_owned(),
+            guest: NODE_MODULES.into(),
+            access: MountAccess::ReadOnly,
+        };
+        // Writes give EACCES, as the reference documents say, not EROFS.
+        let options = HostDirOptions {
+            refusal: Some(Errno::EACCES),
+            ..HostDirOptions::default()
+        };
+        mount_host(kernel, &view, "node_modules", &mount, (0, 0), options)?;
+        // Code outside /root finds the packages too: every lookup ends at the root.
+        view.in_context(|cx| ops::symlink(cx, NODE_MODULES.as_bytes(), None, b"/node_modules"))
+            .map_err(at("/node_modules", "symlink"))?;
+    }
+    for (path, content) in plan.files {
+        if !path.starts_with('/') {
+            return Err(Error::Option {
+                option: "file",
+                reason: format!("`{path}` is not an absolute path"),
+            });
+        }
+        view.in_context(|cx| {
+            if let Some((parent, _)) = path.rsplit_once('/') {
+                make_directories(cx, parent.as_bytes())?;
+            }
+            write(cx, path.as_bytes(), content, 0o644)?;
+            own(cx, path, plan.owner)
+        })
+        .map_err(at(path, "write"))?;
+    }
+    view.in_context(|cx| {
+        if ops::lookup(cx, None, plan.cwd.as_bytes(), LookupFlags::FOLLOW).is_err() {
+            make_directories(cx, plan.cwd.as_bytes())?;
+            own(cx, plan.cwd, plan.owner)?;
+        }
+        Ok(())
+    })
+    .map_err(at(plan.cwd, "mkdir"))
+}
+
+fn own(cx: &LookupContext<'_>, path: &str, (uid, gid): (u32, u32)) -> SysResult {
+    ops::chown(
+        cx,
+        None,
+        path.as_bytes(),
+        Some(Uid::new(uid)),
+        Some(Gid::new(gid)),
+        AtFlags::empty(),
+    )
+}
+
+fn mount_host(
+    kernel: &Arc<Kernel>,
+    view: &HostView,
+    option: &'static str,
+    mount: &HostMount,
+    owner: (u32, u32),
+    options: HostDirOptions,
+) -> Result<(), Error> {
+    check_directory(option, &mount.host)?;
+    if !mount.guest.starts_with('/') {
+        let reason = format!("`{}` is not an absolute path in the machine", mount.guest);
+        return Err(Error::Option { option, reason });
+    }
+    let options = HostDirOptions {
+        writable: mount.access == MountAccess::ReadWrite,
+        uid: Uid::new(owner.0),
+        gid: Gid::new(owner.1),
+        ..options
+    };
+    let filesystem = HostDir::open(&mount.host, options).map_err(|cause| Error::HostPath {
+        option,
+        path: mount.host.clone(),
+        cause,
+    })?;
+    let failed = |cause| Error::File {
+        operation: "mount",
+        path: mount.guest.clone(),
+        cause,
+    };
+    view.in_context(|cx| {
+        make_directories(cx, mount.guest.as_bytes())?;
+        let place = ops::lookup(cx, None, mount.guest.as_bytes(), LookupFlags::FOLLOW)?;
+        kernel
+            .namespace()
+            .mount(&place, filesystem, MountFlags::empty())
+    })
+    .map(drop)
+    .map_err(failed)
+}
+
+/// Shows a directory of commands at `/bin`: its files read-only and executable, `name.wasm` as `name` too. What the base has
+/// there and the directory has not (`sh`, `node`) stays.
+fn mount_commands(kernel: &Arc<Kernel>, view: &HostView, directory: &Path) -> Result<(), Error> {
+    check_directory("commands_dir", directory)?;
+    let options = HostDirOptions {
+        all_executable: true,
+        ..HostDirOptions::default()
+    };
+    let unusable = |cause| Error::HostPath {
+        option: "commands_dir",
+        path: directory.to_owned(),
+        cause,
+    };
+    let files = HostDir::open(directory, options).map_err(unusable)?;
+    let commands =
+        cenote_registry::directory_commands(directory).map_err(|error| Error::Option {
+            option: "commands_dir",
+            reason: error.to_string(),
+        })?;
+    let failed = |cause| Error::File {
+        operation: "mount",
+        path: "/bin".into(),
+        cause,
+    };
+
+    let mut links = ImageBuilder::new();
+    let mut names = BTreeSet::new();
+    for command in &commands {
+        let name = command.name.as_bytes();
+        names.insert(name.to_vec());
+        if let Some(file) = command.file.file_name()
+            && file != command.name.as_os_str()
+        {
+            links.symlink(name, file.as_bytes()).map_err(failed)?;
+        }
+    }
+    view.in_context(|cx| {
+        let bin = ops::lookup(cx, None, b"/bin", LookupFlags::FOLLOW)?;
+        // The base's own, which the directory does not replace.
+        let mut kept = Vec::new();
+        bin.inode().read_dir(0, &mut |entry| {
+            if !names.contains(entry.name) {
+                kept.push(entry.name.to_vec());
+            }
+            true
+        })?;
+        for name in kept {
+            let inode = bin.inode().lookup(&name)?;
+            if let Ok(target) = inode.read_link() {
+                links.symlink(&name, &target)?;
+            } else if let Some(bytes) = inode.shared_bytes() {
+                let content = match inode.content_digest() {
+                    Some(digest) => PlainContent::with_digest(bytes, digest),
+                    None => PlainContent::new(bytes),
+                };
+                links.file(&name, Mode::from_raw(0o755), content)?;
+            }
+        }
+        Ok(())
+    })
+    .map_err(failed)?;
+    let layers: [Arc<dyn FileSystem>; 2] = [links.build(), files];
+    let merged = overlay(
+        &layers,
+        Arc::clone(kernel.clock()),
+        Arc::clone(kernel.budget()),
+    )
+    .map_err(failed)?;
+    view.in_context(|cx| {
+        let bin = ops::lookup(cx, None, b"/bin", LookupFlags::FOLLOW)?;
+        kernel.namespace().mount(&bin, merged, MountFlags::RDONLY)
+    })
+    .map(drop)
+    .map_err(failed)
+}
