@@ -8,6 +8,7 @@
 //! `memory` (guest memory), then the worlds.
 #![deny(unsafe_code)]
 
+mod digest_cache;
 mod engine;
 mod error;
 mod image;

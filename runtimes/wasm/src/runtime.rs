@@ -8,10 +8,11 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use wasmtime::Linker;
 
+use crate::digest_cache::{DigestCache, FileState};
 use crate::engine::SharedEngine;
 use crate::error::EngineError;
 use crate::image::{inspect, read_all, refuse};
-use crate::module_cache::{CompileObserver, ModuleCache, default_directory};
+use crate::module_cache::{CompileObserver, Digest, ModuleCache, default_directory};
 use crate::process::Process;
 use crate::program::WasmProgram;
 
@@ -37,6 +38,7 @@ impl Default for WasmOptions {
 #[derive(Debug)]
 struct Globals {
     cache: ModuleCache,
+    digests: DigestCache,
 }
 
 /// What the programs of one runtime share.
@@ -97,7 +99,8 @@ fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineErro
     GLOBALS
         .get_or_init(|| {
             let linker = make_linker(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
-            Ok(Globals { cache: ModuleCache::new(engine.engine().clone(), linker, default_directory()) })
+            let cache = ModuleCache::new(engine.engine().clone(), linker, default_directory());
+            Ok(Globals { cache, digests: DigestCache::default() })
         })
         .as_ref()
         .map_err(Clone::clone)
@@ -111,6 +114,26 @@ fn make_linker(engine: &SharedEngine) -> wasmtime::Result<Linker<Process>> {
     Ok(linker)
 }
 
+impl WasmRuntime {
+    /// The digest of a program file, and its bytes where they had to be read for it.
+    fn digest_of(&self, image: &Image) -> SysResult<(Digest, Option<Arc<[u8]>>)> {
+        if let Some(digest) = image.digest {
+            return Ok((digest, None));
+        }
+        let digests = &self.shared.globals.digests;
+        let before = FileState::from(&image.file.stat()?);
+        if let Some(digest) = digests.get(&before) {
+            return Ok((digest, None));
+        }
+        let bytes = read_all(&image.file, &image.path)?;
+        let digest = Sha256::digest(&bytes).into();
+        if FileState::from(&image.file.stat()?) == before {
+            digests.put(before, digest, image.kernel.clock().realtime());
+        }
+        Ok((digest, Some(bytes)))
+    }
+}
+
 impl Runtime for WasmRuntime {
     fn name(&self) -> &'static str {
         "wasm"
@@ -122,19 +145,17 @@ impl Runtime for WasmRuntime {
 
     fn load<'a>(&'a self, image: Image) -> BoxFuture<'a, SysResult<Box<dyn Program>>> {
         Box::pin(async move {
-            let (digest, bytes) = match image.digest {
-                Some(digest) => (digest, None),
-                None => {
-                    let bytes = read_all(&image.file, &image.path)?;
-                    (Sha256::digest(&bytes).into(), Some(bytes))
-                }
-            };
+            let (digest, bytes) = self.digest_of(&image)?;
             let name = String::from_utf8_lossy(&image.path).into_owned();
             let source = || {
                 let bytes = match bytes {
                     Some(bytes) => bytes,
                     None => read_all(&image.file, &image.path).map_err(|error| error.to_string())?,
                 };
+                // What is compiled is kept under this digest for everybody: it must be the bytes' own.
+                if Digest::from(Sha256::digest(&bytes)) != digest {
+                    return Err("the file changed while it was loaded".to_owned());
+                }
                 inspect(&bytes, is_known_import)?;
                 Ok(bytes)
             };
