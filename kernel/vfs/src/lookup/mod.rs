@@ -171,7 +171,6 @@ pub fn resolve_parent(
     let mut walker = Walker::start(cx, at);
     check_path(path)?;
     let (last, wants_directory) = walker.walk_to_parent(path)?;
-    walker.check_search()?;
     Ok(Parent {
         directory: walker.into_location()?,
         last,
@@ -273,7 +272,7 @@ impl<'a> Walker<'a> {
         for name in names {
             self.step(name, true)?;
         }
-        self.check_directory()?;
+        self.check_search()?;
         if last.len() > NAME_MAX {
             return Err(Errno::ENAMETOOLONG.into());
         }
@@ -299,7 +298,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Checks that names may be looked up in the directory the walk is at.
-    pub(crate) fn check_search(&self) -> SysResult {
+    fn check_search(&self) -> SysResult {
         self.check_directory()?;
         if self.cx.credentials.overrides_file_permissions() {
             return Ok(());

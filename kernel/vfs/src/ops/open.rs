@@ -10,7 +10,7 @@ use super::create::{locate, make, new_owner};
 use super::{check_entries_writable, is_stored};
 use crate::dentry::Location;
 use crate::file::{File, InodeFile, OpenFile, PathFile};
-use crate::inode::{AttributeChanges, LinkTarget, NewNode};
+use crate::inode::{AttributeChanges, Inode, LinkTarget, NewNode};
 use crate::lookup::{Last, LookupContext, LookupFlags, Walker, resolve};
 use crate::mount::MountFlags;
 use crate::permission;
@@ -91,7 +91,6 @@ pub fn open_location(
     let truncates = flags.contains(OpenFlags::O_TRUNC);
     match kind {
         FileType::Symlink => return Err(Errno::ELOOP.into()),
-        FileType::Socket => return Err(Errno::ENXIO.into()),
         FileType::Directory
             if access.can_write() || truncates || flags.contains(OpenFlags::O_CREAT) =>
         {
@@ -206,7 +205,6 @@ fn create_or_find(
             // `.`, `..`, `/` and names with a slash behind are directories.
             _ => return Err(Errno::EISDIR.into()),
         };
-        walker.check_search()?;
         let directory = walker.location()?;
         let existing = match directory.inode().lookup(&name) {
             Err(error) if error.errno() == Errno::ENOENT => {
@@ -223,20 +221,43 @@ fn create_or_find(
             Ok(_) if is_exclusive => return Err(Errno::EEXIST.into()),
             Ok(inode) => inode,
         };
-        if existing.file_type() != FileType::Symlink {
+        let is_followed =
+            existing.file_type() == FileType::Symlink && !flags.contains(OpenFlags::O_NOFOLLOW);
+        if !is_followed {
+            guard_sticky(cx, &directory, &existing)?;
             let dentry = directory.dentry().look_up(&name)?;
             return Ok((
                 Location::new(Arc::clone(directory.mount()), dentry).top(),
                 false,
             ));
         }
-        if flags.contains(OpenFlags::O_NOFOLLOW) {
-            return Err(Errno::ELOOP.into());
-        }
         match walker.read_link(&existing)? {
             LinkTarget::Path(target) => path = target,
             LinkTarget::Location(location) => return Ok((location, false)),
         }
+    }
+}
+
+/// In a sticky directory that anyone may write, another user's link, device or socket is not opened by a call that
+/// meant to make a file. Linux: fs/namei.c, `may_create_in_sticky`, with `fs.protected_regular` and `protected_fifos` off.
+fn guard_sticky(
+    cx: &LookupContext<'_>,
+    directory: &Location,
+    existing: &Arc<dyn Inode>,
+) -> SysResult {
+    if matches!(
+        existing.file_type(),
+        FileType::Regular | FileType::Fifo | FileType::Directory
+    ) {
+        return Ok(());
+    }
+    let (around, stat) = (directory.inode().stat()?, existing.stat()?);
+    let is_open_to_all = around.permissions().contains(Mode::S_ISVTX | Mode::S_IWOTH);
+    let is_theirs = stat.uid != around.uid && stat.uid != cx.credentials.fsuid.raw();
+    if is_open_to_all && is_theirs {
+        Err(Errno::EACCES.into())
+    } else {
+        Ok(())
     }
 }
 
