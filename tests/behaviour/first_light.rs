@@ -73,6 +73,15 @@ fn spawned_program_reads_its_input_and_ends_with_it() {
 }
 
 #[test]
+fn program_longer_than_an_argument_may_be_runs() {
+    block_on(async {
+        let rt = NodeRuntime::create().await.unwrap();
+        let code = format!("console.log({:?}.length)", "x".repeat(300_000));
+        assert_eq!(rt.exec(code).await.unwrap().stdout.text(), "300000\n");
+    });
+}
+
+#[test]
 fn run_brings_back_the_value_and_says_when_there_is_none() {
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();

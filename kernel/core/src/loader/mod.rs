@@ -6,6 +6,6 @@ mod search_path;
 mod shebang;
 
 pub use image::Image;
-pub(crate) use image::{Loaded, load};
+pub(crate) use image::{Loaded, Origin, load};
 pub use runtime::{BoxFuture, Program, Runtime};
 pub(crate) use search_path::{DEFAULT_PATH, candidates, variable};

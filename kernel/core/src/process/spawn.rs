@@ -18,7 +18,7 @@ use super::fork::{Seed, ThreadSeed, create, fork};
 use super::{ExitCell, FsContext, Process, ProgramInfo, Task, exec, job_control};
 use crate::fd::FdTable;
 use crate::kernel::Kernel;
-use crate::loader::{self, DEFAULT_PATH, Loaded, candidates, variable};
+use crate::loader::{self, DEFAULT_PATH, Loaded, Origin, candidates, variable};
 use crate::signal::send::send_kernel;
 use crate::signal::{ProcessSignals, SigAction};
 use crate::syscall::fd::close_files;
@@ -204,7 +204,14 @@ pub(crate) async fn spawn(task: &Task, request: Spawn) -> SysResult<Pid> {
         Some(search) => candidates(&request.path, search),
         None => vec![request.path],
     };
-    let loaded = load_first(child.task(), &paths, request.argv, request.envp).await?;
+    let loaded = load_first(
+        child.task(),
+        Origin::Guest,
+        &paths,
+        request.argv,
+        request.envp,
+    )
+    .await?;
     let pid = child.task().pid();
     drop(child.start(loaded));
     Ok(pid)
@@ -290,13 +297,14 @@ async fn apply_file_action(child: &Arc<Task>, action: FileAction) -> SysResult {
 /// Loads the first of `paths` that can be. Errors other than "not there" are remembered, as execvp(3) does.
 async fn load_first(
     task: &Task,
+    origin: Origin,
     paths: &[Vec<u8>],
     argv: Vec<Vec<u8>>,
     envp: Vec<Vec<u8>>,
 ) -> SysResult<Loaded> {
     let mut failure = SysError::new(Errno::ENOENT);
     for path in paths {
-        match loader::load(task, None, path, argv.clone(), envp.clone()).await {
+        match loader::load(task, origin, None, path, argv.clone(), envp.clone()).await {
             Ok(loaded) => return Ok(loaded),
             Err(error)
                 if matches!(error.errno(), Errno::ENOENT | Errno::ENOTDIR) && paths.len() > 1 => {}
@@ -365,7 +373,14 @@ pub(crate) async fn spawn_first(
     }
     let search = variable(&request.envp, b"PATH").unwrap_or(DEFAULT_PATH);
     let paths = candidates(&request.program, search);
-    let loaded = load_first(child.task(), &paths, request.argv, request.envp).await?;
+    let loaded = load_first(
+        child.task(),
+        Origin::Embedder,
+        &paths,
+        request.argv,
+        request.envp,
+    )
+    .await?;
     let process = Arc::clone(child.task().process());
     let exit = Arc::clone(&process.exit);
     drop(child.start(loaded));

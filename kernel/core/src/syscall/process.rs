@@ -15,7 +15,7 @@ use cenote_abi::{Errno, SigNum};
 use cenote_base::{Pgid, Pid, Sid, SysError, SysResult, Tid};
 
 use super::{At, trace, traced, traced_wait};
-use crate::loader::{self, DEFAULT_PATH, Program, variable};
+use crate::loader::{self, DEFAULT_PATH, Origin, Program, variable};
 use crate::process::exit::code_and_status;
 use crate::process::usage::sum;
 use crate::process::wait::{Waited, try_wait};
@@ -77,7 +77,7 @@ pub async fn execveat(
         } else {
             argv
         };
-        let loaded = loader::load(task, start.as_ref(), path, argv, envp).await?;
+        let loaded = loader::load(task, Origin::Guest, start.as_ref(), path, argv, envp).await?;
         Ok(exec::commit(task, loaded))
     }
     .await;
