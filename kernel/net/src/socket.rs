@@ -336,8 +336,8 @@ impl Socket {
     pub fn option(&self, level: i32, name: i32) -> SysResult<Vec<u8>> {
         let int = |value: i32| Ok(value.to_le_bytes().to_vec());
         match (level, name) {
-            (SOL_SOCKET, SO_TYPE) => int(self.kind as i32),
-            (SOL_SOCKET, SO_DOMAIN) => int(self.family as i32),
+            (SOL_SOCKET, SO_TYPE) => int(self.kind.raw()),
+            (SOL_SOCKET, SO_DOMAIN) => int(self.family.raw()),
             (SOL_SOCKET, SO_PROTOCOL) => int(match (self.family, self.kind) {
                 (AddressFamily::Unix, _) => 0,
                 (_, SocketType::Stream) => IPPROTO_TCP,

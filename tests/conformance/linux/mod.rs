@@ -125,10 +125,13 @@ impl LinuxSuite {
         let world = World::with(|builder| builder.mount(self.modules.clone(), "/wali"))?;
         let hooks = format!("/wali/hooks/{test}.wasm");
         let status = |words: &[String], env: &[String]| {
+            // By a shell that waits, so that the program leads no session, as on the host.
+            let by_shell = ["-c", "\"$@\"; exit $?", "sh", &hooks].map(str::to_owned);
+            let words = [&by_shell[..], words].concat();
             let env: Vec<(&str, String)> =
                 env.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, value.to_owned())).collect();
             let outcome =
-                world.run(&Job { program: &hooks, args: words, cwd: "/tmp", env: &env, stdin: b"", timeout: TIMEOUT })?;
+                world.run(&Job { program: "sh", args: &words, cwd: "/tmp", env: &env, stdin: b"", timeout: TIMEOUT })?;
             let text = [outcome.stdout, outcome.stderr].concat();
             Ok::<_, String>((outcome.status, String::from_utf8_lossy(&text).into_owned()))
         };

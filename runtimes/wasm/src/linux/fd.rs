@@ -11,6 +11,9 @@ use super::call::Call;
 use super::layout;
 use crate::memory::GuestMemory;
 
+/// A kind of lock that Linux once had.
+const LOCK_MAND: i32 = 32;
+
 /// What a vector of overlapping parts is read through, at most.
 const BOUNCE: usize = 1 << 20;
 
@@ -258,6 +261,10 @@ pub(super) fn syncfs(call: &mut Call<'_>, fd: i32) -> SysResult {
 }
 
 pub(super) async fn flock(call: &mut Call<'_>, fd: i32, operation: i32) -> SysResult {
+    if operation & LOCK_MAND != 0 {
+        // Linux: mandatory locks are gone, and asking for one is no error.
+        return Ok(());
+    }
     let kind = match operation & !LOCK_NB {
         LOCK_SH => FlockOperation::Shared,
         LOCK_EX => FlockOperation::Exclusive,

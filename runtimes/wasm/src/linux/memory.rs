@@ -290,6 +290,10 @@ pub(super) fn mremap(call: &mut Call<'_>, address: u32, old: u32, new: u32, flag
 
 pub(super) fn mprotect(call: &mut Call<'_>, address: u32, len: u32, prot: i32) -> SysResult {
     let range = page_range(address, len)?;
+    if range.start == 0 && range.end > 0 {
+        // Here there is memory at 0, but no program may believe that it mapped it.
+        return Err(Errno::ENOMEM.into());
+    }
     ProtFlags::from_bits(prot.cast_unsigned()).ok_or(Errno::EINVAL)?;
     inside(call, &range)
 }
