@@ -4,17 +4,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use cenote_abi::clock::{ClockId, TimerSpec};
-use cenote_abi::fs::OpenFlags;
+use cenote_abi::fs::{AccessFlags, OpenFlags};
 use cenote_abi::poll::{
     EpollCreateFlags, EpollOp, EventFdFlags, InotifyFlags, InotifyMask, SignalFdFlags,
     TimerFdFlags, TimerFdSetFlags,
 };
 use cenote_abi::{Errno, SigSet};
 use cenote_base::{Fd, SysError, SysResult};
-use cenote_vfs::OpenFile;
+use cenote_vfs::lookup::{LookupFlags, resolve};
+use cenote_vfs::{OpenFile, permission};
 
 use super::epoll::Epoll;
 use super::eventfd::EventFd;
+use super::inotify::Inotify;
 use super::signalfd::SignalFd;
 use super::timerfd::TimerFd;
 use crate::process::Task;
@@ -208,41 +210,62 @@ pub fn signalfd4(task: &Task, fd: Option<Fd>, set: SigSet, flags: SignalFdFlags)
     })
 }
 
-/// Would make a queue of file changes. See `inotify_init1(2)`.
+/// Makes a queue of changes of files. See `inotify_init1(2)`.
 ///
 /// # Errors
-/// `ENOSYS`: not there yet.
-pub fn inotify_init1(task: &Task, _flags: InotifyFlags) -> SysResult<Fd> {
+/// `EMFILE`, `ENFILE`: too many open files.
+pub fn inotify_init1(task: &Task, flags: InotifyFlags) -> SysResult<Fd> {
     traced(task, "inotify_init1", || {
-        Err(SysError::with_note(
-            Errno::ENOSYS,
-            "inotify is not there yet",
-        ))
+        let status = with_nonblock(
+            OpenFlags::O_RDONLY,
+            flags.contains(InotifyFlags::IN_NONBLOCK),
+            flags.contains(InotifyFlags::IN_CLOEXEC),
+        );
+        install_file(task, Arc::new(Inotify::new()), status)
     })
 }
 
-/// Would watch a file. See `inotify_add_watch(2)`.
+fn inotify_of(file: &OpenFile) -> SysResult<&Inotify> {
+    file.downcast::<Inotify>().ok_or(Errno::EINVAL.into())
+}
+
+/// Watches a file for changes; answers the watch's number. See `inotify_add_watch(2)`.
 ///
 /// # Errors
-/// `ENOSYS`: not there yet.
-pub fn inotify_add_watch(task: &Task, _fd: Fd, _path: &[u8], _mask: InotifyMask) -> SysResult<i32> {
+/// `EBADF`: not open. `EINVAL`: not an inotify, or nothing is asked for. `ENOENT`, `ENOTDIR`, `EACCES`: of the path.
+/// `EEXIST`: watched already, with `IN_MASK_CREATE`. `ENOSPC`: too many.
+pub fn inotify_add_watch(task: &Task, fd: Fd, path: &[u8], mask: InotifyMask) -> SysResult<i32> {
     traced(task, "inotify_add_watch", || {
-        Err(SysError::with_note(
-            Errno::ENOSYS,
-            "inotify is not there yet",
-        ))
+        let file = task.files().get(fd)?;
+        let inotify = inotify_of(&file)?;
+        let mut flags = LookupFlags::FOLLOW;
+        flags.set(
+            LookupFlags::FOLLOW,
+            !mask.contains(InotifyMask::IN_DONT_FOLLOW),
+        );
+        flags.set(
+            LookupFlags::DIRECTORY,
+            mask.contains(InotifyMask::IN_ONLYDIR),
+        );
+        let location = task.with_lookup(|cx| {
+            let location = resolve(cx, None, path, flags)?;
+            let stat = location.inode().stat()?;
+            permission::check(&stat, cx.credentials, AccessFlags::R_OK)?;
+            Ok::<_, SysError>(location)
+        })?;
+        let root = task.process().fs().lock().root.clone();
+        task.kernel().permit_file(&location, &root, false)?;
+        inotify.add(&location, mask)
     })
 }
 
-/// Would stop watching a file. See `inotify_rm_watch(2)`.
+/// Stops watching a file. See `inotify_rm_watch(2)`.
 ///
 /// # Errors
-/// `ENOSYS`: not there yet.
-pub fn inotify_rm_watch(task: &Task, _fd: Fd, _watch: i32) -> SysResult {
+/// `EBADF`: not open. `EINVAL`: not an inotify, or not a watch of it.
+pub fn inotify_rm_watch(task: &Task, fd: Fd, watch: i32) -> SysResult {
     traced(task, "inotify_rm_watch", || {
-        Err(SysError::with_note(
-            Errno::ENOSYS,
-            "inotify is not there yet",
-        ))
+        let file = task.files().get(fd)?;
+        inotify_of(&file)?.remove(watch)
     })
 }

@@ -1,8 +1,9 @@
-//! Descriptors made for waiting: epoll, eventfd, timerfd, signalfd; and their calls.
+//! Descriptors made for waiting: epoll, eventfd, timerfd, signalfd, inotify; and their calls.
 
 pub mod calls;
 pub(crate) mod epoll;
 pub(crate) mod eventfd;
+pub(crate) mod inotify;
 pub(crate) mod signalfd;
 pub(crate) mod timerfd;
 
@@ -18,6 +19,8 @@ pub(crate) fn describe(file: &cenote_vfs::OpenFile) -> &'static str {
         "timerfd"
     } else if file.downcast::<signalfd::SignalFd>().is_some() {
         "signalfd"
+    } else if file.downcast::<inotify::Inotify>().is_some() {
+        "inotify"
     } else {
         "unknown"
     }

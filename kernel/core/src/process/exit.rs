@@ -5,6 +5,7 @@
 //! `SIGCHLD` and its waits wake up.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use cenote_abi::SigNum;
 use cenote_abi::signal::{CLD_DUMPED, CLD_EXITED, CLD_KILLED, SigInfo};
@@ -12,6 +13,7 @@ use cenote_abi::wait::WaitStatus;
 use cenote_base::{Pgid, Pid, Tid, WaitQueue};
 use cenote_vfs::file::LockOwner;
 
+use super::session::Session;
 use super::table::{Node, Tree};
 use super::{ExitCell, Process};
 use crate::kernel::Kernel;
@@ -85,6 +87,57 @@ struct Funeral {
     _gone: Vec<Node>,
 }
 
+/// What comes of the children of a process that ends.
+#[derive(Default)]
+struct Inheritance {
+    /// Those that had ended, and that nobody will wait for.
+    gone: Vec<Node>,
+    /// Groups of the session whose link to their parent this may have been.
+    groups: Vec<Pgid>,
+    death_signals: Vec<(Arc<Process>, i32)>,
+    heir: Option<Arc<Process>>,
+}
+
+/// Gives children to a reaper.
+fn pass_on(
+    tree: &mut Tree,
+    children: Vec<Pid>,
+    reaper: Pid,
+    own_place: Option<&(Pgid, Pid, Arc<Session>)>,
+) -> Inheritance {
+    let mut inheritance = Inheritance::default();
+    for child in children {
+        let Some(node) = tree.node_mut(child) else {
+            continue;
+        };
+        node.parent = reaper;
+        let death_signal = node.process.parent_death_signal().load(Ordering::Relaxed);
+        if death_signal != 0 {
+            let told = (Arc::clone(&node.process), death_signal);
+            inheritance.death_signals.push(told);
+        }
+        if let Some((own_group, _, session)) = own_place
+            && node.pgid != *own_group
+            && Arc::ptr_eq(&node.session, session)
+            && !inheritance.groups.contains(&node.pgid)
+        {
+            inheritance.groups.push(node.pgid);
+        }
+        let has_ended = node.zombie.is_some();
+        if reaper == Pid::INIT && has_ended {
+            inheritance.gone.extend(tree.remove(child));
+            continue;
+        }
+        if let Some(adopter) = tree.node_mut(reaper) {
+            adopter.children.push(child);
+            if has_ended {
+                inheritance.heir = Some(Arc::clone(&adopter.process));
+            }
+        }
+    }
+    inheritance
+}
+
 impl Funeral {
     fn hold(tree: &mut Tree, process: &Arc<Process>, status: WaitStatus) -> Self {
         let pid = process.pid();
@@ -93,44 +146,15 @@ impl Funeral {
             .node_mut(pid)
             .map(|node| std::mem::take(&mut node.children))
             .unwrap_or_default();
-        let mut gone = Vec::new();
-        let mut groups: Vec<Pgid> = Vec::new();
-        let mut death_signals = Vec::new();
-        let mut heir = None;
         let own_place = tree
             .node(pid)
             .map(|node| (node.pgid, node.parent, Arc::clone(&node.session)));
-        for child in children {
-            let Some(node) = tree.node_mut(child) else {
-                continue;
-            };
-            node.parent = reaper;
-            let death_signal = node
-                .process
-                .parent_death_signal()
-                .load(std::sync::atomic::Ordering::Relaxed);
-            if death_signal != 0 {
-                death_signals.push((Arc::clone(&node.process), death_signal));
-            }
-            if let Some((own_group, _, session)) = &own_place
-                && node.pgid != *own_group
-                && Arc::ptr_eq(&node.session, session)
-                && !groups.contains(&node.pgid)
-            {
-                groups.push(node.pgid);
-            }
-            let has_ended = node.zombie.is_some();
-            if reaper == Pid::INIT && has_ended {
-                gone.extend(tree.remove(child));
-                continue;
-            }
-            if let Some(adopter) = tree.node_mut(reaper) {
-                adopter.children.push(child);
-                if has_ended {
-                    heir = Some(Arc::clone(&adopter.process));
-                }
-            }
-        }
+        let Inheritance {
+            mut gone,
+            mut groups,
+            death_signals,
+            heir,
+        } = pass_on(tree, children, reaper, own_place.as_ref());
         if let Some(node) = tree.node_mut(pid) {
             node.zombie = Some(status);
         }

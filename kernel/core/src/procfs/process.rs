@@ -195,6 +195,7 @@ fn stat(kernel: &Kernel, process: &Process, info: &ProcessInfo) -> String {
     text
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line a field")]
 fn status(process: &Process, info: &ProcessInfo) -> String {
     let credentials = process.credentials();
     let signals = process.signals().lock();

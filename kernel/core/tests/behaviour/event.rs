@@ -289,3 +289,71 @@ fn signalfd_reads_blocked_signals() {
         assert!(syscall::rt_sigpending(task).is_empty());
     });
 }
+
+/// The events in a buffer: watch, mask, name.
+fn changes(bytes: &[u8]) -> Vec<(i32, u32, String)> {
+    let mut found = Vec::new();
+    let mut rest = bytes;
+    while let Some(header) = rest.first_chunk::<16>() {
+        let word = |at: usize| u32::from_ne_bytes(*header[at..].first_chunk().unwrap());
+        let len = usize::try_from(word(12)).unwrap();
+        let name = String::from_utf8_lossy(&rest[16..16 + len]);
+        let name = name.trim_end_matches('\0').to_string();
+        found.push((word(0).cast_signed(), word(4), name));
+        rest = &rest[16 + len..];
+    }
+    found
+}
+
+#[test]
+fn inotify_tells_of_changes_in_a_directory() {
+    World::new().check(|task| {
+        use cenote_kernel::abi::fs::{AtFlags, Mode, RenameFlags};
+        use cenote_kernel::abi::poll::{InotifyFlags, InotifyMask};
+        use cenote_kernel::syscall::At;
+        let fd = syscall::inotify_init1(task, InotifyFlags::IN_NONBLOCK).unwrap();
+        let asked = InotifyMask::IN_CREATE
+            | InotifyMask::IN_DELETE
+            | InotifyMask::IN_MOVED_FROM
+            | InotifyMask::IN_MOVED_TO
+            | InotifyMask::IN_CLOSE_WRITE;
+        let watch = syscall::inotify_add_watch(task, fd, b"/tmp", asked).unwrap();
+        assert_eq!(
+            syscall::inotify_add_watch(task, fd, b"/tmp", asked).unwrap(),
+            watch
+        );
+        assert_errno!(block_on(syscall::read(task, fd, &mut [0; 64])), EAGAIN);
+        let flags = OpenFlags::O_CREAT | OpenFlags::O_WRONLY;
+        let mode = Mode::from_raw(0o600);
+        let file = block_on(syscall::openat(task, At::Cwd, b"/tmp/a", flags, mode)).unwrap();
+        syscall::close(task, file).unwrap();
+        let none = RenameFlags::empty();
+        syscall::renameat2(task, At::Cwd, b"/tmp/a", At::Cwd, b"/tmp/b", none).unwrap();
+        syscall::unlinkat(task, At::Cwd, b"/tmp/b", AtFlags::empty()).unwrap();
+        let mut fds = [PollFd::new(fd, PollEvents::POLLIN)];
+        assert_eq!(
+            block_on(syscall::poll(task, &mut fds, NOW, None)).unwrap(),
+            1
+        );
+        let mut buf = [0; 1024];
+        assert_errno!(block_on(syscall::read(task, fd, &mut [0; 8])), EINVAL);
+        let count = block_on(syscall::read(task, fd, &mut buf)).unwrap();
+        let expected = [
+            (InotifyMask::IN_CREATE, "a"),
+            (InotifyMask::IN_CLOSE_WRITE, "a"),
+            (InotifyMask::IN_MOVED_FROM, "a"),
+            (InotifyMask::IN_MOVED_TO, "b"),
+            (InotifyMask::IN_DELETE, "b"),
+        ];
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(mask, name)| (watch, mask.bits(), (*name).to_string()))
+            .collect();
+        assert_eq!(changes(&buf[..count]), expected);
+        syscall::inotify_rm_watch(task, fd, watch).unwrap();
+        let count = block_on(syscall::read(task, fd, &mut buf)).unwrap();
+        let ignored = InotifyMask::IN_IGNORED.bits();
+        assert_eq!(changes(&buf[..count]), [(watch, ignored, String::new())]);
+        assert_errno!(syscall::inotify_rm_watch(task, fd, watch), EINVAL);
+    });
+}

@@ -4,12 +4,6 @@
     clippy::panic,
     reason = "a test stops where it is surprised"
 )]
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking, in its helpers too"
-)]
-
 mod event;
 mod file;
 mod limits;

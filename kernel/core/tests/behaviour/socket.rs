@@ -52,6 +52,7 @@ fn descriptors_travel_through_a_socketpair() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one conversation, told in order")]
 fn server_and_client_meet_at_a_path_and_at_a_port() {
     World::new().check(|task| {
         let addresses = [

@@ -26,6 +26,7 @@ fn ignore(task: &Task, signal: SigNum) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one conversation, told in order")]
 fn keys_reach_the_foreground_group() {
     let world = World::new();
     let (master, terminal) = world
