@@ -176,15 +176,16 @@ pub(crate) fn base64_digit(unit: u16) -> Option<u32> {
     }))
 }
 
-/// Decodes either alphabet; ends at `=`, skips what is no digit.
+/// Decodes either alphabet; ends at `=`, skips what is no digit. Of a wide character only the low byte counts, as in Node.
 pub(crate) fn decode_base64(text: &[u16]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 3);
     let mut group = 0;
     let mut digits = 0;
     for digit in text
         .iter()
-        .take_while(|unit| **unit != u16::from(b'='))
-        .filter_map(|unit| base64_digit(*unit))
+        .map(|unit| unit & 0xff)
+        .take_while(|byte| *byte != u16::from(b'='))
+        .filter_map(base64_digit)
     {
         group = group << 6 | digit;
         digits += 1;

@@ -65,11 +65,12 @@ impl CommandLine {
         };
         if let Some(text) = node_options {
             let words =
-                split_node_options(text).map_err(|error| format!("{exec_path}: {error}\n"))?;
+                split_node_options(text).map_err(|error| format!("{}: {error}\n", line.argv0))?;
             let rest = line.parse_words(words, true)?;
             if let Some(word) = rest.first() {
                 return Err(format!(
-                    "{exec_path}: {word} is not allowed in NODE_OPTIONS\n"
+                    "{}: {word} is not allowed in NODE_OPTIONS\n",
+                    line.argv0
                 ));
             }
         }
@@ -83,8 +84,41 @@ impl CommandLine {
             .filter(|word| !word.starts_with(RETURN_FD) && word != "--")
             .collect();
         line.rest = rest;
+        line.check()?;
         line.imply();
         Ok(line)
+    }
+
+    /// Refuses values that Node refuses.
+    fn check(&self) -> Result<(), String> {
+        const INPUT_TYPES: &[&str] = &[
+            "",
+            "commonjs",
+            "module",
+            "commonjs-typescript",
+            "module-typescript",
+        ];
+        if !INPUT_TYPES.contains(&self.text("--input-type").as_str()) {
+            let wanted = r#""module","commonjs", "module-typescript" or "commonjs-typescript""#;
+            return Err(format!("{}: --input-type must be {wanted}\n", self.argv0));
+        }
+        Ok(())
+    }
+
+    /// A list option.
+    pub(crate) fn list(&self, name: &str) -> Vec<String> {
+        match self.value(name) {
+            Some(OptionValue::List(list)) => list,
+            _ => Vec::new(),
+        }
+    }
+
+    /// A numeric option, if it was given.
+    pub(crate) fn given_number(&self, name: &str) -> Option<f64> {
+        match self.values.get(name) {
+            Some(OptionValue::Number(number)) => Some(*number),
+            _ => None,
+        }
     }
 
     /// Options that follow from others.
@@ -92,9 +126,6 @@ impl CommandLine {
         if self.is("--print") || !self.text("--eval").is_empty() {
             self.values
                 .insert("[has_eval_string]".into(), OptionValue::Boolean(true));
-        }
-        if self.is("--trace-uncaught") || self.is("--pending-deprecation") {
-            // Nothing follows from these for us.
         }
     }
 
@@ -178,18 +209,24 @@ impl CommandLine {
                 self.v8.insert(accepted.0.to_owned(), accepted.1.to_owned());
                 return Ok(());
             }
-            return Err(format!("{}: bad option: {word}\n", self.exec_path));
+            if is_environment {
+                return Err(format!(
+                    "{}: {word} is not allowed in NODE_OPTIONS\n",
+                    self.argv0
+                ));
+            }
+            return Err(format!("{}: bad option: {word}\n", self.argv0));
         };
         if is_environment && *environment != ALLOWED_IN_ENVIRONMENT {
             return Err(format!(
                 "{}: {name} is not allowed in NODE_OPTIONS\n",
-                self.exec_path
+                self.argv0
             ));
         }
         if *kind == BOOLEAN || *kind == 0 {
             if inline.is_some() && *kind == BOOLEAN {
                 return Err(
-                    format!("{}: {name} does not take an argument\n", self.exec_path)
+                    format!("{}: {name} does not take an argument\n", self.argv0)
                         .replace("does not take", "doesn't take"),
                 );
             }
@@ -203,7 +240,7 @@ impl CommandLine {
         if is_negated {
             return Err(format!(
                 "{}: {word} is an invalid negation because it is not a boolean option\n",
-                self.exec_path
+                self.argv0
             ));
         }
         let value = match inline {
@@ -219,7 +256,7 @@ impl CommandLine {
                 // `\-x` gives a value that begins with a dash.
                 Some(value) if value.starts_with("\\-") => value.chars().skip(1).collect(),
                 _ if name == "--inspect-port" => String::new(),
-                _ => return Err(format!("{}: {word} requires an argument\n", self.exec_path)),
+                _ => return Err(format!("{}: {word} requires an argument\n", self.argv0)),
             },
         };
         self.set_value(&name, *kind, value);

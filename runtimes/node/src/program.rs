@@ -191,6 +191,9 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
         .map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "the snapshot carries no state"))?;
     env.restore(scope, packed).ok_or(Failure::Pending)?;
     process::load_environment(scope, &env.task().envp());
+    if !load_env_files(scope) {
+        return Ok(i32::from(INVALID_COMMAND_LINE_ARGUMENT));
+    }
     let process = env.process(scope);
     process::create_env(scope, process)?;
     performance::start(scope)?;
@@ -206,15 +209,37 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     Ok(code)
 }
 
+/// Reads `--env-file`s; variables that are set already stay. Whether all files that must be there are.
+fn load_env_files(scope: &Scope<'_, '_>) -> bool {
+    let env = scope.env();
+    let line = env.command_line();
+    let required = line.list("--env-file").into_iter().map(|path| (path, true));
+    let optional = line
+        .list("--env-file-if-exists")
+        .into_iter()
+        .map(|path| (path, false));
+    for (path, is_required) in required.chain(optional) {
+        match env.read_file(path.as_bytes()) {
+            Ok(text) => {
+                let pairs = crate::dotenv::parse(&String::from_utf8_lossy(&text));
+                process::add_missing_variables(scope, pairs);
+            }
+            Err(_) if is_required => {
+                env.print_error(format!("{}: {path}: not found\n", line.argv0).as_bytes());
+                return false;
+            }
+            Err(_) => {}
+        }
+    }
+    true
+}
+
 /// V8's options that can be honoured for one isolate.
 fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
     let global = scope.get_current_context().global(scope);
-    if let Some(limit) = line
-        .v8_option("--stack-trace-limit")
-        .and_then(|value| value.parse::<f64>().ok())
-    {
+    if let Some(limit) = line.given_number("--stack-trace-limit") {
         let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?)
             .map_err(|_| Failure::Pending)?;
         let limit = scope.number(limit);

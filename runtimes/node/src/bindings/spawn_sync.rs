@@ -294,7 +294,10 @@ fn result<'s>(
 ) -> BindingResult<'s> {
     let object = scope.object();
     let pid = v8::Integer::new(scope, run.as_ref().map_or(0, |run| run.pid.raw()));
-    scope.set(object, "pid", pid.into());
+    if let Some(errno) = error {
+        let errno = v8::Integer::new(scope, -errno);
+        scope.set(object, "error", errno.into());
+    }
     let (code, signal) = run
         .as_ref()
         .and_then(|run| run.status)
@@ -324,9 +327,6 @@ fn result<'s>(
         }
     };
     scope.set(object, "output", output);
-    if let Some(errno) = error {
-        let errno = v8::Integer::new(scope, -errno);
-        scope.set(object, "error", errno.into());
-    }
+    scope.set(object, "pid", pid.into());
     Ok(object.into())
 }

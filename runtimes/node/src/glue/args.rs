@@ -146,6 +146,73 @@ impl<'s> Args<'s> {
     }
 }
 
+/// What Node's error messages say a value is: `type string ('x')`, `undefined`, `an instance of Map`.
+pub(crate) fn received(scope: &Scope<'_, '_>, value: Value<'_>) -> String {
+    if value.is_null_or_undefined() {
+        return value.to_rust_string_lossy(scope);
+    }
+    let kind = value.type_of(scope).to_rust_string_lossy(scope);
+    if let Ok(function) = v8::Local::<v8::Function>::try_from(value) {
+        return format!(
+            "function {}",
+            function.get_name(scope).to_rust_string_lossy(scope)
+        );
+    }
+    if let Ok(object) = v8::Local::<v8::Object>::try_from(value) {
+        return format!(
+            "an instance of {}",
+            object.get_constructor_name().to_rust_string_lossy(scope)
+        );
+    }
+    let text = value
+        .to_detail_string(scope)
+        .map(|text| text.to_rust_string_lossy(scope))
+        .unwrap_or_default();
+    match kind.as_str() {
+        "string" => {
+            let short: String = text.chars().take(25).collect();
+            let dots = if short.len() < text.len() { "..." } else { "" };
+            format!("type string ('{short}'{dots})")
+        }
+        "bigint" => format!("type bigint ({text}n)"),
+        _ => format!("type {kind} ({text})"),
+    }
+}
+
+/// An integer argument within a range, with the errors Node's validators make.
+///
+/// # Errors
+/// `ERR_INVALID_ARG_TYPE`, `ERR_OUT_OF_RANGE`.
+pub(crate) fn integer_within(
+    scope: &Scope<'_, '_>,
+    value: Value<'_>,
+    name: &str,
+    range: std::ops::RangeInclusive<i32>,
+) -> Result<i32, Failure> {
+    let Ok(number) = v8::Local::<v8::Number>::try_from(value) else {
+        let received = received(scope, value);
+        let message =
+            format!("The \"{name}\" argument must be of type number. Received {received}");
+        return Err(Failure::type_error("ERR_INVALID_ARG_TYPE", message));
+    };
+    let shown = value.to_rust_string_lossy(scope);
+    let refuse = |wanted: &str| {
+        let message = format!(
+            "The value of \"{name}\" is out of range. It must be {wanted}. Received {shown}"
+        );
+        Failure::range_error("ERR_OUT_OF_RANGE", message)
+    };
+    let number = number.value();
+    if number.fract() != 0.0 {
+        return Err(refuse("an integer"));
+    }
+    let (low, high) = (*range.start(), *range.end());
+    if number < f64::from(low) || number > f64::from(high) {
+        return Err(refuse(&format!(">= {low} && <= {high}")));
+    }
+    value.int32_value(scope).ok_or(Failure::Pending)
+}
+
 fn wrong_type(index: usize, wanted: &str) -> Failure {
     Failure::type_error(
         "ERR_INVALID_ARG_TYPE",

@@ -18,7 +18,7 @@ mod native;
 mod sources;
 mod value;
 
-pub(crate) use args::Args;
+pub(crate) use args::{Args, integer_within};
 pub(crate) use binding::{
     Binding, BindingResult, NativeFn, Return, Support, external_references, native_function,
 };

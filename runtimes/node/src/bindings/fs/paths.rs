@@ -74,10 +74,28 @@ fn mode_of(scope: &Scope<'_, '_>, args: &Args<'_>, index: usize) -> Mode {
 }
 
 pub(super) fn access<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let wanted = AccessFlags::from_bits_truncate(args.u32(scope, 1)?);
+    let wanted = AccessFlags::from_bits_truncate(mode_within_seven(scope, args.get(1))?);
     on_path(scope, args, 2, "access", |task, path| {
         syscall::faccessat(task, At::Cwd, path, wanted, AtFlags::empty())
     })
+}
+
+/// The mode of `access` and `copyFile`: 0 when it is left out. Node: `GetValidFileMode`.
+pub(super) fn mode_within_seven<'s>(
+    scope: &Scope<'s, '_>,
+    value: crate::glue::Value<'s>,
+) -> Result<u32, Failure> {
+    if value.is_null_or_undefined() {
+        return Ok(0);
+    }
+    let Ok(number) = v8::Local::<v8::Number>::try_from(value) else {
+        return crate::glue::integer_within(scope, value, "mode", 0..=7).map(|_| 0);
+    };
+    if number.value().fract() != 0.0 || !(0.0..=7.0).contains(&number.value()) {
+        let message = "mode is out of range: >= 0 && <= 7";
+        return Err(Failure::range_error("ERR_OUT_OF_RANGE", message));
+    }
+    value.uint32_value(scope).ok_or(Failure::Pending)
 }
 
 /// Never throws, whatever it is given.

@@ -26,7 +26,7 @@ pub(super) fn descriptor<'s>(
     args: &Args<'s>,
     index: usize,
 ) -> Result<Fd, Failure> {
-    args.i32(scope, index).map(Fd::new)
+    crate::glue::integer_within(scope, args.get(index), "fd", 0..=i32::MAX).map(Fd::new)
 }
 
 /// Bytes that a call reads into or writes from, kept alive meanwhile.

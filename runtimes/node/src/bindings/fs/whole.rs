@@ -158,7 +158,7 @@ fn fill(env: &Environment, source: Fd, target: Fd) -> SysResult {
 
 pub(super) fn copy_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (from, to) = (args.path(scope, 0)?, args.path(scope, 1)?);
-    let how = args.get(2).uint32_value(scope).unwrap_or(0);
+    let how = super::paths::mode_within_seven(scope, args.get(2))?;
     let outcome = copy(&scope.env(), &from, &to, how)
         .map(|()| Answer::Nothing)
         .map_err(|error| {
