@@ -182,6 +182,8 @@ class Build:
             at = "/" + str(path.relative_to(self.tree))
             if path.is_symlink():
                 rows.append(f'{{ path = "{at}", link = "{os.readlink(path)}" }}')
+            elif path.is_dir() and not any(path.iterdir()):
+                rows.append(f'{{ path = "{at}", directory = true }}')
             elif path.is_file():
                 data = path.read_bytes()
                 packed = subprocess.run(["zstd", "-19", "-q", "-c"], input=data, check=True, stdout=subprocess.PIPE).stdout

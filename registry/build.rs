@@ -200,6 +200,13 @@ impl Tables {
                 rows.insert(path.to_owned(), link(path, target));
                 continue;
             }
+            if file.contains_key("directory") {
+                rows.insert(
+                    path.to_owned(),
+                    entry(path, 0o755, (0, 0), "Content::Directory"),
+                );
+                continue;
+            }
             let (at, length) = (number(file, "at")?, number(file, "length")?);
             let bytes = format!("{whole}.split_at({at}).1.split_at({length}).0");
             let content =
