@@ -44,5 +44,6 @@ for (const [name, x] of Object.entries(v))
           return false;
         }
       })
+      .sort()
       .join(),
   );

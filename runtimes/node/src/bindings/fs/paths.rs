@@ -273,11 +273,8 @@ pub(super) fn mkdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let env = scope.env();
     let outcome = if args.bool(scope, 2) {
         make_directories(env.task(), &path, mode).map(|first| match first {
-            Some(first) => {
-                // Node answers an absolute path.
-                let cwd = syscall::getcwd(env.task()).unwrap_or_else(|_| b"/".to_vec());
-                Answer::Bytes(cenote_base::path::join(&cwd, &first), Encoding::Utf8)
-            }
+            // As it was asked for: a relative path stays relative.
+            Some(first) => Answer::Bytes(first, Encoding::Utf8),
             None => Answer::Nothing,
         })
     } else {
