@@ -177,13 +177,14 @@ fn read_package_json<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
     })
 }
 
-/// The nearest package file at or above the folder of a path.
+/// The nearest package file at or above the folder of a path, within its `node_modules`.
 fn nearest(scope: &mut Scope<'_, '_>, path: &str) -> Result<Option<Rc<Package>>, Failure> {
     let mut dir = path;
     while let Some((parent, _)) = dir.rsplit_once('/') {
         dir = parent;
+        // A folder of packages is no package, and what lies above it is another's. Node: TraverseParent.
         if dir.ends_with("/node_modules") {
-            continue;
+            return Ok(None);
         }
         let found = load(scope, &format!("{dir}/package.json"), &String::new)?;
         if found.is_some() {
