@@ -6,12 +6,18 @@ use cenote_abi::Errno;
 use cenote_base::{SysResult, Waiter};
 use cenote_vfs::OpenFile;
 
+use crate::tty::PtyMaster;
+
 /// Reads what is there, waiting until there is something; 0 at the end.
 ///
 /// # Errors
 /// Those of the file but `EAGAIN`.
 pub async fn read(file: &OpenFile, buf: &mut [u8]) -> SysResult<usize> {
-    retry(file, || file.read(buf)).await
+    match retry(file, || file.read(buf)).await {
+        // A terminal nobody has open any more: for the embedder, the end.
+        Err(error) if error.errno() == Errno::EIO && file.downcast::<PtyMaster>().is_some() => Ok(0),
+        done => done,
+    }
 }
 
 /// Writes all of `bytes`, waiting for room as often as needed.

@@ -163,6 +163,20 @@ impl Node {
     }
 }
 
+/// Checks that the caller may see where a process stands: itself, its user's, or the superuser. See `ptrace(2)`,
+/// "Ptrace access mode checking".
+fn check_inspection(caller: Option<&dyn IoctlCaller>, process: &Process) -> SysResult {
+    let Some(task) = caller.and_then(|caller| caller.as_any().downcast_ref::<Task>()) else {
+        return Ok(());
+    };
+    let (own, other) = (task.process().credentials(), process.credentials());
+    if own.overrides_file_permissions() || own.fsuid == other.uid || task.pid() == process.pid() {
+        Ok(())
+    } else {
+        Err(Errno::EACCES.into())
+    }
+}
+
 fn own_target(is_thread: bool, caller: Option<&dyn IoctlCaller>) -> SysResult<Vec<u8>> {
     let task = caller
         .and_then(|caller| caller.as_any().downcast_ref::<Task>())
@@ -277,9 +291,14 @@ impl Inode for Node {
         match self.key {
             Key::Own { is_thread } => own_target(is_thread, caller),
             Key::Machine(MachineFile::Mounts) => Ok(b"self/mounts".to_vec()),
-            Key::ProcessFile(pid, file) => process::link_text(&*self.living(pid)?, file),
+            Key::ProcessFile(pid, file) => {
+                let process = self.living(pid)?;
+                check_inspection(caller, &process)?;
+                process::link_text(&process, file)
+            }
             Key::Descriptor(pid, fd) => {
                 let process = self.living(pid)?;
+                check_inspection(caller, &process)?;
                 let file = process.files().get(fd).map_err(|_| Errno::ENOENT)?;
                 let root = process.fs().lock().root.clone();
                 Ok(descriptor::place(&process, &file).path_from(&root))
@@ -290,9 +309,14 @@ impl Inode for Node {
 
     fn follow_link(&self, caller: Option<&dyn IoctlCaller>) -> SysResult<LinkTarget> {
         match self.key {
-            Key::ProcessFile(pid, file) => process::link_target(&*self.living(pid)?, file),
+            Key::ProcessFile(pid, file) => {
+                let process = self.living(pid)?;
+                check_inspection(caller, &process)?;
+                process::link_target(&process, file)
+            }
             Key::Descriptor(pid, fd) => {
                 let process = self.living(pid)?;
+                check_inspection(caller, &process)?;
                 let file = process.files().get(fd).map_err(|_| Errno::ENOENT)?;
                 Ok(LinkTarget::Location(descriptor::place(&process, &file)))
             }
