@@ -327,7 +327,7 @@ pub(crate) const SUPPORT: &[(&str, Support)] = &[
     ("renameat2", Full),
     ("seccomp", Missing("a guest has its own isolation; sandboxing calls would promise more than they do")),
     ("getrandom", Full),
-    ("memfd_create", Missing("not written yet")),
+    ("memfd_create", Partial("no sealing, no huge pages")),
     ("kexec_file_load", Missing("there is no other kernel to start")),
     ("bpf", Missing("a guest has its own isolation; sandboxing calls would promise more than they do")),
     ("execveat", Full),

@@ -4,6 +4,7 @@ use std::io::IoSliceMut;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{CloseRangeFlags, FallocFlags, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags, Whence};
+use cenote_abi::mman::MemfdFlags;
 use cenote_base::{Fd, Gid, SysResult, Uid};
 use cenote_kernel::syscall::{self, FlockOperation};
 
@@ -174,6 +175,14 @@ pub(super) fn ftruncate(call: &mut Call<'_>, fd: i32, len: i64) -> SysResult {
 pub(super) fn fallocate(call: &mut Call<'_>, fd: i32, mode: i32, offset: i64, len: i64) -> SysResult {
     let flags = FallocFlags::from_bits(mode.cast_unsigned()).ok_or(Errno::EOPNOTSUPP)?;
     syscall::fallocate(call.task(), Fd::new(fd), flags, position(offset)?, position(len)?)
+}
+
+pub(super) fn memfd_create(call: &mut Call<'_>, name: u32, flags: i32) -> SysResult<Fd> {
+    let flags = MemfdFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
+    let (memory, task) = call.parts()?;
+    // The longest name, with its zero.
+    let name = memory.string(name, 250, Errno::EINVAL)?;
+    syscall::memfd_create(task, name, flags)
 }
 
 pub(super) fn fsync(call: &mut Call<'_>, fd: i32) -> SysResult {

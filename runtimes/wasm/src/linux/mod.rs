@@ -116,6 +116,7 @@ linux_calls! {
     quick lseek(fd: i32, offset: i64, whence: i32) = fd::lseek;
     quick ftruncate(fd: i32, len: i64) = fd::ftruncate;
     quick fallocate(fd: i32, mode: i32, offset: i64, len: i64) = fd::fallocate;
+    quick memfd_create(name: u32, flags: i32) = fd::memfd_create;
     quick fsync(fd: i32) = fd::fsync;
     quick syncfs(fd: i32) = fd::syncfs;
     quick fdatasync(fd: i32) = fd::fdatasync;
