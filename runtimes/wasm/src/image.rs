@@ -10,7 +10,7 @@ use wasmtime::{InstancePre, Linker, Module, ModuleExport};
 
 use crate::process::Process;
 
-/// The largest module that is looked at. CPython with its modules has 23 MB.
+/// The largest module that is looked at. The Python of the registry with its modules has 23 MB.
 pub(crate) const MAX_MODULE: u64 = 128 << 20;
 
 /// The world a module was built for.

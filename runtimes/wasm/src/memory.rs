@@ -14,7 +14,7 @@ use cenote_base::{SysError, SysResult};
 /// Bytes of arguments and environment together: Linux's default with an 8 MiB stack.
 pub(crate) const MAX_STRINGS: usize = 2 << 20;
 
-/// What one call moves at most; Linux's MAX_RW_COUNT.
+/// What one call moves at most; Linux's `MAX_RW_COUNT`.
 const MAX_COUNT: usize = 0x7fff_f000;
 
 /// A program's linear memory, borrowed for a call.

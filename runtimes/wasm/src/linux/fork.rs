@@ -40,6 +40,7 @@ pub(crate) enum ForkState {
 
 /// How a module's asyncify is told what to do.
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "a process has one of them, and it is used at each fork")]
 pub(crate) enum Asyncify {
     /// By its globals.
     Globals { state: Global, data: Global },

@@ -45,7 +45,6 @@ pub(super) fn brk(call: &mut Call<'_>, _wanted: u32) -> SysResult<u64> {
     Ok(call.process().space.start())
 }
 
-#[expect(clippy::too_many_arguments, reason = "mmap has six")]
 pub(super) async fn mmap(
     call: &mut Call<'_>, address: u32, len: u32, prot: i32, flags: i32, fd: i32, offset: i64,
 ) -> SysResult<u64> {

@@ -107,7 +107,8 @@ async fn select_with(call: &mut Call<'_>, sets: &Sets, timeout: Option<Duration>
     let kinds = [PollEvents::POLLIN, PollEvents::POLLOUT, PollEvents::POLLPRI];
     let mut fds = Vec::new();
     for fd in 0..count {
-        let events = (0..3).filter(|kind| bits[*kind][fd]).fold(PollEvents::empty(), |all, kind| all | kinds[kind]);
+        let asked = bits.iter().zip(kinds).filter(|(set, _)| set.get(fd) == Some(&true));
+        let events = asked.fold(PollEvents::empty(), |all, (_, kind)| all | kind);
         if !events.is_empty() {
             fds.push(PollFd::new(Fd::new(i32::try_from(fd).unwrap_or(i32::MAX)), events));
         }

@@ -67,7 +67,7 @@ pub(super) fn socketpair(call: &mut Call<'_>, domain: i32, kind: i32, protocol: 
 /// # Errors
 /// `EINVAL`: too short or too long for its family. `EAFNOSUPPORT`: of no known family. `EFAULT`.
 fn read_address(memory: &GuestMemory<'_>, address: u32, len: u32) -> SysResult<SocketAddress> {
-    if len > ADDRESS_MAX || len < 2 {
+    if !(2..=ADDRESS_MAX).contains(&len) {
         return Err(Errno::EINVAL.into());
     }
     let bytes = memory.slice(address, len)?;

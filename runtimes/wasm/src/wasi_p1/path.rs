@@ -44,6 +44,7 @@ pub(super) async fn path_filestat_get(call: &mut Call<'_>, fd: i32, flags: i32, 
     call.memory()?.write(result, &convert::filestat(&stat))
 }
 
+#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
 pub(super) async fn path_filestat_set_times(
     call: &mut Call<'_>, fd: i32, flags: i32, path: u32, len: u32, atime: i64, mtime: i64, which: i32,
 ) -> SysResult {
@@ -52,6 +53,7 @@ pub(super) async fn path_filestat_set_times(
     syscall::utimensat(call.task(), place.at, Some(&place.path), changes, nofollow(flags))
 }
 
+#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
 pub(super) async fn path_link(
     call: &mut Call<'_>, old_fd: i32, flags: i32, old: u32, old_len: u32, new_fd: i32, new: u32, new_len: u32,
 ) -> SysResult {
@@ -60,6 +62,7 @@ pub(super) async fn path_link(
     syscall::linkat(call.task(), old.at, &old.path, new.at, &new.path, follow)
 }
 
+#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
 pub(super) async fn path_open(
     call: &mut Call<'_>, fd: i32, lookup: i32, path: u32, len: u32, oflags: i32, base: i64, _inheriting: i64, fdflags: i32,
     result: u32,

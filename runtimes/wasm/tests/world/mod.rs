@@ -1,7 +1,13 @@
 //! A machine for the tests of this crate: a kernel with a root in memory, the shipped commands in `/bin`, devices, and
 //! a way to run a command to its end.
 
-#![allow(dead_code, reason = "each test file uses a part")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "each test file uses a part, and a test stops where it is surprised"
+)]
 
 use std::future::Future;
 use std::path::{Path, PathBuf};

@@ -1,0 +1,3 @@
+// Says that it is up, and stays.
+console.log("up");
+setInterval(() => {}, 1000000);
