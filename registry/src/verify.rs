@@ -40,6 +40,8 @@ pub fn verify() -> Vec<Damage> {
 mod tests {
     use std::sync::Arc;
 
+    use sha2::{Digest as _, Sha256};
+
     use super::verify;
     use crate::embedded::{Digest, EmbeddedFile};
     use crate::manifest::files;
@@ -48,6 +50,37 @@ mod tests {
     fn what_ships_is_whole() {
         assert!(files().len() > 10);
         assert_eq!(verify(), []);
+    }
+
+    #[test]
+    fn every_file_of_wasm_has_a_row_that_describes_it() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("wasm");
+        let table: toml::Table = std::fs::read_to_string(folder.join("SOURCE.toml"))
+            .unwrap()
+            .parse()
+            .unwrap();
+        let mut described = std::collections::BTreeSet::new();
+        for row in table["module"].as_array().unwrap() {
+            let (file, digest) = (
+                row["file"].as_str().unwrap(),
+                row["digest"].as_str().unwrap(),
+            );
+            let bytes = std::fs::read(folder.join(file)).unwrap();
+            let wanted = row
+                .get("packed")
+                .map_or(digest, |packed| packed.as_str().unwrap());
+            assert_eq!(
+                Digest(Sha256::digest(&bytes).into()).to_string(),
+                wanted,
+                "{file}"
+            );
+            described.insert(file.to_owned());
+        }
+        for entry in folder.read_dir().unwrap() {
+            let name = entry.unwrap().file_name().into_string().unwrap();
+            let is_index = name.ends_with(".toml");
+            assert!(is_index || described.contains(&name), "{name} has no row");
+        }
     }
 
     #[test]
