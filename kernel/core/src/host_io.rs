@@ -15,7 +15,9 @@ use crate::tty::PtyMaster;
 pub async fn read(file: &OpenFile, buf: &mut [u8]) -> SysResult<usize> {
     match retry(file, || file.read(buf)).await {
         // A terminal nobody has open any more: for the embedder, the end.
-        Err(error) if error.errno() == Errno::EIO && file.downcast::<PtyMaster>().is_some() => Ok(0),
+        Err(error) if error.errno() == Errno::EIO && file.downcast::<PtyMaster>().is_some() => {
+            Ok(0)
+        }
         done => done,
     }
 }

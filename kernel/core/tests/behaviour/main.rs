@@ -12,5 +12,6 @@ mod process;
 mod procfs;
 mod signal;
 mod socket;
+mod stress;
 mod tty;
 mod world;
