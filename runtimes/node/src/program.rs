@@ -25,6 +25,8 @@ use crate::loader;
 use crate::options::CommandLine;
 use crate::snapshot;
 
+/// Status of a process that could not start.
+const BOOTSTRAP_FAILURE: u8 = 10;
 /// Status of a process whose command line is wrong.
 const INVALID_COMMAND_LINE_ARGUMENT: u8 = 9;
 
@@ -84,7 +86,7 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
         Err(error) => {
             tracing::error!(target: "cenote::node", %error, "no start-up snapshot");
             write_all(task, Fd::new(2), format!("node: {error}\n").as_bytes());
-            return WaitStatus::Exited(10);
+            return WaitStatus::Exited(BOOTSTRAP_FAILURE);
         }
     };
     run_isolate(task, limits, line, blob)
@@ -130,7 +132,15 @@ fn run_isolate(
 
     let outcome = {
         v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::new(scope, v8::ContextOptions::default());
+        let context = v8::Context::from_snapshot(
+            scope,
+            snapshot::MAIN_CONTEXT,
+            v8::ContextOptions::default(),
+        );
+        let Some(context) = context else {
+            tracing::error!(target: "cenote::node", "the snapshot has no main context");
+            return WaitStatus::Exited(BOOTSTRAP_FAILURE);
+        };
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
         let outcome = run_program(scope);

@@ -75,6 +75,9 @@ fn cache_file() -> Option<PathBuf> {
     Some(dir.join("cenote").join(name))
 }
 
+/// Which context of the snapshot Node's library lives in.
+pub(crate) const MAIN_CONTEXT: usize = 0;
+
 const DIGEST_LEN: usize = 32;
 
 /// A cached blob, if it is whole and of this V8.
@@ -141,15 +144,19 @@ fn make_here() -> Result<Vec<u8>, SnapshotError> {
     install_isolate_callbacks(&mut isolate);
     let outcome = {
         v8::scope!(let scope, &mut isolate);
+        // The default context stays V8's own: `vm` makes its contexts of it. Ours is the additional one, number 0.
+        let bare = v8::Context::new(scope, v8::ContextOptions::default());
+        scope.set_default_context(bare);
         let context = v8::Context::new(scope, v8::ContextOptions::default());
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
         let outcome = bootstrap(scope);
+        let index = scope.add_context(context);
+        debug_assert_eq!(index, MAIN_CONTEXT, "the first context added");
         if outcome.is_ok() {
             let packed = env.to_snapshot(scope);
             scope.add_context_data(context, packed);
         }
-        scope.set_default_context(context);
         outcome
     };
     // What bootstrap looked at through a WeakRef is a root until the end of the job, and would drag the context into the

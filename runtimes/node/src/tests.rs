@@ -460,7 +460,19 @@ fn wrong_options_end_with_status_nine() {
         (out.status, out.stderr.as_str()),
         (
             WaitStatus::Exited(9),
-            "/usr/bin/node: bad option: --no-such-option\n"
+            "node: bad option: --no-such-option\n"
         )
+    );
+}
+
+#[test]
+fn vm_contexts_are_bare() {
+    let code = "const vm = require('vm'); const c = vm.createContext({ a: 1 });
+        console.log(vm.runInContext('b = a + 1; [typeof require, typeof process, typeof console, typeof URL, Array.name]', c).join(), c.b);
+        try { vm.runInNewContext('for (;;);', {}, { timeout: 20 }) } catch (e) { console.log(e.code) }";
+    let expected = "undefined,undefined,object,undefined,Array 2\nERR_SCRIPT_EXECUTION_TIMEOUT\n";
+    assert_eq!(
+        node_with(&[("/root/x", "")], &["-e", code], ""),
+        ok(expected)
     );
 }
