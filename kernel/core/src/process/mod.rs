@@ -1,6 +1,6 @@
 //! Processes and their tasks: who they are, where they stand in the tree, how they begin and end.
 //!
-//! [`Process`] is what threads share; [`Task`] one thread, the first argument of every call; [`table`] the tree
+//! [`Process`] is what threads share; [`Task`] one thread, the first argument of every call; `table` the tree
 //! of parents, groups and sessions.
 //!
 //! Lock order: the tree's lock, then one process's `signals`. All other locks of a process are leaves.

@@ -255,7 +255,7 @@ pub async fn readv(task: &Task, fd: Fd, bufs: &mut [IoSliceMut<'_>]) -> SysResul
 /// Writes several buffers. See writev(2).
 ///
 /// # Errors
-/// As [`write`]; `EINVAL`: too many buffers.
+/// As [`write()`]; `EINVAL`: too many buffers.
 pub async fn writev(task: &Task, fd: Fd, bufs: &[IoSlice<'_>]) -> SysResult<usize> {
     traced_wait(task, "writev", async {
         check_count(bufs.len())?;
@@ -301,7 +301,7 @@ pub async fn pread(task: &Task, fd: Fd, buf: &mut [u8], at: u64) -> SysResult<us
 /// Writes at a position. See pwrite(2).
 ///
 /// # Errors
-/// As [`write`]; `ESPIPE`: has no positions. `EINVAL`: past the largest offset.
+/// As [`write()`]; `ESPIPE`: has no positions. `EINVAL`: past the largest offset.
 pub async fn pwrite(task: &Task, fd: Fd, buf: &[u8], at: u64) -> SysResult<usize> {
     traced_wait(task, "pwrite64", async {
         let file = task.files().get(fd)?;

@@ -1,7 +1,7 @@
 //! The system calls: Linux's, typed. The one door of the machine.
 //!
 //! Every call is `name(task, …) -> SysResult<…>` with its POSIX name; those that can wait are `async`, safe to drop.
-//! Each is one line of the call trace (target `cenote::syscall`), written by [`traced`]; policy and limits are asked
+//! Each is one line of the call trace (target `cenote::syscall`), written by `traced`; policy and limits are asked
 //! here, on resolved paths and addresses. How far each call goes is in `cenote_abi::syscall_table`.
 
 pub mod cred;

@@ -1,4 +1,4 @@
-//! Time that makes things happen: [`Alarm`], and the interval and POSIX timers of a process made of it.
+//! Time that makes things happen: `Alarm`, and the interval and POSIX timers of a process made of it.
 
 mod alarm;
 mod process;

@@ -1,7 +1,7 @@
 //! Terminals: pseudo-terminals with a line discipline, and the rules of job control on them. See tty(4), pty(7), termios(3).
 //!
-//! [`Terminal`] is the pair's shared state, [`PtyMaster`] and [`PtySlave`] its two ends, [`discipline`] what happens to
-//! each byte, [`controlling`] whose terminal it is, [`devices`] how it is opened by name.
+//! [`Terminal`] is the pair's shared state, [`PtyMaster`] and [`PtySlave`] its two ends, `discipline` what happens to
+//! each byte, `controlling` whose terminal it is, `devices` how it is opened by name.
 //!
 //! Lock order: `Terminal::state` and `PtyTable::terminals` are leaves. Signals are sent, and waiters woken, after release.
 
