@@ -9,3 +9,4 @@ setImmediate(() => {
   throw new Error('imm');
 });
 setImmediate(() => console.log('imm 2'));
+for (const until = Date.now() + 6; Date.now() < until; ); // so that the timers are due when the loop starts

@@ -11,7 +11,7 @@ bzip2 -t f.bz2; echo $?
 xz -t f.xz; echo $?
 echo junk | bzip2 -d 2>/dev/null >/dev/null; echo $?
 echo junk | xz -d 2>/dev/null; echo $?
-seq 9 | xz -9 | xz -d | paste -sd' '
+seq 9 | xz -6 | xz -d | paste -sd' '
 seq 9 | bzip2 | bunzip2 | wc -l
 tar cjf t.tbz f
 tar tjf t.tbz
