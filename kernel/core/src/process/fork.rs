@@ -150,6 +150,7 @@ pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
         no_new_privs: seed.no_new_privs.into(),
         parent_death_signal: 0.into(),
         memory_bytes: 0.into(),
+        sleepers: 0.into(),
     });
     tree.insert(Node {
         process: Arc::clone(&process),
@@ -233,6 +234,7 @@ pub(crate) fn create_init(
         no_new_privs: false.into(),
         parent_death_signal: 0.into(),
         memory_bytes: 0.into(),
+        sleepers: 0.into(),
     });
     Node {
         process,

@@ -6,8 +6,10 @@ use cenote_base::{MonoTime, Pgid, Pid, Sid, Uid};
 /// What a process is doing, by the letters of `ps`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ProcessState {
-    /// It runs or waits.
+    /// Its program runs.
     Running,
+    /// It waits in a call.
+    Sleeping,
     /// A signal stopped it.
     Stopped,
     /// It ended and was not waited for.
@@ -19,7 +21,8 @@ impl ProcessState {
     #[must_use]
     pub const fn letter(self) -> char {
         match self {
-            Self::Running => 'S',
+            Self::Running => 'R',
+            Self::Sleeping => 'S',
             Self::Stopped => 'T',
             Self::Zombie(_) => 'Z',
         }

@@ -17,7 +17,7 @@ pub mod task;
 pub mod usage;
 pub(crate) mod wait;
 
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use cenote_abi::wait::WaitStatus;
@@ -82,6 +82,8 @@ pub struct Process {
     no_new_privs: AtomicBool,
     parent_death_signal: AtomicI32,
     memory_bytes: AtomicU64,
+    /// How many of its threads wait in a call.
+    sleepers: AtomicUsize,
 }
 
 impl Process {
@@ -186,9 +188,30 @@ impl Process {
         self.usage.note_memory(bytes);
     }
 
+    /// Notes that a thread waits, until the guard is dropped.
+    pub(crate) fn sleep(&self) -> Sleeping<'_> {
+        self.sleepers.fetch_add(1, Ordering::Relaxed);
+        Sleeping(self)
+    }
+
+    /// Whether every thread waits in a call.
+    pub(crate) fn is_asleep(&self) -> bool {
+        let threads = self.signals.lock().threads.len();
+        self.sleepers.load(Ordering::Relaxed) >= threads
+    }
+
     /// Whether a signal stopped it.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         self.signals.lock().stopped.is_some()
+    }
+}
+
+/// While it lives, a thread of a process waits.
+pub(crate) struct Sleeping<'a>(&'a Process);
+
+impl Drop for Sleeping<'_> {
+    fn drop(&mut self) {
+        self.0.sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -146,6 +146,7 @@ impl Node {
         let state = match self.zombie {
             Some(status) => ProcessState::Zombie(status),
             None if self.process.is_stopped() => ProcessState::Stopped,
+            None if self.process.is_asleep() => ProcessState::Sleeping,
             None => ProcessState::Running,
         };
         ProcessInfo {

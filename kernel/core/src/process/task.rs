@@ -196,6 +196,7 @@ impl Task {
             return Ok(None);
         }
         self.process.usage().note_wait();
+        let _sleeping = self.process.sleep();
         let waiter = Waiter::new();
         let mut registrations: Vec<Registration> = Vec::with_capacity(queues.len() + 1);
         registrations.push(self.cell.queue.register(waiter.clone()));

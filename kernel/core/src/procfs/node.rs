@@ -211,6 +211,20 @@ impl Inode for Node {
             stat.uid = credentials.euid.raw();
             stat.gid = credentials.egid.raw();
         }
+        if let Key::Descriptor(pid, fd) = self.key {
+            // The link shows how the file is open.
+            let file = self
+                .living(pid)?
+                .files()
+                .get(fd)
+                .map_err(|_| Errno::ENOENT)?;
+            let access = file.access_mode();
+            let (reads, writes) = (access.can_read(), access.can_write());
+            stat.mode = file_type.mode_bits()
+                | 0o100
+                | if reads { 0o400 } else { 0 }
+                | if writes { 0o200 } else { 0 };
+        }
         if file_type == FileType::Symlink {
             stat.size = 64;
         }

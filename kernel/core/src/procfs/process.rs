@@ -210,7 +210,8 @@ fn status(process: &Process, info: &ProcessInfo) -> String {
     );
     drop(signals);
     let state = match info.state {
-        ProcessState::Running => "S (sleeping)",
+        ProcessState::Running => "R (running)",
+        ProcessState::Sleeping => "S (sleeping)",
         ProcessState::Stopped => "T (stopped)",
         ProcessState::Zombie(_) => "Z (zombie)",
     };

@@ -36,7 +36,7 @@ fn own_files_tell_of_the_process() {
         let fields: Vec<&str> = stat.split(' ').collect();
         assert_eq!(
             (fields[0], fields[2], fields[3], fields[5]),
-            (pid.as_str(), "S", "1", pid.as_str())
+            (pid.as_str(), "R", "1", pid.as_str())
         );
         assert_eq!(fields.len(), 52);
         assert!(read(task, "/proc/self/cmdline").ends_with('\0'));
