@@ -33,7 +33,13 @@ pub(crate) struct FileState {
 
 impl From<&Stat> for FileState {
     fn from(stat: &Stat) -> Self {
-        Self { device: stat.dev, inode: stat.ino, size: stat.size, modified: stat.mtime, changed: stat.ctime }
+        Self {
+            device: stat.dev,
+            inode: stat.ino,
+            size: stat.size,
+            modified: stat.mtime,
+            changed: stat.ctime,
+        }
     }
 }
 
@@ -46,7 +52,11 @@ pub(crate) struct DigestCache {
 impl DigestCache {
     /// The digest of a file in this state.
     pub(crate) fn get(&self, state: &FileState) -> Option<Digest> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(state).copied()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(state)
+            .copied()
     }
 
     /// Remembers a digest that was made while the file was in this state before and after.
@@ -67,8 +77,17 @@ mod tests {
     use super::*;
 
     fn state(changed: i64) -> FileState {
-        let time = Timespec { sec: changed, nsec: 0 };
-        FileState { device: 1, inode: 2, size: 3, modified: time, changed: time }
+        let time = Timespec {
+            sec: changed,
+            nsec: 0,
+        };
+        FileState {
+            device: 1,
+            inode: 2,
+            size: 3,
+            modified: time,
+            changed: time,
+        }
     }
 
     #[test]

@@ -61,7 +61,9 @@ impl SharedEngine {
                 Err(error) => last = Some(error),
             }
         }
-        Err(EngineError::Configuration(last.map(|error| format!("{error:#}")).unwrap_or_default()))
+        Err(EngineError::Configuration(
+            last.map(|error| format!("{error:#}")).unwrap_or_default(),
+        ))
     }
 
     fn with_ticker(engine: Engine) -> Result<Self, EngineError> {
@@ -81,7 +83,11 @@ impl SharedEngine {
                 }
             })
             .map_err(|error| EngineError::Ticker(error.to_string()))?;
-        Ok(Self { engine, running, ticker: ticker.thread().clone() })
+        Ok(Self {
+            engine,
+            running,
+            ticker: ticker.thread().clone(),
+        })
     }
 
     /// The engine itself.

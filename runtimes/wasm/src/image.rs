@@ -10,7 +10,7 @@ use wasmtime::{InstancePre, Linker, Module, ModuleExport};
 
 use crate::process::Process;
 
-/// The largest module that is looked at. The Python of the registry with its modules has 23 MB.
+/// The largest module that is looked at. Python with its modules has 23 MB.
 pub(crate) const MAX_MODULE: u64 = 128 << 20;
 
 /// The world a module was built for.
@@ -33,7 +33,9 @@ pub(crate) struct ProgramImage {
 
 impl std::fmt::Debug for ProgramImage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ProgramImage").field("world", &self.world).finish_non_exhaustive()
+        f.debug_struct("ProgramImage")
+            .field("world", &self.world)
+            .finish_non_exhaustive()
     }
 }
 
@@ -55,8 +57,12 @@ impl ProgramImage {
     /// # Errors
     /// The text of what does not fit.
     pub(crate) fn new(linker: &Linker<Process>, module: &Module) -> Result<Self, String> {
-        let pre = linker.instantiate_pre(module).map_err(|error| format!("{error:#}"))?;
-        let is_linux = module.imports().any(|import| matches!(import.module(), "wali" | "cenote"));
+        let pre = linker
+            .instantiate_pre(module)
+            .map_err(|error| format!("{error:#}"))?;
+        let is_linux = module
+            .imports()
+            .any(|import| matches!(import.module(), "wali" | "cenote"));
         let place = |name: &str| module.get_export_index(name);
         let functions = [
             place("asyncify_start_unwind"),
@@ -95,44 +101,67 @@ pub(crate) fn inspect(bytes: &[u8], is_known: impl Fn(&str, &str) -> bool) -> Re
     let mut sections = Parser::new(0).parse_all(bytes);
     for payload in &mut sections {
         match payload.map_err(|error| format!("not a valid module: {error}"))? {
-            Payload::Version { encoding: wasmparser::Encoding::Component, .. } => {
+            Payload::Version {
+                encoding: wasmparser::Encoding::Component,
+                ..
+            } => {
                 return Err("a component (WASI 0.2); only core modules run so far".to_owned());
             }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
                     let import = import.map_err(|error| format!("not a valid module: {error}"))?;
                     if !matches!(import.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)) {
-                        return Err(format!("imports {}.{}, which is not a function", import.module, import.name));
+                        return Err(format!(
+                            "imports {}.{}, which is not a function",
+                            import.module, import.name
+                        ));
                     }
                     if !is_known(import.module, import.name) {
-                        return Err(format!("imports {}.{}, which this system does not have", import.module, import.name));
+                        return Err(format!(
+                            "imports {}.{}, which this system does not have",
+                            import.module, import.name
+                        ));
                     }
                 }
             }
             Payload::ExportSection(exports) => {
                 for export in exports {
                     let export = export.map_err(|error| format!("not a valid module: {error}"))?;
-                    has_start |= export.name == "_start" && export.kind == wasmparser::ExternalKind::Func;
+                    has_start |=
+                        export.name == "_start" && export.kind == wasmparser::ExternalKind::Func;
                 }
             }
             _ => {}
         }
     }
-    if has_start { Ok(()) } else { Err("exports no function _start".to_owned()) }
+    if has_start {
+        Ok(())
+    } else {
+        Err("exports no function _start".to_owned())
+    }
 }
 
 /// An error of the loader: the reason goes to the trace, the guest sees `ENOEXEC`.
 pub(crate) fn refuse(path: &[u8], reason: &str) -> SysError {
     tracing::info!(target: "cenote::exec", path = %path.escape_ascii(), reason, "not executable");
-    SysError::with_note(Errno::ENOEXEC, "the module is not valid here; the trace (cenote::exec) has the reason")
+    SysError::with_note(
+        Errno::ENOEXEC,
+        "the module is not valid here; the trace (cenote::exec) has the reason",
+    )
 }
 
 /// The bytes of a program file, whole.
 ///
 /// # Errors
 /// `ENOEXEC`: larger than any program. What reading answers.
-pub(crate) fn read_all(file: &cenote_vfs::OpenFile, path: &[u8]) -> SysResult<std::sync::Arc<[u8]>> {
-    if let Some(bytes) = file.location().and_then(|location| location.inode().shared_bytes()) {
+pub(crate) fn read_all(
+    file: &cenote_vfs::OpenFile,
+    path: &[u8],
+) -> SysResult<std::sync::Arc<[u8]>> {
+    if let Some(bytes) = file
+        .location()
+        .and_then(|location| location.inode().shared_bytes())
+    {
         return Ok(bytes);
     }
     let size = file.stat()?.size;

@@ -85,7 +85,11 @@ impl<'a> GuestMemory<'a> {
 
     /// Copies bytes in unless the address is zero: for results a caller may not want.
     pub(crate) fn write_if_wanted(&mut self, address: u32, bytes: &[u8]) -> SysResult {
-        if address == 0 { Ok(()) } else { self.write(address, bytes) }
+        if address == 0 {
+            Ok(())
+        } else {
+            self.write(address, bytes)
+        }
     }
 
     /// Copies in as much as fits into `room` bytes at `address`.
@@ -100,8 +104,15 @@ impl<'a> GuestMemory<'a> {
     }
 
     /// Reads a structure unless the address is zero.
-    pub(crate) fn get_optional<T: Layout<N>, const N: usize>(&self, address: u32) -> SysResult<Option<T>> {
-        if address == 0 { Ok(None) } else { self.get(address).map(Some) }
+    pub(crate) fn get_optional<T: Layout<N>, const N: usize>(
+        &self,
+        address: u32,
+    ) -> SysResult<Option<T>> {
+        if address == 0 {
+            Ok(None)
+        } else {
+            self.get(address).map(Some)
+        }
     }
 
     /// Reads 32 bits.
@@ -166,7 +177,10 @@ impl<'a> GuestMemory<'a> {
 
     /// Reads an array of `iovec`: address and length, 32 bits each.
     pub(crate) fn iovecs(&self, address: u32, count: i32) -> SysResult<Vec<(u32, u32)>> {
-        let count = usize::try_from(count).ok().filter(|count| *count <= IOV_MAX).ok_or(Errno::EINVAL)?;
+        let count = usize::try_from(count)
+            .ok()
+            .filter(|count| *count <= IOV_MAX)
+            .ok_or(Errno::EINVAL)?;
         let array = &self.bytes[self.range(address, count * 8)?];
         let mut total: usize = 0;
         let mut list = Vec::with_capacity(count);
@@ -187,18 +201,28 @@ impl<'a> GuestMemory<'a> {
 
     /// Borrows the parts of an `iovec` array to be read from.
     pub(crate) fn io_slices(&self, parts: &[(u32, u32)]) -> SysResult<Vec<IoSlice<'_>>> {
-        parts.iter().map(|(address, len)| self.slice(*address, *len).map(IoSlice::new)).collect()
+        parts
+            .iter()
+            .map(|(address, len)| self.slice(*address, *len).map(IoSlice::new))
+            .collect()
     }
 
     /// Borrows the parts of an `iovec` array to be written to; `None` when parts overlap.
-    pub(crate) fn io_slices_mut(&mut self, parts: &[(u32, u32)]) -> SysResult<Option<Vec<IoSliceMut<'_>>>> {
-        let mut order: Vec<usize> = (0..parts.len()).filter(|index| parts[*index].1 != 0).collect();
+    pub(crate) fn io_slices_mut(
+        &mut self,
+        parts: &[(u32, u32)],
+    ) -> SysResult<Option<Vec<IoSliceMut<'_>>>> {
+        let mut order: Vec<usize> = (0..parts.len())
+            .filter(|index| parts[*index].1 != 0)
+            .collect();
         order.sort_by_key(|index| parts[*index].0);
         let mut slices: Vec<Option<&mut [u8]>> = parts.iter().map(|_| None).collect();
         let (mut rest, mut offset) = (&mut *self.bytes, 0_usize);
         for index in order {
             let (address, len) = (widen(parts[index].0), widen(parts[index].1));
-            let Some(skip) = address.checked_sub(offset) else { return Ok(None) };
+            let Some(skip) = address.checked_sub(offset) else {
+                return Ok(None);
+            };
             if rest.len() < skip || rest.len() - skip < len {
                 return Err(fault());
             }
@@ -207,7 +231,12 @@ impl<'a> GuestMemory<'a> {
             rest = after;
             offset = address + len;
         }
-        Ok(Some(slices.into_iter().map(|part| IoSliceMut::new(part.unwrap_or_default())).collect()))
+        Ok(Some(
+            slices
+                .into_iter()
+                .map(|part| IoSliceMut::new(part.unwrap_or_default()))
+                .collect(),
+        ))
     }
 }
 
@@ -217,7 +246,10 @@ pub(crate) fn number(bytes: &[u8]) -> u32 {
 }
 
 /// A 32-bit address or length as an index. This runtime needs 64-bit hosts, where it always fits.
-#[expect(clippy::as_conversions, reason = "usize has at least 32 bits on every host this builds for")]
+#[expect(
+    clippy::as_conversions,
+    reason = "usize has at least 32 bits on every host this builds for"
+)]
 pub(crate) const fn widen(value: u32) -> usize {
     value as usize
 }
@@ -247,8 +279,14 @@ mod tests {
         let mut bytes = [0_u8; 64];
         let mut memory = GuestMemory::new(&mut bytes);
         assert!(memory.io_slices_mut(&[(8, 8), (12, 8)]).unwrap().is_none());
-        let parts = memory.io_slices_mut(&[(32, 4), (8, 8), (16, 0), (16, 2)]).unwrap().unwrap();
-        assert_eq!(parts.iter().map(|part| part.len()).collect::<Vec<_>>(), [4, 8, 0, 2]);
+        let parts = memory
+            .io_slices_mut(&[(32, 4), (8, 8), (16, 0), (16, 2)])
+            .unwrap()
+            .unwrap();
+        assert_eq!(
+            parts.iter().map(|part| part.len()).collect::<Vec<_>>(),
+            [4, 8, 0, 2]
+        );
     }
 
     #[test]

@@ -56,7 +56,9 @@ pub(crate) struct ModuleCache {
 
 impl std::fmt::Debug for ModuleCache {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ModuleCache").field("directory", &self.directory).finish_non_exhaustive()
+        f.debug_struct("ModuleCache")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
     }
 }
 
@@ -71,7 +73,14 @@ impl ModuleCache {
     /// A cache for this engine; `directory` as [`default_directory`] finds it, or `None` for memory alone.
     pub(crate) fn new(engine: Engine, linker: Linker<Process>, directory: Option<PathBuf>) -> Self {
         let directory = directory.and_then(|base| prepare_directory(&base, &engine));
-        Self { engine, linker, directory, entries: Mutex::default(), uses: AtomicU64::new(0), compilers: Semaphore::new(2) }
+        Self {
+            engine,
+            linker,
+            directory,
+            entries: Mutex::default(),
+            uses: AtomicU64::new(0),
+            compilers: Semaphore::new(2),
+        }
     }
 
     /// Returns the module with this digest, from memory, from disk, or compiled from what `bytes` gives.
@@ -91,7 +100,9 @@ impl ModuleCache {
     {
         let entry = self.entry(digest);
         let make = || async {
-            let module = self.load_or_compile(digest, name, handle, observer, bytes).await?;
+            let module = self
+                .load_or_compile(digest, name, handle, observer, bytes)
+                .await?;
             ProgramImage::new(&self.linker, &module).map(Arc::new)
         };
         let image = entry.image.get_or_try_init(make).await.cloned();
@@ -123,18 +134,27 @@ impl ModuleCache {
     where
         F: FnOnce() -> Result<Arc<[u8]>, String>,
     {
-        let path = self.directory.as_ref().map(|directory| directory.join(format!("{}.cwasm", hex(&digest))));
+        let path = self
+            .directory
+            .as_ref()
+            .map(|directory| directory.join(format!("{}.cwasm", hex(&digest))));
         if let Some(module) = path.as_ref().and_then(|path| load(&self.engine, path)) {
             return Ok(module);
         }
-        let _turn = self.compilers.acquire().await.map_err(|error| error.to_string())?;
+        let _turn = self
+            .compilers
+            .acquire()
+            .await
+            .map_err(|error| error.to_string())?;
         let bytes = bytes()?;
         let started = Instant::now();
         if let Some(observer) = observer {
             observer.compiling(name);
         }
         let engine = self.engine.clone();
-        let result = handle.spawn_blocking(move || compile(&engine, &bytes, path.as_deref())).await;
+        let result = handle
+            .spawn_blocking(move || compile(&engine, &bytes, path.as_deref()))
+            .await;
         if let Some(observer) = observer {
             observer.compiled(name);
         }
@@ -157,7 +177,8 @@ pub(crate) fn default_directory() -> Option<PathBuf> {
     }
     let user = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
         Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(std::env::var_os("HOME").filter(|value| !value.is_empty())?).join(".cache"),
+        None => PathBuf::from(std::env::var_os("HOME").filter(|value| !value.is_empty())?)
+            .join(".cache"),
     };
     Some(user.join("cenote").join("modules"))
 }
@@ -189,11 +210,16 @@ fn prepare_directory(base: &Path, engine: &Engine) -> Option<PathBuf> {
 #[cfg(unix)]
 fn make_private(directory: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, MetadataExt};
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)?;
     let metadata = fs::metadata(directory)?;
     let mine = metadata.uid() == rustix::process::geteuid().as_raw();
     if !mine || metadata.mode() & 0o022 != 0 {
-        return Err(std::io::Error::other("the directory belongs to someone else or others may write to it"));
+        return Err(std::io::Error::other(
+            "the directory belongs to someone else or others may write to it",
+        ));
     }
     Ok(())
 }
@@ -204,7 +230,10 @@ fn make_private(directory: &Path) -> std::io::Result<()> {
 }
 
 /// Maps a compiled module from disk; `None` when there is none or wasmtime refuses it.
-#[expect(unsafe_code, reason = "deserialisation trusts what this program itself wrote into its private directory")]
+#[expect(
+    unsafe_code,
+    reason = "deserialisation trusts what this program itself wrote into its private directory"
+)]
 fn load(engine: &Engine, path: &Path) -> Option<Module> {
     if !path.exists() {
         return None;
@@ -233,7 +262,9 @@ fn compile(engine: &Engine, bytes: &[u8], path: Option<&Path>) -> Result<Module,
 
 fn store(module: &Module, path: &Path) -> std::io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let code = module.serialize().map_err(|error| std::io::Error::other(format!("{error:#}")))?;
+    let code = module
+        .serialize()
+        .map_err(|error| std::io::Error::other(format!("{error:#}")))?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let written = fs::File::create(&temporary)
@@ -251,10 +282,17 @@ fn store(module: &Module, path: &Path) -> std::io::Result<()> {
 
 /// Removes the oldest entries until the folder is within its limit.
 fn make_room(directory: &Path) {
-    let Ok(list) = fs::read_dir(directory) else { return };
+    let Ok(list) = fs::read_dir(directory) else {
+        return;
+    };
     let mut files: Vec<_> = list
         .filter_map(Result::ok)
-        .filter_map(|entry| entry.metadata().ok().map(|data| (data.modified().ok(), data.len(), entry.path())))
+        .filter_map(|entry| {
+            entry
+                .metadata()
+                .ok()
+                .map(|data| (data.modified().ok(), data.len(), entry.path()))
+        })
         .collect();
     let mut total: u64 = files.iter().map(|(_, size, _)| *size).sum();
     files.sort();
@@ -270,5 +308,8 @@ fn make_room(directory: &Path) {
 
 fn hex(digest: &Digest) -> String {
     let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    digest.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+    digest
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
 }

@@ -65,13 +65,20 @@ pub(crate) struct Process {
 
 impl std::fmt::Debug for Process {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Process").field("pid", &self.task.pid()).field("fork", &self.fork).finish_non_exhaustive()
+        f.debug_struct("Process")
+            .field("pid", &self.task.pid())
+            .field("fork", &self.fork)
+            .finish_non_exhaustive()
     }
 }
 
 impl Process {
     /// A process about to run `image`.
-    pub(crate) fn new(task: Arc<Task>, shared: Arc<Shared>, image: Arc<ProgramImage>) -> SysResult<Self> {
+    pub(crate) fn new(
+        task: Arc<Task>,
+        shared: Arc<Shared>,
+        image: Arc<ProgramImage>,
+    ) -> SysResult<Self> {
         let limit = MemoryLimit::new(&task, shared.memory_limit())?;
         Ok(Self {
             limit,
@@ -97,7 +104,11 @@ impl Process {
     /// # Errors
     /// `ENOMEM`: the machine's limit of memory is reached.
     pub(crate) fn fork_store(&self) -> SysResult<Store<Self>> {
-        let mut child = Self::new(Arc::clone(&self.task), Arc::clone(&self.shared), Arc::clone(&self.image))?;
+        let mut child = Self::new(
+            Arc::clone(&self.task),
+            Arc::clone(&self.shared),
+            Arc::clone(&self.image),
+        )?;
         child.space = self.space.clone();
         child.shared_maps.clone_from(&self.shared_maps);
         Ok(crate::program::new_store(child))
@@ -145,7 +156,11 @@ impl Process {
     /// # Errors
     /// `EFAULT`: it exports none, or calls while it is being instantiated.
     pub(crate) fn memory(&self) -> SysResult<Memory> {
-        Ok(self.exports.as_ref().and_then(|exports| exports.memory).ok_or(Errno::EFAULT)?)
+        Ok(self
+            .exports
+            .as_ref()
+            .and_then(|exports| exports.memory)
+            .ok_or(Errno::EFAULT)?)
     }
 
     /// How many handlers run, one interrupting the other.
@@ -213,18 +228,32 @@ struct MemoryLimit {
 impl MemoryLimit {
     fn new(task: &Arc<Task>, limit: u64) -> SysResult<Self> {
         let charge = task.kernel().budget().charge(Resource::WasmMemory, 0)?;
-        Ok(Self { task: Arc::clone(task), charge, limit })
+        Ok(Self {
+            task: Arc::clone(task),
+            charge,
+            limit,
+        })
     }
 
     /// The process's own limit: the runtime's option, or a lower `RLIMIT_AS`.
     fn limit(&self) -> u64 {
-        let asked = self.task.process().rlimits().lock().of(cenote_abi::limits::Resource::RLIMIT_AS);
+        let asked = self
+            .task
+            .process()
+            .rlimits()
+            .lock()
+            .of(cenote_abi::limits::Resource::RLIMIT_AS);
         self.limit.min(asked.soft)
     }
 }
 
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         // Called for the linear memory and for the heap of exceptions, so only the difference counts.
         let more = u64::try_from(desired.saturating_sub(current)).unwrap_or(u64::MAX);
         let total = self.charge.amount().saturating_add(more);
@@ -240,7 +269,12 @@ impl ResourceLimiter for MemoryLimit {
         Ok(is_allowed)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> wasmtime::Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
         Ok(desired <= MAX_TABLE_ELEMENTS)
     }
 

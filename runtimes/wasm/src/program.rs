@@ -17,15 +17,15 @@ use cenote_abi::{Errno, SigNum};
 use cenote_base::{SysError, SysResult};
 use cenote_kernel::{Interrupter, Program, Task};
 use wasmtime::{
-    AsContextMut, Extern, Instance, ModuleExport, PoolConcurrencyLimitError, Store, StoreContextMut, ThrownException, Trap,
-    UpdateDeadline,
+    AsContextMut, Extern, Instance, ModuleExport, PoolConcurrencyLimitError, Store,
+    StoreContextMut, ThrownException, Trap, UpdateDeadline,
 };
 
 use crate::engine::SharedEngine;
 use crate::error::Stop;
 use crate::image::{ProgramImage, World};
 use crate::linux::address_space::AddressSpace;
-use crate::linux::fork::{self, Asyncify};
+use crate::linux::fork::{self, Asyncify, AsyncifyFunctions};
 use crate::linux::memory::write_back_all;
 use crate::process::{Exports, Process};
 use crate::runtime::Shared;
@@ -41,7 +41,11 @@ impl Program for WasmProgram {
     fn start(self: Box<Self>, task: Arc<Task>) {
         let handle = self.shared.handle().clone();
         let own = Arc::clone(&task);
-        let process = match Process::new(Arc::clone(&task), Arc::clone(&self.shared), Arc::clone(&self.image)) {
+        let process = match Process::new(
+            Arc::clone(&task),
+            Arc::clone(&self.shared),
+            Arc::clone(&self.image),
+        ) {
             Ok(process) => process,
             Err(error) => {
                 end_by_fault(&own, SigNum::SIGKILL, &error.to_string());
@@ -49,17 +53,21 @@ impl Program for WasmProgram {
                 return;
             }
         };
-        spawn(&handle, async move {
-            let mut store = new_store(process);
-            if let Err(error) = instantiate(&mut store).await {
-                // Past exec's point of no return; Linux kills there too.
-                end_by_fault(&task, SigNum::SIGKILL, &error.to_string());
-                drop(store);
-                task.finish();
-                return;
-            }
-            run(store).await;
-        }, &own);
+        spawn(
+            &handle,
+            async move {
+                let mut store = new_store(process);
+                if let Err(error) = instantiate(&mut store).await {
+                    // Past exec's point of no return; Linux kills there too.
+                    end_by_fault(&task, SigNum::SIGKILL, &error.to_string());
+                    drop(store);
+                    task.finish();
+                    return;
+                }
+                run(store).await;
+            },
+            &own,
+        );
     }
 }
 
@@ -124,21 +132,35 @@ fn enforce_cpu_limit(process: &mut Process) {
 /// `EAGAIN`: no instance is free in this OS process. `ENOMEM`: its memory is over a limit. `ENOEXEC`: it trapped.
 pub(crate) async fn instantiate(store: &mut Store<Process>) -> SysResult {
     let image = Arc::clone(store.data().image());
-    let instance = image.pre.instantiate_async(&mut *store).await.map_err(|error| {
-        tracing::debug!(target: "cenote::exec", error = %format!("{error:#}"), "no instance");
-        if error.is::<PoolConcurrencyLimitError>() {
-            SysError::with_note(Errno::EAGAIN, "all WebAssembly instances of this host process are in use")
-        } else if error.is::<Trap>() || error.is::<Stop>() {
-            SysError::with_note(Errno::ENOEXEC, "the module failed while it was instantiated")
-        } else {
-            SysError::with_note(Errno::ENOMEM, "the program's memory is over a limit")
-        }
-    })?;
+    let instance = image
+        .pre
+        .instantiate_async(&mut *store)
+        .await
+        .map_err(|error| {
+            tracing::debug!(target: "cenote::exec", error = %format!("{error:#}"), "no instance");
+            if error.is::<PoolConcurrencyLimitError>() {
+                SysError::with_note(
+                    Errno::EAGAIN,
+                    "all WebAssembly instances of this host process are in use",
+                )
+            } else if error.is::<Trap>() || error.is::<Stop>() {
+                SysError::with_note(
+                    Errno::ENOEXEC,
+                    "the module failed while it was instantiated",
+                )
+            } else {
+                SysError::with_note(Errno::ENOMEM, "the program's memory is over a limit")
+            }
+        })?;
     let exports = find_exports(store, &instance, &image).ok_or(Errno::ENOEXEC)?;
     let is_fresh = store.data().space.is_unset();
     if let (Some(memory), World::Linux, true) = (exports.memory, image.world, is_fresh) {
-        let heap = image.heap_base.and_then(|place| global(store, &instance, Some(&place)));
-        let heap = heap.and_then(|heap| heap.get(&mut *store).i32()).map(i32::cast_unsigned);
+        let heap = image
+            .heap_base
+            .and_then(|place| global(store, &instance, Some(&place)));
+        let heap = heap
+            .and_then(|heap| heap.get(&mut *store).i32())
+            .map(i32::cast_unsigned);
         let size = u64::try_from(memory.data_size(&*store)).unwrap_or(u64::MAX);
         // A module that does not say where its data ends gets maps only from memory that is grown for them.
         let base = heap.unwrap_or(u32::try_from(size).unwrap_or(u32::MAX));
@@ -148,11 +170,19 @@ pub(crate) async fn instantiate(store: &mut Store<Process>) -> SysResult {
     Ok(())
 }
 
-fn find(store: &mut Store<Process>, instance: &Instance, place: Option<&ModuleExport>) -> Option<Extern> {
+fn find(
+    store: &mut Store<Process>,
+    instance: &Instance,
+    place: Option<&ModuleExport>,
+) -> Option<Extern> {
     instance.get_module_export(store, place?)
 }
 
-fn global(store: &mut Store<Process>, instance: &Instance, place: Option<&ModuleExport>) -> Option<wasmtime::Global> {
+fn global(
+    store: &mut Store<Process>,
+    instance: &Instance,
+    place: Option<&ModuleExport>,
+) -> Option<wasmtime::Global> {
     find(store, instance, place)?.into_global()
 }
 
@@ -165,10 +195,17 @@ where
     P: wasmtime::WasmParams,
     R: wasmtime::WasmResults,
 {
-    find(store, instance, place)?.into_func()?.typed(&*store).ok()
+    find(store, instance, place)?
+        .into_func()?
+        .typed(&*store)
+        .ok()
 }
 
-fn find_exports(store: &mut Store<Process>, instance: &Instance, image: &ProgramImage) -> Option<Exports> {
+fn find_exports(
+    store: &mut Store<Process>,
+    instance: &Instance,
+    image: &ProgramImage,
+) -> Option<Exports> {
     let places = &image.exports;
     let start = function(store, instance, places.start.as_ref())?;
     let state = global(store, instance, places.asyncify_state.as_ref());
@@ -182,19 +219,25 @@ fn find_exports(store: &mut Store<Process>, instance: &Instance, image: &Program
         memory: find(store, instance, places.memory.as_ref()).and_then(Extern::into_memory),
         stack_pointer: global(store, instance, places.stack_pointer.as_ref()),
         signal_trampoline: function(store, instance, places.signal_trampoline.as_ref()),
-        function_table: find(store, instance, places.function_table.as_ref()).and_then(Extern::into_table),
+        function_table: find(store, instance, places.function_table.as_ref())
+            .and_then(Extern::into_table),
         asyncify,
     })
 }
 
-fn asyncify_functions(store: &mut Store<Process>, instance: &Instance, image: &ProgramImage) -> Option<Asyncify> {
-    let [start_unwind, stop_unwind, start_rewind, stop_rewind] = image.exports.asyncify_functions.as_ref()?;
-    Some(Asyncify::Functions {
+fn asyncify_functions(
+    store: &mut Store<Process>,
+    instance: &Instance,
+    image: &ProgramImage,
+) -> Option<Asyncify> {
+    let [start_unwind, stop_unwind, start_rewind, stop_rewind] =
+        image.exports.asyncify_functions.as_ref()?;
+    Some(Asyncify::Functions(Box::new(AsyncifyFunctions {
         start_unwind: function(store, instance, Some(start_unwind))?,
         stop_unwind: function(store, instance, Some(stop_unwind))?,
         start_rewind: function(store, instance, Some(start_rewind))?,
         stop_rewind: function(store, instance, Some(stop_rewind))?,
-    })
+    })))
 }
 
 /// Runs an instance to its end. Boxed, because a fork starts another of the same type.
@@ -257,7 +300,11 @@ fn classify(task: &Arc<Task>, error: &wasmtime::Error) -> Stop {
         let (signal, note) = signal_of(*trap);
         end_by_fault(task, signal, note);
     } else if error.is::<ThrownException>() {
-        end_by_fault(task, SigNum::SIGABRT, "an exception that nobody catches (a longjmp to a function that returned)");
+        end_by_fault(
+            task,
+            SigNum::SIGABRT,
+            "an exception that nobody catches (a longjmp to a function that returned)",
+        );
     } else {
         tracing::error!(target: "cenote::exec", pid = %task.pid(), error = %format!("{error:#}"), "the runtime failed");
         end_by_fault(task, SigNum::SIGKILL, "a failure of the runtime");
@@ -269,14 +316,20 @@ fn classify(task: &Arc<Task>, error: &wasmtime::Error) -> Stop {
 fn signal_of(trap: Trap) -> (SigNum, &'static str) {
     match trap {
         Trap::StackOverflow => (SigNum::SIGSEGV, "the WebAssembly stack is used up (8 MiB)"),
-        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => (SigNum::SIGSEGV, "an address outside the program's memory"),
-        Trap::TableOutOfBounds | Trap::IndirectCallToNull | Trap::BadSignature | Trap::NullReference => {
-            (SigNum::SIGSEGV, "a call through a bad function pointer")
+        Trap::MemoryOutOfBounds | Trap::HeapMisaligned => {
+            (SigNum::SIGSEGV, "an address outside the program's memory")
         }
+        Trap::TableOutOfBounds
+        | Trap::IndirectCallToNull
+        | Trap::BadSignature
+        | Trap::NullReference => (SigNum::SIGSEGV, "a call through a bad function pointer"),
         Trap::IntegerOverflow | Trap::IntegerDivisionByZero | Trap::BadConversionToInteger => {
             (SigNum::SIGFPE, "an arithmetic error")
         }
-        Trap::UnreachableCodeReached => (SigNum::SIGILL, "code that cannot be reached (abort, a failed assertion)"),
+        Trap::UnreachableCodeReached => (
+            SigNum::SIGILL,
+            "code that cannot be reached (abort, a failed assertion)",
+        ),
         Trap::AllocationTooLarge => (SigNum::SIGKILL, "too much memory"),
         _ => (SigNum::SIGILL, "a trap"),
     }
@@ -285,17 +338,31 @@ fn signal_of(trap: Trap) -> (SigNum, &'static str) {
 /// Ends a process by a signal it cannot handle here.
 fn end_by_fault(task: &Arc<Task>, signal: SigNum, note: &str) {
     tracing::info!(target: "cenote::fault", pid = %task.pid(), %signal, note, "ended by a fault");
-    task.exit(WaitStatus::Signaled { signal, core: signal != SigNum::SIGKILL });
+    task.exit(WaitStatus::Signaled {
+        signal,
+        core: signal != SigNum::SIGKILL,
+    });
 }
 
 /// Starts a process's future on the runtime, timed and interruptible.
-fn spawn(handle: &tokio::runtime::Handle, future: impl Future<Output = ()> + Send + 'static, task: &Arc<Task>) {
+fn spawn(
+    handle: &tokio::runtime::Handle,
+    future: impl Future<Output = ()> + Send + 'static,
+    task: &Arc<Task>,
+) {
     let is_running = Arc::new(AtomicBool::new(false));
     if let Ok(engine) = SharedEngine::of_process() {
-        task.set_interrupter(Arc::new(EpochInterrupter { engine, is_running: Arc::clone(&is_running) }));
+        task.set_interrupter(Arc::new(EpochInterrupter {
+            engine,
+            is_running: Arc::clone(&is_running),
+        }));
     }
     // The task handle is not needed: the process's end is the kernel's to know.
-    drop(handle.spawn(Timed { future: Box::pin(future), task: Arc::clone(task), is_running }));
+    drop(handle.spawn(Timed {
+        future: Box::pin(future),
+        task: Arc::clone(task),
+        is_running,
+    }));
 }
 
 /// Interrupts guest code by the epoch. A process that waits in a call is woken by the kernel itself.

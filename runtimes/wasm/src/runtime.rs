@@ -30,7 +30,10 @@ pub struct WasmOptions {
 
 impl Default for WasmOptions {
     fn default() -> Self {
-        Self { memory_limit: DEFAULT_MEMORY_LIMIT, observer: None }
+        Self {
+            memory_limit: DEFAULT_MEMORY_LIMIT,
+            observer: None,
+        }
     }
 }
 
@@ -51,7 +54,9 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("options", &self.options).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
@@ -90,7 +95,14 @@ impl WasmRuntime {
     /// The engine could not be made on this host.
     pub fn with_options(handle: Handle, options: WasmOptions) -> Result<Self, EngineError> {
         let engine = SharedEngine::of_process()?;
-        Ok(Self { shared: Arc::new(Shared { engine, globals: globals(engine)?, handle, options }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                globals: globals(engine)?,
+                handle,
+                options,
+            }),
+        })
     }
 }
 
@@ -98,9 +110,13 @@ fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineErro
     static GLOBALS: OnceLock<Result<Globals, EngineError>> = OnceLock::new();
     GLOBALS
         .get_or_init(|| {
-            let linker = make_linker(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
+            let linker =
+                make_linker(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
             let cache = ModuleCache::new(engine.engine().clone(), linker, default_directory());
-            Ok(Globals { cache, digests: DigestCache::default() })
+            Ok(Globals {
+                cache,
+                digests: DigestCache::default(),
+            })
         })
         .as_ref()
         .map_err(Clone::clone)
@@ -150,7 +166,9 @@ impl Runtime for WasmRuntime {
             let source = || {
                 let bytes = match bytes {
                     Some(bytes) => bytes,
-                    None => read_all(&image.file, &image.path).map_err(|error| error.to_string())?,
+                    None => {
+                        read_all(&image.file, &image.path).map_err(|error| error.to_string())?
+                    }
                 };
                 // What is compiled is kept under this digest for everybody: it must be the bytes' own.
                 if Digest::from(Sha256::digest(&bytes)) != digest {
@@ -160,9 +178,20 @@ impl Runtime for WasmRuntime {
                 Ok(bytes)
             };
             let cache = &self.shared.globals.cache;
-            let compiled = cache.get(digest, &name, &self.shared.handle, self.shared.options.observer.as_ref(), source).await;
+            let compiled = cache
+                .get(
+                    digest,
+                    &name,
+                    &self.shared.handle,
+                    self.shared.options.observer.as_ref(),
+                    source,
+                )
+                .await;
             let ready = compiled.map_err(|reason| refuse(&image.path, &reason))?;
-            let program: Box<dyn Program> = Box::new(WasmProgram { shared: Arc::clone(&self.shared), image: ready });
+            let program: Box<dyn Program> = Box::new(WasmProgram {
+                shared: Arc::clone(&self.shared),
+                image: ready,
+            });
             Ok(program)
         })
     }

@@ -34,7 +34,12 @@ impl AddressSpace {
     /// The space from `heap_base` to the memory's size.
     pub(crate) fn new(heap_base: u32, size: u64) -> Self {
         let start = round_up(u64::from(heap_base)).min(size);
-        let mut space = Self { start, end: size, untouched: start, free: BTreeMap::new() };
+        let mut space = Self {
+            start,
+            end: size,
+            untouched: start,
+            free: BTreeMap::new(),
+        };
         space.put_back(start..size);
         space
     }
@@ -71,7 +76,10 @@ impl AddressSpace {
 
     /// Finds and takes the lowest free range of `len` bytes.
     pub(super) fn take(&mut self, len: u64) -> Option<u64> {
-        let (start, _) = self.free.iter().find(|(start, end)| **end - **start >= len)?;
+        let (start, _) = self
+            .free
+            .iter()
+            .find(|(start, end)| **end - **start >= len)?;
         let start = *start;
         self.carve(start..start + len);
         Some(start)
@@ -79,7 +87,11 @@ impl AddressSpace {
 
     /// How much the memory must grow before `len` bytes can be taken: the free bytes at its end count.
     pub(super) fn missing(&self, len: u64) -> u64 {
-        let tail = self.free.last_key_value().filter(|(_, end)| **end == self.end).map_or(0, |(start, end)| end - start);
+        let tail = self
+            .free
+            .last_key_value()
+            .filter(|(_, end)| **end == self.end)
+            .map_or(0, |(start, end)| end - start);
         len.saturating_sub(tail)
     }
 
@@ -94,12 +106,20 @@ impl AddressSpace {
 
     /// Tells whether every byte of the range is free.
     pub(super) fn is_free(&self, range: &Range<u64>) -> bool {
-        self.free.range(..=range.start).next_back().is_some_and(|(_, end)| *end >= range.end)
+        self.free
+            .range(..=range.start)
+            .next_back()
+            .is_some_and(|(_, end)| *end >= range.end)
     }
 
     /// Tells whether no byte of the range is free.
     pub(super) fn is_taken(&self, range: &Range<u64>) -> bool {
-        self.owns(range) && self.free.range(..range.end).next_back().is_none_or(|(_, end)| *end <= range.start)
+        self.owns(range)
+            && self
+                .free
+                .range(..range.end)
+                .next_back()
+                .is_none_or(|(_, end)| *end <= range.start)
     }
 
     /// Tells whether the range lies in what this space governs.
@@ -115,7 +135,11 @@ impl AddressSpace {
         // What is free already goes away first, so that nothing is counted twice.
         self.carve_only(&range);
         let mut merged = range;
-        if let Some((start, end)) = self.free.range(..merged.start).next_back().map(|(s, e)| (*s, *e))
+        if let Some((start, end)) = self
+            .free
+            .range(..merged.start)
+            .next_back()
+            .map(|(s, e)| (*s, *e))
             && end == merged.start
         {
             self.free.remove(&start);

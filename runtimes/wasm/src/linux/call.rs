@@ -90,7 +90,10 @@ impl<'a> Call<'a> {
                 Delivery::None => break,
                 Delivery::End => return Err(Stop::End.into()),
                 Delivery::Handler(handler) => {
-                    must_report |= !handler.action.flags.contains(cenote_abi::signal::SaFlags::SA_RESTART);
+                    must_report |= !handler
+                        .action
+                        .flags
+                        .contains(cenote_abi::signal::SaFlags::SA_RESTART);
                     deliver_signal::run_handler(&mut self.caller, &handler).await?;
                     task.handler_returned(&handler);
                 }

@@ -78,7 +78,11 @@ pub(super) fn getresgid(call: &mut Call<'_>, real: u32, effective: u32, saved: u
 pub(super) fn getgroups(call: &mut Call<'_>, room: u32, list: u32) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     let ids = task.process().credentials();
-    let bytes: Vec<u8> = ids.groups.iter().flat_map(|group| group.raw().to_le_bytes()).collect();
+    let bytes: Vec<u8> = ids
+        .groups
+        .iter()
+        .flat_map(|group| group.raw().to_le_bytes())
+        .collect();
     if room != 0 {
         if crate::memory::widen(room) < ids.groups.len() {
             return Err(Errno::EINVAL.into());
@@ -98,7 +102,11 @@ pub(super) fn setgroups(call: &mut Call<'_>, count: u32, list: u32) -> SysResult
     let groups = if count == 0 {
         Vec::new()
     } else {
-        memory.slice(list, count * 4)?.chunks_exact(4).map(|id| Gid::new(layout::u32_at(id, 0))).collect()
+        memory
+            .slice(list, count * 4)?
+            .chunks_exact(4)
+            .map(|id| Gid::new(layout::u32_at(id, 0)))
+            .collect()
     };
     syscall::setgroups(task, groups)
 }

@@ -67,7 +67,9 @@ pub(super) fn copy(parent: &[u8], child: &mut [u8]) {
 /// Lists the parts of `memory` that have pages of their own; `None` when the host cannot tell.
 fn written(memory: &[u8]) -> Option<Vec<Range<usize>>> {
     static PAGEMAP: OnceLock<Option<File>> = OnceLock::new();
-    let pagemap = PAGEMAP.get_or_init(|| File::open("/proc/self/pagemap").ok()).as_ref()?;
+    let pagemap = PAGEMAP
+        .get_or_init(|| File::open("/proc/self/pagemap").ok())
+        .as_ref()?;
     let base = memory.as_ptr().addr();
     if !base.is_multiple_of(PAGE) {
         return None;
@@ -93,7 +95,11 @@ fn written(memory: &[u8]) -> Option<Vec<Range<usize>>> {
 
 /// One call: how many regions were filled in, and up to where it looked.
 #[expect(unsafe_code, reason = "the ioctl has no safe wrapper")]
-fn scan(pagemap: &File, range: Range<usize>, regions: &mut [Region; BATCH]) -> Option<(usize, usize)> {
+fn scan(
+    pagemap: &File,
+    range: Range<usize>,
+    regions: &mut [Region; BATCH],
+) -> Option<(usize, usize)> {
     let mut arguments = ScanArguments {
         size: u64::try_from(size_of::<ScanArguments>()).ok()?,
         start: u64::try_from(range.start).ok()?,
@@ -109,7 +115,10 @@ fn scan(pagemap: &File, range: Range<usize>, regions: &mut [Region; BATCH]) -> O
     // SAFETY: without flags the call only reads page tables of `start..end` and writes into `arguments` and into at most
     // `region_count` elements at `regions`; both are exclusively borrowed here and have the kernel's layout (repr(C), u64s).
     let count = unsafe { libc::ioctl(pagemap.as_raw_fd(), PAGEMAP_SCAN, &raw mut arguments) };
-    Some((usize::try_from(count).ok()?, usize::try_from(arguments.walk_end).ok()?))
+    Some((
+        usize::try_from(count).ok()?,
+        usize::try_from(arguments.walk_end).ok()?,
+    ))
 }
 
 #[cfg(test)]
@@ -118,7 +127,9 @@ mod tests {
 
     #[test]
     fn every_written_page_is_copied() {
-        let parent: Vec<u8> = (0..PAGE * 5 + 100).map(|index| u8::try_from(index % 251).unwrap()).collect();
+        let parent: Vec<u8> = (0..PAGE * 5 + 100)
+            .map(|index| u8::try_from(index % 251).unwrap())
+            .collect();
         let mut child = vec![0; parent.len() + PAGE];
         copy(&parent, &mut child);
         assert_eq!(parent, child[..parent.len()]);
@@ -131,9 +142,14 @@ mod tests {
         let memory = &mut memory[offset..offset + PAGE * 62];
         memory[PAGE * 7] = 1;
         memory[PAGE * 30 + 5] = 1;
-        let Some(ranges) = written(memory) else { return };
+        let Some(ranges) = written(memory) else {
+            return;
+        };
         for page in [7, 30] {
-            assert!(ranges.iter().any(|range| range.contains(&(PAGE * page))), "{ranges:?}");
+            assert!(
+                ranges.iter().any(|range| range.contains(&(PAGE * page))),
+                "{ranges:?}"
+            );
         }
     }
 }

@@ -3,7 +3,9 @@
 use std::io::IoSliceMut;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{CloseRangeFlags, FallocFlags, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags, Whence};
+use cenote_abi::fs::{
+    CloseRangeFlags, FallocFlags, LOCK_EX, LOCK_NB, LOCK_SH, LOCK_UN, OpenFlags, Whence,
+};
 use cenote_abi::mman::MemfdFlags;
 use cenote_base::{Fd, Gid, SysResult, Uid};
 use cenote_kernel::syscall::{self, FlockOperation};
@@ -28,24 +30,58 @@ pub(super) fn open_flags(raw: i32) -> OpenFlags {
     OpenFlags::from_bits_truncate(raw.cast_unsigned())
 }
 
-pub(super) async fn read(call: &mut Call<'_>, fd: i32, buffer: u32, count: u32) -> SysResult<usize> {
+pub(super) async fn read(
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     syscall::read(task, Fd::new(fd), memory.slice_mut(buffer, count)?).await
 }
 
-pub(super) async fn write(call: &mut Call<'_>, fd: i32, buffer: u32, count: u32) -> SysResult<usize> {
+pub(super) async fn write(
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+) -> SysResult<usize> {
     let (memory, task) = call.parts()?;
     syscall::write(task, Fd::new(fd), memory.slice(buffer, count)?).await
 }
 
-pub(super) async fn pread64(call: &mut Call<'_>, fd: i32, buffer: u32, count: u32, offset: i64) -> SysResult<usize> {
+pub(super) async fn pread64(
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+    offset: i64,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
-    syscall::pread(task, Fd::new(fd), memory.slice_mut(buffer, count)?, position(offset)?).await
+    syscall::pread(
+        task,
+        Fd::new(fd),
+        memory.slice_mut(buffer, count)?,
+        position(offset)?,
+    )
+    .await
 }
 
-pub(super) async fn pwrite64(call: &mut Call<'_>, fd: i32, buffer: u32, count: u32, offset: i64) -> SysResult<usize> {
+pub(super) async fn pwrite64(
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+    offset: i64,
+) -> SysResult<usize> {
     let (memory, task) = call.parts()?;
-    syscall::pwrite(task, Fd::new(fd), memory.slice(buffer, count)?, position(offset)?).await
+    syscall::pwrite(
+        task,
+        Fd::new(fd),
+        memory.slice(buffer, count)?,
+        position(offset)?,
+    )
+    .await
 }
 
 /// Spreads what was read into a bounce buffer over parts that overlap, in order.
@@ -61,11 +97,19 @@ fn scatter(memory: &mut GuestMemory<'_>, parts: &[(u32, u32)], mut bytes: &[u8])
 }
 
 fn bounce_buffer(parts: &[(u32, u32)]) -> Vec<u8> {
-    let total: usize = parts.iter().map(|(_, len)| crate::memory::widen(*len)).sum();
+    let total: usize = parts
+        .iter()
+        .map(|(_, len)| crate::memory::widen(*len))
+        .sum();
     vec![0; total.min(BOUNCE)]
 }
 
-pub(super) async fn readv(call: &mut Call<'_>, fd: i32, vector: u32, count: i32) -> SysResult<usize> {
+pub(super) async fn readv(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
     if let Some(mut slices) = memory.io_slices_mut(&parts)? {
@@ -77,13 +121,25 @@ pub(super) async fn readv(call: &mut Call<'_>, fd: i32, vector: u32, count: i32)
     Ok(done)
 }
 
-pub(super) async fn writev(call: &mut Call<'_>, fd: i32, vector: u32, count: i32) -> SysResult<usize> {
+pub(super) async fn writev(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+) -> SysResult<usize> {
     let (memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
     syscall::writev(task, Fd::new(fd), &memory.io_slices(&parts)?).await
 }
 
-pub(super) async fn preadv(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, low: i64, high: i64) -> SysResult<usize> {
+pub(super) async fn preadv(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    low: i64,
+    high: i64,
+) -> SysResult<usize> {
     let offset = position(split_position(low, high))?;
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
@@ -96,7 +152,14 @@ pub(super) async fn preadv(call: &mut Call<'_>, fd: i32, vector: u32, count: i32
     Ok(done)
 }
 
-pub(super) async fn pwritev(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, low: i64, high: i64) -> SysResult<usize> {
+pub(super) async fn pwritev(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    low: i64,
+    high: i64,
+) -> SysResult<usize> {
     let offset = position(split_position(low, high))?;
     let (memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
@@ -110,22 +173,42 @@ fn split_position(low: i64, high: i64) -> i64 {
 }
 
 pub(super) async fn preadv2(
-    call: &mut Call<'_>, fd: i32, vector: u32, count: i32, low: i64, high: i64, flags: i32,
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    low: i64,
+    high: i64,
+    flags: i32,
 ) -> SysResult<usize> {
     if flags != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
     // -1 means: at the file's own position.
-    if low == -1 { readv(call, fd, vector, count).await } else { preadv(call, fd, vector, count, low, high).await }
+    if low == -1 {
+        readv(call, fd, vector, count).await
+    } else {
+        preadv(call, fd, vector, count, low, high).await
+    }
 }
 
 pub(super) async fn pwritev2(
-    call: &mut Call<'_>, fd: i32, vector: u32, count: i32, low: i64, high: i64, flags: i32,
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    low: i64,
+    high: i64,
+    flags: i32,
 ) -> SysResult<usize> {
     if flags != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    if low == -1 { writev(call, fd, vector, count).await } else { pwritev(call, fd, vector, count, low, high).await }
+    if low == -1 {
+        writev(call, fd, vector, count).await
+    } else {
+        pwritev(call, fd, vector, count, low, high).await
+    }
 }
 
 pub(super) fn close(call: &mut Call<'_>, fd: i32) -> SysResult {
@@ -134,7 +217,12 @@ pub(super) fn close(call: &mut Call<'_>, fd: i32) -> SysResult {
 
 pub(super) fn close_range(call: &mut Call<'_>, first: i32, last: i32, flags: i32) -> SysResult {
     let flags = CloseRangeFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
-    syscall::close_range(call.task(), first.cast_unsigned(), last.cast_unsigned(), flags)
+    syscall::close_range(
+        call.task(),
+        first.cast_unsigned(),
+        last.cast_unsigned(),
+        flags,
+    )
 }
 
 pub(super) fn dup(call: &mut Call<'_>, fd: i32) -> SysResult<Fd> {
@@ -172,17 +260,21 @@ pub(super) fn ftruncate(call: &mut Call<'_>, fd: i32, len: i64) -> SysResult {
     syscall::ftruncate(call.task(), Fd::new(fd), position(len)?)
 }
 
-pub(super) fn fallocate(call: &mut Call<'_>, fd: i32, mode: i32, offset: i64, len: i64) -> SysResult {
+pub(super) fn fallocate(
+    call: &mut Call<'_>,
+    fd: i32,
+    mode: i32,
+    offset: i64,
+    len: i64,
+) -> SysResult {
     let flags = FallocFlags::from_bits(mode.cast_unsigned()).ok_or(Errno::EOPNOTSUPP)?;
-    syscall::fallocate(call.task(), Fd::new(fd), flags, position(offset)?, position(len)?)
-}
-
-pub(super) fn memfd_create(call: &mut Call<'_>, name: u32, flags: i32) -> SysResult<Fd> {
-    let flags = MemfdFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
-    let (memory, task) = call.parts()?;
-    // The longest name, with its zero.
-    let name = memory.string(name, 250, Errno::EINVAL)?;
-    syscall::memfd_create(task, name, flags)
+    syscall::fallocate(
+        call.task(),
+        Fd::new(fd),
+        flags,
+        position(offset)?,
+        position(len)?,
+    )
 }
 
 pub(super) fn fsync(call: &mut Call<'_>, fd: i32) -> SysResult {
@@ -193,10 +285,20 @@ pub(super) fn fdatasync(call: &mut Call<'_>, fd: i32) -> SysResult {
     syscall::fdatasync(call.task(), Fd::new(fd))
 }
 
-pub(super) fn fadvise(call: &mut Call<'_>, fd: i32, _offset: i64, _len: i64, advice: i32) -> SysResult {
+pub(super) fn fadvise(
+    call: &mut Call<'_>,
+    fd: i32,
+    _offset: i64,
+    _len: i64,
+    advice: i32,
+) -> SysResult {
     // Advice may be ignored; what is wrong with it may not.
     syscall::fstat(call.task(), Fd::new(fd))?;
-    if (0..=5).contains(&advice) { Ok(()) } else { Err(Errno::EINVAL.into()) }
+    if (0..=5).contains(&advice) {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 pub(super) fn readahead(call: &mut Call<'_>, fd: i32, _offset: i64, _count: u32) -> SysResult {
@@ -237,7 +339,11 @@ pub(super) fn getdents64(call: &mut Call<'_>, fd: i32, buffer: u32, room: i32) -
         used += len;
         true
     })?;
-    if used == 0 && too_small { Err(Errno::EINVAL.into()) } else { Ok(used) }
+    if used == 0 && too_small {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(used)
+    }
 }
 
 /// `struct linux_dirent`, the older one: the kind of file is the record's last byte.
@@ -262,7 +368,11 @@ pub(super) fn getdents(call: &mut Call<'_>, fd: i32, buffer: u32, room: i32) -> 
         used += len;
         true
     })?;
-    if used == 0 && too_small { Err(Errno::EINVAL.into()) } else { Ok(used) }
+    if used == 0 && too_small {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(used)
+    }
 }
 
 pub(super) fn syncfs(call: &mut Call<'_>, fd: i32) -> SysResult {
@@ -283,9 +393,19 @@ pub(super) async fn flock(call: &mut Call<'_>, fd: i32, operation: i32) -> SysRe
     syscall::flock(call.task(), Fd::new(fd), kind, operation & LOCK_NB != 0).await
 }
 
-pub(super) async fn sendfile(call: &mut Call<'_>, out: i32, input: i32, offset: u32, count: u32) -> SysResult<usize> {
+pub(super) async fn sendfile(
+    call: &mut Call<'_>,
+    out: i32,
+    input: i32,
+    offset: u32,
+    count: u32,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
-    let start = if offset == 0 { None } else { Some(memory.u64(offset)?) };
+    let start = if offset == 0 {
+        None
+    } else {
+        Some(memory.u64(offset)?)
+    };
     let count = crate::memory::widen(count);
     let (done, end) = syscall::sendfile(task, Fd::new(out), Fd::new(input), start, count).await?;
     if let Some(end) = end {
@@ -295,15 +415,26 @@ pub(super) async fn sendfile(call: &mut Call<'_>, out: i32, input: i32, offset: 
 }
 
 pub(super) async fn splice(
-    call: &mut Call<'_>, input: i32, from: u32, out: i32, to: u32, count: u32, _flags: i32,
+    call: &mut Call<'_>,
+    input: i32,
+    from: u32,
+    out: i32,
+    to: u32,
+    count: u32,
+    _flags: i32,
 ) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     let at = |memory: &GuestMemory<'_>, pointer: u32| {
-        if pointer == 0 { Ok(None) } else { memory.u64(pointer).map(Some) }
+        if pointer == 0 {
+            Ok(None)
+        } else {
+            memory.u64(pointer).map(Some)
+        }
     };
     let (start, target) = (at(&memory, from)?, at(&memory, to)?);
     let count = crate::memory::widen(count);
-    let (done, start, target) = syscall::splice(task, (Fd::new(input), start), (Fd::new(out), target), count).await?;
+    let (done, start, target) =
+        syscall::splice(task, (Fd::new(input), start), (Fd::new(out), target), count).await?;
     for (pointer, position) in [(from, start), (to, target)] {
         if let Some(position) = position {
             memory.write(pointer, &position.to_le_bytes())?;
@@ -312,18 +443,42 @@ pub(super) async fn splice(
     Ok(done)
 }
 
-pub(super) async fn tee(call: &mut Call<'_>, input: i32, out: i32, count: u32, _flags: i32) -> SysResult<usize> {
-    syscall::tee(call.task(), Fd::new(input), Fd::new(out), crate::memory::widen(count)).await
+pub(super) async fn tee(
+    call: &mut Call<'_>,
+    input: i32,
+    out: i32,
+    count: u32,
+    _flags: i32,
+) -> SysResult<usize> {
+    syscall::tee(
+        call.task(),
+        Fd::new(input),
+        Fd::new(out),
+        crate::memory::widen(count),
+    )
+    .await
 }
 
 pub(super) async fn copy_file_range(
-    call: &mut Call<'_>, input: i32, from: u32, out: i32, to: u32, count: u32, flags: i32,
+    call: &mut Call<'_>,
+    input: i32,
+    from: u32,
+    out: i32,
+    to: u32,
+    count: u32,
+    flags: i32,
 ) -> SysResult<usize> {
     if flags != 0 {
         return Err(Errno::EINVAL.into());
     }
     let (mut memory, task) = call.parts()?;
-    let read_position = |memory: &GuestMemory<'_>, at: u32| if at == 0 { Ok(None) } else { memory.u64(at).map(Some) };
+    let read_position = |memory: &GuestMemory<'_>, at: u32| {
+        if at == 0 {
+            Ok(None)
+        } else {
+            memory.u64(at).map(Some)
+        }
+    };
     let (start, target) = (read_position(&memory, from)?, read_position(&memory, to)?);
     let count = crate::memory::widen(count);
     let (done, read_end, write_end) =
@@ -350,4 +505,12 @@ pub(super) fn owner(uid: i32, gid: i32) -> (Option<Uid>, Option<Gid>) {
 
 pub(super) fn fchdir(call: &mut Call<'_>, fd: i32) -> SysResult {
     syscall::fchdir(call.task(), Fd::new(fd))
+}
+
+pub(super) fn memfd_create(call: &mut Call<'_>, name: u32, flags: i32) -> SysResult<Fd> {
+    let flags = MemfdFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
+    let (memory, task) = call.parts()?;
+    // The longest name, with its zero.
+    let name = memory.string(name, 250, Errno::EINVAL)?;
+    syscall::memfd_create(task, name, flags)
 }

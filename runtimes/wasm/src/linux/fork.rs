@@ -40,51 +40,72 @@ pub(crate) enum ForkState {
 
 /// How a module's asyncify is told what to do.
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "a process has one of them, and it is used at each fork")]
 pub(crate) enum Asyncify {
     /// By its globals.
     Globals { state: Global, data: Global },
     /// By calling it.
-    Functions {
-        start_unwind: TypedFunc<i32, ()>,
-        stop_unwind: TypedFunc<(), ()>,
-        start_rewind: TypedFunc<i32, ()>,
-        stop_rewind: TypedFunc<(), ()>,
-    },
+    Functions(Box<AsyncifyFunctions>),
+}
+
+/// The functions that asyncify exports.
+#[derive(Clone)]
+pub(crate) struct AsyncifyFunctions {
+    pub(crate) start_unwind: TypedFunc<i32, ()>,
+    pub(crate) stop_unwind: TypedFunc<(), ()>,
+    pub(crate) start_rewind: TypedFunc<i32, ()>,
+    pub(crate) stop_rewind: TypedFunc<(), ()>,
 }
 
 impl Asyncify {
-    async fn start_unwind(&self, mut store: impl AsContextMut<Data = Process>, buffer: i32) -> wasmtime::Result<()> {
+    async fn start_unwind(
+        &self,
+        mut store: impl AsContextMut<Data = Process>,
+        buffer: i32,
+    ) -> wasmtime::Result<()> {
         match self {
             Self::Globals { state, data } => {
                 data.set(&mut store, Val::I32(buffer))?;
                 state.set(&mut store, Val::I32(STATE_UNWIND))
             }
-            Self::Functions { start_unwind, .. } => start_unwind.call_async(&mut store, buffer).await,
+            Self::Functions(functions) => {
+                functions.start_unwind.call_async(&mut store, buffer).await
+            }
         }
     }
 
-    async fn stop_unwind(&self, mut store: impl AsContextMut<Data = Process>) -> wasmtime::Result<()> {
+    async fn stop_unwind(
+        &self,
+        mut store: impl AsContextMut<Data = Process>,
+    ) -> wasmtime::Result<()> {
         match self {
             Self::Globals { state, .. } => state.set(&mut store, Val::I32(STATE_NORMAL)),
-            Self::Functions { stop_unwind, .. } => stop_unwind.call_async(&mut store, ()).await,
+            Self::Functions(functions) => functions.stop_unwind.call_async(&mut store, ()).await,
         }
     }
 
-    async fn start_rewind(&self, mut store: impl AsContextMut<Data = Process>, buffer: i32) -> wasmtime::Result<()> {
+    async fn start_rewind(
+        &self,
+        mut store: impl AsContextMut<Data = Process>,
+        buffer: i32,
+    ) -> wasmtime::Result<()> {
         match self {
             Self::Globals { state, data } => {
                 data.set(&mut store, Val::I32(buffer))?;
                 state.set(&mut store, Val::I32(STATE_REWIND))
             }
-            Self::Functions { start_rewind, .. } => start_rewind.call_async(&mut store, buffer).await,
+            Self::Functions(functions) => {
+                functions.start_rewind.call_async(&mut store, buffer).await
+            }
         }
     }
 
-    async fn stop_rewind(&self, mut store: impl AsContextMut<Data = Process>) -> wasmtime::Result<()> {
+    async fn stop_rewind(
+        &self,
+        mut store: impl AsContextMut<Data = Process>,
+    ) -> wasmtime::Result<()> {
         match self {
             Self::Globals { state, .. } => state.set(&mut store, Val::I32(STATE_NORMAL)),
-            Self::Functions { stop_rewind, .. } => stop_rewind.call_async(&mut store, ()).await,
+            Self::Functions(functions) => functions.stop_rewind.call_async(&mut store, ()).await,
         }
     }
 }
@@ -111,9 +132,17 @@ pub(super) async fn fork(call: &mut Call<'_>) -> wasmtime::Result<i32> {
         tracing::debug!(target: "cenote::syscall", pid = %process.task().pid(), "fork inside a signal handler");
         return Ok(-Errno::ENOSYS.raw());
     }
-    let top = pointer.get(call.caller().as_context_mut()).i32().unwrap_or(0).cast_unsigned();
-    let Some(buffer) = note_buffer(call, top) else { return Ok(-Errno::ENOMEM.raw()) };
-    asyncify.start_unwind(call.caller(), buffer.cast_signed()).await?;
+    let top = pointer
+        .get(call.caller().as_context_mut())
+        .i32()
+        .unwrap_or(0)
+        .cast_unsigned();
+    let Some(buffer) = note_buffer(call, top) else {
+        return Ok(-Errno::ENOMEM.raw());
+    };
+    asyncify
+        .start_unwind(call.caller(), buffer.cast_signed())
+        .await?;
     call.process().fork = ForkState::Unwinding { buffer };
     Ok(0)
 }
@@ -145,8 +174,14 @@ pub(crate) enum Outcome {
 /// # Errors
 /// wasmtime's, from the parent's own asyncify; what keeps the child from being is the call's answer instead.
 pub(crate) async fn complete(parent: &mut Store<Process>) -> wasmtime::Result<Outcome> {
-    let ForkState::Unwinding { buffer } = parent.data().fork else { return Ok(Outcome::NoFork) };
-    let Some(asyncify) = parent.data().exports().and_then(|exports| exports.asyncify.clone()) else {
+    let ForkState::Unwinding { buffer } = parent.data().fork else {
+        return Ok(Outcome::NoFork);
+    };
+    let Some(asyncify) = parent
+        .data()
+        .exports()
+        .and_then(|exports| exports.asyncify.clone())
+    else {
         return Ok(Outcome::NoFork);
     };
     asyncify.stop_unwind(&mut *parent).await?;
@@ -156,7 +191,9 @@ pub(crate) async fn complete(parent: &mut Store<Process>) -> wasmtime::Result<Ou
         Err(error) => -error.errno().raw(),
     };
     parent.data_mut().fork = ForkState::Rewinding { answer };
-    asyncify.start_rewind(&mut *parent, buffer.cast_signed()).await?;
+    asyncify
+        .start_rewind(&mut *parent, buffer.cast_signed())
+        .await?;
     Ok(Outcome::Forked(child.ok()))
 }
 
@@ -165,13 +202,25 @@ async fn make_child(parent: &mut Store<Process>, buffer: u32) -> SysResult<Store
     let mut child = parent.data().fork_store()?;
     crate::program::instantiate(&mut child).await?;
     copy_memory(parent, &mut child)?;
-    let pointer = |store: &Store<Process>| store.data().exports().and_then(|exports| exports.stack_pointer);
+    let pointer = |store: &Store<Process>| {
+        store
+            .data()
+            .exports()
+            .and_then(|exports| exports.stack_pointer)
+    };
     if let (Some(from), Some(to)) = (pointer(parent), pointer(&child)) {
         let value = from.get(&mut *parent);
         to.set(&mut child, value).map_err(|_| Errno::ENOMEM)?;
     }
-    let asyncify = child.data().exports().and_then(|exports| exports.asyncify.clone()).ok_or(Errno::ENOSYS)?;
-    asyncify.start_rewind(&mut child, buffer.cast_signed()).await.map_err(|_| Errno::ENOMEM)?;
+    let asyncify = child
+        .data()
+        .exports()
+        .and_then(|exports| exports.asyncify.clone())
+        .ok_or(Errno::ENOSYS)?;
+    asyncify
+        .start_rewind(&mut child, buffer.cast_signed())
+        .await
+        .map_err(|_| Errno::ENOMEM)?;
     let task = syscall::fork(parent.data().task())?;
     child.data_mut().become_child(task);
     child.data_mut().fork = ForkState::Rewinding { answer: 0 };

@@ -2,13 +2,15 @@
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{
-    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK, F_OFD_SETLK, F_OFD_SETLKW,
-    F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETOWN, F_SETPIPE_SZ, FdFlags, OpenFlags,
+    F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_GETFL, F_GETLK, F_GETOWN, F_GETPIPE_SZ, F_OFD_GETLK,
+    F_OFD_SETLK, F_OFD_SETLKW, F_SETFD, F_SETFL, F_SETLK, F_SETLKW, F_SETOWN, F_SETPIPE_SZ,
+    FdFlags, OpenFlags,
 };
 use cenote_abi::tty::{
-    FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, SIOCATMARK, TCFLSH, TCGETS, TCSBRK, TCSBRKP, TCSETS, TCSETSF, TCSETSW,
-    TCXONC, TIOCEXCL, TIOCGETD, TIOCGPGRP, TIOCGPTLCK, TIOCGPTN, TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL,
-    TIOCOUTQ, TIOCPKT, TIOCSCTTY, TIOCSPGRP, TIOCSPTLCK, TIOCSTI, TIOCSWINSZ, Termios, WinSize,
+    FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, SIOCATMARK, TCFLSH, TCGETS, TCSBRK, TCSBRKP,
+    TCSETS, TCSETSF, TCSETSW, TCXONC, TIOCEXCL, TIOCGETD, TIOCGPGRP, TIOCGPTLCK, TIOCGPTN,
+    TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSCTTY,
+    TIOCSPGRP, TIOCSPTLCK, TIOCSTI, TIOCSWINSZ, Termios, WinSize,
 };
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, Fcntl, FcntlResult};
@@ -35,24 +37,44 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: i32, request: i32, argument: u32) -
     let tty = match request {
         TCGETS => {
             let mut settings = Termios::default();
-            let answer = syscall::ioctl(task, fd, IoctlRequest::Tty(TtyRequest::Settings(&mut settings)))?;
+            let answer = syscall::ioctl(
+                task,
+                fd,
+                IoctlRequest::Tty(TtyRequest::Settings(&mut settings)),
+            )?;
             memory.write(argument, &layout::termios(&settings))?;
             return Ok(answer);
         }
         TIOCGWINSZ => {
             let mut size = WinSize::default();
-            let answer = syscall::ioctl(task, fd, IoctlRequest::Tty(TtyRequest::WindowSize(&mut size)))?;
+            let answer = syscall::ioctl(
+                task,
+                fd,
+                IoctlRequest::Tty(TtyRequest::WindowSize(&mut size)),
+            )?;
             memory.write(argument, &layout::winsize(&size))?;
             return Ok(answer);
         }
         TIOCGPTN => {
             let mut number = 0;
-            let answer = syscall::ioctl(task, fd, IoctlRequest::Tty(TtyRequest::PtyNumber(&mut number)))?;
+            let answer = syscall::ioctl(
+                task,
+                fd,
+                IoctlRequest::Tty(TtyRequest::PtyNumber(&mut number)),
+            )?;
             memory.write(argument, &number.to_le_bytes())?;
             return Ok(answer);
         }
-        FIONBIO => return syscall::ioctl(task, fd, IoctlRequest::NonBlocking(memory.i32(argument)? != 0)),
-        FIOASYNC => return syscall::ioctl(task, fd, IoctlRequest::Async(memory.i32(argument)? != 0)),
+        FIONBIO => {
+            return syscall::ioctl(
+                task,
+                fd,
+                IoctlRequest::NonBlocking(memory.i32(argument)? != 0),
+            );
+        }
+        FIOASYNC => {
+            return syscall::ioctl(task, fd, IoctlRequest::Async(memory.i32(argument)? != 0));
+        }
         FIOCLEX => return syscall::ioctl(task, fd, IoctlRequest::CloseOnExec(true)),
         FIONCLEX => return syscall::ioctl(task, fd, IoctlRequest::CloseOnExec(false)),
         TCSETS => TtyRequest::SetSettings(TermiosWhen::Now, memory.get(argument)?),
@@ -71,7 +93,13 @@ pub(super) fn ioctl(call: &mut Call<'_>, fd: i32, request: i32, argument: u32) -
         TIOCSPTLCK => TtyRequest::LockPty(memory.i32(argument)? != 0),
         TIOCPKT => TtyRequest::PacketMode(memory.i32(argument)? != 0),
         TIOCGPTPEER => TtyRequest::OpenPeer(super::fd::open_flags(argument.cast_signed())),
-        _ => return syscall::ioctl(task, fd, IoctlRequest::Unknown(request, u64::from(argument))),
+        _ => {
+            return syscall::ioctl(
+                task,
+                fd,
+                IoctlRequest::Unknown(request, u64::from(argument)),
+            );
+        }
     };
     syscall::ioctl(task, fd, IoctlRequest::Tty(tty))
 }
@@ -89,7 +117,12 @@ fn number_request(request: u32) -> Option<NumberRequest> {
     })
 }
 
-pub(super) async fn fcntl(call: &mut Call<'_>, fd: i32, command: i32, argument: i64) -> SysResult<i32> {
+pub(super) async fn fcntl(
+    call: &mut Call<'_>,
+    fd: i32,
+    command: i32,
+    argument: i64,
+) -> SysResult<i32> {
     let fd = Fd::new(fd);
     // A pointer or an int: the lower half.
     let word = u32::try_from(argument & 0xffff_ffff).unwrap_or(0);

@@ -94,7 +94,11 @@ pub(super) fn i64_at(bytes: &[u8], at: usize) -> i64 {
 
 /// Two bytes of a structure.
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().map_or(0, u16::from_le_bytes)
+    bytes
+        .get(at..)
+        .and_then(|rest| rest.first_chunk())
+        .copied()
+        .map_or(0, u16::from_le_bytes)
 }
 
 /// `struct stat`.
@@ -118,7 +122,9 @@ pub(super) fn stat(stat: &Stat) -> [u8; 144] {
 
 /// `struct statx`, with what a `Stat` has.
 pub(super) fn statx(stat: &Stat) -> [u8; 256] {
-    let time = |bytes: Bytes<256>, at: usize, time: Timespec| bytes.i64(at, time.sec).u32(at + 8, time.nsec);
+    let time = |bytes: Bytes<256>, at: usize, time: Timespec| {
+        bytes.i64(at, time.sec).u32(at + 8, time.nsec)
+    };
     let device = cenote_abi::fs::DeviceId::decode(stat.dev);
     let node = cenote_abi::fs::DeviceId::decode(stat.rdev);
     let mask = StatxMask::STATX_BASIC_STATS | StatxMask::STATX_BTIME;
@@ -172,7 +178,10 @@ pub(super) fn timespec(time: Timespec) -> [u8; 16] {
 
 /// `struct timeval`.
 pub(super) fn timeval(time: Timespec) -> [u8; 16] {
-    Bytes::new().i64(0, time.sec).u64(8, u64::from(time.nsec / 1_000)).done()
+    Bytes::new()
+        .i64(0, time.sec)
+        .u64(8, u64::from(time.nsec / 1_000))
+        .done()
 }
 
 /// A `timeval` of a length of time.
@@ -228,18 +237,27 @@ impl Layout<16> for Span {
 
 impl Layout<32> for TimerSpec {
     fn decode(bytes: &[u8; 32]) -> SysResult<Self> {
-        Ok(Self { interval: time_of(raw_time_at(bytes, 0))?, value: time_of(raw_time_at(bytes, 16))? })
+        Ok(Self {
+            interval: time_of(raw_time_at(bytes, 0))?,
+            value: time_of(raw_time_at(bytes, 16))?,
+        })
     }
 }
 
 /// `struct itimerspec`.
 pub(super) fn itimerspec(spec: &TimerSpec) -> [u8; 32] {
-    Bytes::new().time(0, spec.interval).time(16, spec.value).done()
+    Bytes::new()
+        .time(0, spec.interval)
+        .time(16, spec.value)
+        .done()
 }
 
 /// `struct itimerval`.
 pub(super) fn itimerval(spec: &TimerSpec) -> [u8; 32] {
-    Bytes::new().put(0, &timeval(spec.interval)).put(16, &timeval(spec.value)).done()
+    Bytes::new()
+        .put(0, &timeval(spec.interval))
+        .put(16, &timeval(spec.value))
+        .done()
 }
 
 /// Reads an `itimerval`.
@@ -265,7 +283,11 @@ impl Layout<32> for SigAction {
             index => SigHandler::Function(u64::from(index)),
         };
         let flags = cenote_abi::signal::SaFlags::from_bits_retain(u64_at(bytes, 8));
-        Ok(Self { handler, flags, mask: SigSet::from_bits(u64_at(bytes, 20)) })
+        Ok(Self {
+            handler,
+            flags,
+            mask: SigSet::from_bits(u64_at(bytes, 20)),
+        })
     }
 }
 
@@ -277,20 +299,29 @@ pub(super) fn sigaction(action: &SigAction) -> [u8; 32] {
         // A table index, which came from 32 bits.
         SigHandler::Function(index) => u32::try_from(index).unwrap_or(0),
     };
-    Bytes::new().u32(0, handler).u64(8, action.flags.bits()).u64(20, action.mask.bits()).done()
+    Bytes::new()
+        .u32(0, handler)
+        .u64(8, action.flags.bits())
+        .u64(20, action.mask.bits())
+        .done()
 }
 
 /// `siginfo_t`: which fields there are follows from signal and code.
 pub(super) fn siginfo(info: &SigInfo) -> [u8; 128] {
-    let bytes = Bytes::new().i32(0, info.signo.raw()).i32(4, info.errno).i32(8, info.code);
+    let bytes = Bytes::new()
+        .i32(0, info.signo.raw())
+        .i32(4, info.errno)
+        .i32(8, info.code);
     let pointer = |value: u64| u32::try_from(value & 0xffff_ffff).unwrap_or(0);
     let bytes = match info.signo {
-        _ if info.code == SI_TIMER => {
-            bytes.i32(16, info.timer_id).i32(20, info.overrun).u32(24, pointer(info.value))
-        }
-        _ if info.code == SI_QUEUE => {
-            bytes.i32(16, info.pid).u32(20, info.uid).u32(24, pointer(info.value))
-        }
+        _ if info.code == SI_TIMER => bytes
+            .i32(16, info.timer_id)
+            .i32(20, info.overrun)
+            .u32(24, pointer(info.value)),
+        _ if info.code == SI_QUEUE => bytes
+            .i32(16, info.pid)
+            .u32(20, info.uid)
+            .u32(24, pointer(info.value)),
         SigNum::SIGCHLD => bytes
             .i32(16, info.pid)
             .u32(20, info.uid)
@@ -301,7 +332,10 @@ pub(super) fn siginfo(info: &SigInfo) -> [u8; 128] {
             bytes.u32(16, pointer(info.address))
         }
         SigNum::SIGIO if info.code > 0 => bytes.i64(16, info.band).i32(24, info.fd),
-        _ => bytes.i32(16, info.pid).u32(20, info.uid).u32(24, pointer(info.value)),
+        _ => bytes
+            .i32(16, info.pid)
+            .u32(20, info.uid)
+            .u32(24, pointer(info.value)),
     };
     bytes.done()
 }
@@ -326,7 +360,10 @@ pub(super) fn rlimit(limit: &RLimit) -> [u8; 16] {
 
 impl Layout<16> for RLimit {
     fn decode(bytes: &[u8; 16]) -> SysResult<Self> {
-        Ok(Self { soft: u64_at(bytes, 0), hard: u64_at(bytes, 8) })
+        Ok(Self {
+            soft: u64_at(bytes, 0),
+            hard: u64_at(bytes, 8),
+        })
     }
 }
 
@@ -392,7 +429,12 @@ impl Layout<36> for Termios {
 
 /// `struct winsize`.
 pub(super) fn winsize(size: &WinSize) -> [u8; 8] {
-    Bytes::new().u16(0, size.rows).u16(2, size.cols).u16(4, size.xpixel).u16(6, size.ypixel).done()
+    Bytes::new()
+        .u16(0, size.rows)
+        .u16(2, size.cols)
+        .u16(4, size.xpixel)
+        .u16(6, size.ypixel)
+        .done()
 }
 
 impl Layout<8> for WinSize {
@@ -420,7 +462,14 @@ pub(super) fn flock(lock: &Flock) -> [u8; 32] {
 impl Layout<32> for Flock {
     fn decode(bytes: &[u8; 32]) -> SysResult<Self> {
         let kind = LockType::from_raw(u16_at(bytes, 0).cast_signed()).ok_or(Errno::EINVAL)?;
-        let whence = Whence::from_raw(i32::from(u16_at(bytes, 2).cast_signed())).ok_or(Errno::EINVAL)?;
-        Ok(Self { kind, whence, start: i64_at(bytes, 8), len: i64_at(bytes, 16), pid: i32_at(bytes, 24) })
+        let whence =
+            Whence::from_raw(i32::from(u16_at(bytes, 2).cast_signed())).ok_or(Errno::EINVAL)?;
+        Ok(Self {
+            kind,
+            whence,
+            start: i64_at(bytes, 8),
+            len: i64_at(bytes, 16),
+            pid: i32_at(bytes, 24),
+        })
     }
 }

@@ -13,7 +13,9 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::FileType;
-use cenote_abi::mman::{MADV_DONTNEED, MADV_NORMAL, MADV_POPULATE_WRITE, MapFlags, MremapFlags, MsyncFlags, ProtFlags};
+use cenote_abi::mman::{
+    MADV_DONTNEED, MADV_NORMAL, MADV_POPULATE_WRITE, MapFlags, MremapFlags, MsyncFlags, ProtFlags,
+};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::{Task, syscall};
 use cenote_vfs::OpenFile;
@@ -46,12 +48,19 @@ pub(super) fn brk(call: &mut Call<'_>, _wanted: u32) -> SysResult<u64> {
 }
 
 pub(super) async fn mmap(
-    call: &mut Call<'_>, address: u32, len: u32, prot: i32, flags: i32, fd: i32, offset: i64,
+    call: &mut Call<'_>,
+    address: u32,
+    len: u32,
+    prot: i32,
+    flags: i32,
+    fd: i32,
+    offset: i64,
 ) -> SysResult<u64> {
     let flags = MapFlags::from_bits_truncate(flags.cast_unsigned());
     let prot = ProtFlags::from_bits_truncate(prot.cast_unsigned());
     let offset = super::fd::position(offset)?;
-    if len == 0 || !offset.is_multiple_of(PAGE) || !flags.intersects(MapFlags::MAP_SHARED_VALIDATE) {
+    if len == 0 || !offset.is_multiple_of(PAGE) || !flags.intersects(MapFlags::MAP_SHARED_VALIDATE)
+    {
         return Err(Errno::EINVAL.into());
     }
     let file = if flags.contains(MapFlags::MAP_ANONYMOUS) {
@@ -78,7 +87,12 @@ pub(super) async fn mmap(
             return Err(Errno::ENOMEM.into());
         }
         let pages = page_hashes(&memory, &(start..start + len))?;
-        process.shared_maps.push(SharedMap { range: start..start + len, file, offset, pages });
+        process.shared_maps.push(SharedMap {
+            range: start..start + len,
+            file,
+            offset,
+            pages,
+        });
     }
     Ok(start)
 }
@@ -89,7 +103,11 @@ fn check_access(file: &OpenFile, prot: ProtFlags, flags: MapFlags) -> SysResult 
     if !mode.can_read() || (writes_back && !mode.can_write()) {
         return Err(Errno::EACCES.into());
     }
-    if file.file().is_seekable() { Ok(()) } else { Err(Errno::ENODEV.into()) }
+    if file.file().is_seekable() {
+        Ok(())
+    } else {
+        Err(Errno::ENODEV.into())
+    }
 }
 
 /// Finds room, zeroed, growing the memory where there is none.
@@ -156,7 +174,13 @@ fn grow(call: &mut Call<'_>, len: u64) -> SysResult {
 }
 
 /// Reads a file into a range; what lies past its end stays zero.
-async fn read_file(call: &mut Call<'_>, file: &Arc<OpenFile>, start: u64, len: u64, offset: u64) -> SysResult {
+async fn read_file(
+    call: &mut Call<'_>,
+    file: &Arc<OpenFile>,
+    start: u64,
+    len: u64,
+    offset: u64,
+) -> SysResult {
     let range = indices(&(start..start + len))?;
     let mut memory = call.memory()?;
     let target = memory.all().get_mut(range).ok_or(Errno::EFAULT)?;
@@ -174,7 +198,11 @@ async fn read_file(call: &mut Call<'_>, file: &Arc<OpenFile>, start: u64, len: u
 fn page_hashes(memory: &GuestMemory<'_>, range: &Range<u64>) -> SysResult<Vec<u64>> {
     let start = u32::try_from(range.start).map_err(|_| Errno::EFAULT)?;
     let len = u32::try_from(range.end - range.start).map_err(|_| Errno::EFAULT)?;
-    Ok(memory.slice(start, len)?.chunks(widen(cenote_abi::mman::PAGE_SIZE)).map(page_hash).collect())
+    Ok(memory
+        .slice(start, len)?
+        .chunks(widen(cenote_abi::mman::PAGE_SIZE))
+        .map(page_hash)
+        .collect())
 }
 
 fn page_hash(page: &[u8]) -> u64 {
@@ -186,7 +214,10 @@ fn page_hash(page: &[u8]) -> u64 {
 /// Writes back what changed in the maps that touch `range`.
 fn write_back(memory: &GuestMemory<'_>, maps: &mut [SharedMap], range: &Range<u64>) -> SysResult {
     let mut outcome = Ok(());
-    for map in maps.iter_mut().filter(|map| map.range.start < range.end && range.start < map.range.end) {
+    for map in maps
+        .iter_mut()
+        .filter(|map| map.range.start < range.end && range.start < map.range.end)
+    {
         if let Err(error) = write_back_map(memory, map) {
             outcome = Err(error);
         }
@@ -201,8 +232,12 @@ fn write_back_map(memory: &GuestMemory<'_>, map: &mut SharedMap) -> SysResult {
     };
     let now = page_hashes(memory, &map.range)?;
     for (index, hash) in now.into_iter().enumerate() {
-        let Some(before) = map.pages.get_mut(index).filter(|before| **before != hash) else { continue };
-        let page = u64::try_from(index).unwrap_or(u64::MAX).saturating_mul(PAGE);
+        let Some(before) = map.pages.get_mut(index).filter(|before| **before != hash) else {
+            continue;
+        };
+        let page = u64::try_from(index)
+            .unwrap_or(u64::MAX)
+            .saturating_mul(PAGE);
         let at = map.offset.saturating_add(page);
         // A map does not make its file longer.
         let len = size.saturating_sub(at).min(PAGE);
@@ -250,11 +285,21 @@ pub(super) fn munmap(call: &mut Call<'_>, address: u32, len: u32) -> SysResult {
     Ok(())
 }
 
-pub(super) fn mremap(call: &mut Call<'_>, address: u32, old: u32, new: u32, flags: i32, _target: u32) -> SysResult<u64> {
+pub(super) fn mremap(
+    call: &mut Call<'_>,
+    address: u32,
+    old: u32,
+    new: u32,
+    flags: i32,
+    _target: u32,
+) -> SysResult<u64> {
     let flags = MremapFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let range = page_range(address, old)?;
     let (old, new) = (range.end - range.start, round_up(u64::from(new)));
-    if new == 0 || old == 0 || flags.intersects(MremapFlags::MREMAP_FIXED | MremapFlags::MREMAP_DONTUNMAP) {
+    if new == 0
+        || old == 0
+        || flags.intersects(MremapFlags::MREMAP_FIXED | MremapFlags::MREMAP_DONTUNMAP)
+    {
         return Err(Errno::EINVAL.into());
     }
     let space = &mut call.process().space;
@@ -279,8 +324,14 @@ pub(super) fn mremap(call: &mut Call<'_>, address: u32, old: u32, new: u32, flag
     }
     let target = place(call, 0, new, MapFlags::empty())?;
     let (mut memory, process) = call.memory_and_process()?;
-    memory.all().copy_within(indices(&range)?, indices(&(target..target))?.start);
-    for map in process.shared_maps.iter_mut().filter(|map| map.range == range) {
+    memory
+        .all()
+        .copy_within(indices(&range)?, indices(&(target..target))?.start);
+    for map in process
+        .shared_maps
+        .iter_mut()
+        .filter(|map| map.range == range)
+    {
         map.range = target..target + old;
     }
     process.space.put_back(range);
@@ -300,7 +351,11 @@ pub(super) fn mprotect(call: &mut Call<'_>, address: u32, len: u32, prot: i32) -
 /// Tells whether a range lies in the memory there is.
 fn inside(call: &mut Call<'_>, range: &Range<u64>) -> SysResult {
     let size = u64::try_from(call.memory()?.len()).unwrap_or(u64::MAX);
-    if range.end <= size { Ok(()) } else { Err(Errno::ENOMEM.into()) }
+    if range.end <= size {
+        Ok(())
+    } else {
+        Err(Errno::ENOMEM.into())
+    }
 }
 
 pub(super) fn madvise(call: &mut Call<'_>, address: u32, len: u32, advice: i32) -> SysResult {
@@ -311,7 +366,11 @@ pub(super) fn madvise(call: &mut Call<'_>, address: u32, len: u32, advice: i32) 
     }
     let is_plain = |call: &mut Call<'_>| {
         let process = call.process();
-        process.space.is_taken(&range) && !process.shared_maps.iter().any(|map| map.range.contains(&range.start))
+        process.space.is_taken(&range)
+            && !process
+                .shared_maps
+                .iter()
+                .any(|map| map.range.contains(&range.start))
     };
     if advice == MADV_DONTNEED && is_plain(call) {
         zero(call, range)?;
@@ -365,9 +424,18 @@ pub(super) fn mlockall(_call: &mut Call<'_>, flags: i32) -> SysResult {
 
 /// `futex` of a process with one thread: nobody else can wake it or be woken.
 pub(super) async fn futex(
-    call: &mut Call<'_>, address: u32, operation: i32, value: i32, timeout: u32, _second: u32, _value3: i32,
+    call: &mut Call<'_>,
+    address: u32,
+    operation: i32,
+    value: i32,
+    timeout: u32,
+    _second: u32,
+    _value3: i32,
 ) -> SysResult<i32> {
-    use cenote_abi::user::{FUTEX_CLOCK_REALTIME, FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE, FUTEX_WAKE_BITSET};
+    use cenote_abi::user::{
+        FUTEX_CLOCK_REALTIME, FUTEX_PRIVATE_FLAG, FUTEX_WAIT, FUTEX_WAIT_BITSET, FUTEX_WAKE,
+        FUTEX_WAKE_BITSET,
+    };
     let (memory, task) = call.parts()?;
     match operation & !(FUTEX_PRIVATE_FLAG | FUTEX_CLOCK_REALTIME) {
         FUTEX_WAKE | FUTEX_WAKE_BITSET => Ok(0),
@@ -395,7 +463,11 @@ pub(super) async fn futex(
 
 fn clock_of(operation: i32) -> cenote_abi::clock::ClockId {
     use cenote_abi::clock::ClockId;
-    if operation & cenote_abi::user::FUTEX_CLOCK_REALTIME == 0 { ClockId::Monotonic } else { ClockId::Realtime }
+    if operation & cenote_abi::user::FUTEX_CLOCK_REALTIME == 0 {
+        ClockId::Monotonic
+    } else {
+        ClockId::Realtime
+    }
 }
 
 async fn wait_for_nobody(task: &Task, deadline: Option<cenote_base::MonoTime>) -> SysResult<i32> {

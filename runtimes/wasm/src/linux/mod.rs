@@ -338,30 +338,42 @@ pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
     define_calls(linker)?;
     define_missing(linker)?;
     wali_start::define(linker)?;
-    linker.func_wrap("cenote", "start_block", |caller: Caller<'_, Process>, address: u32, room: u32| -> i32 {
-        let mut call = Call::new(caller);
-        match start::start_block(&mut call, address, room) {
-            Ok(needed) => i32::try_from(needed).unwrap_or(i32::MAX),
-            Err(error) => -error.errno().raw(),
-        }
-    })?;
+    linker.func_wrap(
+        "cenote",
+        "start_block",
+        |caller: Caller<'_, Process>, address: u32, room: u32| -> i32 {
+            let mut call = Call::new(caller);
+            match start::start_block(&mut call, address, room) {
+                Ok(needed) => i32::try_from(needed).unwrap_or(i32::MAX),
+                Err(error) => -error.errno().raw(),
+            }
+        },
+    )?;
     linker.func_wrap_async("cenote", "fork", |caller: Caller<'_, Process>, ()| {
         Box::new(async move { fork::fork(&mut Call::new(caller)).await })
     })?;
     // Programs of other toolchains that went through asyncify for the call's own name.
     for name in FORKS {
-        linker.func_wrap_async("wali", &format!("SYS_{name}"), |caller: Caller<'_, Process>, ()| {
-            Box::new(async move { Ok(i64::from(fork::fork(&mut Call::new(caller)).await?)) })
-        })?;
+        linker.func_wrap_async(
+            "wali",
+            &format!("SYS_{name}"),
+            |caller: Caller<'_, Process>, ()| {
+                Box::new(async move { Ok(i64::from(fork::fork(&mut Call::new(caller)).await?)) })
+            },
+        )?;
     }
     linker.func_wrap_async(
         "cenote",
         "posix_spawn",
-        |caller: Caller<'_, Process>, (path, actions, attributes, argv, envp, search): (u32, u32, u32, u32, u32, u32)| {
+        |caller: Caller<'_, Process>,
+         (path, actions, attributes, argv, envp, search): (u32, u32, u32, u32, u32, u32)| {
             Box::new(async move {
                 let mut call = Call::new(caller);
                 loop {
-                    let spawned = process::posix_spawn(&mut call, path, actions, attributes, argv, envp, search).await;
+                    let spawned = process::posix_spawn(
+                        &mut call, path, actions, attributes, argv, envp, search,
+                    )
+                    .await;
                     if let Some(value) = Box::pin(call.settle(spawned.map(Answer::answer))).await? {
                         return Ok::<i64, wasmtime::Error>(value);
                     }
@@ -374,9 +386,18 @@ pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
 
 /// Defines the calls that are not there: they answer `ENOSYS`.
 fn define_missing(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
-    for row in SYSCALLS.iter().filter(|row| !BOUND.contains(&row.name) && !FORKS.contains(&row.name)) {
+    for row in SYSCALLS
+        .iter()
+        .filter(|row| !BOUND.contains(&row.name) && !FORKS.contains(&row.name))
+    {
         let engine = linker.engine().clone();
-        let kinds = row.arguments.bytes().map(|kind| if kind == b'l' { ValType::I64 } else { ValType::I32 });
+        let kinds = row.arguments.bytes().map(|kind| {
+            if kind == b'l' {
+                ValType::I64
+            } else {
+                ValType::I32
+            }
+        });
         let name = row.name;
         linker.func_new(
             "wali",
@@ -399,7 +420,9 @@ pub(crate) fn has_import(module: &str, name: &str) -> bool {
     match module {
         "wali" => {
             wali_start::NAMES.contains(&name)
-                || name.strip_prefix("SYS_").is_some_and(|name| SYSCALLS.iter().any(|row| row.name == name))
+                || name
+                    .strip_prefix("SYS_")
+                    .is_some_and(|name| SYSCALLS.iter().any(|row| row.name == name))
         }
         "cenote" => UNNUMBERED.contains(&name),
         _ => false,

@@ -16,10 +16,16 @@ pub(super) fn mode(raw: i32) -> Mode {
 
 fn at_flags(raw: i32, allowed: AtFlags) -> SysResult<AtFlags> {
     let flags = AtFlags::from_bits(raw.cast_unsigned()).ok_or(Errno::EINVAL)?;
-    if allowed.contains(flags) { Ok(flags) } else { Err(Errno::EINVAL.into()) }
+    if allowed.contains(flags) {
+        Ok(flags)
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
-const LOOKUP: AtFlags = AtFlags::AT_SYMLINK_NOFOLLOW.union(AtFlags::AT_EMPTY_PATH).union(AtFlags::AT_NO_AUTOMOUNT);
+const LOOKUP: AtFlags = AtFlags::AT_SYMLINK_NOFOLLOW
+    .union(AtFlags::AT_EMPTY_PATH)
+    .union(AtFlags::AT_NO_AUTOMOUNT);
 
 pub(super) async fn open(call: &mut Call<'_>, path: u32, flags: i32, mode: i32) -> SysResult<Fd> {
     openat(call, AT_FDCWD, path, flags, mode).await
@@ -30,13 +36,32 @@ pub(super) async fn creat(call: &mut Call<'_>, path: u32, mode: i32) -> SysResul
     openat(call, AT_FDCWD, path, flags.bits().cast_signed(), mode).await
 }
 
-pub(super) async fn openat(call: &mut Call<'_>, at: i32, path: u32, flags: i32, raw_mode: i32) -> SysResult<Fd> {
+pub(super) async fn openat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    flags: i32,
+    raw_mode: i32,
+) -> SysResult<Fd> {
     let (memory, task) = call.parts()?;
-    syscall::openat(task, At::from_raw(at), memory.path(path)?, open_flags(flags), mode(raw_mode)).await
+    syscall::openat(
+        task,
+        At::from_raw(at),
+        memory.path(path)?,
+        open_flags(flags),
+        mode(raw_mode),
+    )
+    .await
 }
 
 /// `openat2`: flags, mode and resolve, 64 bits each. Restrictions of the lookup are not there.
-pub(super) async fn openat2(call: &mut Call<'_>, at: i32, path: u32, how: u32, size: u32) -> SysResult<Fd> {
+pub(super) async fn openat2(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    how: u32,
+    size: u32,
+) -> SysResult<Fd> {
     if size < 24 {
         return Err(Errno::EINVAL.into());
     }
@@ -44,12 +69,22 @@ pub(super) async fn openat2(call: &mut Call<'_>, at: i32, path: u32, how: u32, s
         return Err(Errno::E2BIG.into());
     }
     let (memory, task) = call.parts()?;
-    let (flags, raw_mode, resolve) = (memory.u64(how)?, memory.u64(how.wrapping_add(8))?, memory.u64(how.wrapping_add(16))?);
+    let (flags, raw_mode, resolve) = (
+        memory.u64(how)?,
+        memory.u64(how.wrapping_add(8))?,
+        memory.u64(how.wrapping_add(16))?,
+    );
     if resolve != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let flags = u32::try_from(flags).ok().and_then(OpenFlags::from_bits).ok_or(Errno::EINVAL)?;
-    let mode = u32::try_from(raw_mode).ok().and_then(Mode::from_bits).ok_or(Errno::EINVAL)?;
+    let flags = u32::try_from(flags)
+        .ok()
+        .and_then(OpenFlags::from_bits)
+        .ok_or(Errno::EINVAL)?;
+    let mode = u32::try_from(raw_mode)
+        .ok()
+        .and_then(Mode::from_bits)
+        .ok_or(Errno::EINVAL)?;
     syscall::openat(task, At::from_raw(at), memory.path(path)?, flags, mode).await
 }
 
@@ -67,11 +102,24 @@ pub(super) fn lstat(call: &mut Call<'_>, path: u32, buffer: u32) -> SysResult {
     stat_at(call, AT_FDCWD, path, buffer, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
-pub(super) fn newfstatat(call: &mut Call<'_>, at: i32, path: u32, buffer: u32, flags: i32) -> SysResult {
+pub(super) fn newfstatat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    buffer: u32,
+    flags: i32,
+) -> SysResult {
     stat_at(call, at, path, buffer, at_flags(flags, LOOKUP)?)
 }
 
-pub(super) fn statx(call: &mut Call<'_>, at: i32, path: u32, flags: i32, _mask: u32, buffer: u32) -> SysResult {
+pub(super) fn statx(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    flags: i32,
+    _mask: u32,
+    buffer: u32,
+) -> SysResult {
     let sync = AtFlags::AT_STATX_FORCE_SYNC | AtFlags::AT_STATX_DONT_SYNC;
     let flags = at_flags(flags, LOOKUP | sync)? - sync;
     let (mut memory, task) = call.parts()?;
@@ -96,12 +144,30 @@ pub(super) fn access(call: &mut Call<'_>, path: u32, raw: i32) -> SysResult {
 }
 
 /// The fourth argument is not looked at: Linux's call has three, and `faccessat2` is the one with flags.
-pub(super) fn faccessat(call: &mut Call<'_>, at: i32, path: u32, raw: i32, _flags: i32) -> SysResult {
+pub(super) fn faccessat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    raw: i32,
+    _flags: i32,
+) -> SysResult {
     access_at(call, at, path, raw, AtFlags::empty())
 }
 
-pub(super) fn faccessat2(call: &mut Call<'_>, at: i32, path: u32, raw: i32, flags: i32) -> SysResult {
-    access_at(call, at, path, raw, at_flags(flags, LOOKUP | AtFlags::AT_EACCESS)?)
+pub(super) fn faccessat2(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    raw: i32,
+    flags: i32,
+) -> SysResult {
+    access_at(
+        call,
+        at,
+        path,
+        raw,
+        at_flags(flags, LOOKUP | AtFlags::AT_EACCESS)?,
+    )
 }
 
 pub(super) fn mkdir(call: &mut Call<'_>, path: u32, mode: i32) -> SysResult {
@@ -117,9 +183,21 @@ pub(super) fn mknod(call: &mut Call<'_>, path: u32, mode: i32, device: i32) -> S
     mknodat(call, AT_FDCWD, path, mode, device)
 }
 
-pub(super) fn mknodat(call: &mut Call<'_>, at: i32, path: u32, raw_mode: i32, device: i32) -> SysResult {
+pub(super) fn mknodat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    raw_mode: i32,
+    device: i32,
+) -> SysResult {
     let (memory, task) = call.parts()?;
-    syscall::mknodat(task, At::from_raw(at), memory.path(path)?, raw_mode.cast_unsigned(), u64::from(device.cast_unsigned()))
+    syscall::mknodat(
+        task,
+        At::from_raw(at),
+        memory.path(path)?,
+        raw_mode.cast_unsigned(),
+        u64::from(device.cast_unsigned()),
+    )
 }
 
 pub(super) fn rmdir(call: &mut Call<'_>, path: u32) -> SysResult {
@@ -143,10 +221,24 @@ pub(super) fn link(call: &mut Call<'_>, old: u32, new: u32) -> SysResult {
     linkat(call, AT_FDCWD, old, AT_FDCWD, new, 0)
 }
 
-pub(super) fn linkat(call: &mut Call<'_>, old_at: i32, old: u32, new_at: i32, new: u32, flags: i32) -> SysResult {
+pub(super) fn linkat(
+    call: &mut Call<'_>,
+    old_at: i32,
+    old: u32,
+    new_at: i32,
+    new: u32,
+    flags: i32,
+) -> SysResult {
     let flags = at_flags(flags, AtFlags::AT_SYMLINK_FOLLOW | AtFlags::AT_EMPTY_PATH)?;
     let (memory, task) = call.parts()?;
-    syscall::linkat(task, At::from_raw(old_at), memory.path(old)?, At::from_raw(new_at), memory.path(new)?, flags)
+    syscall::linkat(
+        task,
+        At::from_raw(old_at),
+        memory.path(old)?,
+        At::from_raw(new_at),
+        memory.path(new)?,
+        flags,
+    )
 }
 
 pub(super) fn symlink(call: &mut Call<'_>, target: u32, path: u32) -> SysResult {
@@ -155,28 +247,59 @@ pub(super) fn symlink(call: &mut Call<'_>, target: u32, path: u32) -> SysResult 
 
 pub(super) fn symlinkat(call: &mut Call<'_>, target: u32, at: i32, path: u32) -> SysResult {
     let (memory, task) = call.parts()?;
-    syscall::symlinkat(task, memory.path(target)?, At::from_raw(at), memory.path(path)?)
+    syscall::symlinkat(
+        task,
+        memory.path(target)?,
+        At::from_raw(at),
+        memory.path(path)?,
+    )
 }
 
 pub(super) fn rename(call: &mut Call<'_>, old: u32, new: u32) -> SysResult {
     renameat2(call, AT_FDCWD, old, AT_FDCWD, new, 0)
 }
 
-pub(super) fn renameat(call: &mut Call<'_>, old_at: i32, old: u32, new_at: i32, new: u32) -> SysResult {
+pub(super) fn renameat(
+    call: &mut Call<'_>,
+    old_at: i32,
+    old: u32,
+    new_at: i32,
+    new: u32,
+) -> SysResult {
     renameat2(call, old_at, old, new_at, new, 0)
 }
 
-pub(super) fn renameat2(call: &mut Call<'_>, old_at: i32, old: u32, new_at: i32, new: u32, flags: i32) -> SysResult {
+pub(super) fn renameat2(
+    call: &mut Call<'_>,
+    old_at: i32,
+    old: u32,
+    new_at: i32,
+    new: u32,
+    flags: i32,
+) -> SysResult {
     let flags = RenameFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (memory, task) = call.parts()?;
-    syscall::renameat2(task, At::from_raw(old_at), memory.path(old)?, At::from_raw(new_at), memory.path(new)?, flags)
+    syscall::renameat2(
+        task,
+        At::from_raw(old_at),
+        memory.path(old)?,
+        At::from_raw(new_at),
+        memory.path(new)?,
+        flags,
+    )
 }
 
 pub(super) fn readlink(call: &mut Call<'_>, path: u32, buffer: u32, room: u32) -> SysResult<usize> {
     readlinkat(call, AT_FDCWD, path, buffer, room)
 }
 
-pub(super) fn readlinkat(call: &mut Call<'_>, at: i32, path: u32, buffer: u32, room: u32) -> SysResult<usize> {
+pub(super) fn readlinkat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    buffer: u32,
+    room: u32,
+) -> SysResult<usize> {
     if room == 0 || room > i32::MAX.cast_unsigned() {
         return Err(Errno::EINVAL.into());
     }
@@ -191,9 +314,21 @@ pub(super) fn chmod(call: &mut Call<'_>, path: u32, mode: i32) -> SysResult {
 }
 
 /// The fourth argument is not looked at: Linux's call has three.
-pub(super) fn fchmodat(call: &mut Call<'_>, at: i32, path: u32, raw_mode: i32, _flags: i32) -> SysResult {
+pub(super) fn fchmodat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    raw_mode: i32,
+    _flags: i32,
+) -> SysResult {
     let (memory, task) = call.parts()?;
-    syscall::fchmodat(task, At::from_raw(at), memory.path(path)?, mode(raw_mode), AtFlags::empty())
+    syscall::fchmodat(
+        task,
+        At::from_raw(at),
+        memory.path(path)?,
+        mode(raw_mode),
+        AtFlags::empty(),
+    )
 }
 
 fn chown_at(call: &mut Call<'_>, at: i32, path: u32, ids: (i32, i32), flags: AtFlags) -> SysResult {
@@ -207,14 +342,33 @@ pub(super) fn chown(call: &mut Call<'_>, path: u32, uid: i32, gid: i32) -> SysRe
 }
 
 pub(super) fn lchown(call: &mut Call<'_>, path: u32, uid: i32, gid: i32) -> SysResult {
-    chown_at(call, AT_FDCWD, path, (uid, gid), AtFlags::AT_SYMLINK_NOFOLLOW)
+    chown_at(
+        call,
+        AT_FDCWD,
+        path,
+        (uid, gid),
+        AtFlags::AT_SYMLINK_NOFOLLOW,
+    )
 }
 
-pub(super) fn fchownat(call: &mut Call<'_>, at: i32, path: u32, uid: i32, gid: i32, flags: i32) -> SysResult {
+pub(super) fn fchownat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    uid: i32,
+    gid: i32,
+    flags: i32,
+) -> SysResult {
     chown_at(call, at, path, (uid, gid), at_flags(flags, LOOKUP)?)
 }
 
-pub(super) fn utimensat(call: &mut Call<'_>, at: i32, path: u32, times: u32, flags: i32) -> SysResult {
+pub(super) fn utimensat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    times: u32,
+    flags: i32,
+) -> SysResult {
     let flags = at_flags(flags, LOOKUP)?;
     let (memory, task) = call.parts()?;
     let changes = if times == 0 {
@@ -227,7 +381,11 @@ pub(super) fn utimensat(call: &mut Call<'_>, at: i32, path: u32, times: u32, fla
         };
         [time(0)?, time(16)?]
     };
-    let path = if path == 0 { None } else { Some(memory.path(path)?) };
+    let path = if path == 0 {
+        None
+    } else {
+        Some(memory.path(path)?)
+    };
     syscall::utimensat(task, At::from_raw(at), path, changes, flags)
 }
 
@@ -237,10 +395,16 @@ pub(super) fn futimesat(call: &mut Call<'_>, at: i32, path: u32, times: u32) -> 
         [TimeChange::Now, TimeChange::Now]
     } else {
         let bytes: [u8; 32] = memory.read(times)?;
-        let time = |offset| layout::time_of_micros(layout::raw_time_at(&bytes, offset)).map(TimeChange::To);
+        let time = |offset| {
+            layout::time_of_micros(layout::raw_time_at(&bytes, offset)).map(TimeChange::To)
+        };
         [time(0)?, time(16)?]
     };
-    let path = if path == 0 { None } else { Some(memory.path(path)?) };
+    let path = if path == 0 {
+        None
+    } else {
+        Some(memory.path(path)?)
+    };
     syscall::utimensat(task, At::from_raw(at), path, changes, AtFlags::empty())
 }
 
@@ -255,10 +419,17 @@ pub(super) fn utime(call: &mut Call<'_>, path: u32, times: u32) -> SysResult {
         [TimeChange::Now, TimeChange::Now]
     } else {
         let bytes: [u8; 16] = memory.read(times)?;
-        let time = |offset| layout::time_of((layout::i64_at(&bytes, offset), 0)).map(TimeChange::To);
+        let time =
+            |offset| layout::time_of((layout::i64_at(&bytes, offset), 0)).map(TimeChange::To);
         [time(0)?, time(8)?]
     };
-    syscall::utimensat(task, At::Cwd, Some(memory.path(path)?), changes, AtFlags::empty())
+    syscall::utimensat(
+        task,
+        At::Cwd,
+        Some(memory.path(path)?),
+        changes,
+        AtFlags::empty(),
+    )
 }
 
 pub(super) fn truncate(call: &mut Call<'_>, path: u32, len: i64) -> SysResult {

@@ -2,8 +2,8 @@
 
 use cenote_abi::clock::TimerSpec;
 use cenote_abi::poll::{
-    EpollCreateFlags, EpollFlags, EpollOp, EventFdFlags, FD_SETSIZE, InotifyFlags, InotifyMask, PollEvents, SignalFdFlags,
-    TimerFdFlags, TimerFdSetFlags,
+    EpollCreateFlags, EpollFlags, EpollOp, EventFdFlags, FD_SETSIZE, InotifyFlags, InotifyMask,
+    PollEvents, SignalFdFlags, TimerFdFlags, TimerFdSetFlags,
 };
 use cenote_abi::{Errno, SigSet};
 use cenote_base::{Fd, SysResult};
@@ -23,20 +23,38 @@ fn events(raw: u16) -> PollEvents {
     PollEvents::from_bits_truncate(u32::from(raw))
 }
 
-async fn poll_with(call: &mut Call<'_>, list: u32, count: i64, timeout: Option<Duration>, mask: Option<SigSet>) -> SysResult<usize> {
+async fn poll_with(
+    call: &mut Call<'_>,
+    list: u32,
+    count: i64,
+    timeout: Option<Duration>,
+    mask: Option<SigSet>,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     // More entries than there can be descriptors is Linux's EINVAL too.
-    let count = u32::try_from(count).ok().filter(|count| *count <= 65_536).ok_or(Errno::EINVAL)?;
+    let count = u32::try_from(count)
+        .ok()
+        .filter(|count| *count <= 65_536)
+        .ok_or(Errno::EINVAL)?;
     let mut fds: Vec<PollFd> = if count == 0 {
         Vec::new()
     } else {
         let bytes = memory.slice(list, count * 8)?;
-        let entry = |entry: &[u8]| PollFd::new(Fd::new(layout::i32_at(entry, 0)), events(layout::u16_at(entry, 4)));
+        let entry = |entry: &[u8]| {
+            PollFd::new(
+                Fd::new(layout::i32_at(entry, 0)),
+                events(layout::u16_at(entry, 4)),
+            )
+        };
         bytes.chunks_exact(8).map(entry).collect()
     };
     let ready = syscall::poll(task, &mut fds, timeout, mask).await?;
     if count != 0 {
-        for (entry, fd) in memory.slice_mut(list, count * 8)?.chunks_exact_mut(8).zip(&fds) {
+        for (entry, fd) in memory
+            .slice_mut(list, count * 8)?
+            .chunks_exact_mut(8)
+            .zip(&fds)
+        {
             let revents = u16::try_from(fd.revents.bits() & 0xffff).unwrap_or(0);
             entry[6..8].copy_from_slice(&revents.to_le_bytes());
         }
@@ -44,11 +62,23 @@ async fn poll_with(call: &mut Call<'_>, list: u32, count: i64, timeout: Option<D
     Ok(ready)
 }
 
-pub(super) async fn poll(call: &mut Call<'_>, list: u32, count: i64, timeout: i32) -> SysResult<usize> {
+pub(super) async fn poll(
+    call: &mut Call<'_>,
+    list: u32,
+    count: i64,
+    timeout: i32,
+) -> SysResult<usize> {
     poll_with(call, list, count, milliseconds(timeout), None).await
 }
 
-pub(super) async fn ppoll(call: &mut Call<'_>, list: u32, count: i64, timeout: u32, mask: u32, size: u32) -> SysResult<usize> {
+pub(super) async fn ppoll(
+    call: &mut Call<'_>,
+    list: u32,
+    count: i64,
+    timeout: u32,
+    mask: u32,
+    size: u32,
+) -> SysResult<usize> {
     let memory = call.memory()?;
     let timeout: Option<Span> = memory.get_optional(timeout)?;
     let mask = mask_at(&memory, mask, size)?;
@@ -68,7 +98,9 @@ fn read_set(memory: &GuestMemory<'_>, address: u32, count: usize) -> SysResult<V
         return Ok(vec![false; count]);
     }
     let bytes = memory.slice(address, set_bytes(count)?)?;
-    Ok((0..count).map(|bit| bytes[bit / 8] >> (bit % 8) & 1 != 0).collect())
+    Ok((0..count)
+        .map(|bit| bytes[bit / 8] >> (bit % 8) & 1 != 0)
+        .collect())
 }
 
 /// Whole 64-bit words, as Linux copies them.
@@ -96,8 +128,15 @@ struct Sets {
 }
 
 /// `select` over `poll`, as POSIX relates them: a hang-up is readable, an error both.
-async fn select_with(call: &mut Call<'_>, sets: &Sets, timeout: Option<Duration>, mask: Option<SigSet>) -> SysResult<usize> {
-    let count = usize::try_from(sets.count).map_err(|_| Errno::EINVAL)?.min(FD_SETSIZE);
+async fn select_with(
+    call: &mut Call<'_>,
+    sets: &Sets,
+    timeout: Option<Duration>,
+    mask: Option<SigSet>,
+) -> SysResult<usize> {
+    let count = usize::try_from(sets.count)
+        .map_err(|_| Errno::EINVAL)?
+        .min(FD_SETSIZE);
     let (mut memory, task) = call.parts()?;
     let wanted = [sets.read, sets.write, sets.except];
     let mut bits = Vec::with_capacity(3);
@@ -106,15 +145,27 @@ async fn select_with(call: &mut Call<'_>, sets: &Sets, timeout: Option<Duration>
     }
     let kinds = [PollEvents::POLLIN, PollEvents::POLLOUT, PollEvents::POLLPRI];
     let mut fds = Vec::new();
+    let is_wanted = |kind: usize, fd: usize| {
+        bits.get(kind)
+            .and_then(|set| set.get(fd))
+            .is_some_and(|bit| *bit)
+    };
     for fd in 0..count {
-        let asked = bits.iter().zip(kinds).filter(|(set, _)| set.get(fd) == Some(&true));
-        let events = asked.fold(PollEvents::empty(), |all, (_, kind)| all | kind);
+        let events = (0..3)
+            .filter(|kind| is_wanted(*kind, fd))
+            .fold(PollEvents::empty(), |all, kind| all | kinds[kind]);
         if !events.is_empty() {
-            fds.push(PollFd::new(Fd::new(i32::try_from(fd).unwrap_or(i32::MAX)), events));
+            fds.push(PollFd::new(
+                Fd::new(i32::try_from(fd).unwrap_or(i32::MAX)),
+                events,
+            ));
         }
     }
     syscall::poll(task, &mut fds, timeout, mask).await?;
-    if fds.iter().any(|fd| fd.revents.contains(PollEvents::POLLNVAL)) {
+    if fds
+        .iter()
+        .any(|fd| fd.revents.contains(PollEvents::POLLNVAL))
+    {
         return Err(Errno::EBADF.into());
     }
     let reasons = [
@@ -125,8 +176,14 @@ async fn select_with(call: &mut Call<'_>, sets: &Sets, timeout: Option<Duration>
     let mut ready = 0;
     for (kind, address) in wanted.into_iter().enumerate() {
         let mut set = vec![false; count];
-        for fd in fds.iter().filter(|fd| fd.events.contains(kinds[kind]) && fd.revents.intersects(reasons[kind])) {
-            if let Some(bit) = usize::try_from(fd.fd.raw()).ok().and_then(|index| set.get_mut(index)) {
+        for fd in fds
+            .iter()
+            .filter(|fd| fd.events.contains(kinds[kind]) && fd.revents.intersects(reasons[kind]))
+        {
+            if let Some(bit) = usize::try_from(fd.fd.raw())
+                .ok()
+                .and_then(|index| set.get_mut(index))
+            {
                 *bit = true;
                 ready += 1;
             }
@@ -136,7 +193,14 @@ async fn select_with(call: &mut Call<'_>, sets: &Sets, timeout: Option<Duration>
     Ok(ready)
 }
 
-pub(super) async fn select(call: &mut Call<'_>, count: i32, read: u32, write: u32, except: u32, timeout: u32) -> SysResult<usize> {
+pub(super) async fn select(
+    call: &mut Call<'_>,
+    count: i32,
+    read: u32,
+    write: u32,
+    except: u32,
+    timeout: u32,
+) -> SysResult<usize> {
     let memory = call.memory()?;
     let span = if timeout == 0 {
         None
@@ -146,7 +210,18 @@ pub(super) async fn select(call: &mut Call<'_>, count: i32, read: u32, write: u3
         Some(time.to_duration().ok_or(Errno::EINVAL)?)
     };
     let started = call.task().kernel().clock().now();
-    let result = select_with(call, &Sets { count, read, write, except }, span, None).await;
+    let result = select_with(
+        call,
+        &Sets {
+            count,
+            read,
+            write,
+            except,
+        },
+        span,
+        None,
+    )
+    .await;
     if let Some(span) = span {
         // Linux's own habit: the structure says afterwards how much was left.
         let (mut memory, task) = call.parts()?;
@@ -157,7 +232,13 @@ pub(super) async fn select(call: &mut Call<'_>, count: i32, read: u32, write: u3
 }
 
 pub(super) async fn pselect6(
-    call: &mut Call<'_>, count: i32, read: u32, write: u32, except: u32, timeout: u32, mask: u32,
+    call: &mut Call<'_>,
+    count: i32,
+    read: u32,
+    write: u32,
+    except: u32,
+    timeout: u32,
+    mask: u32,
 ) -> SysResult<usize> {
     let memory = call.memory()?;
     let span: Option<Span> = memory.get_optional(timeout)?;
@@ -165,13 +246,32 @@ pub(super) async fn pselect6(
     let mask = if mask == 0 {
         None
     } else {
-        mask_at(&memory, memory.u32(mask)?, memory.u32(mask.checked_add(8).ok_or(Errno::EFAULT)?)?)?
+        mask_at(
+            &memory,
+            memory.u32(mask)?,
+            memory.u32(mask.checked_add(8).ok_or(Errno::EFAULT)?)?,
+        )?
     };
-    select_with(call, &Sets { count, read, write, except }, span.map(|span| span.0), mask).await
+    select_with(
+        call,
+        &Sets {
+            count,
+            read,
+            write,
+            except,
+        },
+        span.map(|span| span.0),
+        mask,
+    )
+    .await
 }
 
 pub(super) fn epoll_create(call: &mut Call<'_>, size: i32) -> SysResult<Fd> {
-    if size <= 0 { Err(Errno::EINVAL.into()) } else { epoll_create1(call, 0) }
+    if size <= 0 {
+        Err(Errno::EINVAL.into())
+    } else {
+        epoll_create1(call, 0)
+    }
 }
 
 pub(super) fn epoll_create1(call: &mut Call<'_>, flags: i32) -> SysResult<Fd> {
@@ -180,7 +280,13 @@ pub(super) fn epoll_create1(call: &mut Call<'_>, flags: i32) -> SysResult<Fd> {
 }
 
 /// `epoll_event` is packed: 32 bits of events, 64 of data.
-pub(super) fn epoll_ctl(call: &mut Call<'_>, epoll: i32, operation: i32, fd: i32, event: u32) -> SysResult {
+pub(super) fn epoll_ctl(
+    call: &mut Call<'_>,
+    epoll: i32,
+    operation: i32,
+    fd: i32,
+    event: u32,
+) -> SysResult {
     let operation = EpollOp::from_raw(operation).ok_or(Errno::EINVAL)?;
     let (memory, task) = call.parts()?;
     let event = if operation == EpollOp::EPOLL_CTL_DEL {
@@ -198,32 +304,62 @@ pub(super) fn epoll_ctl(call: &mut Call<'_>, epoll: i32, operation: i32, fd: i32
 }
 
 async fn epoll_wait_with(
-    call: &mut Call<'_>, epoll: i32, list: u32, count: i32, timeout: Option<Duration>, mask: Option<SigSet>,
+    call: &mut Call<'_>,
+    epoll: i32,
+    list: u32,
+    count: i32,
+    timeout: Option<Duration>,
+    mask: Option<SigSet>,
 ) -> SysResult<usize> {
-    let count = u32::try_from(count).ok().filter(|count| (1..=65_536).contains(count)).ok_or(Errno::EINVAL)?;
+    let count = u32::try_from(count)
+        .ok()
+        .filter(|count| (1..=65_536).contains(count))
+        .ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
     memory.slice(list, count * 12)?;
     let ready = syscall::epoll_pwait(task, Fd::new(epoll), widen(count), timeout, mask).await?;
-    for (entry, event) in memory.slice_mut(list, count * 12)?.chunks_exact_mut(12).zip(&ready) {
+    for (entry, event) in memory
+        .slice_mut(list, count * 12)?
+        .chunks_exact_mut(12)
+        .zip(&ready)
+    {
         entry[..4].copy_from_slice(&event.events.bits().to_le_bytes());
         entry[4..].copy_from_slice(&event.data.to_le_bytes());
     }
     Ok(ready.len())
 }
 
-pub(super) async fn epoll_wait(call: &mut Call<'_>, epoll: i32, list: u32, count: i32, timeout: i32) -> SysResult<usize> {
+pub(super) async fn epoll_wait(
+    call: &mut Call<'_>,
+    epoll: i32,
+    list: u32,
+    count: i32,
+    timeout: i32,
+) -> SysResult<usize> {
     epoll_wait_with(call, epoll, list, count, milliseconds(timeout), None).await
 }
 
 pub(super) async fn epoll_pwait(
-    call: &mut Call<'_>, epoll: i32, list: u32, count: i32, timeout: i32, mask: u32, size: u32,
+    call: &mut Call<'_>,
+    epoll: i32,
+    list: u32,
+    count: i32,
+    timeout: i32,
+    mask: u32,
+    size: u32,
 ) -> SysResult<usize> {
     let mask = mask_at(&call.memory()?, mask, size)?;
     epoll_wait_with(call, epoll, list, count, milliseconds(timeout), mask).await
 }
 
 pub(super) async fn epoll_pwait2(
-    call: &mut Call<'_>, epoll: i32, list: u32, count: i32, timeout: u32, mask: u32, size: u32,
+    call: &mut Call<'_>,
+    epoll: i32,
+    list: u32,
+    count: i32,
+    timeout: u32,
+    mask: u32,
+    size: u32,
 ) -> SysResult<usize> {
     let memory = call.memory()?;
     let span: Option<Span> = memory.get_optional(timeout)?;
@@ -246,7 +382,13 @@ pub(super) fn timerfd_create(call: &mut Call<'_>, clock: i32, flags: i32) -> Sys
     syscall::timerfd_create(call.task(), clock, flags)
 }
 
-pub(super) fn timerfd_settime(call: &mut Call<'_>, fd: i32, flags: i32, new: u32, old: u32) -> SysResult {
+pub(super) fn timerfd_settime(
+    call: &mut Call<'_>,
+    fd: i32,
+    flags: i32,
+    new: u32,
+    old: u32,
+) -> SysResult {
     let flags = TimerFdSetFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
     let spec: TimerSpec = memory.get(new)?;
@@ -264,7 +406,13 @@ pub(super) fn signalfd(call: &mut Call<'_>, fd: i32, mask: u32, size: u32) -> Sy
     signalfd4(call, fd, mask, size, 0)
 }
 
-pub(super) fn signalfd4(call: &mut Call<'_>, fd: i32, mask: u32, size: u32, flags: i32) -> SysResult<Fd> {
+pub(super) fn signalfd4(
+    call: &mut Call<'_>,
+    fd: i32,
+    mask: u32,
+    size: u32,
+    flags: i32,
+) -> SysResult<Fd> {
     let flags = SignalFdFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (memory, task) = call.parts()?;
     let mask = mask_at(&memory, mask, size)?.ok_or(Errno::EFAULT)?;
@@ -281,7 +429,12 @@ pub(super) fn inotify_init1(call: &mut Call<'_>, flags: i32) -> SysResult<Fd> {
     syscall::inotify_init1(call.task(), flags)
 }
 
-pub(super) fn inotify_add_watch(call: &mut Call<'_>, fd: i32, path: u32, mask: i32) -> SysResult<i32> {
+pub(super) fn inotify_add_watch(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    mask: i32,
+) -> SysResult<i32> {
     let mask = InotifyMask::from_bits(mask.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (memory, task) = call.parts()?;
     syscall::inotify_add_watch(task, Fd::new(fd), memory.path(path)?, mask)

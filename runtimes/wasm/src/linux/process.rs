@@ -24,29 +24,59 @@ pub(super) fn exit_group(call: &mut Call<'_>, code: i32) -> SysResult {
 pub(super) async fn execve(call: &mut Call<'_>, path: u32, argv: u32, envp: u32) -> SysResult {
     let (memory, task) = call.parts()?;
     let mut room = MAX_STRINGS;
-    let (argv, envp) = (memory.strings(argv, &mut room)?, memory.strings(envp, &mut room)?);
+    let (argv, envp) = (
+        memory.strings(argv, &mut room)?,
+        memory.strings(envp, &mut room)?,
+    );
     let program = syscall::execve(task, memory.path(path)?, argv, envp).await?;
     call.process().becomes(program);
     Ok(())
 }
 
-pub(super) async fn execveat(call: &mut Call<'_>, at: i32, path: u32, argv: u32, envp: u32, flags: i32) -> SysResult {
+pub(super) async fn execveat(
+    call: &mut Call<'_>,
+    at: i32,
+    path: u32,
+    argv: u32,
+    envp: u32,
+    flags: i32,
+) -> SysResult {
     let flags = cenote_abi::fs::AtFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (memory, task) = call.parts()?;
     let mut room = MAX_STRINGS;
-    let (argv, envp) = (memory.strings(argv, &mut room)?, memory.strings(envp, &mut room)?);
-    let program = syscall::execveat(task, At::from_raw(at), memory.path(path)?, argv, envp, flags).await?;
+    let (argv, envp) = (
+        memory.strings(argv, &mut room)?,
+        memory.strings(envp, &mut room)?,
+    );
+    let program = syscall::execveat(
+        task,
+        At::from_raw(at),
+        memory.path(path)?,
+        argv,
+        envp,
+        flags,
+    )
+    .await?;
     call.process().becomes(program);
     Ok(())
 }
 
 /// `cenote.posix_spawn`: the records of the port's contract, decoded.
 pub(super) async fn posix_spawn(
-    call: &mut Call<'_>, path: u32, file_actions: u32, attributes: u32, argv: u32, envp: u32, search: u32,
+    call: &mut Call<'_>,
+    path: u32,
+    file_actions: u32,
+    attributes: u32,
+    argv: u32,
+    envp: u32,
+    search: u32,
 ) -> SysResult<Pid> {
     let (memory, task) = call.parts()?;
     let mut room = MAX_STRINGS;
-    let mut spawn = Spawn { path: memory.path(path)?.to_vec(), ..Spawn::default() };
+    let mut spawn = Spawn {
+        path: memory.path(path)?.to_vec(),
+        ..Spawn::default()
+    };
     spawn.argv = memory.strings(argv, &mut room)?;
     spawn.envp = memory.strings(envp, &mut room)?;
     if search != 0 {
@@ -67,7 +97,11 @@ fn decode_file_actions(memory: &GuestMemory<'_>, address: u32) -> SysResult<Vec<
         return Err(Errno::E2BIG.into());
     }
     let start = address.checked_add(8).ok_or(Errno::EFAULT)?;
-    memory.slice(start, count * 24)?.chunks_exact(24).map(|record| decode_file_action(memory, record)).collect()
+    memory
+        .slice(start, count * 24)?
+        .chunks_exact(24)
+        .map(|record| decode_file_action(memory, record))
+        .collect()
 }
 
 fn decode_file_action(memory: &GuestMemory<'_>, record: &[u8]) -> SysResult<FileAction> {
@@ -111,7 +145,13 @@ fn apply_attributes(memory: &GuestMemory<'_>, address: u32, spawn: &mut Spawn) -
     Ok(())
 }
 
-pub(super) async fn wait4(call: &mut Call<'_>, pid: i32, status: u32, options: i32, usage: u32) -> SysResult<i32> {
+pub(super) async fn wait4(
+    call: &mut Call<'_>,
+    pid: i32,
+    status: u32,
+    options: i32,
+    usage: u32,
+) -> SysResult<i32> {
     let options = WaitOptions::from_bits(options.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
     let target = WaitTarget::from_raw(pid).ok_or(Errno::ESRCH)?;
@@ -123,7 +163,14 @@ pub(super) async fn wait4(call: &mut Call<'_>, pid: i32, status: u32, options: i
     Ok(pid.raw())
 }
 
-pub(super) async fn waitid(call: &mut Call<'_>, kind: i32, id: i32, info: u32, options: i32, usage: u32) -> SysResult {
+pub(super) async fn waitid(
+    call: &mut Call<'_>,
+    kind: i32,
+    id: i32,
+    info: u32,
+    options: i32,
+    usage: u32,
+) -> SysResult {
     let kind = WaitIdType::from_raw(kind).ok_or(Errno::EINVAL)?;
     let options = WaitOptions::from_bits(options.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
@@ -185,13 +232,25 @@ pub(super) fn umask(call: &mut Call<'_>, mask: i32) -> SysResult<u32> {
     Ok(syscall::umask(call.task(), mask.cast_unsigned()))
 }
 
-pub(super) fn prctl(call: &mut Call<'_>, option: i32, value: i64, _third: i64, _fourth: i64, _fifth: i64) -> SysResult<i32> {
+pub(super) fn prctl(
+    call: &mut Call<'_>,
+    option: i32,
+    value: i64,
+    _third: i64,
+    _fourth: i64,
+    _fifth: i64,
+) -> SysResult<i32> {
     let address = u32::try_from(value & 0xffff_ffff).unwrap_or(0);
     let (mut memory, task) = call.parts()?;
     let result = if option == PR_SET_NAME {
         // At most 16 bytes are looked at; a longer name is cut.
-        let name = memory.slice(address, 16).or_else(|_| memory.path(address))?;
-        let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
+        let name = memory
+            .slice(address, 16)
+            .or_else(|_| memory.path(address))?;
+        let end = name
+            .iter()
+            .position(|byte| *byte == 0)
+            .unwrap_or(name.len());
         syscall::prctl(task, Prctl::SetName(&name[..end]))?
     } else {
         syscall::prctl(task, Prctl::Option(option, value.cast_unsigned()))?

@@ -11,7 +11,11 @@ use super::layout::{self, Bytes, Span};
 
 /// The size of a mask: callers say it, and Linux accepts no other.
 fn check_size(size: u32) -> SysResult {
-    if size == 8 { Ok(()) } else { Err(Errno::EINVAL.into()) }
+    if size == 8 {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 /// A signal number, where 0 asks only whether one could be sent.
@@ -22,7 +26,13 @@ fn signal_or_none(raw: i32) -> SysResult<Option<SigNum>> {
     }
 }
 
-pub(super) fn rt_sigaction(call: &mut Call<'_>, signal: i32, new: u32, old: u32, size: u32) -> SysResult {
+pub(super) fn rt_sigaction(
+    call: &mut Call<'_>,
+    signal: i32,
+    new: u32,
+    old: u32,
+    size: u32,
+) -> SysResult {
     check_size(size)?;
     let signal = SigNum::from_raw(signal).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
@@ -31,7 +41,13 @@ pub(super) fn rt_sigaction(call: &mut Call<'_>, signal: i32, new: u32, old: u32,
     memory.write_if_wanted(old, &layout::sigaction(&before))
 }
 
-pub(super) fn rt_sigprocmask(call: &mut Call<'_>, how: i32, new: u32, old: u32, size: u32) -> SysResult {
+pub(super) fn rt_sigprocmask(
+    call: &mut Call<'_>,
+    how: i32,
+    new: u32,
+    old: u32,
+    size: u32,
+) -> SysResult {
     check_size(size)?;
     let (mut memory, task) = call.parts()?;
     let set: Option<SigSet> = memory.get_optional(new)?;
@@ -63,7 +79,13 @@ pub(super) async fn pause(call: &mut Call<'_>) -> SysResult {
     syscall::pause(call.task()).await
 }
 
-pub(super) async fn rt_sigtimedwait(call: &mut Call<'_>, set: u32, info: u32, timeout: u32, size: u32) -> SysResult<i32> {
+pub(super) async fn rt_sigtimedwait(
+    call: &mut Call<'_>,
+    set: u32,
+    info: u32,
+    timeout: u32,
+    size: u32,
+) -> SysResult<i32> {
     check_size(size)?;
     let (mut memory, task) = call.parts()?;
     let set: SigSet = memory.get(set)?;
@@ -87,7 +109,12 @@ pub(super) fn tkill(call: &mut Call<'_>, tid: i32, signal: i32) -> SysResult {
 }
 
 pub(super) fn tgkill(call: &mut Call<'_>, pid: i32, tid: i32, signal: i32) -> SysResult {
-    syscall::tgkill(call.task(), Pid::new(pid), Tid::new(tid), signal_or_none(signal)?)
+    syscall::tgkill(
+        call.task(),
+        Pid::new(pid),
+        Tid::new(tid),
+        signal_or_none(signal)?,
+    )
 }
 
 pub(super) fn rt_sigqueueinfo(call: &mut Call<'_>, pid: i32, signal: i32, info: u32) -> SysResult {
@@ -117,6 +144,10 @@ pub(super) fn sigaltstack(call: &mut Call<'_>, new: u32, old: u32) -> SysResult 
     };
     let before = syscall::sigaltstack(task, new)?;
     let low = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
-    let bytes: [u8; 12] = Bytes::new().u32(0, low(before.base)).i32(4, before.flags).u32(8, low(before.size)).done();
+    let bytes: [u8; 12] = Bytes::new()
+        .u32(0, low(before.base))
+        .i32(4, before.flags)
+        .u32(8, low(before.size))
+        .done();
     memory.write_if_wanted(old, &bytes)
 }

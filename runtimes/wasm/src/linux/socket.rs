@@ -9,8 +9,9 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use cenote_abi::Errno;
 use cenote_abi::socket::{
-    AddressFamily, MessageFlags, PeerCredentials, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS, SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET,
-    ShutdownHow, SocketAddress, SocketFlags, SocketType, UnixPath,
+    AddressFamily, MessageFlags, PeerCredentials, SCM_CREDENTIALS, SCM_MAX_FD, SCM_RIGHTS,
+    SO_RCVTIMEO, SO_SNDTIMEO, SOL_SOCKET, ShutdownHow, SocketAddress, SocketFlags, SocketType,
+    UnixPath,
 };
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, SendMessage};
@@ -32,7 +33,10 @@ const TYPE_MASK: i32 = 0xf;
 /// Type and flags of `socket` and `socketpair`.
 fn kind_and_flags(raw: i32) -> SysResult<(SocketType, SocketFlags)> {
     let flags = socket_flags(raw & !TYPE_MASK)?;
-    Ok((SocketType::from_raw(raw & TYPE_MASK).ok_or(Errno::EINVAL)?, flags))
+    Ok((
+        SocketType::from_raw(raw & TYPE_MASK).ok_or(Errno::EINVAL)?,
+        flags,
+    ))
 }
 
 fn socket_flags(raw: i32) -> SysResult<SocketFlags> {
@@ -53,7 +57,13 @@ pub(super) fn socket(call: &mut Call<'_>, domain: i32, kind: i32, protocol: i32)
     syscall::socket(call.task(), family(domain)?, kind, protocol, flags)
 }
 
-pub(super) fn socketpair(call: &mut Call<'_>, domain: i32, kind: i32, protocol: i32, fds: u32) -> SysResult {
+pub(super) fn socketpair(
+    call: &mut Call<'_>,
+    domain: i32,
+    kind: i32,
+    protocol: i32,
+    fds: u32,
+) -> SysResult {
     let (kind, flags) = kind_and_flags(kind)?;
     let (mut memory, task) = call.parts()?;
     memory.slice(fds, 8)?;
@@ -77,17 +87,25 @@ fn read_address(memory: &GuestMemory<'_>, address: u32, len: u32) -> SysResult<S
         AddressFamily::Unspecified => Ok(SocketAddress::Unspecified),
         AddressFamily::Unix => unix_address(rest),
         AddressFamily::Inet => {
-            let [p, q, a, b, c, d, ..] = *rest else { return Err(Errno::EINVAL.into()) };
+            let [p, q, a, b, c, d, ..] = *rest else {
+                return Err(Errno::EINVAL.into());
+            };
             if len < 16 {
                 return Err(Errno::EINVAL.into());
             }
-            Ok(SocketAddress::Inet { address: Ipv4Addr::new(a, b, c, d), port: u16::from_be_bytes([p, q]) })
+            Ok(SocketAddress::Inet {
+                address: Ipv4Addr::new(a, b, c, d),
+                port: u16::from_be_bytes([p, q]),
+            })
         }
         AddressFamily::Inet6 => {
             // 24 bytes would do: the scope came later.
-            let (Some(port), Some(flow), Some(octets)) =
-                (rest.first_chunk::<2>(), rest.get(2..6), rest.get(6..22).and_then(|octets| octets.first_chunk::<16>()))
-            else {
+            let (Some(port), Some(flow), Some(octets)) = (
+                rest.first_chunk::<2>(),
+                rest.get(2..6),
+                rest.get(6..22)
+                    .and_then(|octets| octets.first_chunk::<16>()),
+            ) else {
                 return Err(Errno::EINVAL.into());
             };
             Ok(SocketAddress::Inet6 {
@@ -105,10 +123,17 @@ fn read_address(memory: &GuestMemory<'_>, address: u32, len: u32) -> SysResult<S
 fn unix_address(bytes: &[u8]) -> SysResult<SocketAddress> {
     match bytes {
         [] => Ok(SocketAddress::UnixUnnamed),
-        [0, name @ ..] => Ok(SocketAddress::UnixAbstract(UnixPath::new(name).ok_or(Errno::EINVAL)?)),
+        [0, name @ ..] => Ok(SocketAddress::UnixAbstract(
+            UnixPath::new(name).ok_or(Errno::EINVAL)?,
+        )),
         path => {
-            let end = path.iter().position(|byte| *byte == 0).unwrap_or(path.len());
-            Ok(SocketAddress::UnixPath(UnixPath::new(&path[..end]).ok_or(Errno::EINVAL)?))
+            let end = path
+                .iter()
+                .position(|byte| *byte == 0)
+                .unwrap_or(path.len());
+            Ok(SocketAddress::UnixPath(
+                UnixPath::new(&path[..end]).ok_or(Errno::EINVAL)?,
+            ))
         }
     }
 }
@@ -133,7 +158,12 @@ fn encode_address(address: &SocketAddress) -> Vec<u8> {
             bytes.extend_from_slice(&address.octets());
             bytes.extend_from_slice(&[0; 8]);
         }
-        SocketAddress::Inet6 { address, port, flow_info, scope_id } => {
+        SocketAddress::Inet6 {
+            address,
+            port,
+            flow_info,
+            scope_id,
+        } => {
             bytes.extend_from_slice(&port.to_be_bytes());
             bytes.extend_from_slice(&flow_info.to_le_bytes());
             bytes.extend_from_slice(&address.octets());
@@ -144,7 +174,12 @@ fn encode_address(address: &SocketAddress) -> Vec<u8> {
 }
 
 /// Writes an address where the caller wants it, cut to the room that `len` names, and its whole length there.
-fn write_address(memory: &mut GuestMemory<'_>, address: u32, len: u32, value: &SocketAddress) -> SysResult {
+fn write_address(
+    memory: &mut GuestMemory<'_>,
+    address: u32,
+    len: u32,
+    value: &SocketAddress,
+) -> SysResult {
     if address == 0 {
         return Ok(());
     }
@@ -152,7 +187,10 @@ fn write_address(memory: &mut GuestMemory<'_>, address: u32, len: u32, value: &S
     let room = u32::try_from(room).map_err(|_| Errno::EINVAL)?;
     let bytes = encode_address(value);
     memory.write_truncated(address, room, &bytes)?;
-    memory.write(len, &u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes())
+    memory.write(
+        len,
+        &u32::try_from(bytes.len()).unwrap_or_default().to_le_bytes(),
+    )
 }
 
 pub(super) fn bind(call: &mut Call<'_>, fd: i32, address: u32, len: u32) -> SysResult {
@@ -168,7 +206,13 @@ pub(super) async fn accept(call: &mut Call<'_>, fd: i32, address: u32, len: u32)
     accept4(call, fd, address, len, 0).await
 }
 
-pub(super) async fn accept4(call: &mut Call<'_>, fd: i32, address: u32, len: u32, flags: i32) -> SysResult<Fd> {
+pub(super) async fn accept4(
+    call: &mut Call<'_>,
+    fd: i32,
+    address: u32,
+    len: u32,
+    flags: i32,
+) -> SysResult<Fd> {
     let flags = socket_flags(flags)?;
     let (mut memory, task) = call.parts()?;
     let (connection, peer) = syscall::accept4(task, Fd::new(fd), flags).await?;
@@ -207,26 +251,58 @@ pub(super) fn shutdown(call: &mut Call<'_>, fd: i32, how: i32) -> SysResult {
 }
 
 /// Where to, for `sendto` and `sendmsg`: nothing where no address is given.
-fn destination(memory: &GuestMemory<'_>, address: u32, len: u32) -> SysResult<Option<SocketAddress>> {
-    if address == 0 { Ok(None) } else { read_address(memory, address, len).map(Some) }
+fn destination(
+    memory: &GuestMemory<'_>,
+    address: u32,
+    len: u32,
+) -> SysResult<Option<SocketAddress>> {
+    if address == 0 {
+        Ok(None)
+    } else {
+        read_address(memory, address, len).map(Some)
+    }
 }
 
 pub(super) async fn sendto(
-    call: &mut Call<'_>, fd: i32, buffer: u32, count: u32, flags: i32, address: u32, len: u32,
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+    flags: i32,
+    address: u32,
+    len: u32,
 ) -> SysResult<usize> {
     let (memory, task) = call.parts()?;
     let to = destination(&memory, address, len)?;
-    syscall::sendto(task, Fd::new(fd), memory.slice(buffer, count)?, message_flags(flags), to.as_ref()).await
+    syscall::sendto(
+        task,
+        Fd::new(fd),
+        memory.slice(buffer, count)?,
+        message_flags(flags),
+        to.as_ref(),
+    )
+    .await
 }
 
 pub(super) async fn recvfrom(
-    call: &mut Call<'_>, fd: i32, buffer: u32, count: u32, flags: i32, address: u32, len: u32,
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    count: u32,
+    flags: i32,
+    address: u32,
+    len: u32,
 ) -> SysResult<usize> {
     let flags = message_flags(flags);
     let (mut memory, task) = call.parts()?;
-    let (copied, length, from) = syscall::recvfrom(task, Fd::new(fd), memory.slice_mut(buffer, count)?, flags).await?;
+    let (copied, length, from) =
+        syscall::recvfrom(task, Fd::new(fd), memory.slice_mut(buffer, count)?, flags).await?;
     write_address(&mut memory, address, len, &from)?;
-    Ok(if flags.contains(MessageFlags::MSG_TRUNC) { length } else { copied })
+    Ok(if flags.contains(MessageFlags::MSG_TRUNC) {
+        length
+    } else {
+        copied
+    })
 }
 
 /// A `msghdr` as it lies in memory.
@@ -269,7 +345,10 @@ fn read_rights(memory: &GuestMemory<'_>, header: &MessageHeader) -> SysResult<Ve
         if length < CONTROL_HEADER || length > rest.len() {
             return Err(Errno::EINVAL.into());
         }
-        let (level, kind) = (number(&rest[8..12]).cast_signed(), number(&rest[12..16]).cast_signed());
+        let (level, kind) = (
+            number(&rest[8..12]).cast_signed(),
+            number(&rest[12..16]).cast_signed(),
+        );
         match (level, kind) {
             (SOL_SOCKET, SCM_RIGHTS) => {
                 let fds = rest[CONTROL_HEADER..length].chunks_exact(4);
@@ -288,17 +367,31 @@ const fn aligned(length: usize) -> usize {
     (length + 7) & !7
 }
 
-pub(super) async fn sendmsg(call: &mut Call<'_>, fd: i32, message: u32, flags: i32) -> SysResult<usize> {
+pub(super) async fn sendmsg(
+    call: &mut Call<'_>,
+    fd: i32,
+    message: u32,
+    flags: i32,
+) -> SysResult<usize> {
     let (memory, task) = call.parts()?;
     let header = MessageHeader::read(&memory, message)?;
     let parts = memory.iovecs(header.parts, header.part_count)?;
     let rights = read_rights(&memory, &header)?;
     let to = destination(&memory, header.name, header.name_len)?;
-    let message = SendMessage { bytes: &memory.io_slices(&parts)?, rights: &rights, to };
+    let message = SendMessage {
+        bytes: &memory.io_slices(&parts)?,
+        rights: &rights,
+        to,
+    };
     syscall::sendmsg(task, Fd::new(fd), message, message_flags(flags)).await
 }
 
-pub(super) async fn recvmsg(call: &mut Call<'_>, fd: i32, message: u32, flags: i32) -> SysResult<usize> {
+pub(super) async fn recvmsg(
+    call: &mut Call<'_>,
+    fd: i32,
+    message: u32,
+    flags: i32,
+) -> SysResult<usize> {
     let wanted = message_flags(flags);
     let (mut memory, task) = call.parts()?;
     let header = MessageHeader::read(&memory, message)?;
@@ -308,11 +401,27 @@ pub(super) async fn recvmsg(call: &mut Call<'_>, fd: i32, message: u32, flags: i
     let max_rights = (room.saturating_sub(CONTROL_HEADER) / 4).min(SCM_MAX_FD);
     let mut bounce = Vec::new();
     let received = match memory.io_slices_mut(&parts)? {
-        Some(mut slices) => syscall::recvmsg(task, Fd::new(fd), &mut slices, wanted, max_rights).await?,
+        Some(mut slices) => {
+            syscall::recvmsg(task, Fd::new(fd), &mut slices, wanted, max_rights).await?
+        }
         None => {
             // Parts that overlap: rare, and read through a copy.
-            bounce.resize(parts.iter().map(|(_, len)| widen(*len)).sum::<usize>().min(1 << 20), 0);
-            syscall::recvmsg(task, Fd::new(fd), &mut [IoSliceMut::new(&mut bounce)], wanted, max_rights).await?
+            bounce.resize(
+                parts
+                    .iter()
+                    .map(|(_, len)| widen(*len))
+                    .sum::<usize>()
+                    .min(1 << 20),
+                0,
+            );
+            syscall::recvmsg(
+                task,
+                Fd::new(fd),
+                &mut [IoSliceMut::new(&mut bounce)],
+                wanted,
+                max_rights,
+            )
+            .await?
         }
     };
     let mut rest = bounce.get(..received.copied).unwrap_or_default();
@@ -325,19 +434,40 @@ pub(super) async fn recvmsg(call: &mut Call<'_>, fd: i32, message: u32, flags: i
     }
     let mut flags = received.flags;
     let control = control_data(&received.rights, received.credentials, room, &mut flags);
-    let name = if header.name == 0 { Vec::new() } else { encode_address(&received.from) };
+    let name = if header.name == 0 {
+        Vec::new()
+    } else {
+        encode_address(&received.from)
+    };
     memory.write_if_wanted(header.control, &control)?;
     if header.name != 0 {
         memory.write_truncated(header.name, header.name_len, &name)?;
-        memory.write(message + 4, &u32::try_from(name.len()).unwrap_or_default().to_le_bytes())?;
+        memory.write(
+            message + 4,
+            &u32::try_from(name.len()).unwrap_or_default().to_le_bytes(),
+        )?;
     }
-    memory.write(message + 24, &u32::try_from(control.len()).unwrap_or_default().to_le_bytes())?;
+    memory.write(
+        message + 24,
+        &u32::try_from(control.len())
+            .unwrap_or_default()
+            .to_le_bytes(),
+    )?;
     memory.write(message + 32, &flags.bits().to_le_bytes())?;
-    Ok(if wanted.contains(MessageFlags::MSG_TRUNC) { received.length } else { received.copied })
+    Ok(if wanted.contains(MessageFlags::MSG_TRUNC) {
+        received.length
+    } else {
+        received.copied
+    })
 }
 
 /// What came along, as control messages; what has no room is left out and marked.
-fn control_data(rights: &[Fd], credentials: Option<PeerCredentials>, room: usize, flags: &mut MessageFlags) -> Vec<u8> {
+fn control_data(
+    rights: &[Fd],
+    credentials: Option<PeerCredentials>,
+    room: usize,
+    flags: &mut MessageFlags,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut add = |kind: i32, data: &[u8]| {
         let length = CONTROL_HEADER + data.len();
@@ -352,10 +482,21 @@ fn control_data(rights: &[Fd], credentials: Option<PeerCredentials>, room: usize
         bytes.extend_from_slice(data);
     };
     if let Some(who) = credentials {
-        add(SCM_CREDENTIALS, &[who.pid.to_le_bytes(), who.uid.to_le_bytes(), who.gid.to_le_bytes()].concat());
+        add(
+            SCM_CREDENTIALS,
+            &[
+                who.pid.to_le_bytes(),
+                who.uid.to_le_bytes(),
+                who.gid.to_le_bytes(),
+            ]
+            .concat(),
+        );
     }
     if !rights.is_empty() {
-        let fds: Vec<u8> = rights.iter().flat_map(|fd| fd.raw().to_le_bytes()).collect();
+        let fds: Vec<u8> = rights
+            .iter()
+            .flat_map(|fd| fd.raw().to_le_bytes())
+            .collect();
         add(SCM_RIGHTS, &fds);
     }
     let padded = aligned(bytes.len()).min(room);
@@ -363,10 +504,19 @@ fn control_data(rights: &[Fd], credentials: Option<PeerCredentials>, room: usize
     bytes
 }
 
-pub(super) fn setsockopt(call: &mut Call<'_>, fd: i32, level: i32, name: i32, value: u32, len: u32) -> SysResult {
+pub(super) fn setsockopt(
+    call: &mut Call<'_>,
+    fd: i32,
+    level: i32,
+    name: i32,
+    value: u32,
+    len: u32,
+) -> SysResult {
     let (memory, task) = call.parts()?;
     let len = i32::try_from(len).map_err(|_| Errno::EINVAL)?;
-    let mut bytes = memory.slice(value, len.cast_unsigned().min(OPTION_MAX))?.to_vec();
+    let mut bytes = memory
+        .slice(value, len.cast_unsigned().min(OPTION_MAX))?
+        .to_vec();
     if level == SOL_SOCKET && matches!(name, SO_RCVTIMEO | SO_SNDTIMEO) {
         // A `timeval` of our C programs: beside the 32 bits of microseconds lies padding.
         bytes.iter_mut().skip(12).for_each(|byte| *byte = 0);
@@ -374,7 +524,14 @@ pub(super) fn setsockopt(call: &mut Call<'_>, fd: i32, level: i32, name: i32, va
     syscall::setsockopt(task, Fd::new(fd), level, name, &bytes)
 }
 
-pub(super) fn getsockopt(call: &mut Call<'_>, fd: i32, level: i32, name: i32, value: u32, len: u32) -> SysResult {
+pub(super) fn getsockopt(
+    call: &mut Call<'_>,
+    fd: i32,
+    level: i32,
+    name: i32,
+    value: u32,
+    len: u32,
+) -> SysResult {
     let (mut memory, task) = call.parts()?;
     let room = u32::try_from(memory.i32(len)?).map_err(|_| Errno::EINVAL)?;
     let bytes = syscall::getsockopt(task, Fd::new(fd), level, name)?;

@@ -29,8 +29,15 @@ pub(super) fn start_block(call: &mut Call<'_>, address: u32, room: u32) -> SysRe
     let ids = task.process().credentials();
     let auxiliary_pairs = 9;
     let words = 1 + (argv.len() + 1) + (envp.len() + 1) + (auxiliary_pairs + 1) * 2;
-    let mut block = Block { address, words: Vec::with_capacity(words), strings: Vec::new(), strings_at: words * 4 };
-    block.words.push(u32::try_from(argv.len()).map_err(|_| Errno::E2BIG)?);
+    let mut block = Block {
+        address,
+        words: Vec::with_capacity(words),
+        strings: Vec::new(),
+        strings_at: words * 4,
+    };
+    block
+        .words
+        .push(u32::try_from(argv.len()).map_err(|_| Errno::E2BIG)?);
     for list in [&argv, &envp] {
         for text in list.iter() {
             let pointer = block.add(text, true)?;
@@ -47,7 +54,10 @@ pub(super) fn start_block(call: &mut Call<'_>, address: u32, room: u32) -> SysRe
         (AT_GID, ids.gid.raw()),
         (AT_EGID, ids.egid.raw()),
         (AT_CLKTCK, cenote_abi::clock::CLOCK_TICKS_PER_SECOND),
-        (AT_SECURE, u32::from(ids.uid != ids.euid || ids.gid != ids.egid)),
+        (
+            AT_SECURE,
+            u32::from(ids.uid != ids.euid || ids.gid != ids.egid),
+        ),
         (AT_RANDOM, random),
         (AT_EXECFN, path),
         (0, 0),
@@ -73,7 +83,8 @@ struct Block {
 impl Block {
     /// Adds bytes and answers where they will lie.
     fn add(&mut self, bytes: &[u8], is_text: bool) -> SysResult<u32> {
-        let offset = u32::try_from(self.strings_at + self.strings.len()).map_err(|_| Errno::E2BIG)?;
+        let offset =
+            u32::try_from(self.strings_at + self.strings.len()).map_err(|_| Errno::E2BIG)?;
         self.strings.extend_from_slice(bytes);
         if is_text {
             self.strings.push(0);
@@ -83,7 +94,11 @@ impl Block {
     }
 
     fn bytes(self) -> Vec<u8> {
-        let mut bytes: Vec<u8> = self.words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        let mut bytes: Vec<u8> = self
+            .words
+            .iter()
+            .flat_map(|word| word.to_le_bytes())
+            .collect();
         bytes.extend(self.strings);
         bytes
     }

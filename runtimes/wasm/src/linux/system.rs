@@ -19,7 +19,14 @@ pub(super) fn uname(call: &mut Call<'_>, buffer: u32) -> SysResult {
     let names = syscall::uname(task);
     let field = widen(UTSNAME_FIELD);
     let mut bytes = vec![0; field * 6];
-    let fields = [&names.sysname, &names.nodename, &names.release, &names.version, &names.machine, &names.domainname];
+    let fields = [
+        &names.sysname,
+        &names.nodename,
+        &names.release,
+        &names.version,
+        &names.machine,
+        &names.domainname,
+    ];
     for (slot, name) in bytes.chunks_exact_mut(field).zip(fields) {
         let len = name.len().min(field - 1);
         slot[..len].copy_from_slice(&name[..len]);
@@ -41,7 +48,12 @@ pub(super) fn sethostname(call: &mut Call<'_>, name: u32, len: u32) -> SysResult
     syscall::sethostname(task, memory.slice(name, len)?)
 }
 
-pub(super) fn getrandom(call: &mut Call<'_>, buffer: u32, len: u32, flags: i32) -> SysResult<usize> {
+pub(super) fn getrandom(
+    call: &mut Call<'_>,
+    buffer: u32,
+    len: u32,
+    flags: i32,
+) -> SysResult<usize> {
     let flags = RandomFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let len = len.min(RANDOM_STEP);
     let (mut memory, task) = call.parts()?;
@@ -52,7 +64,13 @@ fn limited(raw: i32) -> SysResult<Resource> {
     Ok(Resource::from_raw(raw).ok_or(Errno::EINVAL)?)
 }
 
-pub(super) fn prlimit64(call: &mut Call<'_>, pid: i32, resource: i32, new: u32, old: u32) -> SysResult {
+pub(super) fn prlimit64(
+    call: &mut Call<'_>,
+    pid: i32,
+    resource: i32,
+    new: u32,
+    old: u32,
+) -> SysResult {
     let resource = limited(resource)?;
     let (mut memory, task) = call.parts()?;
     let new: Option<RLimit> = memory.get_optional(new)?;
@@ -79,7 +97,12 @@ pub(super) async fn sched_yield(_call: &mut Call<'_>) -> SysResult {
 }
 
 /// One virtual processor: bit 0.
-pub(super) fn sched_getaffinity(call: &mut Call<'_>, pid: i32, len: u32, buffer: u32) -> SysResult<u32> {
+pub(super) fn sched_getaffinity(
+    call: &mut Call<'_>,
+    pid: i32,
+    len: u32,
+    buffer: u32,
+) -> SysResult<u32> {
     if len < 8 || !len.is_multiple_of(8) {
         return Err(Errno::EINVAL.into());
     }
@@ -93,8 +116,16 @@ pub(super) fn sched_getaffinity(call: &mut Call<'_>, pid: i32, len: u32, buffer:
 pub(super) fn sched_setaffinity(call: &mut Call<'_>, pid: i32, len: u32, buffer: u32) -> SysResult {
     let (memory, task) = call.parts()?;
     exists(task, pid)?;
-    let first = memory.slice(buffer, len)?.first().copied().ok_or(Errno::EINVAL)?;
-    if first & 1 == 0 { Err(Errno::EINVAL.into()) } else { Ok(()) }
+    let first = memory
+        .slice(buffer, len)?
+        .first()
+        .copied()
+        .ok_or(Errno::EINVAL)?;
+    if first & 1 == 0 {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(())
+    }
 }
 
 fn exists(task: &cenote_kernel::Task, pid: i32) -> SysResult {
@@ -118,12 +149,24 @@ pub(super) fn sched_getparam(call: &mut Call<'_>, pid: i32, buffer: u32) -> SysR
 }
 
 /// Only what is already so can be set.
-pub(super) fn sched_setscheduler(call: &mut Call<'_>, pid: i32, policy: i32, parameter: u32) -> SysResult {
+pub(super) fn sched_setscheduler(
+    call: &mut Call<'_>,
+    pid: i32,
+    policy: i32,
+    parameter: u32,
+) -> SysResult {
     let (memory, task) = call.parts()?;
     exists(task, pid)?;
     match (policy, memory.i32(parameter)?) {
-        (cenote_abi::user::SCHED_OTHER | cenote_abi::user::SCHED_BATCH | cenote_abi::user::SCHED_IDLE, 0) => Ok(()),
-        (cenote_abi::user::SCHED_FIFO | cenote_abi::user::SCHED_RR, 1..=99) => Err(Errno::EPERM.into()),
+        (
+            cenote_abi::user::SCHED_OTHER
+            | cenote_abi::user::SCHED_BATCH
+            | cenote_abi::user::SCHED_IDLE,
+            0,
+        ) => Ok(()),
+        (cenote_abi::user::SCHED_FIFO | cenote_abi::user::SCHED_RR, 1..=99) => {
+            Err(Errno::EPERM.into())
+        }
         _ => Err(Errno::EINVAL.into()),
     }
 }
@@ -157,7 +200,11 @@ pub(super) fn getcpu(call: &mut Call<'_>, cpu: u32, node: u32, _cache: u32) -> S
 
 /// Memory is ordered for the one thread there is.
 pub(super) fn membarrier(_call: &mut Call<'_>, command: i32, _flags: i32, _cpu: i32) -> SysResult {
-    if command == 0 { Ok(()) } else { Err(Errno::EINVAL.into()) }
+    if command == 0 {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 pub(super) fn setdomainname(call: &mut Call<'_>, name: u32, len: u32) -> SysResult {
@@ -175,18 +222,29 @@ pub(super) fn sync(_call: &mut Call<'_>) -> SysResult {
 
 /// `personality`: Linux's own, which is all there is; asking (-1) and setting it again work.
 pub(super) fn personality(_call: &mut Call<'_>, wanted: i32) -> SysResult {
-    if matches!(wanted, 0 | -1) { Ok(()) } else { Err(Errno::EINVAL.into()) }
+    if matches!(wanted, 0 | -1) {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 /// `set_robust_list`: with one thread no lock is ever left behind by another.
 pub(super) fn set_robust_list(_call: &mut Call<'_>, _head: u32, len: u32) -> SysResult {
-    if matches!(len, 12 | 24) { Ok(()) } else { Err(Errno::EINVAL.into()) }
+    if matches!(len, 12 | 24) {
+        Ok(())
+    } else {
+        Err(Errno::EINVAL.into())
+    }
 }
 
 /// The time slice of the other processes: the epoch's 10 ms.
 pub(super) fn sched_rr_get_interval(call: &mut Call<'_>, pid: i32, buffer: u32) -> SysResult {
     let (mut memory, task) = call.parts()?;
     exists(task, pid)?;
-    let slice = cenote_abi::fs::Timespec { sec: 0, nsec: 10_000_000 };
+    let slice = cenote_abi::fs::Timespec {
+        sec: 0,
+        nsec: 10_000_000,
+    };
     memory.write(buffer, &layout::timespec(slice))
 }

@@ -1,9 +1,9 @@
 //! Clocks, sleep, timers: decode, call the kernel, encode.
 
-use cenote_abi::{Errno, SigNum};
 use cenote_abi::clock::{ClockId, ItimerKind, TimerFlags, TimerSpec};
 use cenote_abi::fs::Timespec;
 use cenote_abi::signal::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD_ID};
+use cenote_abi::{Errno, SigNum};
 use cenote_base::{SysResult, Tid};
 use cenote_kernel::syscall::{self, TimerEvent};
 
@@ -50,7 +50,13 @@ pub(super) async fn nanosleep(call: &mut Call<'_>, wanted: u32, left: u32) -> Sy
     clock_nanosleep(call, ClockId::Monotonic.raw(), 0, wanted, left).await
 }
 
-pub(super) async fn clock_nanosleep(call: &mut Call<'_>, id: i32, flags: i32, wanted: u32, left: u32) -> SysResult {
+pub(super) async fn clock_nanosleep(
+    call: &mut Call<'_>,
+    id: i32,
+    flags: i32,
+    wanted: u32,
+    left: u32,
+) -> SysResult {
     let flags = TimerFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let id = clock(id)?;
     let (mut memory, task) = call.parts()?;
@@ -75,15 +81,29 @@ pub(super) fn getitimer(call: &mut Call<'_>, which: i32, buffer: u32) -> SysResu
 pub(super) fn setitimer(call: &mut Call<'_>, which: i32, new: u32, old: u32) -> SysResult {
     let which = ItimerKind::from_raw(which).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
-    let spec = if new == 0 { TimerSpec::default() } else { layout::itimerval_from(&memory.read(new)?)? };
+    let spec = if new == 0 {
+        TimerSpec::default()
+    } else {
+        layout::itimerval_from(&memory.read(new)?)?
+    };
     let before = syscall::setitimer(task, which, spec)?;
     memory.write_if_wanted(old, &layout::itimerval(&before))
 }
 
 /// `alarm`: the real-time interval timer in whole seconds; what was left, rounded, at least 1.
 pub(super) fn alarm(call: &mut Call<'_>, seconds: i32) -> SysResult<i64> {
-    let value = Timespec { sec: i64::from(seconds.cast_unsigned()), nsec: 0 };
-    let before = syscall::setitimer(call.task(), ItimerKind::Real, TimerSpec { interval: Timespec::ZERO, value })?;
+    let value = Timespec {
+        sec: i64::from(seconds.cast_unsigned()),
+        nsec: 0,
+    };
+    let before = syscall::setitimer(
+        call.task(),
+        ItimerKind::Real,
+        TimerSpec {
+            interval: Timespec::ZERO,
+            value,
+        },
+    )?;
     let left = before.value;
     let rounds_up = left.nsec >= 500_000_000 || (left.sec == 0 && left.nsec > 0);
     Ok(left.sec + i64::from(rounds_up))
@@ -100,7 +120,9 @@ fn timer_event(memory: &crate::memory::GuestMemory<'_>, address: u32) -> SysResu
     Ok(match layout::i32_at(&bytes, 8) {
         SIGEV_SIGNAL => TimerEvent::Signal(signal()?, value),
         SIGEV_NONE => TimerEvent::Nothing,
-        SIGEV_THREAD_ID => TimerEvent::Thread(signal()?, value, Tid::new(layout::i32_at(&bytes, 12))),
+        SIGEV_THREAD_ID => {
+            TimerEvent::Thread(signal()?, value, Tid::new(layout::i32_at(&bytes, 12)))
+        }
         _ => return Err(Errno::EINVAL.into()),
     })
 }
@@ -113,7 +135,13 @@ pub(super) fn timer_create(call: &mut Call<'_>, id: i32, event: u32, timer: u32)
     memory.write(timer, &number.to_le_bytes())
 }
 
-pub(super) fn timer_settime(call: &mut Call<'_>, timer: i32, flags: i32, new: u32, old: u32) -> SysResult {
+pub(super) fn timer_settime(
+    call: &mut Call<'_>,
+    timer: i32,
+    flags: i32,
+    new: u32,
+    old: u32,
+) -> SysResult {
     let flags = TimerFlags::from_bits(flags.cast_unsigned()).ok_or(Errno::EINVAL)?;
     let (mut memory, task) = call.parts()?;
     let spec: TimerSpec = memory.get(new)?;

@@ -18,27 +18,66 @@ fn by_fd(call: &mut Call<'_>, fd: i32) -> SysResult {
     Err(Errno::EOPNOTSUPP.into())
 }
 
-pub(super) fn setxattr(call: &mut Call<'_>, path: u32, _name: u32, _value: u32, _size: u32, _flags: i32) -> SysResult {
+pub(super) fn setxattr(
+    call: &mut Call<'_>,
+    path: u32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+    _flags: i32,
+) -> SysResult {
     by_path(call, path, AtFlags::empty())
 }
 
-pub(super) fn lsetxattr(call: &mut Call<'_>, path: u32, _name: u32, _value: u32, _size: u32, _flags: i32) -> SysResult {
+pub(super) fn lsetxattr(
+    call: &mut Call<'_>,
+    path: u32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+    _flags: i32,
+) -> SysResult {
     by_path(call, path, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
-pub(super) fn fsetxattr(call: &mut Call<'_>, fd: i32, _name: u32, _value: u32, _size: u32, _flags: i32) -> SysResult {
+pub(super) fn fsetxattr(
+    call: &mut Call<'_>,
+    fd: i32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+    _flags: i32,
+) -> SysResult {
     by_fd(call, fd)
 }
 
-pub(super) fn getxattr(call: &mut Call<'_>, path: u32, _name: u32, _value: u32, _size: u32) -> SysResult {
+pub(super) fn getxattr(
+    call: &mut Call<'_>,
+    path: u32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+) -> SysResult {
     by_path(call, path, AtFlags::empty())
 }
 
-pub(super) fn lgetxattr(call: &mut Call<'_>, path: u32, _name: u32, _value: u32, _size: u32) -> SysResult {
+pub(super) fn lgetxattr(
+    call: &mut Call<'_>,
+    path: u32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+) -> SysResult {
     by_path(call, path, AtFlags::AT_SYMLINK_NOFOLLOW)
 }
 
-pub(super) fn fgetxattr(call: &mut Call<'_>, fd: i32, _name: u32, _value: u32, _size: u32) -> SysResult {
+pub(super) fn fgetxattr(
+    call: &mut Call<'_>,
+    fd: i32,
+    _name: u32,
+    _value: u32,
+    _size: u32,
+) -> SysResult {
     by_fd(call, fd)
 }
 

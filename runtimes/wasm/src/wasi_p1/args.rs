@@ -17,7 +17,12 @@ fn number(value: usize) -> SysResult<u32> {
 }
 
 /// Writes strings with NULs at `buffer` and pointers to them at `pointers`.
-fn copy_out(memory: &mut GuestMemory<'_>, list: &[Vec<u8>], pointers: u32, buffer: u32) -> SysResult {
+fn copy_out(
+    memory: &mut GuestMemory<'_>,
+    list: &[Vec<u8>],
+    pointers: u32,
+    buffer: u32,
+) -> SysResult {
     let (mut pointer, mut at) = (pointers, buffer);
     for text in list {
         memory.write(pointer, &at.to_le_bytes())?;

@@ -25,7 +25,12 @@ pub(super) async fn clock_res_get(call: &mut Call<'_>, id: i32, result: u32) -> 
     memory.write(result, &timestamp(step).to_le_bytes())
 }
 
-pub(super) async fn clock_time_get(call: &mut Call<'_>, id: i32, _precision: i64, result: u32) -> SysResult {
+pub(super) async fn clock_time_get(
+    call: &mut Call<'_>,
+    id: i32,
+    _precision: i64,
+    result: u32,
+) -> SysResult {
     let (mut memory, task) = call.parts()?;
     let now = syscall::clock_gettime(task, clock(id)?)?;
     memory.write(result, &timestamp(now).to_le_bytes())

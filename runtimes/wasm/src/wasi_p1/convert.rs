@@ -73,16 +73,22 @@ pub(super) fn open_flags(fdflags: i32) -> OpenFlags {
     flags.set(OpenFlags::O_APPEND, fdflags & FDFLAGS_APPEND != 0);
     flags.set(OpenFlags::O_NONBLOCK, fdflags & FDFLAGS_NONBLOCK != 0);
     flags.set(OpenFlags::O_DSYNC, fdflags & FDFLAGS_DSYNC != 0);
-    flags.set(OpenFlags::O_SYNC, fdflags & (FDFLAGS_SYNC | FDFLAGS_RSYNC) != 0);
+    flags.set(
+        OpenFlags::O_SYNC,
+        fdflags & (FDFLAGS_SYNC | FDFLAGS_RSYNC) != 0,
+    );
     flags
 }
 
 /// `fdflags` for status flags.
 pub(super) fn fdflags(flags: OpenFlags) -> u16 {
     let mut bits = 0;
-    for (flag, bit) in
-        [(OpenFlags::O_APPEND, 1), (OpenFlags::O_DSYNC, 2), (OpenFlags::O_NONBLOCK, 4), (OpenFlags::O_SYNC, 16)]
-    {
+    for (flag, bit) in [
+        (OpenFlags::O_APPEND, 1),
+        (OpenFlags::O_DSYNC, 2),
+        (OpenFlags::O_NONBLOCK, 4),
+        (OpenFlags::O_SYNC, 16),
+    ] {
         if flags.contains(flag) {
             bits |= bit;
         }
@@ -92,7 +98,10 @@ pub(super) fn fdflags(flags: OpenFlags) -> u16 {
 
 /// Nanoseconds since 1970; times before that are 1970.
 pub(super) fn timestamp(time: Timespec) -> u64 {
-    u64::try_from(time.sec).unwrap_or(0).saturating_mul(1_000_000_000).saturating_add(u64::from(time.nsec))
+    u64::try_from(time.sec)
+        .unwrap_or(0)
+        .saturating_mul(1_000_000_000)
+        .saturating_add(u64::from(time.nsec))
 }
 
 /// A time of nanoseconds since 1970.
@@ -108,7 +117,10 @@ pub(super) fn filestat(stat: &Stat) -> [u8; 64] {
     bytes[16] = file_type(stat.file_type());
     bytes[24..32].copy_from_slice(&stat.nlink.to_le_bytes());
     bytes[32..40].copy_from_slice(&stat.size.to_le_bytes());
-    for (slot, time) in bytes[40..].chunks_exact_mut(8).zip([stat.atime, stat.mtime, stat.ctime]) {
+    for (slot, time) in bytes[40..]
+        .chunks_exact_mut(8)
+        .zip([stat.atime, stat.mtime, stat.ctime])
+    {
         slot.copy_from_slice(&timestamp(time).to_le_bytes());
     }
     bytes

@@ -27,7 +27,10 @@ pub(crate) struct Descriptors {
 
 impl Default for Descriptors {
     fn default() -> Self {
-        Self { table: (0..3).map(|fd| (fd, Fd::new(fd))).collect(), has_preopen: true }
+        Self {
+            table: (0..3).map(|fd| (fd, Fd::new(fd))).collect(),
+            has_preopen: true,
+        }
     }
 }
 
@@ -54,7 +57,9 @@ impl Descriptors {
 
     /// Gives a descriptor the lowest free number.
     pub(super) fn insert(&mut self, fd: Fd) -> i32 {
-        let number = (0..).find(|number| !self.table.contains_key(number) && !self.is_preopen(*number)).unwrap_or(i32::MAX);
+        let number = (0..)
+            .find(|number| !self.table.contains_key(number) && !self.is_preopen(*number))
+            .unwrap_or(i32::MAX);
         self.table.insert(number, fd);
         number
     }
@@ -87,11 +92,28 @@ impl Descriptors {
     /// `EBADF`: not open.
     pub(super) fn place(&self, task: &Task, fd: i32, path: &[u8]) -> SysResult<Place> {
         if !self.is_preopen(fd) {
-            return Ok(Place { at: At::Fd(self.get(fd)?), path: path.to_vec() });
+            return Ok(Place {
+                at: At::Fd(self.get(fd)?),
+                path: path.to_vec(),
+            });
         }
-        let relative = Place { at: At::Cwd, path: if path.is_empty() { b".".to_vec() } else { path.to_vec() } };
-        let absolute = Place { at: At::Cwd, path: [b"/", path].concat() };
-        Ok(if is_absolute(task, path) { absolute } else { relative })
+        let relative = Place {
+            at: At::Cwd,
+            path: if path.is_empty() {
+                b".".to_vec()
+            } else {
+                path.to_vec()
+            },
+        };
+        let absolute = Place {
+            at: At::Cwd,
+            path: [b"/", path].concat(),
+        };
+        Ok(if is_absolute(task, path) {
+            absolute
+        } else {
+            relative
+        })
     }
 }
 
@@ -105,7 +127,8 @@ fn is_absolute(task: &Task, path: &[u8]) -> bool {
     }
     let from_root = [b"/", path].concat();
     let here: &[u8] = if path.is_empty() { b"." } else { path };
-    let exists = |path: &[u8]| syscall::fstatat(task, At::Cwd, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
+    let exists =
+        |path: &[u8]| syscall::fstatat(task, At::Cwd, path, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok();
     let parent = |path: &[u8]| match path.iter().rposition(|byte| *byte == b'/') {
         Some(0) => b"/".to_vec(),
         Some(end) => path[..end].to_vec(),
@@ -131,10 +154,19 @@ fn said_absolute(argv: &[Vec<u8>], path: &[u8]) -> bool {
     let says = |form: &[u8]| {
         argv.iter().skip(1).any(|argument| {
             // `--output=/x` names `/x` as much as `/x` does.
-            let value = argument.iter().position(|byte| *byte == b'=').map_or(&argument[..], |at| &argument[at + 1..]);
+            let value = argument
+                .iter()
+                .position(|byte| *byte == b'=')
+                .map_or(&argument[..], |at| &argument[at + 1..]);
             [&argument[..], value].into_iter().any(|text| {
-                let text = text.strip_suffix(b"/").filter(|rest| !rest.is_empty()).unwrap_or(text);
-                text == form || (text.len() > 1 && form.starts_with(text) && form.get(text.len()) == Some(&b'/'))
+                let text = text
+                    .strip_suffix(b"/")
+                    .filter(|rest| !rest.is_empty())
+                    .unwrap_or(text);
+                text == form
+                    || (text.len() > 1
+                        && form.starts_with(text)
+                        && form.get(text.len()) == Some(&b'/'))
             })
         })
     };

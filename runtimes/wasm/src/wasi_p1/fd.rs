@@ -3,8 +3,8 @@
 use std::io::IoSliceMut;
 
 use cenote_abi::Errno;
-use cenote_abi::tty::Termios;
 use cenote_abi::fs::{AccessMode, AtFlags, FallocFlags, FileType, Mode, OpenFlags, Stat, Whence};
+use cenote_abi::tty::Termios;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, At, Fcntl, TimeChange};
@@ -38,20 +38,41 @@ fn unsigned(value: i64) -> u64 {
 }
 
 pub(super) fn write_u32(memory: &mut GuestMemory<'_>, address: u32, value: usize) -> SysResult {
-    memory.write(address, &u32::try_from(value).map_err(|_| Errno::EOVERFLOW)?.to_le_bytes())
+    memory.write(
+        address,
+        &u32::try_from(value)
+            .map_err(|_| Errno::EOVERFLOW)?
+            .to_le_bytes(),
+    )
 }
 
-pub(super) async fn fd_advise(call: &mut Call<'_>, fd: i32, _offset: i64, _len: i64, advice: i32) -> SysResult {
+pub(super) async fn fd_advise(
+    call: &mut Call<'_>,
+    fd: i32,
+    _offset: i64,
+    _len: i64,
+    advice: i32,
+) -> SysResult {
     let stat = attributes(call, fd)?;
     if !(0..=5).contains(&advice) {
         return Err(Errno::EINVAL.into());
     }
-    if stat.file_type() == Some(FileType::Directory) { Err(Errno::EBADF.into()) } else { Ok(()) }
+    if stat.file_type() == Some(FileType::Directory) {
+        Err(Errno::EBADF.into())
+    } else {
+        Ok(())
+    }
 }
 
 pub(super) async fn fd_allocate(call: &mut Call<'_>, fd: i32, offset: i64, len: i64) -> SysResult {
     let fd = real(call, fd)?;
-    syscall::fallocate(call.task(), fd, FallocFlags::empty(), unsigned(offset), unsigned(len))
+    syscall::fallocate(
+        call.task(),
+        fd,
+        FallocFlags::empty(),
+        unsigned(offset),
+        unsigned(len),
+    )
 }
 
 pub(super) async fn fd_close(call: &mut Call<'_>, fd: i32) -> SysResult {
@@ -74,7 +95,10 @@ pub(super) async fn fd_sync(call: &mut Call<'_>, fd: i32) -> SysResult {
 pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> SysResult {
     let kind = attributes(call, fd)?.file_type();
     let (flags, rights) = if call.process().descriptors.is_preopen(fd) {
-        (0, convert::ALL_RIGHTS & !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL))
+        (
+            0,
+            convert::ALL_RIGHTS & !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL),
+        )
     } else {
         let fd = real(call, fd)?;
         let file = call.task().files().get(fd)?;
@@ -83,7 +107,10 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
             Some(FileType::Directory) => false,
             _ => file.file().is_seekable(),
         };
-        (convert::fdflags(file.flags()), rights(file.access_mode(), has_positions))
+        (
+            convert::fdflags(file.flags()),
+            rights(file.access_mode(), has_positions),
+        )
     };
     let mut bytes = [0; 24];
     bytes[0] = convert::file_type(kind);
@@ -95,7 +122,12 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
 
 fn is_terminal(task: &Task, fd: Fd) -> bool {
     let mut settings = Termios::default();
-    syscall::ioctl(task, fd, IoctlRequest::Tty(TtyRequest::Settings(&mut settings))).is_ok()
+    syscall::ioctl(
+        task,
+        fd,
+        IoctlRequest::Tty(TtyRequest::Settings(&mut settings)),
+    )
+    .is_ok()
 }
 
 /// Rights as programs read them: wasi-libc takes a character device without the right to seek for a terminal.
@@ -105,7 +137,8 @@ fn rights(mode: AccessMode, has_positions: bool) -> u64 {
         rights &= !(convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR);
     }
     if !mode.can_write() {
-        rights &= !(convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE);
+        rights &=
+            !(convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE);
     }
     if !has_positions {
         rights &= !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL);
@@ -122,11 +155,18 @@ pub(super) async fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: i32
     if flags & (convert::FDFLAGS_DSYNC | convert::FDFLAGS_RSYNC | convert::FDFLAGS_SYNC) != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    syscall::fcntl(call.task(), fd, Fcntl::SetFl(convert::open_flags(flags))).await.map(|_| ())
+    syscall::fcntl(call.task(), fd, Fcntl::SetFl(convert::open_flags(flags)))
+        .await
+        .map(|_| ())
 }
 
 /// Rights are not enforced, so taking some away can only be refused.
-pub(super) async fn fd_fdstat_set_rights(call: &mut Call<'_>, fd: i32, _base: i64, _inheriting: i64) -> SysResult {
+pub(super) async fn fd_fdstat_set_rights(
+    call: &mut Call<'_>,
+    fd: i32,
+    _base: i64,
+    _inheriting: i64,
+) -> SysResult {
     attributes(call, fd)?;
     Err(Errno::EOPNOTSUPP.into())
 }
@@ -155,10 +195,22 @@ pub(super) fn time_changes(atime: i64, mtime: i64, flags: i32) -> SysResult<[Tim
     Ok([change(atime, 1, 2)?, change(mtime, 4, 8)?])
 }
 
-pub(super) async fn fd_filestat_set_times(call: &mut Call<'_>, fd: i32, atime: i64, mtime: i64, flags: i32) -> SysResult {
+pub(super) async fn fd_filestat_set_times(
+    call: &mut Call<'_>,
+    fd: i32,
+    atime: i64,
+    mtime: i64,
+    flags: i32,
+) -> SysResult {
     let changes = time_changes(atime, mtime, flags)?;
     if call.process().descriptors.is_preopen(fd) {
-        return syscall::utimensat(call.task(), At::Cwd, Some(PREOPEN_NAME), changes, AtFlags::empty());
+        return syscall::utimensat(
+            call.task(),
+            At::Cwd,
+            Some(PREOPEN_NAME),
+            changes,
+            AtFlags::empty(),
+        );
     }
     let fd = real(call, fd)?;
     syscall::utimensat(call.task(), At::Fd(fd), None, changes, AtFlags::empty())
@@ -171,14 +223,26 @@ enum From {
     Position(u64),
 }
 
-async fn read_into(task: &Task, fd: Fd, parts: &mut [IoSliceMut<'_>], from: From) -> SysResult<usize> {
+async fn read_into(
+    task: &Task,
+    fd: Fd,
+    parts: &mut [IoSliceMut<'_>],
+    from: From,
+) -> SysResult<usize> {
     match from {
         From::Here => syscall::readv(task, fd, parts).await,
         From::Position(at) => syscall::preadv(task, fd, parts, at).await,
     }
 }
 
-async fn read(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, from: From, result: u32) -> SysResult {
+async fn read(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    from: From,
+    result: u32,
+) -> SysResult {
     let fd = real(call, fd)?;
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
@@ -200,15 +264,42 @@ async fn read(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, from: From,
     write_u32(&mut memory, result, done)
 }
 
-pub(super) async fn fd_read(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, result: u32) -> SysResult {
+pub(super) async fn fd_read(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    result: u32,
+) -> SysResult {
     read(call, fd, vector, count, From::Here, result).await
 }
 
-pub(super) async fn fd_pread(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, offset: i64, result: u32) -> SysResult {
-    read(call, fd, vector, count, From::Position(unsigned(offset)), result).await
+pub(super) async fn fd_pread(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    offset: i64,
+    result: u32,
+) -> SysResult {
+    read(
+        call,
+        fd,
+        vector,
+        count,
+        From::Position(unsigned(offset)),
+        result,
+    )
+    .await
 }
 
-pub(super) async fn fd_write(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, result: u32) -> SysResult {
+pub(super) async fn fd_write(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    result: u32,
+) -> SysResult {
     let fd = real(call, fd)?;
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
@@ -216,7 +307,14 @@ pub(super) async fn fd_write(call: &mut Call<'_>, fd: i32, vector: u32, count: i
     write_u32(&mut memory, result, done)
 }
 
-pub(super) async fn fd_pwrite(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, offset: i64, result: u32) -> SysResult {
+pub(super) async fn fd_pwrite(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    offset: i64,
+    result: u32,
+) -> SysResult {
     let fd = real(call, fd)?;
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
@@ -231,10 +329,19 @@ pub(super) async fn fd_prestat_get(call: &mut Call<'_>, fd: i32, result: u32) ->
     }
     let mut memory = call.memory()?;
     memory.write(result, &0_u32.to_le_bytes())?;
-    write_u32(&mut memory, result.checked_add(4).ok_or(Errno::EFAULT)?, PREOPEN_NAME.len())
+    write_u32(
+        &mut memory,
+        result.checked_add(4).ok_or(Errno::EFAULT)?,
+        PREOPEN_NAME.len(),
+    )
 }
 
-pub(super) async fn fd_prestat_dir_name(call: &mut Call<'_>, fd: i32, path: u32, len: u32) -> SysResult {
+pub(super) async fn fd_prestat_dir_name(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    len: u32,
+) -> SysResult {
     if !call.process().descriptors.is_preopen(fd) {
         return Err(Errno::EBADF.into());
     }
@@ -245,9 +352,20 @@ pub(super) async fn fd_prestat_dir_name(call: &mut Call<'_>, fd: i32, path: u32,
 }
 
 /// Entries of 24 bytes and a name; the last may be cut, which tells the program to come again with more room.
-pub(super) async fn fd_readdir(call: &mut Call<'_>, fd: i32, buffer: u32, len: u32, cookie: i64, result: u32) -> SysResult {
+pub(super) async fn fd_readdir(
+    call: &mut Call<'_>,
+    fd: i32,
+    buffer: u32,
+    len: u32,
+    cookie: i64,
+    result: u32,
+) -> SysResult {
     let is_preopen = call.process().descriptors.is_preopen(fd);
-    let fd = if is_preopen { open_preopen(call).await? } else { real(call, fd)? };
+    let fd = if is_preopen {
+        open_preopen(call).await?
+    } else {
+        real(call, fd)?
+    };
     let used = fill_entries(call, fd, buffer, len, cookie);
     if is_preopen {
         syscall::close(call.task(), fd)?;
@@ -257,11 +375,20 @@ pub(super) async fn fd_readdir(call: &mut Call<'_>, fd: i32, buffer: u32, len: u
 
 async fn open_preopen(call: &mut Call<'_>) -> SysResult<Fd> {
     let flags = OpenFlags::O_DIRECTORY | OpenFlags::O_CLOEXEC;
-    let place = Place { at: At::Cwd, path: PREOPEN_NAME.to_vec() };
+    let place = Place {
+        at: At::Cwd,
+        path: PREOPEN_NAME.to_vec(),
+    };
     syscall::openat(call.task(), place.at, &place.path, flags, Mode::empty()).await
 }
 
-fn fill_entries(call: &mut Call<'_>, fd: Fd, buffer: u32, len: u32, cookie: i64) -> SysResult<usize> {
+fn fill_entries(
+    call: &mut Call<'_>,
+    fd: Fd,
+    buffer: u32,
+    len: u32,
+    cookie: i64,
+) -> SysResult<usize> {
     let (mut memory, task) = call.parts()?;
     syscall::lseek(task, fd, cookie, Whence::Set)?;
     let out = memory.slice_mut(buffer, len)?;
@@ -288,7 +415,13 @@ pub(super) async fn fd_renumber(call: &mut Call<'_>, from: i32, to: i32) -> SysR
     }
 }
 
-pub(super) async fn fd_seek(call: &mut Call<'_>, fd: i32, offset: i64, whence: i32, result: u32) -> SysResult {
+pub(super) async fn fd_seek(
+    call: &mut Call<'_>,
+    fd: i32,
+    offset: i64,
+    whence: i32,
+    result: u32,
+) -> SysResult {
     let whence = match whence {
         0 => Whence::Set,
         1 => Whence::Cur,

@@ -101,9 +101,13 @@ wasi_calls! {
 /// Defines every import of a WASI program.
 pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
     define_calls(linker)?;
-    linker.func_wrap_async(MODULE, "proc_exit", |caller: Caller<'_, Process>, (code,): (i32,)| {
-        Box::new(async move { proc::proc_exit(&mut Call::new(caller), code) })
-    })?;
+    linker.func_wrap_async(
+        MODULE,
+        "proc_exit",
+        |caller: Caller<'_, Process>, (code,): (i32,)| {
+            Box::new(async move { proc::proc_exit(&mut Call::new(caller), code) })
+        },
+    )?;
     Ok(())
 }
 
@@ -116,7 +120,11 @@ pub(crate) fn has_import(module: &str, name: &str) -> bool {
 ///
 /// # Errors
 /// [`Stop`]: the process ends.
-async fn settle(call: &mut Call<'_>, name: &'static str, result: SysResult) -> wasmtime::Result<Option<i32>> {
+async fn settle(
+    call: &mut Call<'_>,
+    name: &'static str,
+    result: SysResult,
+) -> wasmtime::Result<Option<i32>> {
     let task = call.task();
     if task.has_deliverable_signal() {
         let task = std::sync::Arc::clone(task);
@@ -128,7 +136,10 @@ async fn settle(call: &mut Call<'_>, name: &'static str, result: SysResult) -> w
                 Delivery::Handler(handler) => task.handler_returned(&handler),
             }
         }
-        if result.as_ref().is_err_and(cenote_base::SysError::is_restartable) {
+        if result
+            .as_ref()
+            .is_err_and(cenote_base::SysError::is_restartable)
+        {
             return Ok(None);
         }
     }

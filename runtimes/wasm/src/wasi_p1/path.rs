@@ -17,7 +17,10 @@ use crate::memory::widen;
 /// `EINVAL`: a NUL in it. `ENAMETOOLONG`. `EBADF`: the descriptor is not open.
 fn place(call: &mut Call<'_>, fd: i32, path: u32, len: u32) -> SysResult<Place> {
     let path = text(call, path, len)?;
-    call.process().descriptors.clone().place(call.task(), fd, &path)
+    call.process()
+        .descriptors
+        .clone()
+        .place(call.task(), fd, &path)
 }
 
 fn text(call: &mut Call<'_>, path: u32, len: u32) -> SysResult<Vec<u8>> {
@@ -25,52 +28,108 @@ fn text(call: &mut Call<'_>, path: u32, len: u32) -> SysResult<Vec<u8>> {
         return Err(Errno::ENAMETOOLONG.into());
     }
     let bytes = call.memory()?.slice(path, len)?.to_vec();
-    if bytes.contains(&0) { Err(Errno::EINVAL.into()) } else { Ok(bytes) }
+    if bytes.contains(&0) {
+        Err(Errno::EINVAL.into())
+    } else {
+        Ok(bytes)
+    }
 }
 
 /// `lookupflags`: bit 0 follows a symbolic link at the end.
 fn nofollow(lookup: i32) -> AtFlags {
-    if lookup & 1 == 0 { AtFlags::AT_SYMLINK_NOFOLLOW } else { AtFlags::empty() }
+    if lookup & 1 == 0 {
+        AtFlags::AT_SYMLINK_NOFOLLOW
+    } else {
+        AtFlags::empty()
+    }
 }
 
-pub(super) async fn path_create_directory(call: &mut Call<'_>, fd: i32, path: u32, len: u32) -> SysResult {
+pub(super) async fn path_create_directory(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    len: u32,
+) -> SysResult {
     let place = place(call, fd, path, len)?;
     syscall::mkdirat(call.task(), place.at, &place.path, Mode::from_raw(0o777))
 }
 
-pub(super) async fn path_filestat_get(call: &mut Call<'_>, fd: i32, flags: i32, path: u32, len: u32, result: u32) -> SysResult {
+pub(super) async fn path_filestat_get(
+    call: &mut Call<'_>,
+    fd: i32,
+    flags: i32,
+    path: u32,
+    len: u32,
+    result: u32,
+) -> SysResult {
     let place = place(call, fd, path, len)?;
     let stat = syscall::fstatat(call.task(), place.at, &place.path, nofollow(flags))?;
     call.memory()?.write(result, &convert::filestat(&stat))
 }
 
-#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
+#[expect(clippy::too_many_arguments, reason = "the specification has as many")]
 pub(super) async fn path_filestat_set_times(
-    call: &mut Call<'_>, fd: i32, flags: i32, path: u32, len: u32, atime: i64, mtime: i64, which: i32,
+    call: &mut Call<'_>,
+    fd: i32,
+    flags: i32,
+    path: u32,
+    len: u32,
+    atime: i64,
+    mtime: i64,
+    which: i32,
 ) -> SysResult {
     let changes = time_changes(atime, mtime, which)?;
     let place = place(call, fd, path, len)?;
-    syscall::utimensat(call.task(), place.at, Some(&place.path), changes, nofollow(flags))
+    syscall::utimensat(
+        call.task(),
+        place.at,
+        Some(&place.path),
+        changes,
+        nofollow(flags),
+    )
 }
 
-#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
+#[expect(clippy::too_many_arguments, reason = "the specification has as many")]
 pub(super) async fn path_link(
-    call: &mut Call<'_>, old_fd: i32, flags: i32, old: u32, old_len: u32, new_fd: i32, new: u32, new_len: u32,
+    call: &mut Call<'_>,
+    old_fd: i32,
+    flags: i32,
+    old: u32,
+    old_len: u32,
+    new_fd: i32,
+    new: u32,
+    new_len: u32,
 ) -> SysResult {
-    let follow = if flags & 1 == 0 { AtFlags::empty() } else { AtFlags::AT_SYMLINK_FOLLOW };
-    let (old, new) = (place(call, old_fd, old, old_len)?, place(call, new_fd, new, new_len)?);
+    let follow = if flags & 1 == 0 {
+        AtFlags::empty()
+    } else {
+        AtFlags::AT_SYMLINK_FOLLOW
+    };
+    let (old, new) = (
+        place(call, old_fd, old, old_len)?,
+        place(call, new_fd, new, new_len)?,
+    );
     syscall::linkat(call.task(), old.at, &old.path, new.at, &new.path, follow)
 }
 
-#[expect(clippy::too_many_arguments, reason = "WASI's call has as many")]
+#[expect(clippy::too_many_arguments, reason = "the specification has as many")]
 pub(super) async fn path_open(
-    call: &mut Call<'_>, fd: i32, lookup: i32, path: u32, len: u32, oflags: i32, base: i64, _inheriting: i64, fdflags: i32,
+    call: &mut Call<'_>,
+    fd: i32,
+    lookup: i32,
+    path: u32,
+    len: u32,
+    oflags: i32,
+    base: i64,
+    _inheriting: i64,
+    fdflags: i32,
     result: u32,
 ) -> SysResult {
     let rights = base.cast_unsigned();
     let reads = rights & (convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR) != 0;
-    let writes =
-        rights & (convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE) != 0;
+    let writes = rights
+        & (convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE)
+        != 0;
     let mut flags = convert::open_flags(fdflags) | OpenFlags::O_CLOEXEC;
     flags |= match (reads, writes) {
         (true, true) => OpenFlags::O_RDWR,
@@ -94,7 +153,9 @@ pub(super) async fn path_open(
     let mode = Mode::from_raw(0o666);
     let opened = match syscall::openat(call.task(), place.at, &place.path, flags, mode).await {
         // A program that asked for all rights on a directory meant to read it.
-        Err(error) if error.errno() == Errno::EISDIR && reads && !flags.contains(OpenFlags::O_CREAT) => {
+        Err(error)
+            if error.errno() == Errno::EISDIR && reads && !flags.contains(OpenFlags::O_CREAT) =>
+        {
             let flags = (flags - OpenFlags::O_ACCMODE) | OpenFlags::O_DIRECTORY;
             syscall::openat(call.task(), place.at, &place.path, flags, mode).await?
         }
@@ -105,7 +166,13 @@ pub(super) async fn path_open(
 }
 
 pub(super) async fn path_readlink(
-    call: &mut Call<'_>, fd: i32, path: u32, len: u32, buffer: u32, room: u32, result: u32,
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    len: u32,
+    buffer: u32,
+    room: u32,
+    result: u32,
 ) -> SysResult {
     let place = place(call, fd, path, len)?;
     let target = syscall::readlinkat(call.task(), place.at, &place.path)?;
@@ -114,25 +181,58 @@ pub(super) async fn path_readlink(
     write_u32(&mut memory, result, target.len().min(widen(room)))
 }
 
-pub(super) async fn path_remove_directory(call: &mut Call<'_>, fd: i32, path: u32, len: u32) -> SysResult {
+pub(super) async fn path_remove_directory(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    len: u32,
+) -> SysResult {
     let place = place(call, fd, path, len)?;
     syscall::unlinkat(call.task(), place.at, &place.path, AtFlags::AT_REMOVEDIR)
 }
 
 pub(super) async fn path_rename(
-    call: &mut Call<'_>, old_fd: i32, old: u32, old_len: u32, new_fd: i32, new: u32, new_len: u32,
+    call: &mut Call<'_>,
+    old_fd: i32,
+    old: u32,
+    old_len: u32,
+    new_fd: i32,
+    new: u32,
+    new_len: u32,
 ) -> SysResult {
-    let (old, new) = (place(call, old_fd, old, old_len)?, place(call, new_fd, new, new_len)?);
-    syscall::renameat2(call.task(), old.at, &old.path, new.at, &new.path, RenameFlags::empty())
+    let (old, new) = (
+        place(call, old_fd, old, old_len)?,
+        place(call, new_fd, new, new_len)?,
+    );
+    syscall::renameat2(
+        call.task(),
+        old.at,
+        &old.path,
+        new.at,
+        &new.path,
+        RenameFlags::empty(),
+    )
 }
 
-pub(super) async fn path_symlink(call: &mut Call<'_>, target: u32, target_len: u32, fd: i32, path: u32, len: u32) -> SysResult {
+pub(super) async fn path_symlink(
+    call: &mut Call<'_>,
+    target: u32,
+    target_len: u32,
+    fd: i32,
+    path: u32,
+    len: u32,
+) -> SysResult {
     let target = text(call, target, target_len)?;
     let place = place(call, fd, path, len)?;
     syscall::symlinkat(call.task(), &target, place.at, &place.path)
 }
 
-pub(super) async fn path_unlink_file(call: &mut Call<'_>, fd: i32, path: u32, len: u32) -> SysResult {
+pub(super) async fn path_unlink_file(
+    call: &mut Call<'_>,
+    fd: i32,
+    path: u32,
+    len: u32,
+) -> SysResult {
     let place = place(call, fd, path, len)?;
     syscall::unlinkat(call.task(), place.at, &place.path, AtFlags::empty())
 }

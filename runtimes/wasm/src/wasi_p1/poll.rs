@@ -37,7 +37,13 @@ struct Subscription {
     wanted: Wanted,
 }
 
-pub(super) async fn poll_oneoff(call: &mut Call<'_>, subscriptions: u32, events: u32, count: u32, result: u32) -> SysResult {
+pub(super) async fn poll_oneoff(
+    call: &mut Call<'_>,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    result: u32,
+) -> SysResult {
     if count == 0 || count > MAX_SUBSCRIPTIONS {
         return Err(Errno::EINVAL.into());
     }
@@ -45,23 +51,45 @@ pub(super) async fn poll_oneoff(call: &mut Call<'_>, subscriptions: u32, events:
     let (mut memory, task) = call.parts()?;
     let mut fds = Vec::new();
     let mut list = Vec::new();
-    for bytes in memory.slice(subscriptions, count * SUBSCRIPTION)?.chunks_exact(widen(SUBSCRIPTION)) {
+    for bytes in memory
+        .slice(subscriptions, count * SUBSCRIPTION)?
+        .chunks_exact(widen(SUBSCRIPTION))
+    {
         list.push(decode(task, &descriptors, bytes, &mut fds)?);
     }
-    let deadline = list.iter().filter_map(|one| if let Wanted::Clock(after) = one.wanted { Some(after) } else { None }).min();
-    let timeout = if list.iter().any(|one| matches!(one.wanted, Wanted::Failed(_))) { Some(Duration::ZERO) } else { deadline };
+    let deadline = list
+        .iter()
+        .filter_map(|one| {
+            if let Wanted::Clock(after) = one.wanted {
+                Some(after)
+            } else {
+                None
+            }
+        })
+        .min();
+    let timeout = if list
+        .iter()
+        .any(|one| matches!(one.wanted, Wanted::Failed(_)))
+    {
+        Some(Duration::ZERO)
+    } else {
+        deadline
+    };
     let ready = syscall::poll(task, &mut fds, timeout, None).await?;
     let mut out = Vec::new();
     for one in &list {
         let (errno, flags) = match one.wanted {
             Wanted::Failed(errno) => (errno, 0),
-            Wanted::Clock(after) if ready == 0 && timeout.is_some_and(|passed| after <= passed) => (convert::SUCCESS, 0),
+            Wanted::Clock(after) if ready == 0 && timeout.is_some_and(|passed| after <= passed) => {
+                (convert::SUCCESS, 0)
+            }
             Wanted::Clock(_) => continue,
             Wanted::Ready(index) => match fds.get(index).map(|fd| fd.revents) {
                 Some(revents) if revents.contains(PollEvents::POLLNVAL) => (convert::BADF, 0),
-                Some(revents) if !revents.is_empty() => {
-                    (convert::SUCCESS, u16::from(revents.contains(PollEvents::POLLHUP)))
-                }
+                Some(revents) if !revents.is_empty() => (
+                    convert::SUCCESS,
+                    u16::from(revents.contains(PollEvents::POLLHUP)),
+                ),
                 _ => continue,
             },
         };
@@ -80,7 +108,13 @@ fn decode(
     bytes: &[u8],
     fds: &mut Vec<PollFd>,
 ) -> SysResult<Subscription> {
-    let u64_at = |at: usize| bytes.get(at..).and_then(|rest| rest.first_chunk()).copied().map_or(0, u64::from_le_bytes);
+    let u64_at = |at: usize| {
+        bytes
+            .get(at..)
+            .and_then(|rest| rest.first_chunk())
+            .copied()
+            .map_or(0, u64::from_le_bytes)
+    };
     let u32_at = |at: usize| bytes.get(at..).map_or(0, crate::memory::number);
     let kind = bytes.get(8).copied().unwrap_or(u8::MAX);
     let wanted = match kind {
@@ -97,14 +131,25 @@ fn decode(
         }
         1 | 2 => match descriptors.get(u32_at(16).cast_signed()) {
             Ok(fd) => {
-                fds.push(PollFd::new(fd, if kind == 1 { PollEvents::POLLIN } else { PollEvents::POLLOUT }));
+                fds.push(PollFd::new(
+                    fd,
+                    if kind == 1 {
+                        PollEvents::POLLIN
+                    } else {
+                        PollEvents::POLLOUT
+                    },
+                ));
                 Wanted::Ready(fds.len() - 1)
             }
             Err(error) => Wanted::Failed(convert::errno(error.errno())),
         },
         _ => return Err(Errno::EINVAL.into()),
     };
-    Ok(Subscription { user_data: u64_at(0), kind, wanted })
+    Ok(Subscription {
+        user_data: u64_at(0),
+        kind,
+        wanted,
+    })
 }
 
 fn event(subscription: &Subscription, errno: u16, flags: u16) -> [u8; EVENT] {

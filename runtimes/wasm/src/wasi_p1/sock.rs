@@ -13,7 +13,12 @@ use crate::linux::call::Call;
 const RECV_PEEK: i32 = 1;
 const RECV_WAITALL: i32 = 2;
 
-pub(super) async fn sock_accept(call: &mut Call<'_>, fd: i32, flags: i32, result: u32) -> SysResult {
+pub(super) async fn sock_accept(
+    call: &mut Call<'_>,
+    fd: i32,
+    flags: i32,
+    result: u32,
+) -> SysResult {
     if flags & !convert::FDFLAGS_NONBLOCK != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -26,7 +31,13 @@ pub(super) async fn sock_accept(call: &mut Call<'_>, fd: i32, flags: i32, result
 }
 
 pub(super) async fn sock_recv(
-    call: &mut Call<'_>, fd: i32, vector: u32, count: i32, flags: i32, result: u32, result_flags: u32,
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    flags: i32,
+    result: u32,
+    result_flags: u32,
 ) -> SysResult {
     if flags & !(RECV_PEEK | RECV_WAITALL) != 0 {
         return Err(Errno::EINVAL.into());
@@ -46,7 +57,14 @@ pub(super) async fn sock_recv(
     memory.write(result_flags, &truncated.to_le_bytes())
 }
 
-pub(super) async fn sock_send(call: &mut Call<'_>, fd: i32, vector: u32, count: i32, flags: i32, result: u32) -> SysResult {
+pub(super) async fn sock_send(
+    call: &mut Call<'_>,
+    fd: i32,
+    vector: u32,
+    count: i32,
+    flags: i32,
+    result: u32,
+) -> SysResult {
     if flags != 0 {
         return Err(Errno::EINVAL.into());
     }
@@ -54,7 +72,11 @@ pub(super) async fn sock_send(call: &mut Call<'_>, fd: i32, vector: u32, count: 
     let (mut memory, task) = call.parts()?;
     let parts = memory.iovecs(vector, count)?;
     let bytes = memory.io_slices(&parts)?;
-    let message = SendMessage { bytes: &bytes, rights: &[], to: None };
+    let message = SendMessage {
+        bytes: &bytes,
+        rights: &[],
+        to: None,
+    };
     // A program without signals learns of a closed connection by the errno.
     let sent = syscall::sendmsg(task, fd, message, MessageFlags::MSG_NOSIGNAL).await?;
     drop(bytes);

@@ -10,10 +10,14 @@ struct Core {
 
 /// The core types of a function, from the text of the witx file's own conversion rules.
 fn linked_functions() -> Vec<(String, Core)> {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("witx/wasi_snapshot_preview1.witx");
+    let path =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("witx/wasi_snapshot_preview1.witx");
     let document = witx::load(&[path]).unwrap();
     let module = document.module(&witx::Id::new(MODULE)).unwrap();
-    module.funcs().map(|function| (function.name.as_str().to_owned(), core_type(&function))).collect()
+    module
+        .funcs()
+        .map(|function| (function.name.as_str().to_owned(), core_type(&function)))
+        .collect()
 }
 
 fn core_type(function: &witx::InterfaceFunc) -> Core {
@@ -49,5 +53,7 @@ fn every_function_of_the_specification_links() {
     }
     text.push(')');
     assert_eq!(functions.len(), NAMES.len() + 1);
-    linker.instantiate_pre(&wasmtime::Module::new(&engine, text).unwrap()).unwrap();
+    linker
+        .instantiate_pre(&wasmtime::Module::new(&engine, text).unwrap())
+        .unwrap();
 }

@@ -1,12 +1,10 @@
 //! What is refused and what is stopped: modules that are no programs, memory and recursion without end, too many forks.
 
-mod world;
-
+use crate::world::{World, assert_prints, code, module_of, shipped};
 use cenote_abi::wait::WaitStatus;
 use cenote_abi::{Errno, SigNum};
 use cenote_base::limits::Limits;
 use cenote_wasm::WasmOptions;
-use world::{World, assert_prints, code, shipped, wasmtime_wat};
 
 async fn refusal(bytes: &[u8]) -> Errno {
     let world = World::new();
@@ -44,21 +42,24 @@ async fn imports_that_nobody_has_are_refused() {
         r#"(import "wasi_snapshot_preview1" "fd_nonsense" (func))"#,
         r#"(import "env" "memory" (memory 1))"#,
     ] {
-        let module = wasmtime_wat(&format!(r#"(module {import} (func (export "_start")))"#));
+        let module = module_of(&format!(r#"(module {import} (func (export "_start")))"#));
         assert_eq!(refusal(&module).await, Errno::ENOEXEC, "{import}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_module_without_start_and_a_component_are_refused() {
-    assert_eq!(refusal(&wasmtime_wat("(module)")).await, Errno::ENOEXEC);
-    assert_eq!(refusal(&wasmtime_wat("(component)")).await, Errno::ENOEXEC);
+    assert_eq!(refusal(&module_of("(module)")).await, Errno::ENOEXEC);
+    assert_eq!(refusal(&module_of("(component)")).await, Errno::ENOEXEC);
 }
 
 /// The signal a module's `_start` ends by.
 async fn fault(body: &str) -> WaitStatus {
     let world = World::new();
-    world.write_wat("/bin/p", &format!(r#"(module (memory (export "memory") 1) (table 1 funcref) {body})"#));
+    world.write_wat(
+        "/bin/p",
+        &format!(r#"(module (memory (export "memory") 1) (table 1 funcref) {body})"#),
+    );
     world.run(&["/bin/p"]).await.status
 }
 
@@ -66,18 +67,40 @@ async fn fault(body: &str) -> WaitStatus {
 async fn traps_are_the_signals_linux_sends() {
     for (body, signal) in [
         (r#"(func (export "_start") unreachable)"#, SigNum::SIGILL),
-        (r#"(func (export "_start") (drop (i32.load (i32.const 0x7fffffff))))"#, SigNum::SIGSEGV),
-        (r#"(func (export "_start") (drop (i32.div_s (i32.const 1) (i32.const 0))))"#, SigNum::SIGFPE),
-        (r#"(func $f (export "_start") (call $f) (call $f))"#, SigNum::SIGSEGV),
-        (r#"(func (export "_start") (call_indirect (i32.const 0)))"#, SigNum::SIGSEGV),
+        (
+            r#"(func (export "_start") (drop (i32.load (i32.const 0x7fffffff))))"#,
+            SigNum::SIGSEGV,
+        ),
+        (
+            r#"(func (export "_start") (drop (i32.div_s (i32.const 1) (i32.const 0))))"#,
+            SigNum::SIGFPE,
+        ),
+        (
+            r#"(func $f (export "_start") (call $f) (call $f))"#,
+            SigNum::SIGSEGV,
+        ),
+        (
+            r#"(func (export "_start") (call_indirect (i32.const 0)))"#,
+            SigNum::SIGSEGV,
+        ),
     ] {
-        assert_eq!(fault(body).await, WaitStatus::Signaled { signal, core: true }, "{body}");
+        assert_eq!(
+            fault(body).await,
+            WaitStatus::Signaled { signal, core: true },
+            "{body}"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn growing_memory_stops_at_the_limit() {
-    let world = World::with(Limits::default(), WasmOptions { memory_limit: 8 << 20, ..WasmOptions::default() });
+    let world = World::with(
+        Limits::default(),
+        WasmOptions {
+            memory_limit: 8 << 20,
+            ..WasmOptions::default()
+        },
+    );
     // Grows until it is refused and exits with the number of MiB there are.
     world.write_wat(
         "/bin/grow",
@@ -93,14 +116,24 @@ async fn growing_memory_stops_at_the_limit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_fork_bomb_is_stopped_and_the_machine_lives() {
-    let limits = Limits { processes: 24, ..Limits::default() };
+    let limits = Limits {
+        processes: 24,
+        ..Limits::default()
+    };
     let world = World::with(limits, WasmOptions::default());
     world.add_shell();
-    let outcome = world.sh("i=0; while [ $i -lt 100 ]; do sleep 1000 >/dev/null 2>&1 & i=$((i+1)); done; echo no").await;
+    let outcome = world
+        .sh("i=0; while [ $i -lt 100 ]; do sleep 1000 >/dev/null 2>&1 & i=$((i+1)); done; echo no")
+        .await;
     assert!(outcome.stderr.contains("fork"), "{outcome:?}");
     assert_ne!(outcome.status, WaitStatus::Exited(0));
     assert!(world.kernel.processes().len() <= 24);
-    for process in world.kernel.processes().into_iter().filter(|process| process.pid.raw() > 1) {
+    for process in world
+        .kernel
+        .processes()
+        .into_iter()
+        .filter(|process| process.pid.raw() > 1)
+    {
         world.kernel.kill(process.pid, SigNum::SIGKILL).unwrap();
     }
     assert_prints(&world.sh("echo alive | cat").await, "alive\n");
@@ -108,10 +141,15 @@ async fn a_fork_bomb_is_stopped_and_the_machine_lives() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_of_all_processes_together_is_limited() {
-    let limits = Limits { wasm_memory_total: 40 << 20, ..Limits::default() };
+    let limits = Limits {
+        wasm_memory_total: 40 << 20,
+        ..Limits::default()
+    };
     let world = World::with(limits, WasmOptions::default());
     world.add_shell();
-    let outcome = world.sh("for i in 1 2 3 4 5 6; do sleep 1000 >/dev/null 2>&1 & done; echo no").await;
+    let outcome = world
+        .sh("for i in 1 2 3 4 5 6; do sleep 1000 >/dev/null 2>&1 & done; echo no")
+        .await;
     assert_ne!(outcome.status, WaitStatus::Exited(0), "{outcome:?}");
     world.kernel.shutdown().await;
 }

@@ -1,22 +1,23 @@
 //! The larger shipped programs, each doing one real thing: bash, git, python, sqlite, make and their kin.
 
-mod world;
-
-use world::{World, assert_prints, code, repository, shipped};
+use crate::world::{World, assert_prints, code, repository, shipped};
 
 /// A machine with bash, the coreutils and these programs.
 fn machine(programs: &[&str]) -> World {
     let world = World::with_shell();
     world.write_program("/bin/bash", &shipped("bash"));
     for program in programs {
-        if repository().join(format!("registry/wasm/{program}.wasm.zst")).exists() {
+        if repository()
+            .join(format!("registry/wasm/{program}.wasm.zst"))
+            .exists()
+        {
             world.write_program(&format!("/bin/{program}"), &shipped(program));
         }
     }
     world
 }
 
-async fn bash(world: &World, script: &str) -> world::Outcome {
+async fn bash(world: &World, script: &str) -> crate::world::Outcome {
     world.run(&["/bin/bash", "-c", script]).await
 }
 
@@ -41,7 +42,7 @@ bash_scripts! {
     bash_jobs: "sleep 0.1 & sleep 0.1 & wait; jobs; echo ok" => "ok\n";
     tools_over_files: "seq 1 100 > f; grep -c 1 f; sed -n '$p' f; gawk '{s+=$1} END {print s}' f; find . -name f | xargs wc -l" =>
         "20\n100\n5050\n100 ./f\n";
-    a_thousand_substitutions: "for ((i=0;i<300;i++)); do x=$(echo $i); done; echo $x" => "299\n";
+    three_hundred_substitutions: "for ((i=0;i<300;i++)); do x=$(echo $i); done; echo $x" => "299\n";
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -50,20 +51,33 @@ async fn git_commits() {
     let script = "export HOME=/tmp GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
         git init -q r && cd r && echo x > f && git add f && git commit -q -m one && git log --format=%s && git status --short && git fsck 2>/dev/null; echo $?";
     let outcome = bash(&world, script).await;
-    assert_eq!((outcome.stdout.as_str(), code(&outcome)), ("one\n0\n", 0), "{}", outcome.stderr);
+    assert_eq!(
+        (outcome.stdout.as_str(), code(&outcome)),
+        ("one\n0\n", 0),
+        "{}",
+        outcome.stderr
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sqlite_answers_a_query() {
     let world = machine(&["sqlite3"]);
-    let outcome = bash(&world, "sqlite3 db 'create table t(a); insert into t values (1),(2); select sum(a) from t'").await;
+    let outcome = bash(
+        &world,
+        "sqlite3 db 'create table t(a); insert into t values (1),(2); select sum(a) from t'",
+    )
+    .await;
     assert_prints(&outcome, "3\n");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn make_builds() {
     let world = machine(&["make"]);
-    let outcome = bash(&world, "printf 'all: a\\n\\t@cat a\\na:\\n\\t@echo made > a\\n' > Makefile; make -s").await;
+    let outcome = bash(
+        &world,
+        "printf 'all: a\\n\\t@cat a\\na:\\n\\t@echo made > a\\n' > Makefile; make -s",
+    )
+    .await;
     assert_prints(&outcome, "made\n");
 }
 

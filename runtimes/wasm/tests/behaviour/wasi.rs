@@ -1,26 +1,33 @@
 //! WASI preview 1: hand-written modules, one behaviour each, and what they do to the machine.
 
-mod world;
-
-use world::{World, assert_prints, code};
+use crate::world::{World, assert_prints, code};
 
 /// A module with one page of memory, imports by name, and a body for `_start`.
 fn module(imports: &[(&str, &str)], data: &str, body: &str) -> String {
     let imports: String = imports
         .iter()
-        .map(|(name, kind)| format!("(import \"wasi_snapshot_preview1\" \"{name}\" (func ${name} {kind}))\n"))
+        .map(|(name, kind)| {
+            format!("(import \"wasi_snapshot_preview1\" \"{name}\" (func ${name} {kind}))\n")
+        })
         .collect();
-    format!("(module {imports} (memory (export \"memory\") 1) {data} (func (export \"_start\") {body}))")
+    format!(
+        "(module {imports} (memory (export \"memory\") 1) {data} (func (export \"_start\") {body}))"
+    )
 }
 
 const EXIT: (&str, &str) = ("proc_exit", "(param i32)");
 const WRITE: (&str, &str) = ("fd_write", "(param i32 i32 i32 i32) (result i32)");
 const READ: (&str, &str) = ("fd_read", "(param i32 i32 i32 i32) (result i32)");
-const OPEN: (&str, &str) = ("path_open", "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)");
+const OPEN: (&str, &str) = (
+    "path_open",
+    "(param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)",
+);
 
-async fn run(world: &World, text: &str, argv: &[&str]) -> world::Outcome {
+async fn run(world: &World, text: &str, argv: &[&str]) -> crate::world::Outcome {
     world.write_wat("/bin/p", text);
-    let all: Vec<&str> = std::iter::once("/bin/p").chain(argv.iter().copied()).collect();
+    let all: Vec<&str> = std::iter::once("/bin/p")
+        .chain(argv.iter().copied())
+        .collect();
     world.run(&all).await
 }
 
@@ -37,7 +44,10 @@ async fn fd_write_prints_and_proc_exit_ends() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn returning_from_start_is_success() {
-    assert_eq!(code(&run(&World::new(), &module(&[], "", ""), &[]).await), 0);
+    assert_eq!(
+        code(&run(&World::new(), &module(&[], "", ""), &[]).await),
+        0
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +116,10 @@ async fn where_both_could_be_meant_the_arguments_decide() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn errnos_are_wasis() {
     // 44 is noent, 8 badf.
-    assert_eq!(code(&run(&World::new(), &writer("no/such/place"), &[]).await), 44);
+    assert_eq!(
+        code(&run(&World::new(), &writer("no/such/place"), &[]).await),
+        44
+    );
     let text = module(
         &[EXIT, WRITE],
         "",

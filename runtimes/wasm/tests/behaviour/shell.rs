@@ -1,12 +1,10 @@
 //! The shipped dash and coreutils as processes: pipelines, forks, signals, exec. Expected output is what they print on Linux.
 
-mod world;
-
 use std::time::{Duration, Instant};
 
+use crate::world::{World, assert_prints, code};
 use cenote_abi::SigNum;
 use cenote_abi::wait::WaitStatus;
-use world::{World, assert_prints, code};
 
 macro_rules! scripts {
     ($($name:ident: $script:expr => $expected:expr;)*) => {
@@ -60,30 +58,69 @@ async fn timeout_ends_a_sleeper() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_shell_is_killed_at_once() {
     let world = World::with_shell();
-    let running = world.spawn(&["/bin/sh", "-c", "while :; do :; done"]).await.unwrap();
+    let running = world
+        .spawn(&["/bin/sh", "-c", "while :; do :; done"])
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(200)).await;
     let started = Instant::now();
     running.child.kill(SigNum::SIGKILL).unwrap();
     let outcome = running.end().await;
-    assert_eq!(outcome.status, WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false });
-    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
+    assert_eq!(
+        outcome.status,
+        WaitStatus::Signaled {
+            signal: SigNum::SIGKILL,
+            core: false
+        }
+    );
+    assert!(
+        started.elapsed() < Duration::from_secs(2),
+        "{:?}",
+        started.elapsed()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_busy_shell_ends_by_a_default_action() {
     let world = World::with_shell();
-    let running = world.spawn(&["/bin/sh", "-c", "while :; do :; done"]).await.unwrap();
+    let running = world
+        .spawn(&["/bin/sh", "-c", "while :; do :; done"])
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
     running.child.kill(SigNum::SIGTERM).unwrap();
-    assert_eq!(running.end().await.status, WaitStatus::Signaled { signal: SigNum::SIGTERM, core: false });
+    assert_eq!(
+        running.end().await.status,
+        WaitStatus::Signaled {
+            signal: SigNum::SIGTERM,
+            core: false
+        }
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shutdown_ends_everything() {
     let world = World::with_shell();
-    let running = world.spawn(&["/bin/sh", "-c", "sleep 1000 & while :; do :; done"]).await.unwrap();
+    let running = world
+        .spawn(&["/bin/sh", "-c", "sleep 1000 & while :; do :; done"])
+        .await
+        .unwrap();
     tokio::time::sleep(Duration::from_millis(100)).await;
-    tokio::time::timeout(Duration::from_secs(10), world.kernel.shutdown()).await.expect("shutdown ends");
-    assert_eq!(running.end().await.status, WaitStatus::Signaled { signal: SigNum::SIGKILL, core: false });
-    assert_eq!(world.kernel.budget().used(cenote_base::limits::Resource::WasmMemory), 0);
+    tokio::time::timeout(Duration::from_secs(10), world.kernel.shutdown())
+        .await
+        .expect("shutdown ends");
+    assert_eq!(
+        running.end().await.status,
+        WaitStatus::Signaled {
+            signal: SigNum::SIGKILL,
+            core: false
+        }
+    );
+    assert_eq!(
+        world
+            .kernel
+            .budget()
+            .used(cenote_base::limits::Resource::WasmMemory),
+        0
+    );
 }

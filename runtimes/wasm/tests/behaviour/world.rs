@@ -1,14 +1,6 @@
 //! A machine for the tests of this crate: a kernel with a root in memory, the shipped commands in `/bin`, devices, and
 //! a way to run a command to its end.
 
-#![allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "each test file uses a part, and a test stops where it is surprised"
-)]
-
 use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
@@ -30,16 +22,16 @@ use cenote_wasm::{WasmOptions, WasmRuntime};
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A machine.
-pub struct World {
-    pub kernel: Arc<Kernel>,
+pub(crate) struct World {
+    pub(crate) kernel: Arc<Kernel>,
 }
 
 /// How a command ended.
 #[derive(Debug)]
-pub struct Outcome {
-    pub status: WaitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Outcome {
+    pub(crate) status: WaitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 #[derive(Debug)]
@@ -63,23 +55,27 @@ impl Entropy for Counting {
     }
 }
 
-pub fn repository() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_path_buf()
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .unwrap()
+        .to_path_buf()
 }
 
 /// The bytes of a shipped module.
-pub fn shipped(name: &str) -> Vec<u8> {
+pub(crate) fn shipped(name: &str) -> Vec<u8> {
     let path = repository().join(format!("registry/wasm/{name}.wasm.zst"));
     zstd::decode_all(std::fs::File::open(&path).unwrap()).unwrap()
 }
 
 impl World {
     /// A machine with default limits.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(Limits::default(), WasmOptions::default())
     }
 
-    pub fn with(limits: Limits, options: WasmOptions) -> Self {
+    pub(crate) fn with(limits: Limits, options: WasmOptions) -> Self {
         if std::env::var_os("CENOTE_TRACE").is_some() {
             drop(
                 tracing_subscriber::fmt()
@@ -113,39 +109,61 @@ impl World {
     }
 
     /// A machine with dash as `/bin/sh` and the coreutils.
-    pub fn with_shell() -> Self {
+    pub(crate) fn with_shell() -> Self {
         let world = Self::new();
         world.add_shell();
         world
     }
 
-    pub fn add_shell(&self) {
+    pub(crate) fn add_shell(&self) {
         self.write_program("/bin/sh", &shipped("dash"));
         self.write_program("/bin/coreutils", &shipped("coreutils"));
         for name in [
-            "cat", "wc", "echo", "true", "false", "sleep", "ls", "head", "seq", "sort", "uniq", "mkdir", "rm", "touch", "yes",
-            "timeout", "nohup", "env", "id", "stat", "cp", "mv", "ln", "tr", "basename", "date", "printf", "test", "dd", "tee",
-            "kill",
+            "cat", "wc", "echo", "true", "false", "sleep", "ls", "head", "seq", "sort", "uniq",
+            "mkdir", "rm", "touch", "yes", "timeout", "nohup", "env", "id", "stat", "cp", "mv",
+            "ln", "tr", "basename", "date", "printf", "test", "dd", "tee", "kill",
         ] {
             self.link("coreutils", &format!("/bin/{name}"));
         }
     }
 
     fn context(&self) -> Context {
-        Context { root: self.kernel.namespace().root(), credentials: Credentials::root() }
+        Context {
+            root: self.kernel.namespace().root(),
+            credentials: Credentials::root(),
+        }
     }
 
-    pub fn make_directory(&self, path: &str) {
-        ops::mkdir(&self.context().lookup(), None, path.as_bytes(), Mode::from_raw(0o755)).unwrap();
+    pub(crate) fn make_directory(&self, path: &str) {
+        ops::mkdir(
+            &self.context().lookup(),
+            None,
+            path.as_bytes(),
+            Mode::from_raw(0o755),
+        )
+        .unwrap();
     }
 
-    pub fn link(&self, target: &str, path: &str) {
-        ops::symlink(&self.context().lookup(), target.as_bytes(), None, path.as_bytes()).unwrap();
+    pub(crate) fn link(&self, target: &str, path: &str) {
+        ops::symlink(
+            &self.context().lookup(),
+            target.as_bytes(),
+            None,
+            path.as_bytes(),
+        )
+        .unwrap();
     }
 
-    pub fn write_program(&self, path: &str, bytes: &[u8]) {
+    pub(crate) fn write_program(&self, path: &str, bytes: &[u8]) {
         let flags = OpenFlags::O_CREAT | OpenFlags::O_WRONLY | OpenFlags::O_TRUNC;
-        let file = ops::open(&self.context().lookup(), None, path.as_bytes(), flags, Mode::from_raw(0o755)).unwrap();
+        let file = ops::open(
+            &self.context().lookup(),
+            None,
+            path.as_bytes(),
+            flags,
+            Mode::from_raw(0o755),
+        )
+        .unwrap();
         let mut rest = bytes;
         while !rest.is_empty() {
             let count = file.write(rest).unwrap();
@@ -154,12 +172,19 @@ impl World {
     }
 
     /// Writes a module given as text.
-    pub fn write_wat(&self, path: &str, text: &str) {
-        self.write_program(path, &wasmtime_wat(text));
+    pub(crate) fn write_wat(&self, path: &str, text: &str) {
+        self.write_program(path, &module_of(text));
     }
 
-    pub fn read_file(&self, path: &str) -> Vec<u8> {
-        let file = ops::open(&self.context().lookup(), None, path.as_bytes(), OpenFlags::O_RDONLY, Mode::empty()).unwrap();
+    pub(crate) fn read_file(&self, path: &str) -> Vec<u8> {
+        let file = ops::open(
+            &self.context().lookup(),
+            None,
+            path.as_bytes(),
+            OpenFlags::O_RDONLY,
+            Mode::empty(),
+        )
+        .unwrap();
         let mut bytes = vec![0; usize::try_from(file.stat().unwrap().size).unwrap()];
         let mut done = 0;
         while done < bytes.len() {
@@ -169,16 +194,33 @@ impl World {
     }
 
     /// Starts a command with its output into pipes.
-    pub async fn spawn(&self, argv: &[&str]) -> Result<Running, cenote_base::SysError> {
+    pub(crate) async fn spawn(&self, argv: &[&str]) -> Result<Running, cenote_base::SysError> {
         self.spawn_in(argv, "/work", &["PATH=/bin", "HOME=/"]).await
     }
 
-    pub async fn spawn_in(&self, argv: &[&str], cwd: &str, envp: &[&str]) -> Result<Running, cenote_base::SysError> {
+    pub(crate) async fn spawn_in(
+        &self,
+        argv: &[&str],
+        cwd: &str,
+        envp: &[&str],
+    ) -> Result<Running, cenote_base::SysError> {
         let flags = OpenFlags::O_RDWR;
-        let null = ops::open(&self.context().lookup(), None, b"/dev/null", flags, Mode::empty()).unwrap();
+        let null = ops::open(
+            &self.context().lookup(),
+            None,
+            b"/dev/null",
+            flags,
+            Mode::empty(),
+        )
+        .unwrap();
         let (out, out_writer) = self.kernel.pipe().unwrap();
         let (err, err_writer) = self.kernel.pipe().unwrap();
-        let list = |texts: &[&str]| texts.iter().map(|text| text.as_bytes().to_vec()).collect::<Vec<_>>();
+        let list = |texts: &[&str]| {
+            texts
+                .iter()
+                .map(|text| text.as_bytes().to_vec())
+                .collect::<Vec<_>>()
+        };
         let child = self
             .kernel
             .spawn(SpawnRequest {
@@ -188,35 +230,43 @@ impl World {
                 cwd: cwd.as_bytes().to_vec(),
                 credentials: Credentials::root(),
                 umask: 0o022,
-                files: vec![(Fd::new(0), null), (Fd::new(1), out_writer), (Fd::new(2), err_writer)],
+                files: vec![
+                    (Fd::new(0), null),
+                    (Fd::new(1), out_writer),
+                    (Fd::new(2), err_writer),
+                ],
                 new_session: true,
                 controlling_terminal: None,
             })
             .await?;
-        Ok(Running { child, stdout: tokio::spawn(read_all(out)), stderr: tokio::spawn(read_all(err)) })
+        Ok(Running {
+            child,
+            stdout: tokio::spawn(read_all(out)),
+            stderr: tokio::spawn(read_all(err)),
+        })
     }
 
     /// Runs a command to its end.
-    pub async fn run(&self, argv: &[&str]) -> Outcome {
+    pub(crate) async fn run(&self, argv: &[&str]) -> Outcome {
         self.spawn(argv).await.unwrap().end().await
     }
 
     /// Runs a shell script to its end.
-    pub async fn sh(&self, script: &str) -> Outcome {
+    pub(crate) async fn sh(&self, script: &str) -> Outcome {
         self.run(&["/bin/sh", "-c", script]).await
     }
 }
 
 /// A command that runs.
-pub struct Running {
-    pub child: ChildHandle,
+pub(crate) struct Running {
+    pub(crate) child: ChildHandle,
     stdout: tokio::task::JoinHandle<Vec<u8>>,
     stderr: tokio::task::JoinHandle<Vec<u8>>,
 }
 
 impl Running {
     /// Waits for its end and for the end of its output.
-    pub async fn end(self) -> Outcome {
+    pub(crate) async fn end(self) -> Outcome {
         let ended = async {
             Outcome {
                 status: self.child.wait().await,
@@ -224,7 +274,9 @@ impl Running {
                 stderr: String::from_utf8_lossy(&self.stderr.await.unwrap()).into_owned(),
             }
         };
-        tokio::time::timeout(PATIENCE, ended).await.expect("the guest ends in time")
+        tokio::time::timeout(PATIENCE, ended)
+            .await
+            .expect("the guest ends in time")
     }
 }
 
@@ -247,17 +299,23 @@ struct Context {
 
 impl Context {
     fn lookup(&self) -> LookupContext<'_> {
-        LookupContext { root: &self.root, cwd: &self.root, credentials: &self.credentials, umask: 0, caller: None }
+        LookupContext {
+            root: &self.root,
+            cwd: &self.root,
+            credentials: &self.credentials,
+            umask: 0,
+            caller: None,
+        }
     }
 }
 
 /// Text to bytes.
-pub fn wasmtime_wat(text: &str) -> Vec<u8> {
+pub(crate) fn module_of(text: &str) -> Vec<u8> {
     wat::parse_str(text).unwrap()
 }
 
 /// The exit code, for programs that must exit.
-pub fn code(outcome: &Outcome) -> u8 {
+pub(crate) fn code(outcome: &Outcome) -> u8 {
     match outcome.status {
         WaitStatus::Exited(code) => code,
         other => panic!("{other:?}, stderr: {}", outcome.stderr),
@@ -266,7 +324,12 @@ pub fn code(outcome: &Outcome) -> u8 {
 
 /// Asserts what a command printed and that it succeeded.
 #[track_caller]
-pub fn assert_prints(outcome: &Outcome, expected: &str) {
-    assert_eq!((outcome.stdout.as_str(), outcome.stderr.as_str()), (expected, ""), "{:?}", outcome.status);
+pub(crate) fn assert_prints(outcome: &Outcome, expected: &str) {
+    assert_eq!(
+        (outcome.stdout.as_str(), outcome.stderr.as_str()),
+        (expected, ""),
+        "{:?}",
+        outcome.status
+    );
     assert_eq!(code(outcome), 0);
 }
