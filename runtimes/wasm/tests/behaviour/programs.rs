@@ -39,7 +39,7 @@ bash_scripts! {
     bash_trap: "trap 'echo T' TERM; kill -TERM $$; echo after" => "T\nafter\n";
     bash_error_in_a_function_unwinds: "f() { return 3; }; f; echo $?; (exit 4) || echo $?" => "3\n4\n";
     bash_here_strings_and_regex: "[[ abc123 =~ ([0-9]+) ]] && cat <<< ${BASH_REMATCH[1]}" => "123\n";
-    bash_jobs: "sleep 0.1 & sleep 0.1 & wait; jobs; echo ok" => "ok\n";
+    bash_jobs: "sleep 0.1 & sleep 0.1 & wait; jobs > j; echo ok" => "ok\n";
     tools_over_files: "seq 1 100 > f; grep -c 1 f; sed -n '$p' f; gawk '{s+=$1} END {print s}' f; find . -name f | xargs wc -l" =>
         "20\n100\n5050\n100 ./f\n";
     three_hundred_substitutions: "for ((i=0;i<300;i++)); do x=$(echo $i); done; echo $x" => "299\n";
