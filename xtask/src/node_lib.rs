@@ -5,10 +5,6 @@
 use crate::flags::NodeLibOptions;
 use crate::workspace::{self, Outcome};
 
-#[expect(
-    unreachable_pub,
-    reason = "the file is a module of a build script as well"
-)]
 #[path = "../../runtimes/node/build/stdlib.rs"]
 mod stdlib;
 

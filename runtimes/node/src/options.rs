@@ -153,6 +153,7 @@ impl CommandLine {
         Ok(words.into())
     }
 
+    #[expect(clippy::too_many_lines, reason = "one arm an option")]
     fn parse_option(
         &mut self,
         word: &str,

@@ -229,6 +229,7 @@ pub(crate) fn context_of<'s>(
 
 /// `compileFunction(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext,
 /// contextExtensions, params, hostDefinedOptionId)`.
+#[expect(clippy::too_many_lines, reason = "ten arguments, each decoded once")]
 fn compile_function<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (code, filename) = (args.string(0)?, args.string(1)?);
     let (line, column) = (args.i32(scope, 2)?, args.i32(scope, 3)?);

@@ -197,7 +197,7 @@ fn files_are_made_changed_moved_and_removed_on_the_host() {
         writable: true,
         uid: Uid::new(1000),
         gid: Gid::new(100),
-        growth_limit: None,
+        ..HostDirOptions::default()
     };
     let host = host_with(options);
     let mut machine = host.machine;
