@@ -4,18 +4,16 @@
 //! still answers afterwards ([`still_works`]).
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test target")]
 
-#[path = "guest_modules.rs"]
-mod guest_modules;
-
 use std::time::{Duration, Instant};
 
 use cenote::{Output, Signal};
 use cenote_test::world::{Job, World};
+use cenote_test::{artefacts, repository};
 
 const GENEROUS: Duration = Duration::from_secs(100);
 
 fn world() -> World {
-    let modules = guest_modules::modules().unwrap();
+    let modules = artefacts::unpacked(&repository::root().join("tests/guests/guests.tar.zst")).unwrap();
     World::with(|builder| builder.mount(modules, "/guests")).unwrap()
 }
 
@@ -36,6 +34,12 @@ fn run_to_its_end(name: &str) -> Output {
     assert!(!output.timed_out, "{name} was not stopped by its limit: {output:?}");
     still_works(&world);
     output
+}
+
+/// Asserts what a program printed before it ended.
+#[track_caller]
+fn printed(output: &Output, expected: &str) {
+    assert_eq!(output.stdout.text(), expected, "{output:?}");
 }
 
 /// Runs a program that goes on for ever, for two seconds; it is gone soon after.
@@ -81,17 +85,14 @@ fn endless_system_calls_are_ended_by_the_timeout() {
 #[test]
 fn endless_memory_is_refused_with_enomem() {
     let output = run_to_its_end("endless_memory");
-    assert_eq!(output.stdout.text(), "refused: ENOMEM\n");
+    printed(&output, "refused: ENOMEM\n");
     assert_eq!(output.exit_code, 0);
 }
 
 #[test]
 fn forks_beyond_the_limit_are_refused_with_eagain() {
     let output = run_to_its_end("fork_bomb");
-    assert_eq!(
-        output.stdout.text(),
-        "refused: EAGAIN\nall reaped: 1, some there were: 1\nfork works again: 1\n"
-    );
+    printed(&output, "refused: EAGAIN\nall reaped: 1, some there were: 1\nfork works again: 1\n");
 }
 
 #[test]
@@ -102,19 +103,19 @@ fn a_fork_bomb_is_ended_with_all_its_children() {
 #[test]
 fn a_full_filesystem_is_enospc_and_usable_after_a_removal() {
     let output = run_to_its_end("full_disk");
-    assert_eq!(output.stdout.text(), "refused: ENOSPC\nsmall: [fits again]\n");
+    printed(&output, "refused: ENOSPC\nsmall: [fits again]\n");
 }
 
 #[test]
 fn too_many_inodes_are_enospc() {
     let output = run_to_its_end("many_files");
-    assert_eq!(output.stdout.text(), "refused: ENOSPC\n");
+    printed(&output, "refused: ENOSPC\n");
 }
 
 #[test]
 fn the_end_of_the_stack_is_sigsegv() {
     let output = run_to_its_end("deep_recursion");
-    assert_eq!(output.stdout.text(), "begin\n");
+    printed(&output, "begin\n");
     assert_eq!(output.signal, Some(Signal::SIGSEGV));
 }
 
@@ -128,7 +129,7 @@ fn flooded_output_is_cut_and_marked() {
 #[test]
 fn open_files_beyond_the_limit_are_emfile() {
     let output = run_to_its_end("many_open_files");
-    assert_eq!(output.stdout.text(), "refused: EMFILE\none closed, one opened: 5\n");
+    printed(&output, "refused: EMFILE\none closed, one opened: 5\n");
 }
 
 #[test]
@@ -141,19 +142,19 @@ fn pipes_beyond_the_limit_are_refused() {
 #[test]
 fn wild_pointers_hurt_nobody() {
     let output = run_to_its_end("wild_pointers");
-    assert_eq!(output.stdout.text(), "calls: 2112, alive\n");
+    printed(&output, "calls: 2112, alive\n");
 }
 
 #[test]
 fn endless_arguments_are_e2big() {
     let output = run_to_its_end("huge_arguments");
-    assert_eq!(output.stdout.text(), "refused: E2BIG\n");
+    printed(&output, "refused: E2BIG\n");
 }
 
 #[test]
 fn deep_directories_are_walked_without_recursion() {
     let output = run_to_its_end("deep_directories");
-    assert_eq!(output.stdout.text(), "depth 3000\ngetcwd: ok\nlinks: ELOOP\nback\n");
+    printed(&output, "depth 3000\ngetcwd: ok\nlinks: ELOOP\nback\n");
 }
 
 #[test]

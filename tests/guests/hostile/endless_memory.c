@@ -4,7 +4,8 @@
 
 int main(void) {
     int megabytes = 0;
-    for (char *block; (block = malloc(1 << 20)); megabytes++)
+    // Volatile, for a compiler knows malloc and would leave out what nobody reads.
+    for (volatile char *block; (block = malloc(1 << 20)); megabytes++)
         for (int i = 0; i < 1 << 20; i += 4096) block[i] = 1;
     say("refused: %s\n", errname(errno));
     dprintf(2, "%d MiB\n", megabytes);
