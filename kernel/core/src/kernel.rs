@@ -15,6 +15,7 @@ use cenote_vfs::{FileSystem, Location, MountFlags, Namespace, OpenFile};
 use parking_lot::{Mutex, RwLock};
 
 use crate::event::epoll::EpollNesting;
+use crate::event::inotify::Instances;
 use crate::loader::Runtime;
 use crate::pipe::{self, fifo::FifoOpener};
 use crate::process::spawn::spawn_first;
@@ -70,6 +71,7 @@ pub struct Kernel {
     sockets: Arc<Sockets>,
     ptys: Arc<PtyTable>,
     epoll_nesting: EpollNesting,
+    inotify_instances: Arc<Instances>,
     /// Where memory files are.
     scratch: Arc<Tmpfs>,
     is_shut_down: Mutex<bool>,
@@ -112,6 +114,7 @@ impl Kernel {
                 table,
                 process_ended: WaitQueue::new(),
                 epoll_nesting: EpollNesting::default(),
+                inotify_instances: Arc::default(),
                 scratch,
                 is_shut_down: Mutex::new(false),
             }
@@ -176,6 +179,10 @@ impl Kernel {
 
     pub(crate) fn scratch(&self) -> &Arc<Tmpfs> {
         &self.scratch
+    }
+
+    pub(crate) fn inotify_instances(&self) -> &Arc<Instances> {
+        &self.inotify_instances
     }
 
     pub(crate) fn epoll_nesting(&self) -> &EpollNesting {

@@ -221,7 +221,8 @@ pub fn inotify_init1(task: &Task, flags: InotifyFlags) -> SysResult<Fd> {
             flags.contains(InotifyFlags::IN_NONBLOCK),
             flags.contains(InotifyFlags::IN_CLOEXEC),
         );
-        install_file(task, Arc::new(Inotify::new()), status)
+        let inotify = Inotify::new(task.kernel().inotify_instances())?;
+        install_file(task, Arc::new(inotify), status)
     })
 }
 

@@ -7,7 +7,7 @@
 
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 
 use cenote_abi::Errno;
@@ -18,8 +18,10 @@ use cenote_vfs::watch::{Change, ChangeKind, Watch, WatchObserver};
 use cenote_vfs::{File, IoctlCaller, IoctlRequest, Location};
 use parking_lot::Mutex;
 
-/// How many changes wait before the rest is lost: Linux's `max_queued_events`.
-const MAX_EVENTS: usize = 16_384;
+/// How many changes wait before the rest is lost.
+const MAX_EVENTS: usize = 4_096;
+/// How many instances a machine may have: Linux's `max_user_instances`.
+const MAX_INSTANCES: usize = 128;
 /// How many files one instance may watch.
 const MAX_WATCHES: usize = 8_192;
 /// The size of a `struct inotify_event` without a name; names are padded to a multiple of it.
@@ -30,7 +32,12 @@ const HEADER: usize = 16;
 pub(crate) struct Inotify {
     watches: Mutex<Watches>,
     shared: Arc<Shared>,
+    instances: Arc<Instances>,
 }
+
+/// How many instances a machine has.
+#[derive(Debug, Default)]
+pub(crate) struct Instances(AtomicUsize);
 
 #[derive(Debug, Default)]
 struct Watches {
@@ -151,10 +158,25 @@ impl Point {
 }
 
 impl Inotify {
-    pub(crate) fn new() -> Self {
-        Self {
+    /// An instance that watches nothing.
+    ///
+    /// # Errors
+    /// `EMFILE`: the machine has all it may have.
+    pub(crate) fn new(instances: &Arc<Instances>) -> SysResult<Self> {
+        let before = instances.0.fetch_add(1, Ordering::AcqRel);
+        let made = Self {
             watches: Mutex::default(),
             shared: Arc::default(),
+            instances: Arc::clone(instances),
+        };
+        // The guard gives back what was taken too much.
+        if before < MAX_INSTANCES {
+            Ok(made)
+        } else {
+            Err(SysError::with_note(
+                Errno::EMFILE,
+                "too many inotify instances",
+            ))
         }
     }
 
@@ -218,6 +240,12 @@ impl Inotify {
         let watched = removed.ok_or(Errno::EINVAL)?;
         watched.point.end(&self.shared);
         Ok(())
+    }
+}
+
+impl Drop for Inotify {
+    fn drop(&mut self) {
+        self.instances.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

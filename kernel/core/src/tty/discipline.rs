@@ -16,6 +16,8 @@ use cenote_abi::tty::{
 const MAX_LINE: usize = 4095;
 /// How many bytes wait to be read, or to be shown, before the other side has to wait.
 const MAX_WAITING: usize = 64 << 10;
+/// How many lines wait to be read: an end of file is a line without a byte.
+const MAX_LINES: usize = 4096;
 /// What the bell is.
 const BELL: u8 = 7;
 
@@ -31,6 +33,8 @@ pub(super) struct Discipline {
     pub(super) termios: Termios,
     edit: Vec<u8>,
     lines: VecDeque<Line>,
+    /// How many bytes `lines` hold.
+    waiting: usize,
     output: VecDeque<u8>,
     column: usize,
     is_literal_next: bool,
@@ -50,6 +54,7 @@ impl Discipline {
             termios: Termios::INITIAL,
             edit: Vec::new(),
             lines: VecDeque::new(),
+            waiting: 0,
             output: VecDeque::new(),
             column: 0,
             is_literal_next: false,
@@ -71,7 +76,7 @@ impl Discipline {
 
     /// How many bytes can be read now.
     pub(super) fn readable(&self) -> usize {
-        self.lines.iter().map(|line| line.bytes.len()).sum()
+        self.waiting
     }
 
     /// Whether a read has something to answer.
@@ -110,6 +115,7 @@ impl Discipline {
         if self.is_canonical() {
             let line = self.lines.front_mut()?;
             let count = take(&mut line.bytes, buf);
+            self.waiting -= count;
             if line.bytes.is_empty() {
                 self.lines.pop_front();
             }
@@ -130,6 +136,7 @@ impl Discipline {
                 self.lines.pop_front();
             }
         }
+        self.waiting -= count;
         Some(count)
     }
 
@@ -153,6 +160,10 @@ impl Discipline {
 
     /// Puts a byte out, processed as the output modes say.
     fn put(&mut self, byte: u8) {
+        // Echo that nobody looks at is lost; a program's output was asked to wait before.
+        if self.output.len() >= MAX_WAITING + MAX_LINE {
+            return;
+        }
         let modes = self.termios.output;
         if !modes.contains(OutputFlags::OPOST) {
             self.output.push_back(byte);
@@ -326,6 +337,7 @@ impl Discipline {
     }
 
     fn append_raw(&mut self, byte: u8) {
+        self.waiting += 1;
         match self.lines.back_mut() {
             Some(line) if !line.bytes.is_empty() => line.bytes.push_back(byte),
             _ => self.lines.push_back(Line {
@@ -336,9 +348,13 @@ impl Discipline {
 
     fn finish_line(&mut self) {
         let bytes = std::mem::take(&mut self.edit);
-        self.lines.push_back(Line {
-            bytes: bytes.into(),
-        });
+        // Nobody reads: what does not fit is lost, as on Linux.
+        if self.lines.len() < MAX_LINES && self.waiting < MAX_WAITING + MAX_LINE {
+            self.waiting += bytes.len();
+            self.lines.push_back(Line {
+                bytes: bytes.into(),
+            });
+        }
     }
 
     fn echo(&mut self, byte: u8) {
@@ -459,6 +475,7 @@ impl Discipline {
     pub(super) fn flush_input(&mut self) {
         self.edit.clear();
         self.lines.clear();
+        self.waiting = 0;
         self.is_literal_next = false;
     }
 
@@ -556,5 +573,17 @@ mod tests {
         typed(&mut tty, b"\x11");
         assert_eq!(tty.write(b"x\n"), 2);
         assert_eq!(shown(&mut tty), "x\r\n");
+    }
+
+    #[test]
+    fn keyboard_that_nobody_reads_fills_no_memory() {
+        let mut tty = Discipline::new();
+        for flood in [&b"\n"[..], b"\x04", b"abc\n", b"x", b"\x03", b"\x16"] {
+            for _ in 0..200_000 {
+                typed(&mut tty, flood);
+            }
+        }
+        assert!(tty.lines.len() <= MAX_LINES && tty.edit.len() <= MAX_LINE + 1);
+        assert!(tty.unsent() <= 2 * MAX_WAITING && tty.readable() <= 2 * MAX_WAITING);
     }
 }

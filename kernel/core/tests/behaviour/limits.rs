@@ -254,3 +254,57 @@ fn timers_of_a_process_are_bounded() {
         assert!(make().is_ok());
     });
 }
+
+#[test]
+fn inotify_instances_and_their_queues_are_bounded() {
+    World::new().check(|task| {
+        use cenote_kernel::abi::fs::AtFlags;
+        use cenote_kernel::abi::poll::{InotifyFlags, InotifyMask};
+        let make = || syscall::inotify_init1(task, InotifyFlags::IN_NONBLOCK);
+        let first = make().unwrap();
+        let mut made = 1;
+        while make().is_ok() {
+            made += 1;
+            assert!(made < 1_000, "instances have no limit");
+        }
+        assert_errno!(make(), EMFILE);
+        syscall::inotify_add_watch(task, first, b"/tmp", InotifyMask::IN_ALL_EVENTS).unwrap();
+        for round in 0..3_000 {
+            let path = format!("/tmp/{round}");
+            syscall::mkdirat(task, At::Cwd, path.as_bytes(), Mode::from_raw(0o700)).unwrap();
+            syscall::unlinkat(task, At::Cwd, path.as_bytes(), AtFlags::AT_REMOVEDIR).unwrap();
+        }
+        let mut buf = vec![0; 64 << 10];
+        let mut total = 0;
+        while let Ok(count) = block_on(syscall::read(task, first, &mut buf)) {
+            total += count;
+        }
+        assert!(total <= 32 * 4_100, "{total}");
+    });
+}
+
+#[test]
+fn timer_of_a_nanosecond_does_not_keep_the_host_busy() {
+    let world = World::new();
+    let clock = world.clock.clone();
+    world.check(move |task| {
+        use cenote_kernel::abi::clock::{ClockId, TimerSpec};
+        use cenote_kernel::abi::fs::Timespec;
+        use cenote_kernel::abi::poll::{TimerFdFlags, TimerFdSetFlags};
+        let fd = syscall::timerfd_create(task, ClockId::Monotonic, TimerFdFlags::empty()).unwrap();
+        let tick = Timespec { sec: 0, nsec: 1 };
+        let spec = TimerSpec {
+            interval: tick,
+            value: tick,
+        };
+        syscall::timerfd_settime(task, fd, TimerFdSetFlags::empty(), spec).unwrap();
+        clock.advance(std::time::Duration::from_micros(1));
+        let mut count = [0; 8];
+        block_on(syscall::read(task, fd, &mut count)).unwrap();
+        // All that happened in that time, told at once; the next look is a millisecond later.
+        assert_eq!(u64::from_ne_bytes(count), 1_000);
+        clock.advance(std::time::Duration::from_millis(1));
+        block_on(syscall::read(task, fd, &mut count)).unwrap();
+        assert_eq!(u64::from_ne_bytes(count), 1_000_000);
+    });
+}
