@@ -344,11 +344,41 @@ fn source_with(
     }
 }
 
-/// Attaches the source line to the caught exception.
+/// Puts the source line before the stack of the caught exception. Node: `DecorateErrorStack`.
 fn decorate(catch: &mut v8::PinnedRef<'_, v8::TryCatch<'_, '_, v8::HandleScope<'_>>>) {
-    if let (Some(exception), Some(message)) = (catch.exception(), catch.message()) {
-        super::errors::append_exception_line(catch, exception, message, false);
+    let (Some(exception), Some(message)) = (catch.exception(), catch.message()) else {
+        return;
+    };
+    let Ok(object) = Object::try_from(exception) else {
+        return;
+    };
+    let decorated = catch.private("node:decorated");
+    if object
+        .get_private(catch, decorated)
+        .is_some_and(|flag| flag.is_true())
+    {
+        return;
     }
+    super::errors::append_exception_line(catch, exception, message, false);
+    v8::tc_scope!(let inner, catch);
+    let arrow = object.get_private(inner, inner.private("node:arrowMessage"));
+    let stack = inner.get_property(object, "stack").ok();
+    let (Some(arrow), Some(stack)) = (arrow, stack) else {
+        return;
+    };
+    if !arrow.is_string() || !stack.is_string() {
+        return;
+    }
+    let text = format!(
+        "{}\n{}",
+        arrow.to_rust_string_lossy(inner),
+        stack.to_rust_string_lossy(inner)
+    );
+    let text = inner.text(&text);
+    let key = inner.name("stack");
+    let _set = object.set(inner, key.into(), text.into());
+    let flag = inner.boolean(true);
+    let _set = object.set_private(inner, decorated, flag);
 }
 
 /// `new ContextifyScript(code, filename, lineOffset, columnOffset, cachedData, produceCachedData, parsingContext, hostDefinedOptionId)`.

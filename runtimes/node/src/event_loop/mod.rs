@@ -171,7 +171,7 @@ pub(crate) fn run_main(
     let nothing: Value<'_> = scope.undefined();
     let pushed =
         crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
-    let outcome = ticks::guarded(scope, |scope| match main(scope) {
+    ticks::guarded(scope, |scope| match main(scope) {
         Ok(()) => Some(()),
         Err(failure) => {
             failure.throw(scope);
@@ -181,9 +181,8 @@ pub(crate) fn run_main(
     if pushed {
         crate::bindings::async_wrap::pop_context(scope, BOOTSTRAP_ASYNC_ID);
     }
-    if outcome.is_some() {
-        after_callback(scope);
-    }
+    // Also after a failure, unlike a callback: Node's scope around the main script does not know of it.
+    after_callback(scope);
     event_loop.depth.set(0);
 }
 
