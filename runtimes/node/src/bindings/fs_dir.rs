@@ -72,7 +72,9 @@ fn opendir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 }
 
 fn opendir_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(open(scope, args)?.into())
+    // Node's synchronous form does not name the path.
+    let handle = open(scope, args).map_err(Failure::without_path)?;
+    Ok(handle.into())
 }
 
 fn open<'s>(

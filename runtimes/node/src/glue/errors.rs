@@ -97,6 +97,27 @@ impl Failure {
         }
     }
 
+    /// The same, naming no path.
+    #[must_use]
+    pub(crate) fn without_path(self) -> Self {
+        match self {
+            Self::System {
+                errno,
+                syscall,
+                dest,
+                message,
+                ..
+            } => Self::System {
+                errno,
+                syscall,
+                path: None,
+                dest,
+                message,
+            },
+            other => other,
+        }
+    }
+
     /// The same, naming the second path (`rename`, `link`, `copyfile`).
     #[must_use]
     pub(crate) fn with_dest(self, name: &[u8]) -> Self {

@@ -88,12 +88,9 @@ pub(super) fn cp_sync_check_paths<'s>(
     } else {
         AtFlags::AT_SYMLINK_NOFOLLOW
     };
-    let source = syscall::fstatat(task, At::Cwd, &src, flags).map_err(|error| {
-        Failure::from(error)
-            .with_syscall("cp")
-            .with_path(&src)
-            .with_dest(&dest)
-    })?;
+    let looked_at = if dereference { "stat" } else { "lstat" };
+    let source = syscall::fstatat(task, At::Cwd, &src, flags)
+        .map_err(|error| Failure::from(error).with_syscall(looked_at).with_path(&src))?;
     let target = syscall::fstatat(task, At::Cwd, &dest, flags).ok();
     if let Some(target) = &target {
         if (target.dev, target.ino) == (source.dev, source.ino) {
