@@ -4,7 +4,6 @@
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(
     clippy::print_stderr,
-    clippy::exit,
     reason = "a program for the terminal"
 )]
 

@@ -107,7 +107,7 @@ pub(crate) struct MachineOptions {
     /// Refuse to change files that match
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) deny_write: Vec<String>,
-    /// Write a trace of what the machine does to standard error (a tracing filter, e.g. cenote::exec=debug)
+    /// Write a trace of what the machine does to standard error (a tracing filter, such as `cenote::exec=debug`)
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) trace: Option<String>,
 }

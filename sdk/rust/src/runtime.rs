@@ -25,7 +25,6 @@ impl NodeRuntime {
     }
 
     /// Options for a machine.
-    #[must_use]
     pub fn builder() -> NodeRuntimeBuilder {
         NodeRuntimeBuilder::default()
     }
