@@ -34,7 +34,9 @@ pub(crate) fn are_current() -> Result<(), String> {
     let directory = repository::root().join("tests/guests");
     let failed = |error: std::io::Error| format!("tests/guests: {error}");
     let text = fs::read_to_string(directory.join("SOURCE.toml")).map_err(failed)?;
-    let mut built = toml::from_str::<Sources>(&text).map_err(|error| format!("SOURCE.toml: {error}"))?.sources;
+    let mut built = toml::from_str::<Sources>(&text)
+        .map_err(|error| format!("SOURCE.toml: {error}"))?
+        .sources;
     let mut stale = Vec::new();
     for source in repository::files_below(&directory, &["c"]).map_err(failed)? {
         let name = source.with_extension("").to_string_lossy().into_owned();
@@ -46,6 +48,9 @@ pub(crate) fn are_current() -> Result<(), String> {
     if stale.is_empty() {
         Ok(())
     } else {
-        Err(format!("run tests/guests/build.sh; not built from the present sources: {}", stale.join(", ")))
+        Err(format!(
+            "run tests/guests/build.sh; not built from the present sources: {}",
+            stale.join(", ")
+        ))
     }
 }

@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use cenote_test::world::{Job, World};
 use cenote_test::artefacts::locked;
+use cenote_test::world::{Job, World};
 use cenote_test::{Case, Outcome, oracle, repository, run_cases};
 
 use guest_modules::{digest, modules};
@@ -27,21 +27,31 @@ fn main() {
     let is_root = host_is_root();
     let mut cases = Vec::new();
     let mut left_out = 0;
-    let sources = repository::files_below(&directory, &["c"]).unwrap_or_else(|error| panic!("tests/guests: {error}"));
+    let sources = repository::files_below(&directory, &["c"])
+        .unwrap_or_else(|error| panic!("tests/guests: {error}"));
     for source in sources {
         let name = source.with_extension("").to_string_lossy().into_owned();
         if name.starts_with("hostile/") {
             continue;
         }
-        let program = Program { name: name.clone(), source: directory.join(source), is_root };
+        let program = Program {
+            name: name.clone(),
+            source: directory.join(source),
+            is_root,
+        };
         if program.needs_root() && !is_root {
             left_out += 1;
             continue;
         }
-        cases.push(Case { name, run: Box::new(move || program.check()) });
+        cases.push(Case {
+            name,
+            run: Box::new(move || program.check()),
+        });
     }
     if left_out > 0 {
-        eprintln!("{left_out} guest programs need root on the host, which this is not, and are left out");
+        eprintln!(
+            "{left_out} guest programs need root on the host, which this is not, and are left out"
+        );
     }
     cases.push(Case {
         name: "modules_are_built_from_these_sources".to_owned(),
@@ -52,7 +62,10 @@ fn main() {
 
 /// Whether the oracle runs as root.
 fn host_is_root() -> bool {
-    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout == b"0\n")
+    Command::new("id")
+        .arg("-u")
+        .output()
+        .is_ok_and(|output| output.stdout == b"0\n")
 }
 
 /// One program.
@@ -70,13 +83,18 @@ impl Program {
     fn needs_root(&self) -> bool {
         let text = fs::read_to_string(&self.source)
             .unwrap_or_else(|error| panic!("{}: {error}", self.source.display()));
-        text.lines().take_while(|line| line.starts_with("//")).any(|line| line == "// Needs: root")
+        text.lines()
+            .take_while(|line| line.starts_with("//"))
+            .any(|line| line == "// Needs: root")
     }
 
     fn check(&self) -> Result<(), String> {
         let expected = self.on_host()?;
         if expected.status == 99 {
-            return Err(format!("the program's own ground gives way on the host:\n{}", String::from_utf8_lossy(&expected.stdout)));
+            return Err(format!(
+                "the program's own ground gives way on the host:\n{}",
+                String::from_utf8_lossy(&expected.stdout)
+            ));
         }
         let ours = self.in_machine()?;
         match ours.difference(&expected, false) {
@@ -140,5 +158,9 @@ impl Program {
 
 /// Where a program's module lies in the machine.
 fn path_in_machine(name: &str) -> String {
-    Path::new("/guests").join(name).with_extension("wasm").to_string_lossy().into_owned()
+    Path::new("/guests")
+        .join(name)
+        .with_extension("wasm")
+        .to_string_lossy()
+        .into_owned()
 }

@@ -13,7 +13,8 @@ use cenote_test::{artefacts, repository};
 const GENEROUS: Duration = Duration::from_secs(100);
 
 fn world() -> World {
-    let modules = artefacts::unpacked(&repository::root().join("tests/guests/guests.tar.zst")).unwrap();
+    let modules =
+        artefacts::unpacked(&repository::root().join("tests/guests/guests.tar.zst")).unwrap();
     World::with(|builder| builder.mount(modules, "/guests")).unwrap()
 }
 
@@ -23,7 +24,11 @@ fn path(name: &str) -> String {
 
 /// Runs a program and kills it, with all it started, after `timeout`.
 fn run(world: &World, name: &str, timeout: Duration) -> Output {
-    let call = world.machine().exec_command(path(name), Vec::<String>::new()).cwd("/tmp").timeout(timeout);
+    let call = world
+        .machine()
+        .exec_command(path(name), Vec::<String>::new())
+        .cwd("/tmp")
+        .timeout(timeout);
     world.drive(call.into_future()).unwrap()
 }
 
@@ -31,7 +36,10 @@ fn run(world: &World, name: &str, timeout: Duration) -> Output {
 fn run_to_its_end(name: &str) -> Output {
     let world = world();
     let output = run(&world, name, GENEROUS);
-    assert!(!output.timed_out, "{name} was not stopped by its limit: {output:?}");
+    assert!(
+        !output.timed_out,
+        "{name} was not stopped by its limit: {output:?}"
+    );
     still_works(&world);
     output
 }
@@ -48,7 +56,11 @@ fn run_for_a_while(name: &str) -> Output {
     let begin = Instant::now();
     let output = run(&world, name, Duration::from_secs(2));
     assert!(output.timed_out, "{name} ended by itself: {output:?}");
-    assert!(begin.elapsed() < Duration::from_secs(30), "{name} took {:?} to be killed", begin.elapsed());
+    assert!(
+        begin.elapsed() < Duration::from_secs(30),
+        "{name} took {:?} to be killed",
+        begin.elapsed()
+    );
     still_works(&world);
     output
 }
@@ -57,7 +69,14 @@ fn run_for_a_while(name: &str) -> Output {
 fn still_works(world: &World) {
     let words = ["-c".to_owned(), "echo alive | cat; echo $?".to_owned()];
     let outcome = world
-        .run(&Job { program: "sh", args: &words, cwd: "/tmp", env: &[], stdin: b"", timeout: GENEROUS })
+        .run(&Job {
+            program: "sh",
+            args: &words,
+            cwd: "/tmp",
+            env: &[],
+            stdin: b"",
+            timeout: GENEROUS,
+        })
         .unwrap_or_else(|error| panic!("the VM no longer works: {error}"));
     assert_eq!(String::from_utf8_lossy(&outcome.stdout), "alive\n0\n");
 }
@@ -70,7 +89,9 @@ fn a_busy_loop_is_ended_by_the_timeout() {
 #[test]
 fn a_busy_loop_does_not_keep_others_from_running() {
     let world = world();
-    let spin = world.machine().spawn_command(path("busy_loop"), Vec::<String>::new());
+    let spin = world
+        .machine()
+        .spawn_command(path("busy_loop"), Vec::<String>::new());
     let process = world.drive(spin.into_future()).unwrap();
     still_works(&world);
     process.kill(Signal::SIGTERM).unwrap();
@@ -92,7 +113,10 @@ fn endless_memory_is_refused_with_enomem() {
 #[test]
 fn forks_beyond_the_limit_are_refused_with_eagain() {
     let output = run_to_its_end("fork_bomb");
-    printed(&output, "refused: EAGAIN\nall reaped: 1, some there were: 1\nfork works again: 1\n");
+    printed(
+        &output,
+        "refused: EAGAIN\nall reaped: 1, some there were: 1\nfork works again: 1\n",
+    );
 }
 
 #[test]
@@ -136,7 +160,10 @@ fn open_files_beyond_the_limit_are_emfile() {
 fn pipes_beyond_the_limit_are_refused() {
     let output = run_to_its_end("many_pipes");
     let text = output.stdout.text();
-    assert!(text == "refused: EMFILE\n" || text == "refused: ENFILE\n", "{text}");
+    assert!(
+        text == "refused: EMFILE\n" || text == "refused: ENFILE\n",
+        "{text}"
+    );
 }
 
 #[test]

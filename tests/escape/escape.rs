@@ -24,7 +24,11 @@ fn link_in_a_mount_does_not_lead_out_of_it() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "host secret").unwrap();
     std::os::unix::fs::symlink(secret.path(), host.path().join("absolute")).unwrap();
-    std::os::unix::fs::symlink("../../../../../../etc/hostname", host.path().join("relative")).unwrap();
+    std::os::unix::fs::symlink(
+        "../../../../../../etc/hostname",
+        host.path().join("relative"),
+    )
+    .unwrap();
     std::os::unix::fs::symlink("/", host.path().join("root")).unwrap();
     block_on(async {
         let rt = NodeRuntime::builder()
@@ -35,9 +39,15 @@ fn link_in_a_mount_does_not_lead_out_of_it() {
         let seen = shell(&rt, "cat /mnt/host/absolute; cat /mnt/host/relative; ls /mnt/host/root/etc; cat /mnt/host/root/../../etc/hostname").await;
         assert!(!seen.contains("host secret"), "{seen}");
         let own = std::fs::read_to_string("/etc/hostname").unwrap_or_default();
-        assert!(own.trim().is_empty() || own.trim() == "vm" || !seen.contains(own.trim()), "{seen}");
+        assert!(
+            own.trim().is_empty() || own.trim() == "vm" || !seen.contains(own.trim()),
+            "{seen}"
+        );
         // A link the guest plants and follows is the machine's own too.
-        let planted = format!("ln -s {0} /mnt/host/planted; cat /mnt/host/planted", secret.path().display());
+        let planted = format!(
+            "ln -s {0} /mnt/host/planted; cat /mnt/host/planted",
+            secret.path().display()
+        );
         assert!(!shell(&rt, &planted).await.contains("host secret"));
     });
 }
@@ -54,7 +64,11 @@ fn dot_dot_stays_in_the_machine() {
             .create()
             .await
             .unwrap();
-        let seen = shell(&rt, "cat /mnt/inner/../outside; cd /mnt/inner; cat ../outside; ls ..").await;
+        let seen = shell(
+            &rt,
+            "cat /mnt/inner/../outside; cd /mnt/inner; cat ../outside; ls ..",
+        )
+        .await;
         assert!(!seen.contains("host secret"), "{seen}");
     });
 }
@@ -66,9 +80,16 @@ fn host_environment_is_not_visible() {
     let (name, value) = ("CARGO_MANIFEST_DIR", env!("CARGO_MANIFEST_DIR"));
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
-        let seen = shell(&rt, "env; tr '\\0' '\\n' < /proc/self/environ; tr '\\0' '\\n' < /proc/1/environ").await;
+        let seen = shell(
+            &rt,
+            "env; tr '\\0' '\\n' < /proc/self/environ; tr '\\0' '\\n' < /proc/1/environ",
+        )
+        .await;
         assert!(!seen.contains(name) && !seen.contains(value), "{seen}");
-        let out = rt.exec("console.log(JSON.stringify(process.env))").await.unwrap();
+        let out = rt
+            .exec("console.log(JSON.stringify(process.env))")
+            .await
+            .unwrap();
         assert!(!out.stdout.text().contains(name), "{}", out.stdout);
     });
 }
@@ -79,8 +100,15 @@ fn host_processes_are_not_there() {
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
         let own = std::process::id();
-        let seen = shell(&rt, &format!("kill -0 {own}; ls -d /proc/{own}; ls /proc | grep -c '^[0-9]'")).await;
-        assert!(seen.contains("No such process") && seen.contains("No such file"), "{seen}");
+        let seen = shell(
+            &rt,
+            &format!("kill -0 {own}; ls -d /proc/{own}; ls /proc | grep -c '^[0-9]'"),
+        )
+        .await;
+        assert!(
+            seen.contains("No such process") && seen.contains("No such file"),
+            "{seen}"
+        );
         let out = rt
             .exec(format!("try {{ process.kill({own}, 0); console.log('reached') }} catch (e) {{ console.log(e.code) }}"))
             .await
@@ -97,7 +125,11 @@ fn host_loopback_is_another_network() {
     let port = listener.local_addr().unwrap().port();
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
-        let seen = shell(&rt, &format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached")).await;
+        let seen = shell(
+            &rt,
+            &format!("exec 3<>/dev/tcp/127.0.0.1/{port} && echo reached"),
+        )
+        .await;
         assert!(!seen.contains("reached"), "{seen}");
     });
     let nobody = listener.accept().unwrap_err();
@@ -108,11 +140,21 @@ fn host_loopback_is_another_network() {
 #[test]
 fn machines_share_nothing() {
     block_on(async {
-        let (one, other) = (NodeRuntime::create().await.unwrap(), NodeRuntime::create().await.unwrap());
+        let (one, other) = (
+            NodeRuntime::create().await.unwrap(),
+            NodeRuntime::create().await.unwrap(),
+        );
         one.write_file("/tmp/note", "of one").await.unwrap();
         let sleeper = one.spawn_command("sleep", ["1000"]).await.unwrap();
-        let seen = shell(&other, &format!("cat /tmp/note; ps ax; kill -9 {}", sleeper.pid())).await;
-        assert!(!seen.contains("of one") && !seen.contains("sleep 1000"), "{seen}");
+        let seen = shell(
+            &other,
+            &format!("cat /tmp/note; ps ax; kill -9 {}", sleeper.pid()),
+        )
+        .await;
+        assert!(
+            !seen.contains("of one") && !seen.contains("sleep 1000"),
+            "{seen}"
+        );
         assert_eq!(sleeper.exit_code(), None);
         // What one writes over a shipped file is its own.
         one.write_file("/etc/passwd", "gone").await.unwrap();
@@ -124,13 +166,24 @@ fn machines_share_nothing() {
 #[test]
 fn native_addon_is_refused() {
     block_on(async {
-        let rt = NodeRuntime::builder().file("/root/addon.node", b"\x7fELF".to_vec()).create().await.unwrap();
+        let rt = NodeRuntime::builder()
+            .file("/root/addon.node", b"\x7fELF".to_vec())
+            .create()
+            .await
+            .unwrap();
         let out = rt
-            .exec("try { require('/root/addon.node') } catch (e) { console.log(e.code, e.message) }")
+            .exec(
+                "try { require('/root/addon.node') } catch (e) { console.log(e.code, e.message) }",
+            )
             .common_js()
             .await
             .unwrap();
-        assert!(out.stdout.text().starts_with("ERR_DLOPEN_FAILED"), "{}{}", out.stdout, out.stderr);
+        assert!(
+            out.stdout.text().starts_with("ERR_DLOPEN_FAILED"),
+            "{}{}",
+            out.stdout,
+            out.stderr
+        );
     });
 }
 
@@ -150,7 +203,11 @@ fn superuser_of_the_machine_cannot_change_a_read_only_mount() {
     let host = tempfile::tempdir().unwrap();
     std::fs::write(host.path().join("file"), "as it was").unwrap();
     block_on(async {
-        let rt = NodeRuntime::builder().mount(host.path(), "/mnt/ro").create().await.unwrap();
+        let rt = NodeRuntime::builder()
+            .mount(host.path(), "/mnt/ro")
+            .create()
+            .await
+            .unwrap();
         let attempts = "cd /mnt/ro; echo x > file; rm file; mv file other; chmod 777 file; truncate -s 0 file; ln file hard; touch new; mkdir d; mount -o remount,rw /mnt/ro";
         shell(&rt, attempts).await;
         let out = rt
@@ -159,6 +216,9 @@ fn superuser_of_the_machine_cannot_change_a_read_only_mount() {
             .unwrap();
         assert_eq!(out.stdout.text(), "EROFS\nEROFS\nEROFS\n");
     });
-    assert_eq!(std::fs::read_to_string(host.path().join("file")).unwrap(), "as it was");
+    assert_eq!(
+        std::fs::read_to_string(host.path().join("file")).unwrap(),
+        "as it was"
+    );
     assert_eq!(host.path().read_dir().unwrap().count(), 1);
 }

@@ -43,7 +43,10 @@ fn node_with(files: &[(&str, &str)], args: &[&str], stdin: &str) -> Outcome {
 }
 
 /// As `node_with`; with `kill_at`, sends that signal once the program has printed something.
-#[expect(clippy::too_many_lines, reason = "a machine is put together step by step")]
+#[expect(
+    clippy::too_many_lines,
+    reason = "a machine is put together step by step"
+)]
 fn run(
     files: &[(&str, &str)],
     args: &[&str],

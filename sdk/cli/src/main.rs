@@ -2,10 +2,7 @@
 //!
 //! `options` is the command line, `session` runs it. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
-#![expect(
-    clippy::print_stderr,
-    reason = "a program for the terminal"
-)]
+#![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
 mod options;
 mod progress;

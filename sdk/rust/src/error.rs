@@ -9,7 +9,10 @@ use cenote_base::SysError;
 
 /// Why a call of this crate failed.
 #[derive(Debug, thiserror::Error)]
-#[expect(clippy::error_impl_error, reason = "`cenote::Error` reads as `std::io::Error` does")]
+#[expect(
+    clippy::error_impl_error,
+    reason = "`cenote::Error` reads as `std::io::Error` does"
+)]
 pub enum Error {
     /// A program could not be started in the machine.
     #[error("cannot start `{program}`: {cause}")]

@@ -13,8 +13,12 @@ use crate::repository;
 /// Lower-case hexadecimal of a SHA-256 over the parts one after the other.
 #[must_use]
 pub fn digest(parts: &[&[u8]]) -> String {
-    let sum = parts.iter().fold(Sha256::new(), |sum, part| sum.chain_update(part)).finalize();
-    sum.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+    let sum = parts
+        .iter()
+        .fold(Sha256::new(), |sum, part| sum.chain_update(part))
+        .finalize();
+    sum.iter()
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// Does something that only one process may do at a time.
@@ -44,14 +48,22 @@ pub fn unpacked(archive: &Path) -> Result<PathBuf, String> {
             return Ok(());
         }
         let fresh = tempfile::tempdir_in(&home).map_err(failed)?;
-        unpack(&zstd::decode_all(packed.as_slice()).map_err(failed)?, fresh.path()).map_err(failed)?;
+        unpack(
+            &zstd::decode_all(packed.as_slice()).map_err(failed)?,
+            fresh.path(),
+        )
+        .map_err(failed)?;
         fs::rename(fresh.keep(), &place).map_err(failed)
     })?;
     Ok(place)
 }
 
 fn unpack(tar: &[u8], target: &Path) -> std::io::Result<()> {
-    let mut child = Command::new("tar").args(["-x", "-C"]).arg(target).stdin(Stdio::piped()).spawn()?;
+    let mut child = Command::new("tar")
+        .args(["-x", "-C"])
+        .arg(target)
+        .stdin(Stdio::piped())
+        .spawn()?;
     let Some(mut input) = child.stdin.take() else {
         return Err(std::io::Error::other("tar has no standard input"));
     };

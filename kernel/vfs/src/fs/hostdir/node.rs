@@ -366,7 +366,11 @@ impl Inode for Node {
             _ => 0,
         };
         let is_regular = self.kind == FileType::Regular;
-        let executable = if is_regular && self.shared.options.all_executable { 0o111 } else { 0 };
+        let executable = if is_regular && self.shared.options.all_executable {
+            0o111
+        } else {
+            0
+        };
         Ok(Stat {
             dev: self.shared.device,
             ino: self.shared.shown_ino(&metadata),
