@@ -636,7 +636,11 @@ fn copy_in<'s>(
         let Ok(name) = v8::Local::<v8::Name>::try_from(key) else {
             continue;
         };
-        let value = sandbox.get(scope, key).ok_or(Failure::Pending)?;
+        // A getter that throws is not the script's fault before it asks for it.
+        v8::tc_scope!(let scope, scope);
+        let Some(value) = sandbox.get(scope, key) else {
+            continue;
+        };
         let _defined = global.create_data_property(scope, name, value);
     }
     Ok(())
