@@ -57,7 +57,8 @@ impl LinuxSuite {
     /// When they are not there.
     pub(crate) fn open() -> Result<Self, String> {
         let here = repository::root().join("tests/conformance/linux");
-        let cases = std::fs::read_to_string(here.join("cases.toml")).map_err(|error| format!("cases.toml: {error}"))?;
+        let cases = std::fs::read_to_string(here.join("cases.toml"))
+            .map_err(|error| format!("cases.toml: {error}"))?;
         Ok(Self {
             cases: toml::from_str(&cases).map_err(|error| format!("cases.toml: {error}"))?,
             sources: archive::unpacked("linux", "wali")?.join("wali-tests"),
@@ -66,7 +67,10 @@ impl LinuxSuite {
     }
 
     fn runs(&self, test: &str) -> Result<&[Run], String> {
-        self.cases.get(test).map(Vec::as_slice).ok_or_else(|| "there is no such test".to_owned())
+        self.cases
+            .get(test)
+            .map(Vec::as_slice)
+            .ok_or_else(|| "there is no such test".to_owned())
     }
 
     /// Compiles the test, or its hooks, for the host; once.
@@ -81,7 +85,9 @@ impl LinuxSuite {
             }
             let fresh = program.with_extension("new");
             let mut command = Command::new("cc");
-            command.args(["-I.", "-Icommon", "-O2", "-w"]).current_dir(&self.sources);
+            command
+                .args(["-I.", "-Icommon", "-O2", "-w"])
+                .current_dir(&self.sources);
             if kind == "hooks" {
                 command.args(["-DWALI_TEST_WRAPPER", "common/hooks_main.c"]);
             }
@@ -105,7 +111,9 @@ impl LinuxSuite {
         let cwd = tempfile::tempdir().map_err(|error| error.to_string())?;
         let status = |words: Vec<String>, env: &[String]| {
             let mut command = oracle::command(&hooks, cwd.path());
-            command.args(words).envs(env.iter().filter_map(|pair| pair.split_once('=')));
+            command
+                .args(words)
+                .envs(env.iter().filter_map(|pair| pair.split_once('=')));
             oracle::run(&mut command, b"", TIMEOUT)
                 .map(|outcome| outcome.status)
                 .map_err(|error| format!("on the host: {error}"))
@@ -128,20 +136,36 @@ impl LinuxSuite {
             // By a shell that waits, so that the program leads no session, as on the host.
             let by_shell = ["-c", "\"$@\"; exit $?", "sh", &hooks].map(str::to_owned);
             let words = [&by_shell[..], words].concat();
-            let env: Vec<(&str, String)> =
-                env.iter().filter_map(|pair| pair.split_once('=')).map(|(name, value)| (name, value.to_owned())).collect();
-            let outcome =
-                world.run(&Job { program: "sh", args: &words, cwd: "/tmp", env: &env, stdin: b"", timeout: TIMEOUT })?;
+            let env: Vec<(&str, String)> = env
+                .iter()
+                .filter_map(|pair| pair.split_once('='))
+                .map(|(name, value)| (name, value.to_owned()))
+                .collect();
+            let outcome = world.run(&Job {
+                program: "sh",
+                args: &words,
+                cwd: "/tmp",
+                env: &env,
+                stdin: b"",
+                timeout: TIMEOUT,
+            })?;
             let text = [outcome.stdout, outcome.stderr].concat();
             Ok::<_, String>((outcome.status, String::from_utf8_lossy(&text).into_owned()))
         };
         self.runs(test)?
             .iter()
             .map(|run| {
-                let (own, mut text) = status(&words(run, &format!("/wali/tests/{test}.wasm")), &run.env)?;
+                let (own, mut text) =
+                    status(&words(run, &format!("/wali/tests/{test}.wasm")), &run.env)?;
                 let (cleaned, more) = status(&cleanup(run), &run.env)?;
                 text += &more;
-                Ok((Statuses { test: own, cleanup: cleaned }, text))
+                Ok((
+                    Statuses {
+                        test: own,
+                        cleanup: cleaned,
+                    },
+                    text,
+                ))
             })
             .collect()
     }
@@ -155,7 +179,11 @@ impl LinuxSuite {
             .enumerate()
             .filter(|(_, (expected, (ours, _)))| *expected != ours)
             .map(|(index, (expected, (ours, text)))| {
-                let args = self.runs(test).ok().and_then(|runs| runs.get(index)).map(|run| run.args.join(" "));
+                let args = self
+                    .runs(test)
+                    .ok()
+                    .and_then(|runs| runs.get(index))
+                    .map(|run| run.args.join(" "));
                 format!(
                     "run {} ({}): test {} instead of {}, clean-up {} instead of {}\n{text}",
                     index + 1,
@@ -167,7 +195,11 @@ impl LinuxSuite {
                 )
             })
             .collect();
-        if differences.is_empty() { Ok(()) } else { Err(differences.join("\n")) }
+        if differences.is_empty() {
+            Ok(())
+        } else {
+            Err(differences.join("\n"))
+        }
     }
 }
 
@@ -181,23 +213,93 @@ fn words(run: &Run, program: &str) -> Vec<String> {
 }
 
 fn cleanup(run: &Run) -> Vec<String> {
-    ["cleanup".to_owned()].into_iter().chain(run.cleanup.iter().cloned()).collect()
+    ["cleanup".to_owned()]
+        .into_iter()
+        .chain(run.cleanup.iter().cloned())
+        .collect()
 }
 
 /// The row of the table a test counts in: the kind of call.
 fn group(test: &str) -> &'static str {
     const GROUPS: &[(&str, &[&str])] = &[
-        ("sockets", &["accept", "bind", "connect", "get?sock", "getpeer", "listen", "recv", "send", "setsockopt", "shutdown", "socket"]),
-        ("processes", &["args", "basic", "env", "exit", "fork", "getpgid", "getppid", "getsid", "prctl", "setpgid", "set_tid", "wait4", "futex"]),
-        ("signals and time", &["clock", "gettimeofday", "nanosleep", "rt_sig", "setitimer", "tkill"]),
-        ("users and limits", &["getegid", "geteuid", "getgroups", "getuid", "setgid", "setre", "setuid", "getrlimit", "setrlimit"]),
-        ("waiting", &["epoll", "eventfd", "poll", "ppoll", "pselect", "select"]),
-        ("memory and system", &["getrandom", "madvise", "mmap", "mprotect", "mremap", "munmap", "sched", "uname"]),
+        (
+            "sockets",
+            &[
+                "accept",
+                "bind",
+                "connect",
+                "get?sock",
+                "getpeer",
+                "listen",
+                "recv",
+                "send",
+                "setsockopt",
+                "shutdown",
+                "socket",
+            ],
+        ),
+        (
+            "processes",
+            &[
+                "args", "basic", "env", "exit", "fork", "getpgid", "getppid", "getsid", "prctl",
+                "setpgid", "set_tid", "wait4", "futex",
+            ],
+        ),
+        (
+            "signals and time",
+            &[
+                "clock",
+                "gettimeofday",
+                "nanosleep",
+                "rt_sig",
+                "setitimer",
+                "tkill",
+            ],
+        ),
+        (
+            "users and limits",
+            &[
+                "getegid",
+                "geteuid",
+                "getgroups",
+                "getuid",
+                "setgid",
+                "setre",
+                "setuid",
+                "getrlimit",
+                "setrlimit",
+            ],
+        ),
+        (
+            "waiting",
+            &["epoll", "eventfd", "poll", "ppoll", "pselect", "select"],
+        ),
+        (
+            "memory and system",
+            &[
+                "getrandom",
+                "madvise",
+                "mmap",
+                "mprotect",
+                "mremap",
+                "munmap",
+                "sched",
+                "uname",
+            ],
+        ),
     ];
-    let name = if test.starts_with("getsock") { "get?sock" } else { test };
+    let name = if test.starts_with("getsock") {
+        "get?sock"
+    } else {
+        test
+    };
     GROUPS
         .iter()
-        .find(|(_, beginnings)| beginnings.iter().any(|beginning| name.starts_with(beginning)))
+        .find(|(_, beginnings)| {
+            beginnings
+                .iter()
+                .any(|beginning| name.starts_with(beginning))
+        })
         .map_or("files", |(group, _)| group)
 }
 
@@ -212,7 +314,14 @@ impl Suite for LinuxSuite {
     }
 
     fn tests(&self) -> Result<Vec<Test>, String> {
-        Ok(self.cases.keys().map(|name| Test { name: name.clone(), group: group(name).to_owned() }).collect())
+        Ok(self
+            .cases
+            .keys()
+            .map(|name| Test {
+                name: name.clone(),
+                group: group(name).to_owned(),
+            })
+            .collect())
     }
 
     fn timeout(&self) -> Duration {
@@ -220,14 +329,18 @@ impl Suite for LinuxSuite {
     }
 
     fn run(&self, test: &str) -> Verdict {
-        self.compare(test).map_or_else(Verdict::Failed, |()| Verdict::Passed)
+        self.compare(test)
+            .map_or_else(Verdict::Failed, |()| Verdict::Passed)
     }
 
     fn on_host(&self, test: &str) -> Option<Verdict> {
         match self.natively(test) {
             Err(message) => Some(Verdict::Failed(message)),
             Ok(statuses) => match statuses.iter().position(|status| status.cleanup != 0) {
-                Some(run) => Some(Verdict::Failed(format!("run {}: the clean-up finds the wrong state", run + 1))),
+                Some(run) => Some(Verdict::Failed(format!(
+                    "run {}: the clean-up finds the wrong state",
+                    run + 1
+                ))),
                 None => Some(Verdict::Passed),
             },
         }

@@ -398,7 +398,7 @@ pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: Whence) -> SysResult<u64>
 pub fn ftruncate(task: &Task, fd: Fd, size: u64) -> SysResult {
     traced(task, "ftruncate", || {
         let file = task.files().get(fd)?;
-        check_new_size(task, size)?;
+        check_new_size(task, file.stat()?.file_type(), size)?;
         file.truncate(size)
     })
 }
@@ -486,7 +486,7 @@ pub fn ioctl(task: &Task, fd: Fd, request: IoctlRequest<'_>) -> SysResult<i32> {
 pub fn fallocate(task: &Task, fd: Fd, mode: FallocFlags, offset: u64, len: u64) -> SysResult {
     traced(task, "fallocate", || {
         let file = task.files().get(fd)?;
-        check_new_size(task, offset.saturating_add(len))?;
+        check_new_size(task, file.stat()?.file_type(), offset.saturating_add(len))?;
         file.allocate(mode, offset, len)
     })
 }

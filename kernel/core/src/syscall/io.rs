@@ -118,19 +118,18 @@ pub(crate) fn file_too_large(task: &Task) {
     send(task.process(), info, Target::Thread(task.tid())).ok();
 }
 
-/// As [`within_file_size`], for a size that is set.
+/// As [`within_file_size`], for a size that is set of a file of this type.
 ///
 /// # Errors
 /// `EFBIG`, and `SIGXFSZ`: over the limit.
-pub(crate) fn check_new_size(task: &Task, size: u64) -> SysResult {
-    if size
-        > task
-            .process()
-            .rlimits()
-            .lock()
-            .of(Resource::RLIMIT_FSIZE)
-            .soft
-    {
+pub(crate) fn check_new_size(task: &Task, file_type: Option<FileType>, size: u64) -> SysResult {
+    let limit = task
+        .process()
+        .rlimits()
+        .lock()
+        .of(Resource::RLIMIT_FSIZE)
+        .soft;
+    if file_type == Some(FileType::Regular) && size > limit {
         file_too_large(task);
         return Err(Errno::EFBIG.into());
     }

@@ -435,7 +435,9 @@ pub fn utimensat(
 pub fn truncate(task: &Task, path: &[u8], size: u64) -> SysResult {
     traced(task, "truncate", || {
         task.permit_path(None, path, true, Use::Write)?;
-        check_new_size(task, size)?;
+        let stat =
+            task.with_lookup(|cx| ops::find(cx, None, path, LookupFlags::FOLLOW)?.inode.stat())?;
+        check_new_size(task, stat.file_type(), size)?;
         task.with_lookup(|cx| ops::truncate(cx, None, path, size))
     })
 }
