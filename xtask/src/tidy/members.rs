@@ -4,6 +4,9 @@ use super::Finding;
 use crate::tree::Tree;
 use crate::workspace::Outcome;
 
+/// The page that says why each dependency is there.
+const REASONS: &str = "docs/decisions/0002-dependencies.md";
+
 pub(super) fn check(tree: &Tree) -> Outcome<Vec<Finding>> {
     let mut findings = Vec::new();
     let manifests = tree.manifests()?;
@@ -20,6 +23,7 @@ pub(super) fn check(tree: &Tree) -> Outcome<Vec<Finding>> {
             .filter_map(toml::Value::as_str)
             .collect()
     };
+    findings.extend(unexplained(root, tree.text(REASONS)));
     let (members, excluded) = (list("members"), list("exclude"));
     for (path, manifest) in &manifests {
         let Some(folder) = path.strip_suffix("/Cargo.toml") else {
@@ -58,9 +62,34 @@ pub(super) fn check(tree: &Tree) -> Outcome<Vec<Finding>> {
     Ok(findings)
 }
 
+/// Finds dependencies of the workspace's table that the page of reasons does not name.
+fn unexplained(root: Option<&toml::Table>, reasons: Option<&str>) -> Vec<Finding> {
+    let table = root.and_then(|table| table.get("workspace")?.get("dependencies")?.as_table());
+    let is_ours = |value: &toml::Value| value.get("path").is_some();
+    let names = table
+        .into_iter()
+        .flatten()
+        .filter(|(_, value)| !is_ours(value))
+        .map(|(name, _)| name);
+    names
+        .filter(|name| !reasons.is_some_and(|text| text.contains(&format!("`{name}`"))))
+        .map(|name| format!("Cargo.toml: `{name}` has no reason in {REASONS}"))
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_dependencies_without_a_reason() {
+        let root =
+            "[workspace.dependencies]\nours = { path = \"a\" }\nserde = \"1\"\nrand = \"1\"\n";
+        let root: toml::Table = root.parse().unwrap();
+        let found = unexplained(Some(&root), Some("| `serde` | values |"));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("`rand`"));
+    }
 
     #[test]
     fn finds_strangers_missing_lints_and_private_versions() {
