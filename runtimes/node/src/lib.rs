@@ -1,7 +1,7 @@
 //! The node runtime: Node's own standard library, unmodified, on V8, over the kernel's system calls.
 //!
 //! [`NodeRuntime`] recognises the image of `/usr/bin/node` and starts a process as a thread with a V8 isolate of its own
-//! ([`program`]), restored from a start-up [`snapshot`]. `loader` compiles Node's library; `bindings` are the native layer under it
+//! (`program`), restored from a start-up `snapshot`. `loader` compiles Node's library; `bindings` are the native layer under it
 //! (`internalBinding(name)`, one file each); `event_loop` is libuv's part; `glue` is the layer over V8's API and the only place
 //! with `unsafe`. See README.md for how to write a binding.
 #![deny(unsafe_code)]

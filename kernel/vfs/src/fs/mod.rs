@@ -1,4 +1,4 @@
-//! Filesystems. In memory: [`tmpfs`], [`overlay`] (a tmpfs over read-only layers), [`image`] (such a layer), [`devfs`].
+//! Filesystems. In memory: [`tmpfs`], [`mod@overlay`] (a tmpfs over read-only layers), [`image`] (such a layer), [`devfs`].
 //! Of the embedder: [`hostdir`], [`adapter`].
 
 pub mod adapter;

@@ -1,7 +1,7 @@
 //! The path walk: from a path to a place.
 //!
 //! [`resolve`] answers a [`Location`], [`find`] only the file (and makes no dentries on the way), [`resolve_parent`] the
-//! directory and the last component, for calls that make or remove names. [`Walker`] is the state they share: a held
+//! directory and the last component, for calls that make or remove names. `Walker` is the state they share: a held
 //! place, and the components below it that nobody holds yet.
 //!
 //! Follows `path_resolution(7)`: 40 links, search permission on each directory on the way, `..` stops at the root, a

@@ -1,7 +1,7 @@
 //! The verbs: what the system calls do to the tree, with permission checks, mount flags and change events.
 //!
-//! All take a [`LookupContext`](crate::LookupContext), a place to start from (`None`: the working directory) and a path;
-//! those that concern an open file take its [`Location`](crate::Location) (`…_location`).
+//! All take a [`LookupContext`], a place to start from (`None`: the working directory) and a path;
+//! those that concern an open file take its [`Location`] (`…_location`).
 
 mod attr;
 mod create;

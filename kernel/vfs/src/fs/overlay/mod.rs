@@ -1,6 +1,6 @@
 //! A writable view over read-only layers: [`overlay`].
 //!
-//! It is a [`Tmpfs`](super::tmpfs::Tmpfs) whose directories may have layers below them. A file of a layer is looked up when
+//! It is a [`Tmpfs`] whose directories may have layers below them. A file of a layer is looked up when
 //! asked for, and stays in the layer until it is changed: then its content is copied up (its attributes alone, when
 //! only those change). Removed names are remembered by the directory (whiteouts), so a layer is shared by any number of
 //! machines and making an overlay costs one directory. A directory that is moved takes what is below it along, and an
