@@ -117,6 +117,7 @@ fn bindings(tree: &Tree) -> BTreeMap<String, Binding> {
             };
             let Some(name) = first.first() else { continue };
             let binding: &mut Binding = found.entry(name.clone()).or_default();
+            binding.entries += macro_rows(text.get(at..).unwrap_or_default());
             for (method, strings) in chain.iter().skip(1) {
                 match (method.as_str(), strings.as_slice()) {
                     ("partial", [name, .., reason]) => {
@@ -132,6 +133,18 @@ fn bindings(tree: &Tree) -> BTreeMap<String, Binding> {
         }
     }
     found
+}
+
+/// Counts the rows of a table that a macro makes: `questions! { Binding::new("types"), "isDate" is_date = is_date; … }`.
+fn macro_rows(text: &str) -> usize {
+    let mut lines = text.lines();
+    if !lines.next().is_some_and(|line| line.ends_with("),")) {
+        return 0;
+    }
+    lines
+        .map(str::trim)
+        .take_while(|line| line.starts_with('"'))
+        .count()
 }
 
 /// Reads a chain of calls, `new("a").b("c", d)…`, up to its end: method names with the strings among their arguments.
@@ -200,6 +213,19 @@ mod tests {
             os.partial,
             [("getCPUs".to_owned(), "times are zero".to_owned())]
         );
+    }
+
+    #[test]
+    fn counts_the_rows_of_a_macro() {
+        assert_eq!(
+            macro_rows(
+                "Binding::new(\"types\"),\n    \"isDate\" is_date = is_date;\n    \"isMap\" is_map = is_map;\n}\n"
+            ),
+            2
+        );
+        assert_eq!(macro_rows("Binding::new(\"os\")\n    .note(\"x\")"), 0);
+        // A row of the table of bindings that has nothing of its own.
+        assert_eq!(macro_rows("Binding::new(\"constants\"),\n];\n"), 0);
     }
 
     #[test]
