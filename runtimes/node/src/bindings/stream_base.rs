@@ -11,12 +11,12 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
 use cenote_abi::socket::ShutdownHow;
-use cenote_base::{SysError, WaitQueue};
+use cenote_base::SysError;
 use cenote_net::Socket;
 use cenote_vfs::OpenFile;
 
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP};
-use crate::event_loop::{CallContext, Readiness, WatchId, make_callback};
+use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach,
     copy_bytes, illegal_constructor, js_string_bytes, native_ref, new_array_buffer, with_bytes_mut,
@@ -148,24 +148,6 @@ fn finish(scope: &mut Scope<'_, '_>, request: &v8::Global<v8::Object>, number: i
         scope.undefined(),
     ];
     make_callback(scope, request, "oncomplete", &args, &context);
-}
-
-/// A file, ready for reading or for writing.
-struct Ready {
-    file: Arc<OpenFile>,
-    wanted: PollEvents,
-}
-
-impl Readiness for Ready {
-    fn is_ready(&self) -> bool {
-        self.file
-            .poll()
-            .intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
-    }
-
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        self.file.wait_queue()
-    }
 }
 
 /// Base of `Pipe`, `TCP`, `TTY`.
@@ -335,7 +317,7 @@ fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     let env = scope.env();
     env.natives().keep(scope, args.this());
     let number = stream.number.get();
-    let ready = Rc::new(Ready {
+    let ready = Rc::new(FileReady {
         file,
         wanted: PollEvents::READABLE,
     });
@@ -514,7 +496,7 @@ fn push(
     if stream.writing.get().is_none() {
         env.natives().keep(scope, object);
         let number = stream.number.get();
-        let ready = Rc::new(Ready {
+        let ready = Rc::new(FileReady {
             file: Arc::clone(file),
             wanted: PollEvents::WRITABLE,
         });

@@ -11,8 +11,10 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 
+use cenote_abi::poll::PollEvents;
 use cenote_base::wait::{Registration, WaitQueue, Waiter, block_on};
 use cenote_base::{Clock, MonoTime};
+use cenote_vfs::OpenFile;
 
 use crate::glue::{Scope, ScopeExt};
 
@@ -29,6 +31,24 @@ pub(crate) trait Readiness {
     fn is_ready(&self) -> bool;
     /// Who tells about changes; none for what is always ready.
     fn wait_queue(&self) -> Option<&WaitQueue>;
+}
+
+/// A kernel file, ready for what is wanted of it, or for telling why it never will be.
+pub(crate) struct FileReady {
+    pub(crate) file: Arc<OpenFile>,
+    pub(crate) wanted: PollEvents,
+}
+
+impl Readiness for FileReady {
+    fn is_ready(&self) -> bool {
+        self.file
+            .poll()
+            .intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
+    }
+
+    fn wait_queue(&self) -> Option<&WaitQueue> {
+        self.file.wait_queue()
+    }
 }
 
 struct Watch {

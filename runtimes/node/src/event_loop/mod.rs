@@ -20,7 +20,7 @@ use cenote_base::Clock;
 
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 
-pub(crate) use io::{Readiness, Remote, WatchId};
+pub(crate) use io::{FileReady, Readiness, Remote, WatchId};
 pub(crate) use ticks::{CallContext, after_callback, make_callback, make_callback_in};
 
 /// Something to do on the loop's thread, in a scope of its own.

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::fs::{Mode, OpenFlags};
 use cenote_abi::poll::PollEvents;
-use cenote_base::{Fd, SysError, SysResult, WaitQueue, wait::block_on};
+use cenote_base::{Fd, SysError, SysResult, wait::block_on};
 use cenote_kernel::syscall::{self, At};
 use cenote_vfs::OpenFile;
 
 use crate::blocking::blocking;
-use crate::event_loop::{Readiness, WatchId};
+use crate::event_loop::{FileReady, WatchId};
 use crate::glue::{
     Args, BindingResult, Failure, Scope, ScopeExt, Value, js_string_bytes, with_bytes,
     with_bytes_mut,
@@ -211,24 +211,6 @@ struct Waiting {
     asker: Asker,
 }
 
-/// Whether a file is ready for what a request waits for.
-struct Ready {
-    file: Arc<OpenFile>,
-    wanted: PollEvents,
-}
-
-impl Readiness for Ready {
-    fn is_ready(&self) -> bool {
-        self.file
-            .poll()
-            .intersects(self.wanted | PollEvents::ALWAYS | PollEvents::POLLNVAL)
-    }
-
-    fn wait_queue(&self) -> Option<&WaitQueue> {
-        self.file.wait_queue()
-    }
-}
-
 fn run_once(scope: &Scope<'_, '_>, waiting: &Waiting) -> Result<usize, Failure> {
     let file = &waiting.file;
     waiting
@@ -257,7 +239,7 @@ fn attempt(scope: &mut Scope<'_, '_>, waiting: Waiting) {
         return;
     }
     let env = scope.env();
-    let ready = Ready {
+    let ready = FileReady {
         file: Arc::clone(&waiting.file),
         wanted: waiting.transfer.wanted(),
     };
