@@ -43,6 +43,9 @@ struct Flags {
     /// How many tests at a time.
     #[arg(long, default_value_t = 2)]
     jobs: usize,
+    /// Only print how each test goes, whatever the list says of it, with the whole message of those that fail.
+    #[arg(long, conflicts_with = "update")]
+    r#try: bool,
     /// Rewrite the expectation list by what happens now.
     #[arg(long)]
     update: bool,
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
     };
     let result = suite.and_then(|suite| match &flags.one {
         Some(test) => run::one(suite.as_ref(), test),
+        None if flags.r#try => run::attempt(suite.as_ref(), &flags.only, flags.jobs.max(1)),
         None => run::all(
             suite.as_ref(),
             &run::Plan {

@@ -92,6 +92,49 @@ pub(crate) fn all(suite: &dyn Suite, plan: &Plan<'_>) -> Result<bool, String> {
     Ok(surprises.is_empty())
 }
 
+/// Runs the chosen tests whatever the list says, printing as they end; true when all passed.
+///
+/// # Errors
+/// When the suite cannot be read.
+pub(crate) fn attempt(suite: &dyn Suite, only: &[String], jobs: usize) -> Result<bool, String> {
+    let chosen: Vec<Test> = suite
+        .tests()?
+        .into_iter()
+        .filter(|test| only.is_empty() || only.iter().any(|part| test.name.contains(part)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let passed = AtomicUsize::new(0);
+    let failed = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                while let Some(test) = chosen.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    match in_child(suite, test) {
+                        Verdict::Passed => {
+                            passed.fetch_add(1, Ordering::Relaxed);
+                            println!("PASSED   {}", test.name);
+                        }
+                        Verdict::Declined(reason) => {
+                            println!("DECLINED {}: {reason}", test.name);
+                        }
+                        Verdict::Failed(message) => {
+                            failed.fetch_add(1, Ordering::Relaxed);
+                            println!("FAILED   {}\n{}\n", test.name, message.trim_end());
+                        }
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    println!(
+        "{} passed, {failed} failed of {}",
+        passed.into_inner(),
+        chosen.len()
+    );
+    Ok(failed == 0)
+}
+
 fn judge(list: &Expectations, result: &Finding) -> Result<(), String> {
     let Some(verdict) = &result.verdict else {
         return Ok(());
