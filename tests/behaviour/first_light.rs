@@ -1,6 +1,9 @@
 //! The embedder's side: what `cenote`'s Rust crate promises, run for real.
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
+mod commands_dir;
+mod mounts;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! Guest memory: every read and write of a program's linear memory, checked.
 //!
 //! [`GuestMemory`] borrows the whole memory for the length of a call. An address outside it, or zero, is `EFAULT`, as a
-//! bad pointer is for Linux. Numbers are little-endian; [`Layout`] is what a structure of fixed size implements
+//! bad pointer is for Linux; for WASI ([`GuestMemory::from_zero`]) zero is an address like others. Numbers are little-endian; [`Layout`] is what a structure of fixed size implements
 //! (`linux/layout.rs`). Strings and lists that a guest gives are bounded here, so no call can make the host allocate
 //! more than [`MAX_STRINGS`] bytes for one argument.
 
@@ -21,6 +21,7 @@ const MAX_COUNT: usize = 0x7fff_f000;
 #[derive(Debug)]
 pub(crate) struct GuestMemory<'a> {
     bytes: &'a mut [u8],
+    zero_is_null: bool,
 }
 
 /// A structure with a fixed place for each field.
@@ -34,9 +35,20 @@ const fn fault() -> SysError {
 }
 
 impl<'a> GuestMemory<'a> {
-    /// Wraps a memory.
+    /// Wraps a memory in which zero is the null pointer.
     pub(crate) fn new(bytes: &'a mut [u8]) -> Self {
-        Self { bytes }
+        Self {
+            bytes,
+            zero_is_null: true,
+        }
+    }
+
+    /// Wraps a memory whose addresses begin at zero: what WASI, which knows no null pointer, sees.
+    pub(crate) fn from_zero(bytes: &'a mut [u8]) -> Self {
+        Self {
+            bytes,
+            zero_is_null: false,
+        }
     }
 
     /// The size in bytes.
@@ -52,7 +64,7 @@ impl<'a> GuestMemory<'a> {
     fn range(&self, address: u32, len: usize) -> SysResult<std::ops::Range<usize>> {
         let start = widen(address);
         let end = start.checked_add(len).ok_or(fault())?;
-        if end > self.bytes.len() || (address == 0 && len != 0) {
+        if end > self.bytes.len() || (self.zero_is_null && address == 0 && len != 0) {
             return Err(fault());
         }
         Ok(start..end)

@@ -10,7 +10,7 @@ use cenote_kernel::{Kernel, KernelOptions};
 
 use crate::host::{HostEntropy, MemoryLimits};
 use crate::machine::{Defaults, Machine};
-use crate::mounts::{HostMount, MountAccess};
+use crate::mounts::{HostMount, MountAccess, VfsMount};
 use crate::policy::Permissions;
 use crate::{Error, NodeRuntime, host, root};
 
@@ -34,6 +34,7 @@ pub struct NodeRuntimeBuilder {
     hostname: Option<String>,
     files: Vec<(String, Vec<u8>)>,
     mounts: Vec<HostMount>,
+    vfs_mounts: Vec<VfsMount>,
     node_modules: Option<PathBuf>,
     commands_dir: Option<PathBuf>,
     permissions: Permissions,
@@ -94,6 +95,19 @@ impl NodeRuntimeBuilder {
     /// Shows a host directory as the mount says.
     pub fn mount_with(mut self, mount: HostMount) -> Self {
         self.mounts.push(mount);
+        self
+    }
+
+    /// Shows a filesystem of the [`vfs`] crate at `guest`: one in memory, an overlay, one of your own.
+    ///
+    /// It is asked from the threads that guests' calls run on; one that is slow makes only its users wait. Its files belong to the
+    /// machine's user, with mode 755 and 644; links, devices and changes of mode or owner are `EPERM`. What is written reaches it
+    /// when the last descriptor is closed, or on `fsync`.
+    pub fn mount_vfs(mut self, root: vfs::VfsPath, guest: impl Into<String>) -> Self {
+        self.vfs_mounts.push(VfsMount {
+            root,
+            guest: guest.into(),
+        });
         self
     }
 
@@ -196,6 +210,7 @@ impl NodeRuntimeBuilder {
             &commands,
             &root::Plan {
                 mounts: &self.mounts,
+                vfs_mounts: &self.vfs_mounts,
                 node_modules: self.node_modules.as_deref(),
                 files: &self.files,
                 cwd: &cwd,

@@ -47,3 +47,5 @@ pub use mounts::{HostMount, MountAccess};
 pub use policy::{FileAccess, FileRule, Permissions};
 pub use process::Process;
 pub use runtime::NodeRuntime;
+/// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
+pub use vfs;

@@ -1,4 +1,4 @@
-//! Directories of the host that a machine sees: [`HostMount`].
+//! What a machine sees besides its own tree: directories of the host ([`HostMount`]), filesystems of the `vfs` crate.
 
 use std::path::PathBuf;
 
@@ -21,4 +21,17 @@ pub struct HostMount {
     pub guest: String,
     /// Whether guests may change it.
     pub access: MountAccess,
+}
+
+/// A filesystem of the `vfs` crate and where the machine sees it.
+#[derive(Clone)]
+pub(crate) struct VfsMount {
+    pub(crate) root: vfs::VfsPath,
+    pub(crate) guest: String,
+}
+
+impl std::fmt::Debug for VfsMount {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "VfsMount({})", self.guest)
+    }
 }

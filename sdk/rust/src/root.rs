@@ -15,18 +15,19 @@ use cenote_base::{Clock, Gid, SysError, SysResult, Uid};
 use cenote_kernel::Kernel;
 use cenote_registry::{CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup};
 use cenote_vfs::fs::{
-    Content, HostDir, HostDirOptions, Image, ImageBuilder, PlainContent, overlay,
+    AdapterFs, Content, HostDir, HostDirOptions, Image, ImageBuilder, PlainContent, overlay,
 };
 use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, ops};
 
 use crate::Error;
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
-use crate::mounts::{HostMount, MountAccess};
+use crate::mounts::{HostMount, MountAccess, VfsMount};
 
 /// What the embedder adds to the tree.
 pub(crate) struct Plan<'a> {
     pub(crate) mounts: &'a [HostMount],
+    pub(crate) vfs_mounts: &'a [VfsMount],
     pub(crate) node_modules: Option<&'a Path>,
     pub(crate) files: &'a [(String, Vec<u8>)],
     pub(crate) cwd: &'a str,
@@ -181,6 +182,9 @@ pub(crate) fn furnish(
             HostDirOptions::default(),
         )?;
     }
+    for mount in plan.vfs_mounts {
+        mount_vfs(kernel, &view, mount, plan.owner)?;
+    }
     if let Some(directory) = plan.node_modules {
         let mount = HostMount {
             host: directory.to_owned(),
@@ -243,10 +247,6 @@ fn mount_host(
     options: HostDirOptions,
 ) -> Result<(), Error> {
     check_directory(option, &mount.host)?;
-    if !mount.guest.starts_with('/') {
-        let reason = format!("`{}` is not an absolute path in the machine", mount.guest);
-        return Err(Error::Option { option, reason });
-    }
     let options = HostDirOptions {
         writable: mount.access == MountAccess::ReadWrite,
         uid: Uid::new(owner.0),
@@ -258,14 +258,51 @@ fn mount_host(
         path: mount.host.clone(),
         cause,
     })?;
+    mount_at(kernel, view, option, &mount.guest, filesystem)
+}
+
+fn mount_vfs(
+    kernel: &Arc<Kernel>,
+    view: &HostView,
+    mount: &VfsMount,
+    (uid, gid): (u32, u32),
+) -> Result<(), Error> {
+    let filesystem = AdapterFs::new(
+        mount.root.clone(),
+        Uid::new(uid),
+        Gid::new(gid),
+        Arc::clone(kernel.budget()),
+    )
+    .map_err(|cause| Error::Option {
+        option: "mount_vfs",
+        reason: format!(
+            "the filesystem for `{}` has no root directory: {cause}",
+            mount.guest
+        ),
+    })?;
+    mount_at(kernel, view, "mount_vfs", &mount.guest, filesystem)
+}
+
+/// Mounts at an absolute path of the machine, made if it is not there.
+fn mount_at(
+    kernel: &Arc<Kernel>,
+    view: &HostView,
+    option: &'static str,
+    guest: &str,
+    filesystem: Arc<dyn FileSystem>,
+) -> Result<(), Error> {
+    if !guest.starts_with('/') {
+        let reason = format!("`{guest}` is not an absolute path in the machine");
+        return Err(Error::Option { option, reason });
+    }
     let failed = |cause| Error::File {
         operation: "mount",
-        path: mount.guest.clone(),
+        path: guest.to_owned(),
         cause,
     };
     view.in_context(|cx| {
-        make_directories(cx, mount.guest.as_bytes())?;
-        let place = ops::lookup(cx, None, mount.guest.as_bytes(), LookupFlags::FOLLOW)?;
+        make_directories(cx, guest.as_bytes())?;
+        let place = ops::lookup(cx, None, guest.as_bytes(), LookupFlags::FOLLOW)?;
         kernel
             .namespace()
             .mount(&place, filesystem, MountFlags::empty())

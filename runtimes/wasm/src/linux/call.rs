@@ -18,6 +18,7 @@ use crate::process::Process;
 /// A call in progress.
 pub(crate) struct Call<'a> {
     caller: Caller<'a, Process>,
+    zero_is_null: bool,
 }
 
 impl std::fmt::Debug for Call<'_> {
@@ -27,23 +28,34 @@ impl std::fmt::Debug for Call<'_> {
 }
 
 impl<'a> Call<'a> {
-    /// Begins a call.
+    /// Begins a call of Linux's.
     pub(crate) fn new(caller: Caller<'a, Process>) -> Self {
-        Self { caller }
+        Self {
+            caller,
+            zero_is_null: true,
+        }
+    }
+
+    /// Begins a call of WASI's, for which zero is an address.
+    pub(crate) fn of_wasi(caller: Caller<'a, Process>) -> Self {
+        Self {
+            caller,
+            zero_is_null: false,
+        }
     }
 
     /// The process's memory and its task.
     pub(crate) fn parts(&mut self) -> SysResult<(GuestMemory<'_>, &Arc<Task>)> {
         let memory = self.caller.data().memory()?;
         let (bytes, process) = memory.data_and_store_mut(&mut self.caller);
-        Ok((GuestMemory::new(bytes), process.task()))
+        Ok((wrap(bytes, self.zero_is_null), process.task()))
     }
 
     /// The process's memory and all that the runtime keeps of it.
     pub(crate) fn memory_and_process(&mut self) -> SysResult<(GuestMemory<'_>, &mut Process)> {
         let memory = self.caller.data().memory()?;
         let (bytes, process) = memory.data_and_store_mut(&mut self.caller);
-        Ok((GuestMemory::new(bytes), process))
+        Ok((wrap(bytes, self.zero_is_null), process))
     }
 
     /// The process's memory.
@@ -177,5 +189,13 @@ impl Answer for Uid {
 impl Answer for Gid {
     fn answer(self) -> i64 {
         i64::from(self.raw())
+    }
+}
+
+fn wrap(bytes: &mut [u8], zero_is_null: bool) -> GuestMemory<'_> {
+    if zero_is_null {
+        GuestMemory::new(bytes)
+    } else {
+        GuestMemory::from_zero(bytes)
     }
 }

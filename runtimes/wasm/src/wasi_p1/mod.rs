@@ -37,7 +37,7 @@ macro_rules! wasi_calls {
         fn define_calls(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
             $(linker.func_wrap_async(MODULE, stringify!($name),
                 |caller: Caller<'_, Process>, ($($arg,)*): ($($type,)*)| Box::new(async move {
-                    let mut call = Call::new(caller);
+                    let mut call = Call::of_wasi(caller);
                     loop {
                         let result = $function(&mut call, $($arg),*).await;
                         if let Some(errno) = settle(&mut call, stringify!($name), result).await? {
@@ -105,7 +105,7 @@ pub(crate) fn define(linker: &mut Linker<Process>) -> wasmtime::Result<()> {
         MODULE,
         "proc_exit",
         |caller: Caller<'_, Process>, (code,): (i32,)| {
-            Box::new(async move { proc::proc_exit(&mut Call::new(caller), code) })
+            Box::new(async move { proc::proc_exit(&mut Call::of_wasi(caller), code) })
         },
     )?;
     Ok(())

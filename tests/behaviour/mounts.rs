@@ -1,0 +1,67 @@
+//! Filesystems of the `vfs` crate in a machine.
+
+use std::io::Write as _;
+
+use cenote::NodeRuntime;
+use cenote::vfs::{MemoryFS, VfsPath};
+
+use crate::block_on;
+
+#[test]
+fn filesystem_of_the_vfs_crate_is_read_and_written_by_both_runtimes() {
+    let files = VfsPath::new(MemoryFS::new());
+    files.join("notes").unwrap().create_dir().unwrap();
+    write!(
+        files.join("notes/one.txt").unwrap().create_file().unwrap(),
+        "from the embedder\n"
+    )
+    .unwrap();
+    block_on(async {
+        let rt = NodeRuntime::builder()
+            .mount_vfs(files.clone(), "/data")
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .shell(
+                "cat /data/notes/one.txt; echo from sh > /data/two.txt; mkdir /data/dir; ls /data",
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "from the embedder\ndir\nnotes\ntwo.txt\n",
+            "{}",
+            out.stderr
+        );
+        let out = rt
+            .exec(
+                r#"import fs from "node:fs";
+                   fs.appendFileSync("/data/two.txt", "from node\n");
+                   console.log(fs.readdirSync("/data").sort().join(), fs.statSync("/data/notes").isDirectory());
+                   try { fs.symlinkSync("a", "/data/link"); } catch (error) { console.log(error.code); }"#,
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "dir,notes,two.txt true\nEPERM\n",
+            "{}",
+            out.stderr
+        );
+    });
+    let text = files.join("two.txt").unwrap().read_to_string().unwrap();
+    assert_eq!(text, "from sh\nfrom node\n");
+}
+
+#[test]
+fn mount_of_a_relative_path_is_refused_by_name() {
+    block_on(async {
+        let error = NodeRuntime::builder()
+            .mount_vfs(VfsPath::new(MemoryFS::new()), "data")
+            .create()
+            .await
+            .unwrap_err();
+        assert!(error.to_string().contains("`data`"), "{error}");
+    });
+}
