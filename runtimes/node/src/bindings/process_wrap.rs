@@ -68,6 +68,10 @@ impl Readiness for Ended {
     fn wait_queue(&self) -> Option<&WaitQueue> {
         Some(self.task.child_queue())
     }
+
+    fn is_last_word(&self) -> bool {
+        true
+    }
 }
 
 fn new_process<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -31,7 +31,14 @@ pub(crate) trait Readiness {
     fn is_ready(&self) -> bool;
     /// Who tells about changes; none for what is always ready.
     fn wait_queue(&self) -> Option<&WaitQueue>;
+    /// Whether this is told after what others have ready: the end of a child, whose last words come before it.
+    fn is_last_word(&self) -> bool {
+        false
+    }
 }
+
+/// Turns that the end of a child waits for what else is ready, so that a stream which never rests does not hide it.
+const TURNS_BEFORE_LAST_WORDS: u32 = 32;
 
 /// A kernel file, ready for what is wanted of it, or for telling why it never will be.
 pub(crate) struct FileReady {
@@ -93,6 +100,8 @@ pub(crate) struct Io {
     remote: Arc<Mutex<VecDeque<RemoteWork>>>,
     watches: RefCell<BTreeMap<WatchId, Watch>>,
     next: Cell<u64>,
+    /// Turns in which an end was put off.
+    put_off: Cell<u32>,
 }
 
 impl std::fmt::Debug for Io {
@@ -109,6 +118,7 @@ impl Io {
             remote: Arc::default(),
             watches: RefCell::default(),
             next: Cell::new(1),
+            put_off: Cell::new(0),
         }
     }
 
@@ -166,13 +176,29 @@ impl Io {
             .clear();
     }
 
+    /// What to serve now. Ends are looked for before, and served after, everything else: what a child wrote before it ended is
+    /// then always among the rest.
     fn ready(&self) -> Vec<WatchId> {
-        self.watches
-            .borrow()
-            .iter()
-            .filter(|(_, watch)| watch.source.is_ready())
-            .map(|(id, _)| *id)
-            .collect()
+        let of = |last_words: bool| -> Vec<WatchId> {
+            self.watches
+                .borrow()
+                .iter()
+                .filter(|(_, watch)| watch.source.is_last_word() == last_words)
+                .filter(|(_, watch)| watch.source.is_ready())
+                .map(|(id, _)| *id)
+                .collect()
+        };
+        let ends = of(true);
+        let others = of(false);
+        if ends.is_empty() {
+            return others;
+        }
+        if !others.is_empty() && self.put_off.get() < TURNS_BEFORE_LAST_WORDS {
+            self.put_off.set(self.put_off.get() + 1);
+            return others;
+        }
+        self.put_off.set(0);
+        [others, ends].concat()
     }
 
     fn has_remote(&self) -> bool {
@@ -251,6 +277,10 @@ fn serve(scope: &mut Scope<'_, '_>) -> bool {
             callback(inner);
             worked = true;
         }
+    }
+    if !worked && io.put_off.get() > 0 {
+        // What the end waited for is gone: it is told in the next turn, without sleep.
+        io.waiter.wake();
     }
     worked
 }
