@@ -361,7 +361,26 @@ impl Environment {
                     handle_types::FILE
                 }
             }
-            Some(FileType::Fifo | FileType::Socket) => handle_types::PIPE,
+            Some(FileType::Socket) => self.socket_type(fd),
+            Some(FileType::Fifo) => handle_types::PIPE,
+            _ => handle_types::UNKNOWN,
+        }
+    }
+
+    /// The same of a socket: libuv's `uv_guess_handle`.
+    fn socket_type(&self, fd: cenote_base::Fd) -> i32 {
+        use crate::program::handle_types;
+        use cenote_base::abi::socket::{AddressFamily, SocketType};
+        let Ok(file) = self.task().files().get(fd) else {
+            return handle_types::UNKNOWN;
+        };
+        let Some(socket) = file.downcast::<cenote_net::Socket>() else {
+            return handle_types::UNKNOWN;
+        };
+        match (socket.family(), socket.kind()) {
+            (AddressFamily::Unix, SocketType::Stream) => handle_types::PIPE,
+            (AddressFamily::Inet | AddressFamily::Inet6, SocketType::Stream) => handle_types::TCP,
+            (AddressFamily::Inet | AddressFamily::Inet6, SocketType::Datagram) => handle_types::UDP,
             _ => handle_types::UNKNOWN,
         }
     }

@@ -326,8 +326,12 @@ pub(crate) fn serve_kernel(scope: &mut Scope<'_, '_>) -> bool {
 
 /// Types of handles, as `guessHandleType` numbers them.
 pub(crate) mod handle_types {
+    /// A TCP socket.
+    pub(crate) const TCP: i32 = 0;
     /// A terminal.
     pub(crate) const TTY: i32 = 1;
+    /// A UDP socket.
+    pub(crate) const UDP: i32 = 2;
     /// A file, or a device that is none of the others.
     pub(crate) const FILE: i32 = 3;
     /// A pipe or a stream socket of the machine.

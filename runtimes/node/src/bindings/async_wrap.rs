@@ -76,6 +76,24 @@ pub(crate) fn new_ids(scope: &mut Scope<'_, '_>) -> (f64, f64) {
     (ids.get(ASYNC_ID_COUNTER), trigger)
 }
 
+/// Makes objects whose trigger is `trigger`. Node: `AsyncHooks::DefaultTriggerAsyncIdScope`.
+pub(crate) fn with_default_trigger<'s, 'i, R>(
+    scope: &mut Scope<'s, 'i>,
+    trigger: f64,
+    make: impl FnOnce(&mut Scope<'s, 'i>) -> R,
+) -> R {
+    let before = id_fields(scope).map(|ids| {
+        let before = ids.get(DEFAULT_TRIGGER_ASYNC_ID);
+        ids.set(DEFAULT_TRIGGER_ASYNC_ID, trigger);
+        before
+    });
+    let made = make(scope);
+    if let (Ok(ids), Ok(before)) = (id_fields(scope), before) {
+        ids.set(DEFAULT_TRIGGER_ASYNC_ID, before);
+    }
+    made
+}
+
 /// Tells the `init` hooks about a native object.
 pub(crate) fn emit_init(
     scope: &mut Scope<'_, '_>,

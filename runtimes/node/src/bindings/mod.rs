@@ -11,6 +11,7 @@ mod builtins;
 mod child;
 mod cjs_lexer;
 mod config;
+mod connection;
 pub(crate) mod contextify;
 mod credentials;
 mod diagnostics_channel;
@@ -35,12 +36,14 @@ mod report;
 mod sea;
 mod serdes;
 mod signal_wrap;
+mod socket_address;
 mod spawn_sync;
 pub(crate) mod stream_base;
 mod stream_wrap;
 mod string_decoder;
 pub(crate) mod symbols;
 pub(crate) mod task_queue;
+mod tcp_wrap;
 mod timers;
 mod trace_events;
 pub(crate) mod tty_wrap;
@@ -93,6 +96,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     string_decoder::BINDING,
     symbols::BINDING,
     task_queue::BINDING,
+    tcp_wrap::BINDING,
     timers::BINDING,
     trace_events::BINDING,
     tty_wrap::BINDING,

@@ -193,7 +193,7 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     // The ends are handed out even when nothing was started: JavaScript closes them.
     for (handle, end) in ours {
         if let Some(pipe) = native_of::<Pipe>(scope, handle) {
-            pipe.adopt(end);
+            pipe.adopt(scope, end);
         }
     }
     let pid = match started {

@@ -10,7 +10,7 @@ use cenote_base::Fd;
 use cenote_kernel::syscall;
 use cenote_vfs::{IoctlRequest, TermiosWhen, TtyRequest};
 
-use super::stream_base::{LIBUV_STREAM_WRAP, StreamState};
+use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource};
 use crate::event_loop::handles::{AsyncInfo, HandleState};
 use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach};
 
@@ -26,7 +26,7 @@ static TTY: Class = Class::new("TTY", new_tty)
 struct Tty {
     info: AsyncInfo,
     handle: HandleState,
-    stream: StreamState,
+    stream: KernelStream,
     /// The settings before raw mode.
     original: RefCell<Option<Termios>>,
 }
@@ -44,7 +44,11 @@ impl Native for Tty {
         self.stream.close(scope);
     }
 
-    fn stream(&self) -> Option<&StreamState> {
+    fn stream(&self) -> Option<&dyn StreamResource> {
+        Some(&self.stream)
+    }
+
+    fn kernel_stream(&self) -> Option<&KernelStream> {
         Some(&self.stream)
     }
 }
@@ -83,15 +87,15 @@ fn new_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     let tty = Rc::new(Tty {
         info,
         handle: HandleState::default(),
-        stream: StreamState::new(),
+        stream: KernelStream::new(),
         original: RefCell::default(),
     });
     let number = attach(scope, this, Rc::clone(&tty));
-    tty.stream.set_number(number);
+    tty.stream.core().set_number(number);
     let opened =
         settings(scope, fd).and_then(|_| Ok(scope.env().task().files().get(Fd::new(fd))?));
     match opened {
-        Ok(file) => tty.stream.open(file, fd),
+        Ok(file) => tty.stream.open(scope, file, fd),
         Err(failure) => {
             let error = failure.with_syscall("uv_tty_init").to_exception(scope);
             if let (Some(error), Ok(context)) = (

@@ -86,6 +86,11 @@ impl HandleState {
         !self.closed.get() && !self.unref.get()
     }
 
+    /// Whether it is closed, or about to be.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
     /// Whether it does something.
     pub(crate) fn is_active(&self) -> bool {
         self.active.get() && !self.closed.get()
@@ -166,20 +171,25 @@ fn get_frame<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 
 /// `handle.close(callback)`: the callback runs in the closing phase.
 fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let this = args.this();
+    close_handle(scope, args.this(), args.get(0));
+    Ok(().into())
+}
+
+/// Closes a handle that is not closed; `callback`, if it is a function, runs in the closing phase.
+pub(crate) fn close_handle<'s>(scope: &mut Scope<'s, '_>, this: Object<'s>, callback: Value<'s>) {
     let Some(native) = native_ref(scope, this) else {
-        return Ok(().into());
+        return;
     };
     let Some(handle) = native.handle() else {
-        return Ok(().into());
+        return;
     };
     if handle.closed.get() {
-        return Ok(().into());
+        return;
     }
     native.close(scope);
     handle.closed.set(true);
     handle.count(scope);
-    if let Ok(callback) = v8::Local::<v8::Function>::try_from(args.get(0)) {
+    if let Ok(callback) = v8::Local::<v8::Function>::try_from(callback) {
         let symbol = scope.node_symbol("handle_onclose");
         let _set = this.set(scope, symbol.into(), callback.into());
     }
@@ -188,7 +198,6 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let object = v8::Global::new(scope, this);
     env.event_loop()
         .on_close(move |scope| closed(scope, &object));
-    Ok(().into())
 }
 
 fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {

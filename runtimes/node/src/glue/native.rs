@@ -39,8 +39,13 @@ pub(crate) trait Native: AsAny + 'static {
     /// For `HandleWrap`: lets go of what the handle is over. Called once.
     fn close(&self, _scope: &mut Scope<'_, '_>) {}
 
-    /// For `LibuvStreamWrap`: the stream.
-    fn stream(&self) -> Option<&crate::bindings::stream_base::StreamState> {
+    /// For streams (`StreamBase`): what does the work.
+    fn stream(&self) -> Option<&dyn crate::bindings::stream_base::StreamResource> {
+        None
+    }
+
+    /// For `LibuvStreamWrap`: the stream over a file of the kernel.
+    fn kernel_stream(&self) -> Option<&crate::bindings::stream_base::KernelStream> {
         None
     }
 }
