@@ -33,6 +33,8 @@ static PLATFORM: OnceLock<v8::SharedRef<v8::Platform>> = OnceLock::new();
 /// Initialises V8, once per host process.
 pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
     PLATFORM.get_or_init(|| {
+        // Before anything of a guest can make OpenSSL's first call.
+        crate::glue::openssl::init();
         v8::V8::set_flags_from_string(FLAGS);
         // Unprotected: threads that the initialising thread did not start may run isolates too.
         let platform = v8::new_unprotected_default_platform(0, false).make_shared();

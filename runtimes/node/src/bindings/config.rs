@@ -3,14 +3,13 @@
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 
 pub(super) const BINDING: Binding = Binding::new("config")
-    .note("no inspector, no OpenSSL: Node's library then refuses crypto and the debugger with its own errors")
+    .note("no inspector: Node's library then refuses the debugger with its own errors")
     .function("getDefaultLocale", get_default_locale)
     .setup(setup);
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
     for name in [
         "hasInspector",
-        "hasOpenSSL",
         "fipsMode",
         "openSSLIsBoringSSL",
         "isDebugBuild",
@@ -19,6 +18,7 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
     ] {
         scope.set(binding, name, scope.boolean(false));
     }
+    scope.set(binding, "hasOpenSSL", scope.boolean(true));
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod config;
 mod connection;
 pub(crate) mod contextify;
 mod credentials;
+pub(crate) mod crypto;
 mod diagnostics_channel;
 mod encoding_binding;
 pub(crate) mod errors;
@@ -70,6 +71,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     config::BINDING,
     contextify::BINDING,
     credentials::BINDING,
+    crypto::BINDING,
     diagnostics_channel::BINDING,
     encoding_binding::BINDING,
     errors::BINDING,
@@ -116,5 +118,7 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     loader::get_linked_binding,
     process::raw_debug,
     crate::program::collect_garbage,
+    crypto::new_native_key_object,
+    crypto::new_native_crypto_key,
     crate::return_value::give,
 ];

@@ -117,6 +117,8 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     for (name, version) in VERSIONS {
         define_constant(scope, versions, name, scope.text(version).into());
     }
+    let openssl = super::crypto::openssl_version();
+    define_constant(scope, versions, "openssl", scope.text(openssl).into());
     define_constant(scope, process, "versions", versions.into());
     define_constant(scope, process, "arch", scope.text("x64").into());
     define_constant(scope, process, "platform", scope.text("linux").into());

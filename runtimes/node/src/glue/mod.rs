@@ -4,7 +4,7 @@
 //! builders [`Binding`] and [`Class`], [`Native`] objects behind JavaScript ones, and byte views. Reading order:
 //! `errors` (how a function fails), `value` (making and reading values), `args`, `binding` and `class` (tables, and what V8
 //! calls), `native` (Rust objects behind JavaScript objects), `buffer` (bytes), `field` (typed arrays that both sides
-//! write), `callbacks` (what V8 calls by itself), `sources` (the embedded library).
+//! write), `callbacks` (what V8 calls by itself), `sources` (the embedded library); `openssl` (a C library's raw calls).
 
 mod args;
 mod binding;
@@ -15,6 +15,7 @@ mod errors;
 mod field;
 mod heap;
 mod native;
+pub(crate) mod openssl;
 mod sources;
 mod value;
 
@@ -31,7 +32,7 @@ pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
     listen_to_messages, resolve_module,
 };
-pub(crate) use class::{Class, illegal_constructor, new_instance};
+pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance};
 pub(crate) use errors::Failure;
 pub(crate) use field::Field;
 pub(crate) use heap::{Quota, allocator_with_quota, guard_heap};

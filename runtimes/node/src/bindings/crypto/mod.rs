@@ -1,0 +1,64 @@
+//! `internalBinding('crypto')` over OpenSSL. Node: src/crypto/*.cc, one file of ours for one of theirs.
+//!
+//! Reading order: `errors` (OpenSSL's error queue as exceptions), `input` (bytes and secrets from JavaScript), `job` (what
+//! takes long runs on other threads), `keys` and `key_classes` (`KeyObject`, `CryptoKey`), `library` (names, version); then
+//! one file for each thing that can be done. Raw OpenSSL calls are in `glue::openssl`.
+
+pub(crate) mod errors;
+mod hash;
+pub(crate) mod input;
+pub(crate) mod job;
+mod key_classes;
+pub(crate) mod keys;
+mod library;
+mod timing;
+
+use crate::glue::Binding;
+
+pub(crate) use key_classes::{new_native_crypto_key, new_native_key_object};
+pub(crate) use library::openssl_version;
+
+pub(super) const BINDING: Binding = Binding::new("crypto")
+    // The library.
+    .function("getHashes", library::get_hashes)
+    .function("getCiphers", library::get_ciphers)
+    .function("getCurves", library::get_curves)
+    .function("getSSLCiphers", library::get_ssl_ciphers)
+    .partial(
+        "getCachedAliases",
+        library::get_cached_aliases,
+        "always empty: a cache that JavaScript can do without",
+    )
+    .function("getFipsCrypto", library::get_fips_crypto)
+    .partial(
+        "setFipsCrypto",
+        library::set_fips_crypto,
+        "there is no FIPS provider: turning it on fails",
+    )
+    .function("testFipsCrypto", library::test_fips_crypto)
+    .partial("setEngine", library::set_engine, "there are no engines")
+    .partial(
+        "secureBuffer",
+        library::secure_buffer,
+        "ordinary memory: there is no secure heap",
+    )
+    .partial(
+        "secureHeapUsed",
+        library::secure_heap_used,
+        "there is no secure heap",
+    )
+    .function("getOpenSSLSecLevelCrypto", library::get_security_level)
+    .function("timingSafeEqual", timing::timing_safe_equal)
+    // Keys.
+    .class(&keys::KEY_OBJECT_HANDLE)
+    .function(
+        "createNativeKeyObjectClass",
+        key_classes::create_native_key_object_class,
+    )
+    .function("getKeyObjectSlots", key_classes::get_key_object_slots)
+    .function("createCryptoKeyClass", key_classes::create_crypto_key_class)
+    .function("getCryptoKeySlots", key_classes::get_crypto_key_slots)
+    // Digests.
+    .class(&hash::HASH)
+    .class(&hash::HASH_JOB)
+    .function("oneShotDigest", hash::one_shot_digest);

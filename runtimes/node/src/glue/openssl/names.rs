@@ -1,0 +1,152 @@
+//! The names OpenSSL knows: digests, ciphers, curves, and cipher suites of TLS.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+
+use foreign_types::ForeignType as _;
+
+/// What OpenSSL calls for each algorithm: the algorithm (null for an alias), its name, what the alias stands for, our list.
+type Visit = unsafe extern "C" fn(*const c_void, *const c_char, *const c_char, *mut c_void);
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct BuiltinCurve {
+    nid: c_int,
+    comment: *const c_char,
+}
+
+unsafe extern "C" {
+    fn EVP_MD_do_all_sorted(visit: Visit, list: *mut c_void);
+    fn EVP_CIPHER_do_all_sorted(visit: Visit, list: *mut c_void);
+    fn EVP_MD_get0_name(md: *const openssl_sys::EVP_MD) -> *const c_char;
+    fn EVP_CIPHER_get0_name(cipher: *const openssl_sys::EVP_CIPHER) -> *const c_char;
+    fn EC_get_builtin_curves(curves: *mut BuiltinCurve, count: usize) -> usize;
+    fn SSL_CTX_get_ciphers(context: *const openssl_sys::SSL_CTX) -> *const openssl_sys::OPENSSL_STACK;
+}
+
+unsafe extern "C" fn collect(
+    _algorithm: *const c_void,
+    from: *const c_char,
+    _to: *const c_char,
+    list: *mut c_void,
+) {
+    // SAFETY: `list` is the pointer that `sorted` gave, to a vector nobody else uses meanwhile.
+    let list = unsafe { &mut *list.cast::<Vec<String>>() };
+    if !from.is_null() {
+        // SAFETY: OpenSSL gives a C string that lives during the call.
+        let name = unsafe { CStr::from_ptr(from) };
+        list.push(name.to_string_lossy().into_owned());
+    }
+}
+
+/// The digests that can be had, by every name they have in OpenSSL's table of objects.
+pub(crate) fn digest_names() -> Vec<String> {
+    super::init();
+    let mut names: Vec<String> = Vec::new();
+    // SAFETY: `collect` gets the pointer to `names` and is called only during this call.
+    unsafe { EVP_MD_do_all_sorted(collect, std::ptr::from_mut(&mut names).cast()) };
+    names.retain(|name| digest_of(name).is_some());
+    names
+}
+
+/// The ciphers that can be had, by every name they have in OpenSSL's table of objects.
+pub(crate) fn cipher_names() -> Vec<String> {
+    super::init();
+    let mut names: Vec<String> = Vec::new();
+    // SAFETY: as for the digests.
+    unsafe { EVP_CIPHER_do_all_sorted(collect, std::ptr::from_mut(&mut names).cast()) };
+    names.retain(|name| cipher_of(name).is_some());
+    names
+}
+
+/// The elliptic curves OpenSSL has built in, by their short names.
+pub(crate) fn curve_names() -> Vec<String> {
+    super::init();
+    // SAFETY: a null array of no places only asks for the number.
+    let count = unsafe { EC_get_builtin_curves(std::ptr::null_mut(), 0) };
+    let empty = BuiltinCurve {
+        nid: 0,
+        comment: std::ptr::null(),
+    };
+    let mut curves = vec![empty; count];
+    // SAFETY: the array has as many places as the call is told.
+    let found = unsafe { EC_get_builtin_curves(curves.as_mut_ptr(), curves.len()) };
+    curves.truncate(found);
+    curves
+        .iter()
+        .filter_map(|curve| openssl::nid::Nid::from_raw(curve.nid).short_name().ok())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The cipher suites a TLS connection offers by default.
+pub(crate) fn ssl_cipher_names() -> Vec<String> {
+    super::init();
+    let Ok(builder) = openssl::ssl::SslContextBuilder::new(openssl::ssl::SslMethod::tls()) else {
+        return Vec::new();
+    };
+    let context = builder.build();
+    // SAFETY: the context lives; the stack belongs to it.
+    let stack = unsafe { SSL_CTX_get_ciphers(context.as_ptr()) };
+    if stack.is_null() {
+        return Vec::new();
+    }
+    // SAFETY: a stack of the living context.
+    let count = unsafe { openssl_sys::OPENSSL_sk_num(stack) };
+    (0..count)
+        .filter_map(|index| {
+            // SAFETY: the index is below the stack's length.
+            let cipher = unsafe { openssl_sys::OPENSSL_sk_value(stack, index) };
+            // SAFETY: an element of a stack of ciphers; ciphers are static.
+            let name = unsafe { openssl_sys::SSL_CIPHER_get_name(cipher.cast()) };
+            // SAFETY: OpenSSL's names of ciphers are static C strings ("(NONE)" for null).
+            let name = unsafe { CStr::from_ptr(name) };
+            Some(name.to_str().ok()?.to_ascii_lowercase())
+        })
+        .collect()
+}
+
+/// The digest of a name: any that OpenSSL knows it by (`sha256`, `SHA2-256`, `RSA-SHA256`, `ssl3-md5`, its number).
+pub(crate) fn digest_of(name: &str) -> Option<openssl::md::Md> {
+    super::init();
+    let text = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a C string that lives during the call.
+    let known = unsafe { openssl_sys::EVP_get_digestbyname(text.as_ptr()) };
+    let canonical = if known.is_null() {
+        None
+    } else {
+        // SAFETY: OpenSSL's own static digest.
+        let name = unsafe { EVP_MD_get0_name(known) };
+        text_of(name)
+    };
+    let digest = openssl::md::Md::fetch(None, canonical.as_deref().unwrap_or(name), None).ok();
+    drop(openssl::error::ErrorStack::get());
+    digest
+}
+
+/// The cipher of a name: any that OpenSSL knows it by (`aes-128-cbc`, `AES128`, `id-aes128-CCM`).
+pub(crate) fn cipher_of(name: &str) -> Option<openssl::cipher::Cipher> {
+    super::init();
+    let text = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a C string that lives during the call.
+    let known = unsafe { openssl_sys::EVP_get_cipherbyname(text.as_ptr()) };
+    let canonical = if known.is_null() {
+        None
+    } else {
+        // SAFETY: OpenSSL's own static cipher.
+        let name = unsafe { EVP_CIPHER_get0_name(known) };
+        text_of(name)
+    };
+    let cipher =
+        openssl::cipher::Cipher::fetch(None, canonical.as_deref().unwrap_or(name), None).ok();
+    drop(openssl::error::ErrorStack::get());
+    cipher
+}
+
+fn text_of(name: *const c_char) -> Option<String> {
+    if name.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and OpenSSL's names are C strings that outlive their algorithm.
+    let name = unsafe { CStr::from_ptr(name) };
+    name.to_str().ok().map(str::to_owned)
+}
