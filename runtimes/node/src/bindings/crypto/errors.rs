@@ -48,14 +48,12 @@ const LIBRARIES: &[(i32, &str)] = &[
 
 /// What `ERR_error_string` says of an error.
 pub(crate) fn error_text(error: &Error) -> String {
-    let library = error.library().map_or_else(
-        || format!("lib({})", error.library_code()),
-        str::to_owned,
-    );
-    let reason = error.reason().map_or_else(
-        || format!("reason({})", error.reason_code()),
-        str::to_owned,
-    );
+    let library = error
+        .library()
+        .map_or_else(|| format!("lib({})", error.library_code()), str::to_owned);
+    let reason = error
+        .reason()
+        .map_or_else(|| format!("reason({})", error.reason_code()), str::to_owned);
     format!("error:{:08X}:{library}::{reason}", error.code())
 }
 
@@ -64,7 +62,13 @@ pub(crate) fn error_code(error: &Error) -> Option<String> {
     let reason: String = error
         .reason()?
         .chars()
-        .map(|c| if c == ' ' { '_' } else { c.to_ascii_uppercase() })
+        .map(|c| {
+            if c == ' ' {
+                '_'
+            } else {
+                c.to_ascii_uppercase()
+            }
+        })
         .collect();
     let library = LIBRARIES
         .iter()
@@ -103,10 +107,20 @@ fn error_object<'s>(scope: &Scope<'s, '_>, message: &str, stack: &[String]) -> O
 
 /// Makes the exception of a failed OpenSSL call; `default` is the message when OpenSSL has none.
 /// Node: `ThrowCryptoError(env, ERR_get_error(), default)`.
-pub(crate) fn exception<'s>(scope: &Scope<'s, '_>, stack: &ErrorStack, default: &str) -> Object<'s> {
+pub(crate) fn exception<'s>(
+    scope: &Scope<'s, '_>,
+    stack: &ErrorStack,
+    default: &str,
+) -> Object<'s> {
     let first = stack.errors().first();
     let message = first.map_or_else(|| default.to_owned(), error_text);
-    let rest: Vec<String> = stack.errors().iter().skip(1).rev().map(error_text).collect();
+    let rest: Vec<String> = stack
+        .errors()
+        .iter()
+        .skip(1)
+        .rev()
+        .map(error_text)
+        .collect();
     let object = error_object(scope, &message, &rest);
     if let Some(first) = first {
         decorate(scope, object, first);

@@ -12,10 +12,8 @@ use super::errors::{self, JobError};
 use super::input;
 use super::job::{array_buffer, attach_job, job_class, mode_of};
 use crate::encoding::{Encoding, to_js};
-use crate::glue::openssl::{DigestContext, digest_of, is_extendable};
-use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Scope, ScopeExt, Value, attach, native_of,
-};
+use crate::glue::openssl::{DigestContext, digest_failure, digest_of, is_extendable};
+use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, attach, native_of};
 
 pub(super) static HASH: Class = Class::new("Hash", new_hash)
     .method("update", update)
@@ -61,6 +59,12 @@ fn unsupported(scope: &Scope<'_, '_>, stack: &ErrorStack) -> Failure {
     errors::failure(scope, stack, "Digest method not supported")
 }
 
+/// A digest that cannot be had: OpenSSL says why if it knows the name.
+fn unknown(scope: &Scope<'_, '_>, name: &str, message: &str) -> Failure {
+    let stack = digest_failure(name).unwrap_or_else(no_errors);
+    errors::failure(scope, &stack, message)
+}
+
 fn no_errors() -> ErrorStack {
     errors::clear();
     ErrorStack::get()
@@ -92,8 +96,9 @@ fn new_hash<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let algorithm = match &original {
         Some(hash) => Rc::clone(&hash.algorithm),
         None => {
-            let found = digest_of(&args.text(scope, 0)?);
-            Rc::new(found.ok_or_else(|| unsupported(scope, &no_errors()))?)
+            let name = args.text(scope, 0)?;
+            let found = digest_of(&name);
+            Rc::new(found.ok_or_else(|| unknown(scope, &name, "Digest method not supported"))?)
         }
     };
     let len = wanted_len(scope, &algorithm, args.get(1))?;
@@ -155,14 +160,11 @@ fn digest<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// `oneShotDigest(algorithm, id, cache, input, encodingName, encoding, outputLength)`.
-pub(super) fn one_shot_digest<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+pub(super) fn one_shot_digest<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let name = args.text(scope, 0)?;
     let Some(algorithm) = digest_of(&name) else {
         let message = format!("Digest method {name} is not supported");
-        return Err(errors::failure(scope, &no_errors(), &message));
+        return Err(unknown(scope, &name, &message));
     };
     let encoding = Encoding::parse(scope, args.get(4), Encoding::Hex);
     let wanted = args.get(6);
@@ -175,8 +177,7 @@ pub(super) fn one_shot_digest<'s>(
         }
     }
     let len = wanted_len(scope, &algorithm, wanted)?;
-    let mut context =
-        DigestContext::new(&algorithm).map_err(|stack| unsupported(scope, &stack))?;
+    let mut context = DigestContext::new(&algorithm).map_err(|stack| unsupported(scope, &stack))?;
     let updated = input::with_decoded(scope, args, 3, usize::MAX, |data| context.update(data))?;
     updated.map_err(|stack| errors::failure(scope, &stack, "digest failed"))?;
     let bytes = finish(&mut context, &algorithm, len)?
@@ -195,7 +196,10 @@ pub(crate) fn digest_argument<'s>(
 ) -> Result<Md, Failure> {
     let name = args.text(scope, index)?;
     digest_of(&name).ok_or_else(|| {
-        Failure::type_error("ERR_CRYPTO_INVALID_DIGEST", format!("Invalid digest: {name}"))
+        Failure::type_error(
+            "ERR_CRYPTO_INVALID_DIGEST",
+            format!("Invalid digest: {name}"),
+        )
     })
 }
 

@@ -95,12 +95,7 @@ pub(crate) fn decoded(
 /// # Errors
 /// `ERR_MEMORY_ALLOCATION_FAILED`.
 pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, Failure> {
-    let refuse = || {
-        Failure::error(
-            "ERR_MEMORY_ALLOCATION_FAILED",
-            "Failed to allocate memory",
-        )
-    };
+    let refuse = || Failure::error("ERR_MEMORY_ALLOCATION_FAILED", "Failed to allocate memory");
     if len > LARGEST_OUTPUT {
         return Err(refuse());
     }
@@ -109,6 +104,9 @@ pub(crate) fn zeros(len: usize) -> Result<Vec<u8>, Failure> {
     bytes.resize(len, 0);
     Ok(bytes)
 }
+
+/// How much memory one operation may work in, whatever a guest allows it.
+pub(crate) const WORKING_MEMORY: u64 = 256 << 20;
 
 /// The most bytes one operation may make: what a guest's array buffers may hold by default.
 const LARGEST_OUTPUT: usize = 256 << 20;
@@ -132,13 +130,20 @@ pub(crate) fn with_decoded<R>(
     let mut too_big = false;
     let lent = crate::glue::with_bytes(value, |bytes| {
         too_big = bytes.len() > MOST;
-        if too_big { None } else { read.take().map(|read| read(bytes)) }
+        if too_big {
+            None
+        } else {
+            read.take().map(|read| read(bytes))
+        }
     });
     match lent.flatten() {
         Some(result) => Ok(result),
         None if too_big => Err(Failure::range_error("ERR_OUT_OF_RANGE", "data is too big")),
         None => bytes(value, "data").and_then(|_| {
-            Err(Failure::type_error("ERR_INVALID_ARG_TYPE", "data must be a buffer"))
+            Err(Failure::type_error(
+                "ERR_INVALID_ARG_TYPE",
+                "data must be a buffer",
+            ))
         }),
     }
 }

@@ -18,8 +18,8 @@ use super::errors::{self, JobError};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
 use crate::event_loop::{CallContext, after_callback, make_callback};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
-    attach, new_array_buffer,
+    Args, BindingResult, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value, attach,
+    new_array_buffer,
 };
 
 /// How many jobs of one process run at once.
@@ -27,8 +27,9 @@ const THREADS: usize = 4;
 
 type Outcome = Result<Box<dyn Any + Send>, JobError>;
 type Work = Box<dyn FnOnce() -> Outcome + Send>;
-type Finish =
-    Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, Box<dyn Any + Send>) -> Result<Value<'s>, Failure>>;
+type Finish = Box<
+    dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, Box<dyn Any + Send>) -> Result<Value<'s>, Failure>,
+>;
 
 /// How a job reports.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -98,7 +99,10 @@ pub(crate) fn attach_job<'s, T: Send + 'static>(
     let work: Work = Box::new(move || work().map(|done| Box::new(done) as Box<dyn Any + Send>));
     let finish: Finish = Box::new(move |scope, done| match done.downcast::<T>() {
         Ok(done) => finish(scope, *done),
-        Err(_) => Err(Failure::error("ERR_INTERNAL_ASSERTION", "not this job's result")),
+        Err(_) => Err(Failure::error(
+            "ERR_INTERNAL_ASSERTION",
+            "not this job's result",
+        )),
     });
     let info = AsyncInfo::new(scope, this, provider);
     let job = Job {
@@ -301,7 +305,9 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
         None => {
             let undefined = scope.undefined();
             match settled {
-                Ok(result) => make_callback(scope, object, "ondone", &[undefined, result], &context),
+                Ok(result) => {
+                    make_callback(scope, object, "ondone", &[undefined, result], &context)
+                }
                 Err(error) => make_callback(scope, object, "ondone", &[error, undefined], &context),
             }
         }
@@ -360,7 +366,10 @@ fn shadow_then<'s>(scope: &Scope<'s, '_>, result: Value<'s>) -> Option<Object<'s
 }
 
 /// `new DOMException(text, { name: 'OperationError', cause })`.
-pub(crate) fn operation_error<'s>(scope: &mut Scope<'s, '_>, cause: Value<'s>) -> Option<Value<'s>> {
+pub(crate) fn operation_error<'s>(
+    scope: &mut Scope<'s, '_>,
+    cause: Value<'s>,
+) -> Option<Value<'s>> {
     const TEXT: &str = "The operation failed for an operation-specific reason";
     let env = scope.env();
     let exports = env.stored(scope, crate::environment::Stored::PerContextExports)?;

@@ -67,7 +67,11 @@ pub(crate) fn new_native_key_object<'s>(
     args: &Args<'s>,
 ) -> BindingResult<'s> {
     let (handle, data) = handle_argument(scope, args)?;
-    attach(scope, args.this(), Rc::new(NativeKeyObject { handle, data }));
+    attach(
+        scope,
+        args.this(),
+        Rc::new(NativeKeyObject { handle, data }),
+    );
     Ok(().into())
 }
 

@@ -12,8 +12,8 @@ use openssl::pkey::{PKey, Private, Public};
 use super::input;
 use crate::encoding::{Encoding, to_bytes, to_js};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
-    native_of, new_instance, new_node_buffer,
+    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, native_of,
+    new_instance, new_node_buffer,
 };
 
 /// `kKeyType…`.
@@ -201,10 +201,7 @@ fn init<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(().into())
 }
 
-fn import_jwk_secret<'s>(
-    scope: &Scope<'s, '_>,
-    jwk: Object<'s>,
-) -> Result<KeyObjectData, Failure> {
+fn import_jwk_secret<'s>(scope: &Scope<'s, '_>, jwk: Object<'s>) -> Result<KeyObjectData, Failure> {
     let invalid = || Failure::type_error("ERR_CRYPTO_INVALID_JWK", "Invalid JWK secret key format");
     let key = scope.get_property(jwk, "k")?;
     let key = v8::Local::<v8::String>::try_from(key).map_err(|_| invalid())?;
@@ -220,9 +217,7 @@ fn get_key_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 
 fn get_symmetric_key_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     match args.native::<KeyObjectHandle>(scope)?.data()? {
-        KeyObjectData::Secret(secret) => {
-            Ok(u32::try_from(secret.len()).unwrap_or(u32::MAX).into())
-        }
+        KeyObjectData::Secret(secret) => Ok(u32::try_from(secret.len()).unwrap_or(u32::MAX).into()),
         KeyObjectData::Public(_) | KeyObjectData::Private(_) => Err(not_secret()),
     }
 }

@@ -87,7 +87,12 @@ pub(super) fn secure_heap_used<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> Bindi
 
 pub(super) fn get_security_level<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
     let Ok(builder) = openssl::ssl::SslContextBuilder::new(openssl::ssl::SslMethod::tls()) else {
-        return Err(Failure::error("ERR_CRYPTO_OPERATION_FAILED", "getOpenSSLSecLevel"));
+        return Err(Failure::error(
+            "ERR_CRYPTO_OPERATION_FAILED",
+            "getOpenSSLSecLevel",
+        ));
     };
-    Ok(i32::try_from(builder.build().security_level()).unwrap_or(i32::MAX).into())
+    Ok(i32::try_from(builder.build().security_level())
+        .unwrap_or(i32::MAX)
+        .into())
 }

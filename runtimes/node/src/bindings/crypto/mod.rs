@@ -4,14 +4,27 @@
 //! takes long runs on other threads), `keys` and `key_classes` (`KeyObject`, `CryptoKey`), `library` (names, version); then
 //! one file for each thing that can be done. Raw OpenSSL calls are in `glue::openssl`.
 
+mod argon2;
+mod cipher;
 pub(crate) mod errors;
-mod hash;
+pub(crate) mod hash;
+mod hkdf;
+mod hmac;
 pub(crate) mod input;
 pub(crate) mod job;
-mod key_classes;
+mod keccak;
+pub(crate) mod key_classes;
+mod keygen;
 pub(crate) mod keys;
+mod kmac;
 mod library;
+mod mac_job;
+mod pbkdf2;
+pub(crate) mod random;
+mod scrypt;
+mod sponge_jobs;
 mod timing;
+mod web_ciphers;
 
 use crate::glue::Binding;
 
@@ -61,4 +74,26 @@ pub(super) const BINDING: Binding = Binding::new("crypto")
     // Digests.
     .class(&hash::HASH)
     .class(&hash::HASH_JOB)
-    .function("oneShotDigest", hash::one_shot_digest);
+    .function("oneShotDigest", hash::one_shot_digest)
+    .class(&sponge_jobs::CSHAKE_JOB)
+    .class(&sponge_jobs::TURBO_SHAKE_JOB)
+    .class(&sponge_jobs::KANGAROO_TWELVE_JOB)
+    // Message authentication codes.
+    .class(&hmac::HMAC)
+    .class(&hmac::HMAC_JOB)
+    .class(&kmac::KMAC_JOB)
+    // Random numbers and secret keys.
+    .class(&random::RANDOM_BYTES_JOB)
+    .class(&random::RANDOM_PRIME_JOB)
+    .class(&random::CHECK_PRIME_JOB)
+    .class(&keygen::SECRET_KEY_GEN_JOB)
+    // Keys derived from passwords and other secrets.
+    .class(&pbkdf2::PBKDF2_JOB)
+    .class(&scrypt::SCRYPT_JOB)
+    .class(&hkdf::HKDF_JOB)
+    .class(&argon2::ARGON2_JOB)
+    // Ciphers.
+    .class(&cipher::CIPHER_BASE)
+    .function("getCipherInfo", cipher::get_cipher_info)
+    .class(&web_ciphers::AES_CIPHER_JOB)
+    .class(&web_ciphers::CHACHA20_POLY1305_CIPHER_JOB);

@@ -1,20 +1,29 @@
 //! What Node needs of OpenSSL that the safe `openssl` crate does not have: a small safe wrapper over each raw call.
 //!
 //! [`init`] comes before everything else: it makes OpenSSL ignore the host's configuration file and environment. Reading
-//! order: `names` (which digests, ciphers and curves there are), `digest`, `params`.
+//! order: `names` (which digests, ciphers and curves there are), `params`, `digest`, `mac`, `kdf`, `cipher`.
 //!
 //! Nothing here may use OpenSSL's own ways to the outside (`OSSL_STORE`, default certificate paths, file BIOs): a guest sees
 //! nothing of the host.
 
+mod cipher;
 mod digest;
+mod kdf;
+mod mac;
 mod names;
+mod params;
 
 use std::sync::Once;
 
+pub(crate) use cipher::{CipherContext, CipherMode, mode_of};
 pub(crate) use digest::{DigestContext, is_extendable};
+pub(crate) use kdf::{ScryptCost, derive, pbkdf2, scrypt};
+pub(crate) use mac::{MacContext, mac};
 pub(crate) use names::{
-    cipher_names, cipher_of, curve_names, digest_names, digest_of, ssl_cipher_names,
+    cipher_names, cipher_of, cipher_of_nid, curve_names, digest_failure, digest_name, digest_names,
+    digest_of, ssl_cipher_names,
 };
+pub(crate) use params::Param;
 
 /// From openssl/crypto.h: read no configuration file.
 const OPENSSL_INIT_NO_LOAD_CONFIG: u64 = 0x80;

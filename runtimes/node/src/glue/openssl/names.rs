@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 
-use foreign_types::ForeignType as _;
+use foreign_types::{ForeignType as _, ForeignTypeRef as _};
+use openssl::cipher::CipherRef;
 
 /// What OpenSSL calls for each algorithm: the algorithm (null for an alias), its name, what the alias stands for, our list.
 type Visit = unsafe extern "C" fn(*const c_void, *const c_char, *const c_char, *mut c_void);
@@ -18,9 +19,10 @@ unsafe extern "C" {
     fn EVP_MD_do_all_sorted(visit: Visit, list: *mut c_void);
     fn EVP_CIPHER_do_all_sorted(visit: Visit, list: *mut c_void);
     fn EVP_MD_get0_name(md: *const openssl_sys::EVP_MD) -> *const c_char;
-    fn EVP_CIPHER_get0_name(cipher: *const openssl_sys::EVP_CIPHER) -> *const c_char;
     fn EC_get_builtin_curves(curves: *mut BuiltinCurve, count: usize) -> usize;
-    fn SSL_CTX_get_ciphers(context: *const openssl_sys::SSL_CTX) -> *const openssl_sys::OPENSSL_STACK;
+    fn SSL_CTX_get_ciphers(
+        context: *const openssl_sys::SSL_CTX,
+    ) -> *const openssl_sys::OPENSSL_STACK;
 }
 
 unsafe extern "C" fn collect(
@@ -54,7 +56,10 @@ pub(crate) fn cipher_names() -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     // SAFETY: as for the digests.
     unsafe { EVP_CIPHER_do_all_sorted(collect, std::ptr::from_mut(&mut names).cast()) };
-    names.retain(|name| cipher_of(name).is_some());
+    names.retain(|name| {
+        cipher_of(name).is_some_and(|cipher| super::CipherContext::new(cipher, true).is_ok())
+    });
+    drop(openssl::error::ErrorStack::get());
     names
 }
 
@@ -114,32 +119,59 @@ pub(crate) fn digest_of(name: &str) -> Option<openssl::md::Md> {
     let canonical = if known.is_null() {
         None
     } else {
-        // SAFETY: OpenSSL's own static digest.
-        let name = unsafe { EVP_MD_get0_name(known) };
-        text_of(name)
+        canonical_name(known)
     };
     let digest = openssl::md::Md::fetch(None, canonical.as_deref().unwrap_or(name), None).ok();
     drop(openssl::error::ErrorStack::get());
     digest
 }
 
+/// Why a digest that OpenSSL knows by name cannot be had (its provider is not there); `None` for an unknown name.
+pub(crate) fn digest_failure(name: &str) -> Option<openssl::error::ErrorStack> {
+    let text = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a C string that lives during the call.
+    let known = unsafe { openssl_sys::EVP_get_digestbyname(text.as_ptr()) };
+    if known.is_null() || canonical_name(known).is_some_and(|name| name == "UNDEF") {
+        return None;
+    }
+    // SAFETY: OpenSSL's own static digest.
+    let known: &openssl::md::MdRef = unsafe { openssl::md::MdRef::from_ptr(known.cast_mut()) };
+    super::DigestContext::new(known).err()
+}
+
+fn canonical_name(digest: *const openssl_sys::EVP_MD) -> Option<String> {
+    // SAFETY: a digest that lives.
+    text_of(unsafe { EVP_MD_get0_name(digest) })
+}
+
+/// The name by which other algorithms are told of a digest.
+pub(crate) fn digest_name(digest: &openssl::md::MdRef) -> String {
+    canonical_name(digest.as_ptr()).unwrap_or_default()
+}
+
 /// The cipher of a name: any that OpenSSL knows it by (`aes-128-cbc`, `AES128`, `id-aes128-CCM`).
-pub(crate) fn cipher_of(name: &str) -> Option<openssl::cipher::Cipher> {
+pub(crate) fn cipher_of(name: &str) -> Option<&'static CipherRef> {
     super::init();
     let text = std::ffi::CString::new(name).ok()?;
     // SAFETY: a C string that lives during the call.
-    let known = unsafe { openssl_sys::EVP_get_cipherbyname(text.as_ptr()) };
-    let canonical = if known.is_null() {
-        None
-    } else {
-        // SAFETY: OpenSSL's own static cipher.
-        let name = unsafe { EVP_CIPHER_get0_name(known) };
-        text_of(name)
-    };
-    let cipher =
-        openssl::cipher::Cipher::fetch(None, canonical.as_deref().unwrap_or(name), None).ok();
-    drop(openssl::error::ErrorStack::get());
-    cipher
+    static_cipher(unsafe { openssl_sys::EVP_get_cipherbyname(text.as_ptr()) })
+}
+
+/// The cipher of a number of OpenSSL's.
+pub(crate) fn cipher_of_nid(nid: i32) -> Option<&'static CipherRef> {
+    super::init();
+    let name = openssl::nid::Nid::from_raw(nid).short_name().ok()?;
+    let name = std::ffi::CString::new(name).ok()?;
+    // SAFETY: a C string that lives during the call.
+    static_cipher(unsafe { openssl_sys::EVP_get_cipherbyname(name.as_ptr()) })
+}
+
+fn static_cipher(cipher: *const openssl_sys::EVP_CIPHER) -> Option<&'static CipherRef> {
+    if cipher.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and what OpenSSL's table of names holds is static.
+    Some(unsafe { CipherRef::from_ptr(cipher.cast_mut()) })
 }
 
 fn text_of(name: *const c_char) -> Option<String> {
