@@ -15,6 +15,7 @@ use cenote_base::Clock;
 use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
 use crate::options::CommandLine;
+use crate::threads::ThreadGroup;
 
 /// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
 /// The snapshot carries them in this order.
@@ -69,6 +70,7 @@ pub(crate) struct Environment {
     command_line: CommandLine,
     clock: Arc<dyn Clock>,
     task: Option<Arc<cenote_kernel::Task>>,
+    threads: Arc<ThreadGroup>,
     isolate: v8::IsolateHandle,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
@@ -92,6 +94,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         task: Option<Arc<cenote_kernel::Task>>,
         command_line: CommandLine,
+        threads: Arc<ThreadGroup>,
     ) -> Rc<Self> {
         let env = Rc::new(Self {
             context: OnceCell::new(),
@@ -105,6 +108,7 @@ impl Environment {
             command_line,
             clock,
             task,
+            threads,
             isolate: isolate.thread_safe_handle(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
@@ -273,6 +277,11 @@ impl Environment {
     /// The command line and the options read from it.
     pub(crate) const fn command_line(&self) -> &CommandLine {
         &self.command_line
+    }
+
+    /// What the threads of the process share.
+    pub(crate) const fn threads(&self) -> &Arc<ThreadGroup> {
+        &self.threads
     }
 
     /// The machine's clock.

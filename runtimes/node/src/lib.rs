@@ -26,6 +26,7 @@ mod return_value;
 mod runtime;
 mod shapes;
 mod snapshot;
+mod threads;
 
 #[cfg(test)]
 mod tests;

@@ -19,11 +19,12 @@ use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
-use crate::glue::{Failure, Quota, Scope, ScopeExt, guard_heap, install_isolate_callbacks};
+use crate::glue::{Failure, Scope, ScopeExt, guard_heap, install_isolate_callbacks};
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
 use crate::snapshot;
+use crate::threads::ThreadGroup;
 
 /// Status of a process that could not start.
 const BOOTSTRAP_FAILURE: u8 = 10;
@@ -109,13 +110,20 @@ fn run_isolate(
             .min(megabytes.saturating_mul(1 << 20))
             .max(16 << 20);
     }
-    let quota = Quota::new(limits.array_buffers);
+    let threads = ThreadGroup::new(limits);
+    let quota = Arc::clone(&threads.quota);
     let params = create_params(limits, &quota).snapshot_blob(v8::StartupData::from(blob));
     let mut isolate = v8::Isolate::new(params);
     isolate.set_slot(quota);
     let exhausted = guard_heap(&mut isolate);
     let clock = Arc::clone(task.kernel().clock());
-    let env = Environment::new(&mut isolate, clock, Some(Arc::clone(task)), line);
+    let env = Environment::new(
+        &mut isolate,
+        clock,
+        Some(Arc::clone(task)),
+        line,
+        Arc::clone(&threads),
+    );
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
     let remote = env.event_loop().io().remote();
@@ -154,6 +162,7 @@ fn run_isolate(
     let status = status(task, &env, outcome, &exhausted, limits);
     drop(env);
     drop(isolate);
+    threads.close_ports();
     status
 }
 

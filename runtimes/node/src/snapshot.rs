@@ -140,6 +140,7 @@ fn make_here() -> Result<Vec<u8>, SnapshotError> {
         Arc::new(StoppedClock),
         None,
         CommandLine::default(),
+        crate::threads::ThreadGroup::new(crate::isolate::HeapLimits::default()),
     );
     install_isolate_callbacks(&mut isolate);
     let outcome = {

@@ -21,7 +21,7 @@ pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
 mod icu;
-mod messaging;
+pub(crate) mod messaging;
 mod mksnapshot;
 pub(crate) mod module_wrap;
 mod modules;

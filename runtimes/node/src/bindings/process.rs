@@ -353,10 +353,33 @@ pub(crate) fn create_env<'s>(
             .flags(v8::PropertyHandlerFlags::HAS_NO_SIDE_EFFECT),
     );
     let env = template.new_instance(scope).ok_or(Failure::Pending)?;
+    let known = v8::Global::new(scope, env);
+    *scope.env().state::<EnvObject>().0.borrow_mut() = Some(known);
     process
         .set(scope, scope.name("env").into(), env.into())
         .ok_or(Failure::Pending)?;
     Ok(())
+}
+
+/// `process.env` itself, to tell it from other objects.
+#[derive(Default)]
+struct EnvObject(RefCell<Option<v8::Global<v8::Object>>>);
+
+/// For messages: a plain object with the same properties, if the object is `process.env`.
+pub(crate) fn env_as_plain_object<'s>(
+    scope: &Scope<'s, '_>,
+    object: Object<'s>,
+) -> Option<Object<'s>> {
+    let state = scope.env().state::<EnvObject>();
+    let known = v8::Local::new(scope, state.0.borrow().as_ref()?);
+    if known != object {
+        return None;
+    }
+    let plain = scope.object();
+    for (name, value) in scope.env().state::<Variables>().pairs() {
+        scope.set(plain, &name, scope.text(&value).into());
+    }
+    Some(plain)
 }
 
 /// Addresses a snapshot could refer to. `process.env` is made after it; only the class callback is in it.

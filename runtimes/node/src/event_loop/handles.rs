@@ -65,6 +65,8 @@ pub(crate) struct HandleState {
     active: Cell<bool>,
     unref: Cell<bool>,
     closed: Cell<bool>,
+    /// Its close callback has run.
+    gone: Cell<bool>,
     counted: Cell<bool>,
 }
 
@@ -204,6 +206,15 @@ fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
     let object = v8::Local::new(scope, object);
     let env = scope.env();
     env.natives().release(scope, object);
+    call_onclose(scope, object);
+    if let Some(native) = native_ref(scope, object)
+        && let Some(handle) = native.handle()
+    {
+        handle.gone.set(true);
+    }
+}
+
+fn call_onclose<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>) {
     let symbol: Value<'_> = scope.node_symbol("handle_onclose").into();
     let Some(callback) = object.get(scope, symbol) else {
         return;
@@ -222,8 +233,8 @@ fn has_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     Ok(native
         .as_ref()
         .and_then(|native| native.handle())
-        .is_some_and(HandleState::has_ref)
-        .into())
+        .filter(|handle| !handle.gone.get())
+        .map_or(Return::Undefined, |handle| handle.has_ref().into()))
 }
 
 fn add_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -170,10 +170,7 @@ impl Io {
     pub(super) fn clear(&self) {
         let watches = std::mem::take(&mut *self.watches.borrow_mut());
         drop(watches);
-        self.remote
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
+        drop(self.take_remote());
     }
 
     /// What to serve now. Ends are looked for before, and served after, everything else: what a child wrote before it ended is
@@ -201,12 +198,8 @@ impl Io {
         [others, ends].concat()
     }
 
-    fn has_remote(&self) -> bool {
-        !self
-            .remote
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+    fn take_remote(&self) -> VecDeque<RemoteWork> {
+        std::mem::take(&mut *self.remote.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Sleeps until woken or until `deadline`.
@@ -250,13 +243,11 @@ fn serve(scope: &mut Scope<'_, '_>) -> bool {
     let env = scope.env();
     let io = env.event_loop().io();
     let mut worked = crate::program::serve_kernel(scope);
-    while io.has_remote() && env.can_call_into_js() {
-        let work = io
-            .remote
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        let Some(work) = work else { break };
+    // What this work adds waits for the next turn: two message ports could play ping-pong here for ever.
+    for work in io.take_remote() {
+        if !env.can_call_into_js() {
+            break;
+        }
         v8::scope!(let inner, scope);
         work(inner);
         worked = true;

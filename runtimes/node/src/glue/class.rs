@@ -143,6 +143,17 @@ pub(crate) fn constructor_of<'s>(
         .parent
         .map(|parent| constructor_of(scope, parent))
         .transpose()?;
+    let function = make_constructor(scope, class, parent)?;
+    scope.env().add_class(scope, class.name, function);
+    Ok(function)
+}
+
+/// A new constructor of a class in the current context.
+fn make_constructor<'s>(
+    scope: &mut Scope<'s, '_>,
+    class: &'static Class,
+    parent: Option<v8::Local<'s, v8::Function>>,
+) -> Result<v8::Local<'s, v8::Function>, Failure> {
     let (callback, data) = callback_of(scope, class.constructor);
     let template = new_template(scope, class.name, callback, data);
     let prototype = template.prototype_template(scope);
@@ -178,7 +189,6 @@ pub(crate) fn constructor_of<'s>(
     if let Some(parent) = parent {
         inherit(scope, function, parent)?;
     }
-    scope.env().add_class(scope, class.name, function);
     Ok(function)
 }
 
@@ -216,6 +226,27 @@ pub(crate) fn new_instance<'s>(
 ) -> Result<Object<'s>, Failure> {
     let constructor = constructor_of(scope, class)?;
     constructor
+        .new_instance(scope, args)
+        .ok_or(Failure::Pending)
+}
+
+/// An instance whose prototypes belong to the current context, which is not the one Node's library lives in.
+pub(crate) fn new_instance_here<'s>(
+    scope: &mut Scope<'s, '_>,
+    class: &'static Class,
+    args: &[Value<'s>],
+) -> Result<Object<'s>, Failure> {
+    fn constructor<'s>(
+        scope: &mut Scope<'s, '_>,
+        class: &'static Class,
+    ) -> Result<v8::Local<'s, v8::Function>, Failure> {
+        let parent = class
+            .parent
+            .map(|parent| constructor(scope, parent))
+            .transpose()?;
+        make_constructor(scope, class, parent)
+    }
+    constructor(scope, class)?
         .new_instance(scope, args)
         .ok_or(Failure::Pending)
 }

@@ -4,7 +4,8 @@
 //! builders [`Binding`] and [`Class`], [`Native`] objects behind JavaScript ones, and byte views. Reading order:
 //! `errors` (how a function fails), `value` (making and reading values), `args`, `binding` and `class` (tables, and what V8
 //! calls), `native` (Rust objects behind JavaScript objects), `buffer` (bytes), `field` (typed arrays that both sides
-//! write), `callbacks` (what V8 calls by itself), `sources` (the embedded library); `openssl` (a C library's raw calls).
+//! write), `store` (what travels between isolates), `callbacks` (what V8 calls by itself), `sources` (the embedded library);
+//! `openssl` (a C library's raw calls).
 
 mod args;
 mod binding;
@@ -17,6 +18,7 @@ mod heap;
 mod native;
 pub(crate) mod openssl;
 mod sources;
+mod store;
 mod value;
 
 pub(crate) use args::{Args, integer_within};
@@ -32,12 +34,13 @@ pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
     listen_to_messages, resolve_module,
 };
-pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance};
+pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance, new_instance_here};
 pub(crate) use errors::Failure;
 pub(crate) use field::Field;
 pub(crate) use heap::{Quota, allocator_with_quota, guard_heap};
-pub(crate) use native::{Native, NativeTable, attach, native_of, native_ref};
+pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};
 pub(crate) use sources::{Source, source_of, source_string, sources};
+pub(crate) use store::{Charge, Store};
 pub(crate) use value::{ScopeExt, js_string_bytes};
 
 /// A handle scope inside a context: what every binding function gets first.

@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use crate::bindings::messaging::transfer::TransferData;
 use crate::event_loop::handles::{AsyncInfo, HandleState};
 use crate::glue::{Object, Scope, ScopeExt};
 
@@ -38,6 +39,25 @@ pub(crate) trait Native: AsAny + 'static {
 
     /// For `HandleWrap`: lets go of what the handle is over. Called once.
     fn close(&self, _scope: &mut Scope<'_, '_>) {}
+
+    /// For messages: bits of [`transfer`](crate::bindings::messaging::transfer), whether it can be copied or moved.
+    fn transfer_mode(&self) -> u32 {
+        crate::bindings::messaging::transfer::DISALLOWED
+    }
+
+    /// For messages: gives up what it stands for, to be put together again at the receiver. `object` is its JavaScript side.
+    fn transfer(
+        &self,
+        _scope: &mut Scope<'_, '_>,
+        _object: Object<'_>,
+    ) -> Option<Box<dyn TransferData>> {
+        None
+    }
+
+    /// For messages: a copy of what it stands for.
+    fn clone_data(&self, _scope: &mut Scope<'_, '_>) -> Option<Box<dyn TransferData>> {
+        None
+    }
 
     /// For streams (`StreamBase`): what does the work.
     fn stream(&self) -> Option<&dyn crate::bindings::stream_base::StreamResource> {
@@ -163,6 +183,11 @@ fn number_of(scope: &Scope<'_, '_>, object: Object<'_>) -> Option<i32> {
     let value = v8::Local::<v8::Value>::try_from(field).ok()?;
     let number = v8::Local::<v8::Integer>::try_from(value).ok()?;
     i32::try_from(number.value()).ok()
+}
+
+/// Whether a JavaScript object is one that Rust objects stand behind (the Rust object may be gone).
+pub(crate) fn is_native(scope: &Scope<'_, '_>, object: Object<'_>) -> bool {
+    number_of(scope, object).is_some()
 }
 
 /// The Rust object behind a JavaScript one, whatever its type.

@@ -78,7 +78,26 @@ pub(crate) fn per_context<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, F
             ],
         )?;
     }
+    let global = scope.get_current_context().global(scope);
+    global
+        .set_private(scope, per_context_key(scope), exports.into())
+        .ok_or(Failure::Pending)?;
     Ok(exports)
+}
+
+fn per_context_key<'s>(scope: &Scope<'s, '_>) -> v8::Local<'s, v8::Private> {
+    scope.private("node:per_context_binding_exports")
+}
+
+/// What [`per_context`] made for a context, if it did. Node: `GetPerContextExports`.
+pub(crate) fn per_context_exports<'s>(
+    scope: &Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) -> Option<Object<'s>> {
+    let exports = context
+        .global(scope)
+        .get_private(scope, per_context_key(scope))?;
+    exports.try_into().ok()
 }
 
 fn run<'s>(scope: &mut Scope<'s, '_>, id: &str, args: &[Value<'s>]) -> Result<Value<'s>, Failure> {

@@ -13,6 +13,7 @@ use crate::glue::{
 };
 
 use super::request::{Answer, Asker};
+use crate::bindings::messaging::transfer;
 
 /// A request of one asynchronous call.
 pub(super) static FS_REQ_CALLBACK: Class =
@@ -51,6 +52,52 @@ struct FileHandle {
 impl Native for FileHandle {
     fn async_info(&self) -> Option<&AsyncInfo> {
         Some(&self.info)
+    }
+
+    fn transfer_mode(&self) -> u32 {
+        if self.fd.get() < 0 {
+            transfer::DISALLOWED
+        } else {
+            transfer::TRANSFERABLE
+        }
+    }
+
+    fn transfer(
+        &self,
+        _: &mut Scope<'_, '_>,
+        _: Object<'_>,
+    ) -> Option<Box<dyn transfer::TransferData>> {
+        let fd = self.fd.replace(-1);
+        let task = std::sync::Arc::clone(&self.task);
+        (fd >= 0).then(|| Box::new(Descriptor { fd, task }) as _)
+    }
+}
+
+/// A descriptor on its way to another thread of the process; closed if it never arrives.
+struct Descriptor {
+    fd: i32,
+    task: std::sync::Arc<cenote_kernel::Task>,
+}
+
+impl transfer::TransferData for Descriptor {
+    fn into_object<'s>(
+        mut self: Box<Self>,
+        scope: &mut Scope<'s, '_>,
+    ) -> Result<Object<'s>, Failure> {
+        if scope.get_current_context() != scope.env().context(scope) {
+            return Err(transfer::target_unavailable());
+        }
+        new_file_handle(scope, std::mem::replace(&mut self.fd, -1))
+    }
+}
+
+impl Drop for Descriptor {
+    fn drop(&mut self) {
+        if self.fd >= 0
+            && let Err(error) = syscall::close(&self.task, Fd::new(self.fd))
+        {
+            tracing::debug!(target: "cenote::node", fd = self.fd, %error, "a FileHandle that was not received");
+        }
     }
 }
 

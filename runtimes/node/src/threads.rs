@@ -1,0 +1,84 @@
+//! [`ThreadGroup`]: what the threads of one node process share: the main one and its `Worker`s, an isolate each.
+//!
+//! Nothing here belongs to an isolate. The locks are leaves: no JavaScript runs, and nothing is dropped that could come back,
+//! while one is held.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use crate::bindings::messaging::channel::{PortData, SiblingGroup};
+use crate::glue::Quota;
+use crate::isolate::HeapLimits;
+
+/// How often the list of ports is swept, at least: after this many new ones.
+const SWEEP: usize = 64;
+
+/// The shared part of a process.
+#[derive(Debug)]
+pub(crate) struct ThreadGroup {
+    /// Limits of each isolate.
+    pub(crate) limits: HeapLimits,
+    /// Array buffers and messages of all isolates together.
+    pub(crate) quota: Arc<Quota>,
+    next_thread: AtomicU64,
+    channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
+    ports: Mutex<Ports>,
+}
+
+#[derive(Debug, Default)]
+struct Ports {
+    list: Vec<Weak<PortData>>,
+    sweep_at: usize,
+}
+
+impl ThreadGroup {
+    /// The state of a new process.
+    pub(crate) fn new(limits: HeapLimits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            quota: Quota::new(limits.array_buffers),
+            next_thread: AtomicU64::new(1),
+            channels: Mutex::default(),
+            ports: Mutex::default(),
+        })
+    }
+
+    /// The id of another thread; the main one's is 0.
+    pub(crate) fn next_thread_id(&self) -> u64 {
+        self.next_thread.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// The ports of a `BroadcastChannel`'s name.
+    pub(crate) fn channel(&self, name: &str) -> Arc<SiblingGroup> {
+        let mut channels = self.channels.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = channels.get(name).and_then(Weak::upgrade) {
+            return known;
+        }
+        channels.retain(|_, group| group.strong_count() > 0);
+        let group = SiblingGroup::named();
+        channels.insert(name.to_owned(), Arc::downgrade(&group));
+        group
+    }
+
+    /// Remembers a port, for [`close_ports`](Self::close_ports).
+    pub(crate) fn add_port(&self, port: &Arc<PortData>) {
+        let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+        if ports.list.len() >= ports.sweep_at {
+            ports.list.retain(|port| port.strong_count() > 0);
+            ports.sweep_at = ports.list.len() * 2 + SWEEP;
+        }
+        ports.list.push(Arc::downgrade(port));
+    }
+
+    /// Throws away all messages at the end of the process: ports may lie in each other's queues, in a circle.
+    pub(crate) fn close_ports(&self) {
+        let ports = {
+            let mut ports = self.ports.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::take(&mut ports.list)
+        };
+        for port in ports.iter().filter_map(Weak::upgrade) {
+            port.clear();
+        }
+    }
+}
