@@ -65,6 +65,8 @@ pub(crate) struct HandleState {
     active: Cell<bool>,
     unref: Cell<bool>,
     closed: Cell<bool>,
+    /// Its close callback runs or has run.
+    ended: Cell<bool>,
     /// Its close callback has run.
     gone: Cell<bool>,
     counted: Cell<bool>,
@@ -83,9 +85,9 @@ impl HandleState {
         self.count(scope);
     }
 
-    /// `hasRef()`.
+    /// `hasRef()`. As in libuv, closing does not change it; having closed does.
     pub(crate) fn has_ref(&self) -> bool {
-        !self.closed.get() && !self.unref.get()
+        !self.ended.get() && !self.unref.get()
     }
 
     /// Whether it is closed, or about to be.
@@ -206,10 +208,13 @@ fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
     let object = v8::Local::new(scope, object);
     let env = scope.env();
     env.natives().release(scope, object);
+    let native = native_ref(scope, object);
+    let handle = native.as_ref().and_then(|native| native.handle());
+    if let Some(handle) = handle {
+        handle.ended.set(true);
+    }
     call_onclose(scope, object);
-    if let Some(native) = native_ref(scope, object)
-        && let Some(handle) = native.handle()
-    {
+    if let Some(handle) = handle {
         handle.gone.set(true);
     }
 }

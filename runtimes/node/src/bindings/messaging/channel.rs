@@ -149,10 +149,9 @@ impl Port {
     /// Sends to all the others of the group.
     pub(super) fn dispatch(&self, message: &Arc<Message>) -> Dispatched {
         let group = lock(&self.0.group).clone();
-        group.map_or(
-            Dispatched::Refused("MessagePortData is not entangled."),
-            |group| group.dispatch(&self.0, message),
-        )
+        group.map_or(Dispatched::Refused, |group| {
+            group.dispatch(&self.0, message)
+        })
     }
 
     /// Leaves the group: the other side of a channel is told.
@@ -180,8 +179,8 @@ pub(super) enum Dispatched {
     Nobody,
     /// It went nowhere, and the program is warned.
     Lost(&'static str),
-    /// It cannot be sent this way.
-    Refused(&'static str),
+    /// It cannot be sent this way: the port is not connected, or something in it can be received only once.
+    Refused,
 }
 
 /// Ports that hear each other: the two of a channel, or all of a `BroadcastChannel`'s name.
@@ -210,13 +209,13 @@ impl SiblingGroup {
     fn dispatch(&self, source: &Arc<PortData>, message: &Arc<Message>) -> Dispatched {
         let ports = lock(&self.ports);
         if !ports.iter().any(|port| Arc::ptr_eq(port, source)) {
-            return Dispatched::Refused("Source MessagePort is not entangled with this group.");
+            return Dispatched::Refused;
         }
         if ports.len() <= 1 {
             return Dispatched::Nobody;
         }
         if ports.len() > 2 && message.has_transferables() {
-            return Dispatched::Refused("Transferables cannot be used with multiple destinations.");
+            return Dispatched::Refused;
         }
         for port in ports.iter().filter(|port| !Arc::ptr_eq(port, source)) {
             if message.carries(port) {

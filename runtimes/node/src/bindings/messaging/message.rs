@@ -227,10 +227,7 @@ fn sort_transfer_list<'s>(
         if mode & TRANSFERABLE == 0 {
             return Err(refuse(scope, UNTRANSFERABLE));
         }
-        found
-            .hosts
-            .borrow_mut()
-            .push(v8::Global::new(scope, entry));
+        found.hosts.borrow_mut().push(v8::Global::new(scope, entry));
     }
     Ok(buffers)
 }

@@ -149,8 +149,11 @@ fn new_message_port<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let remote = env.event_loop().io().remote();
     *native.owner.borrow_mut() = Some(Owner::new(remote, number));
     env.natives().keep(scope, this);
-    native.handle.set_active(scope, true);
+    // The `init` hooks see it as libuv's handle is before its initialisation: without a reference.
+    native.handle.set_ref(scope, false);
     native.info.reset(scope, this, "MESSAGEPORT");
+    native.handle.set_ref(scope, true);
+    native.handle.set_active(scope, true);
     Ok(().into())
 }
 
@@ -192,8 +195,7 @@ fn initialise<'s>(
     let exports =
         crate::loader::per_context_exports(scope, context).ok_or_else(no_per_context_exports)?;
     let emit = scope.get_property(exports, "emitMessage")?;
-    let emit =
-        v8::Local::<v8::Function>::try_from(emit).map_err(|_| no_per_context_exports())?;
+    let emit = v8::Local::<v8::Function>::try_from(emit).map_err(|_| no_per_context_exports())?;
     *native.emit_message.borrow_mut() = Some(v8::Global::new(scope, emit));
     Ok(())
 }
@@ -358,8 +360,7 @@ fn post_message<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
             warn(scope, warning)?;
             Ok(true.into())
         }
-        // As in Node, without the reason.
-        Dispatched::Refused(_) => Ok(Return::Undefined),
+        Dispatched::Refused => Ok(Return::Undefined),
     }
 }
 
@@ -423,9 +424,7 @@ fn argument<'s>(
 /// `receiveMessageOnPort(port)`: the value, or the symbol that says that there is none.
 pub(super) fn receive<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (object, native) = argument(scope, args)?;
-    let context = object
-        .get_creation_context(scope)
-        .ok_or(Failure::Pending)?;
+    let context = object.get_creation_context(scope).ok_or(Failure::Pending)?;
     let scope = &mut v8::ContextScope::new(scope, context);
     let message = next_message(scope, object, &native, Mode::Forced);
     let value = match message {
@@ -436,10 +435,7 @@ pub(super) fn receive<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 }
 
 /// `moveMessagePortToContext(port, contextifiedObject)`: the port's new object, there.
-pub(super) fn move_to_context<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+pub(super) fn move_to_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (object, native) = argument(scope, args)?;
     if native.handle.is_closed() {
         return Err(Failure::error(
@@ -451,9 +447,7 @@ pub(super) fn move_to_context<'s>(
         .object(1)
         .ok()
         .and_then(|sandbox| crate::bindings::contextify::context_of(scope, sandbox))
-        .ok_or_else(|| {
-            Failure::type_error("ERR_INVALID_ARG_TYPE", "Invalid context argument")
-        })?;
+        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "Invalid context argument"))?;
     let port = native.detach().ok_or(Failure::Pending)?;
     // Without its queue the old object is of no use.
     close_port(scope, object);
@@ -553,10 +547,7 @@ fn emit<'s>(
                 } else {
                     catch.undefined()
                 };
-                Ok((
-                    v8::Global::new(catch, value),
-                    v8::Global::new(catch, list),
-                ))
+                Ok((v8::Global::new(catch, value), v8::Global::new(catch, list)))
             }
             Err(failure) => {
                 failure.throw(catch);
