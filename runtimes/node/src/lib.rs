@@ -9,6 +9,7 @@
 mod bindings;
 mod blocking;
 mod cjs_lexer;
+mod code_cache;
 mod dotenv;
 mod encoding;
 mod environment;

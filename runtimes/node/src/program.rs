@@ -16,6 +16,7 @@ use cenote_base::wait::{Registration, block_on};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 
+use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
@@ -35,11 +36,18 @@ const INVALID_COMMAND_LINE_ARGUMENT: u8 = 9;
 struct Stopper {
     isolate: v8::IsolateHandle,
     remote: Remote,
+    task: std::sync::Weak<Task>,
+    interruption: Arc<Interruption>,
 }
 
 impl Interrupter for Stopper {
     fn interrupt(&self, must_end: bool) {
-        if must_end {
+        let breaks = self.interruption.is_wanted()
+            && self
+                .task
+                .upgrade()
+                .is_some_and(|task| task.is_pending(SigNum::SIGINT));
+        if must_end || breaks {
             self.isolate.terminate_execution();
         }
         self.remote.wake();
@@ -130,6 +138,8 @@ fn run_isolate(
     task.set_interrupter(Arc::new(Stopper {
         isolate: env.isolate_handle().clone(),
         remote,
+        task: Arc::downgrade(task),
+        interruption: interruption(&env),
     }));
     let waiter: Arc<dyn cenote_base::wait::Observer> =
         Arc::clone(env.event_loop().io().waiter()) as _;
@@ -304,6 +314,9 @@ pub(crate) fn note_signals(env: &Environment) {
                     .borrow_mut()
                     .push(call.signal);
                 task.handler_returned(&call);
+                if call.signal == SigNum::SIGINT && interruption(env).is_wanted() {
+                    env.isolate_handle().terminate_execution();
+                }
             }
             Delivery::End => {
                 env.stop();
@@ -311,6 +324,15 @@ pub(crate) fn note_signals(env: &Environment) {
             }
         }
     }
+}
+
+/// Takes a signal out of those that were noted for JavaScript. Whether it was there.
+pub(crate) fn take_noted(env: &Environment, signal: SigNum) -> bool {
+    let noted = env.state::<NotedSignals>();
+    let mut list = noted.list.borrow_mut();
+    let before = list.len();
+    list.retain(|known| *known != signal);
+    list.len() != before
 }
 
 /// Serves what the kernel has for this process: signals, ended children, the order to end. Whether there was anything.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 
+use cenote_abi::SigNum;
 use cenote_abi::wait::WaitStatus;
 use cenote_base::{MonoTime, Pid, Registration, SysError, SysResult, Tid, WaitQueue, Waiter};
 use cenote_vfs::{IoctlCaller, LookupContext};
@@ -119,6 +120,20 @@ impl Task {
     #[must_use]
     pub fn has_deliverable_signal(&self) -> bool {
         self.cell.attention.any()
+    }
+
+    /// Whether a signal waits to be delivered to this thread and is not blocked.
+    #[must_use]
+    pub fn is_pending(&self, signal: SigNum) -> bool {
+        let signals = self.process.signals().lock();
+        signals.thread(self.tid).is_some_and(|thread| {
+            thread
+                .pending
+                .set()
+                .union(signals.shared.set())
+                .difference(thread.mask)
+                .contains(signal)
+        })
     }
 
     /// Woken on every signal and on the end of the process.

@@ -3,7 +3,7 @@
 //! Each callback only opens a scope and hands over to safe code in `bindings/`. V8 forgets these at a snapshot: [`install`]
 //! runs for every isolate, restored or not.
 
-use crate::bindings::{errors, module_wrap, task_queue};
+use crate::bindings::{contextify, errors, module_wrap, task_queue};
 use crate::glue::{Object, Scope, Value};
 
 /// Registers all callbacks with an isolate.
@@ -13,6 +13,8 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_promise_reject_callback(promise_reject);
     isolate.set_prepare_stack_trace_callback(prepare_stack_trace);
     isolate.set_host_import_module_dynamically_callback(import_module_dynamically);
+    isolate.set_host_import_module_with_phase_dynamically_callback(import_module_of_phase);
+    isolate.set_allow_wasm_code_generation_callback(allow_wasm);
     isolate.set_host_initialize_import_meta_object_callback(initialize_import_meta);
 }
 
@@ -52,8 +54,37 @@ fn import_module_dynamically<'s>(
         host_defined_options,
         resource_name,
         specifier,
+        v8::ModuleImportPhase::kEvaluation,
         attributes,
     )
+}
+
+fn import_module_of_phase<'s>(
+    scope: &mut Scope<'s, '_>,
+    host_defined_options: v8::Local<'s, v8::Data>,
+    resource_name: Value<'s>,
+    specifier: v8::Local<'s, v8::String>,
+    phase: v8::ModuleImportPhase,
+    attributes: v8::Local<'s, v8::FixedArray>,
+) -> Option<v8::Local<'s, v8::Promise>> {
+    module_wrap::import_dynamically(
+        scope,
+        host_defined_options,
+        resource_name,
+        specifier,
+        phase,
+        attributes,
+    )
+}
+
+unsafe extern "C" fn allow_wasm(
+    context: v8::Local<'_, v8::Context>,
+    _source: v8::Local<'_, v8::String>,
+) -> bool {
+    // SAFETY: V8 calls this on the isolate's thread, inside a handle scope.
+    v8::callback_scope!(unsafe scope, context);
+    let context = v8::Local::new(scope, context);
+    contextify::allows_wasm(scope, context)
 }
 
 unsafe extern "C" fn initialize_import_meta(
@@ -88,6 +119,20 @@ pub(crate) fn resolve_module<'s>(
     let module = module_wrap::resolve(scope, specifier, attributes, referrer)?;
     // SAFETY: a callback scope opens no handle scope of its own: the handle lives in V8's, which outlives this call.
     Some(unsafe { module.extend_lifetime_unchecked::<v8::Local<'s, v8::Module>>() })
+}
+
+/// For `Module::instantiate_module2`: finds the source object of what a request was linked to.
+pub(crate) fn resolve_module_source<'s>(
+    context: v8::Local<'s, v8::Context>,
+    specifier: v8::Local<'s, v8::String>,
+    attributes: v8::Local<'s, v8::FixedArray>,
+    referrer: v8::Local<'s, v8::Module>,
+) -> Option<Object<'s>> {
+    // SAFETY: as in `resolve_module`.
+    v8::callback_scope!(unsafe scope, context);
+    let source = module_wrap::resolve_source(scope, specifier, attributes, referrer)?;
+    // SAFETY: as in `resolve_module`.
+    Some(unsafe { source.extend_lifetime_unchecked::<Object<'s>>() })
 }
 
 /// For `Module::create_synthetic_module`: runs the steps JavaScript gave.

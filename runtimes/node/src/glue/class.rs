@@ -36,6 +36,8 @@ pub(crate) struct Class {
     parent: Option<&'static Class>,
     members: [Option<Member>; CAPACITY],
     len: usize,
+    /// Internal fields of an instance; the first holds the number of the Rust object.
+    fields: usize,
 }
 
 impl std::fmt::Debug for Class {
@@ -53,7 +55,14 @@ impl Class {
             parent: None,
             members: [None; CAPACITY],
             len: 0,
+            fields: 1,
         }
+    }
+
+    /// Instances with this many internal fields: those after the first hold JavaScript values, which live as long as they.
+    pub(crate) const fn fields(mut self, count: usize) -> Self {
+        self.fields = count;
+        self
     }
 
     /// Inherits from another class.
@@ -156,6 +165,9 @@ fn make_constructor<'s>(
 ) -> Result<v8::Local<'s, v8::Function>, Failure> {
     let (callback, data) = callback_of(scope, class.constructor);
     let template = new_template(scope, class.name, callback, data);
+    template
+        .instance_template(scope)
+        .set_internal_field_count(class.fields);
     let prototype = template.prototype_template(scope);
     for member in class.members() {
         match member.kind {

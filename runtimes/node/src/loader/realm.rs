@@ -56,7 +56,7 @@ pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), 
 pub(crate) struct EagerCompilation(pub(crate) std::cell::Cell<bool>);
 
 /// The scripts that every context gets, `vm`'s too; returns their shared `exports`. Node: `InitializePrimordials`.
-pub(crate) fn per_context<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
+fn per_context<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
     let exports = scope.object();
     let primordials = scope.null_object();
     scope.set(exports, "primordials", primordials.into());
@@ -89,15 +89,19 @@ fn per_context_key<'s>(scope: &Scope<'s, '_>) -> v8::Local<'s, v8::Private> {
     scope.private("node:per_context_binding_exports")
 }
 
-/// What [`per_context`] made for a context, if it did. Node: `GetPerContextExports`.
+/// What [`per_context`] makes for a context; made when first asked for. Node: `GetPerContextExports`.
 pub(crate) fn per_context_exports<'s>(
-    scope: &Scope<'s, '_>,
+    scope: &mut Scope<'s, '_>,
     context: v8::Local<'s, v8::Context>,
 ) -> Option<Object<'s>> {
     let exports = context
         .global(scope)
         .get_private(scope, per_context_key(scope))?;
-    exports.try_into().ok()
+    if let Ok(exports) = exports.try_into() {
+        return Some(exports);
+    }
+    let scope = &mut v8::ContextScope::new(scope, context);
+    per_context(scope).ok()
 }
 
 fn run<'s>(scope: &mut Scope<'s, '_>, id: &str, args: &[Value<'s>]) -> Result<Value<'s>, Failure> {

@@ -1,0 +1,157 @@
+//! `vm.createContext`: a V8 context whose global shows a guest's object (the sandbox), or is an ordinary one.
+//!
+//! The context refers to the sandbox by its embedder data; the sandbox to the context by a private symbol, whose value is an
+//! object that was created in it. So each lives as long as the other, and both go together.
+
+use super::interceptors;
+use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Value};
+
+/// Places in a context's embedder data.
+const SANDBOX: i32 = 1;
+const OWN_QUEUE: i32 = 2;
+const WASM: i32 = 3;
+
+/// The template of all contextified globals, one an isolate.
+#[derive(Default)]
+struct GlobalTemplate(std::cell::OnceCell<v8::Global<v8::ObjectTemplate>>);
+
+/// The object that a context's global shows; `None` for a context without (the main one, one that is being made).
+pub(super) fn sandbox_of<'s>(
+    scope: &Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) -> Option<Object<'s>> {
+    // V8 has no bounds check here: only contexts of ours have the fields.
+    context.get_slot::<Contextified>()?;
+    Object::try_from(context.get_embedder_data(scope, SANDBOX)?).ok()
+}
+
+/// Marks contexts that [`make_context`] made.
+struct Contextified;
+
+/// The context of a contextified object.
+pub(crate) fn context_of<'s>(
+    scope: &Scope<'s, '_>,
+    sandbox: Object<'s>,
+) -> Option<v8::Local<'s, v8::Context>> {
+    let holder = sandbox.get_private(scope, scope.private("node:contextify:context"))?;
+    Object::try_from(holder).ok()?.get_creation_context(scope)
+}
+
+/// Runs the microtasks of a context that has a queue of its own (`microtaskMode: 'afterEvaluate'`).
+pub(in crate::bindings) fn drain_own_microtasks<'s>(
+    scope: &mut Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) {
+    if context.get_slot::<Contextified>().is_none()
+        || !context
+            .get_embedder_data(scope, OWN_QUEUE)
+            .is_some_and(|flag| flag.is_true())
+    {
+        return;
+    }
+    if let Some(queue) = context.get_microtask_queue() {
+        queue.perform_checkpoint(scope);
+    }
+}
+
+/// Whether code in a context may compile WebAssembly (`codeGeneration: { wasm }`).
+pub(crate) fn allows_wasm<'s>(
+    scope: &Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) -> bool {
+    context.get_slot::<Contextified>().is_none()
+        || !context
+            .get_embedder_data(scope, WASM)
+            .is_some_and(|flag| flag.is_false())
+}
+
+/// `makeContext(contextObject | vm_context_no_contextify, name, origin, strings, wasm, microtaskQueue, hostDefinedOptionId)`.
+pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let sandbox = Object::try_from(args.get(0)).ok();
+    let strings = args.bool(scope, 3);
+    let wasm = args.bool(scope, 4);
+    let has_own_queue = args.get(5).is_true();
+    let id = args.get(6);
+    let queue = has_own_queue.then(|| {
+        v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit)
+    });
+    let main = scope.get_current_context();
+    let options = v8::ContextOptions {
+        global_template: sandbox.map(|_| global_template(scope)),
+        global_object: None,
+        // Without one of its own, a context takes part in the isolate's.
+        microtask_queue: queue
+            .as_ref()
+            .map(|queue| std::ptr::from_ref::<v8::MicrotaskQueue>(queue).cast_mut()),
+    };
+    let context = v8::Context::new(scope, options);
+    context.set_security_token(main.get_security_token(scope));
+    context.set_allow_generation_from_strings(strings);
+    let global = context.global(scope);
+    let sandbox = sandbox.unwrap_or(global);
+    let holder = {
+        let inner = &mut v8::ContextScope::new(scope, context);
+        prepare(inner, context, sandbox, id)?
+    };
+    context.set_embedder_data(SANDBOX, sandbox.into());
+    context.set_embedder_data(OWN_QUEUE, scope.boolean(has_own_queue));
+    context.set_embedder_data(WASM, scope.boolean(wasm));
+    context.set_slot(std::rc::Rc::new(Contextified));
+    sandbox
+        .set_private(
+            scope,
+            scope.private("node:contextify:context"),
+            holder.into(),
+        )
+        .ok_or(Failure::Pending)?;
+    if id.is_symbol() {
+        sandbox
+            .set_private(scope, scope.private("node:host_defined_option_symbol"), id)
+            .ok_or(Failure::Pending)?;
+    }
+    Ok(sandbox.into())
+}
+
+fn global_template<'s>(scope: &Scope<'s, '_>) -> v8::Local<'s, v8::ObjectTemplate> {
+    let state = scope.env().state::<GlobalTemplate>();
+    let template = state.0.get_or_init(|| {
+        let template = interceptors::template(scope);
+        v8::Global::new(scope, template)
+    });
+    v8::Local::new(scope, template)
+}
+
+/// Inside a new context: names its global as the sandbox is named, removes what Node removes; returns an object of it.
+fn prepare<'s>(
+    scope: &Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+    sandbox: Object<'s>,
+    id: Value<'s>,
+) -> Result<Object<'s>, Failure> {
+    let global = context.global(scope);
+    let name = sandbox.get_constructor_name();
+    if sandbox != global && name.to_rust_string_lossy(scope) != "Object" {
+        let name = v8::Local::new(scope, name);
+        let tag = v8::Symbol::get_to_string_tag(scope);
+        global
+            .define_own_property(
+                scope,
+                tag.into(),
+                name.into(),
+                v8::PropertyAttribute::DONT_ENUM,
+            )
+            .ok_or(Failure::Pending)?;
+    }
+    // `import()` in code without options of its own asks the global.
+    if id.is_symbol() {
+        global
+            .set_private(scope, scope.private("node:host_defined_option_symbol"), id)
+            .ok_or(Failure::Pending)?;
+    }
+    let intl = scope.get_property(global, "Intl")?;
+    if let Ok(intl) = Object::try_from(intl) {
+        intl.delete(scope, scope.name("v8BreakIterator").into())
+            .ok_or(Failure::Pending)?;
+    }
+    Ok(scope.object())
+}

@@ -1,0 +1,141 @@
+//! `new ModuleWrap`: compiling a source text module, or making a synthetic one.
+
+use super::Wrapped;
+use crate::bindings::contextify::compile::{Origin, SourceText};
+use crate::bindings::contextify::context_of;
+use crate::glue::{
+    Args, BindingResult, Failure, Object, Scope, ScopeExt, copy_bytes,
+    evaluate_synthetic as evaluate_steps,
+};
+
+/// `new ModuleWrap(url, context, source, lineOffset, columnOffset[, idSymbol | cachedData])`, or
+/// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
+pub(super) fn new_module_wrap<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
+    if !args.is_construct_call() {
+        return Err(Failure::type_error(
+            "ERR_CONSTRUCT_CALL_REQUIRED",
+            "Class constructor ModuleWrap cannot be invoked without `new`",
+        ));
+    }
+    let that = args.this();
+    let url = args.string(0)?;
+    let context = match Object::try_from(args.get(1)) {
+        Ok(sandbox) => context_of(scope, sandbox).ok_or_else(|| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "the context is not a vm context")
+        })?,
+        Err(_) => scope.get_current_context(),
+    };
+    let is_synthetic = args.get(2).is_array();
+    let id_symbol = match v8::Local::<v8::Symbol>::try_from(args.get(5)) {
+        Ok(symbol) if !is_synthetic => symbol,
+        _ => v8::Symbol::new(scope, Some(url)),
+    };
+    let scope = &mut v8::ContextScope::new(scope, context);
+    let (module, steps) = if is_synthetic {
+        synthetic(scope, args, url)?
+    } else {
+        (source_text(scope, args, url, id_symbol)?, None)
+    };
+    that.set_private(
+        scope,
+        scope.private("node:host_defined_option_symbol"),
+        id_symbol.into(),
+    )
+    .ok_or(Failure::Pending)?;
+    that.set_private(
+        scope,
+        scope.private("node:source_map_data_private_symbol"),
+        scope.undefined(),
+    )
+    .ok_or(Failure::Pending)?;
+    scope.set(that, "url", url.into());
+    scope.set(that, "synthetic", scope.boolean(is_synthetic));
+    if !is_synthetic {
+        let script = module.get_unbound_module_script(scope);
+        let source_url = script.get_source_url(scope);
+        let source_map_url = script.get_source_mapping_url(scope);
+        scope.set(that, "sourceMapURL", source_map_url);
+        scope.set(that, "sourceURL", source_url);
+        let waits = module.has_top_level_await();
+        scope.set(that, "hasTopLevelAwait", scope.boolean(waits));
+    }
+    Wrapped::register(scope, that, module, steps);
+    Ok(that.into())
+}
+
+type Made<'s> = (
+    v8::Local<'s, v8::Module>,
+    Option<v8::Local<'s, v8::Function>>,
+);
+
+fn synthetic<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    url: v8::Local<'s, v8::String>,
+) -> Result<Made<'s>, Failure> {
+    let names = args.array(2)?;
+    let steps = args.function(3)?;
+    let mut list = Vec::new();
+    for index in 0..names.length() {
+        let name = names.get_index(scope, index).ok_or(Failure::Pending)?;
+        let name = v8::Local::<v8::String>::try_from(name).map_err(|_| {
+            Failure::type_error("ERR_INVALID_ARG_TYPE", "export names must be strings")
+        })?;
+        // V8 asserts that there are no doubles.
+        if !list
+            .iter()
+            .any(|known: &v8::Local<'_, v8::String>| known.strict_equals(name.into()))
+        {
+            list.push(name);
+        }
+    }
+    Ok((
+        v8::Module::create_synthetic_module(scope, url, &list, evaluate_steps),
+        Some(steps),
+    ))
+}
+
+fn source_text<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    url: v8::Local<'s, v8::String>,
+    id_symbol: v8::Local<'s, v8::Symbol>,
+) -> Result<v8::Local<'s, v8::Module>, Failure> {
+    let source = args.string(2)?;
+    let origin = Origin {
+        line: args.i32(scope, 3)?,
+        column: args.i32(scope, 4)?,
+        ..Origin::module(url, id_symbol)
+    };
+    let origin = origin.to_v8(scope);
+    let cached = if args.get(5).is_array_buffer_view() {
+        copy_bytes(args.get(5))
+    } else {
+        None
+    };
+    let mut text = SourceText::new(source, &origin, cached.as_deref());
+    v8::tc_scope!(let catch, scope);
+    let module = v8::script_compiler::compile_module2(
+        catch,
+        &mut text.source,
+        text.options,
+        v8::script_compiler::NoCacheReason::NoReason,
+    );
+    let Some(module) = module else {
+        if let (Some(exception), Some(message)) = (catch.exception(), catch.message()) {
+            crate::bindings::errors::append_exception_line(catch, exception, message, false);
+        }
+        catch.rethrow();
+        return Err(Failure::Pending);
+    };
+    if text.rejected() == Some(true) {
+        return Err(Failure::error(
+            "ERR_VM_MODULE_CACHED_DATA_REJECTED",
+            "cachedData buffer was rejected",
+        ));
+    }
+    Ok(module)
+}
