@@ -25,8 +25,9 @@ impl Default for HeapLimits {
 /// Flags that every isolate of the process shares.
 ///
 /// * `--no-turboshaft-loop-unrolling`: with it some endless loops lose their stack check and cannot be terminated.
+/// * `--js-source-phase-imports`: `import source` of WebAssembly modules, which Node has; syntax only.
 /// * `--stack-size`: guests run on threads of ours, of which we know the stack (see `program`).
-const FLAGS: &str = "--no-turboshaft-loop-unrolling --stack-size=984";
+const FLAGS: &str = "--no-turboshaft-loop-unrolling --js-source-phase-imports --stack-size=984";
 
 static PLATFORM: OnceLock<v8::SharedRef<v8::Platform>> = OnceLock::new();
 
@@ -55,9 +56,14 @@ pub(crate) fn create_params(
         .external_references(crate::glue::external_references())
 }
 
-/// Runs V8's own tasks for this isolate (WebAssembly compilation, finalisation registries, `Atomics.waitAsync`).
-pub(crate) fn pump_platform(scope: &Scope<'_, '_>) {
+/// Runs V8's own tasks for this isolate (WebAssembly compilation, finalisation registries, `Atomics.waitAsync`). Whether there were
+/// any.
+pub(crate) fn pump_platform(scope: &Scope<'_, '_>) -> bool {
     let platform = initialize_v8();
     let isolate: &v8::Isolate = scope;
-    while v8::Platform::pump_message_loop(platform, isolate, false) {}
+    let mut worked = false;
+    while v8::Platform::pump_message_loop(platform, isolate, false) {
+        worked = true;
+    }
+    worked
 }

@@ -394,6 +394,13 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--no-use-ic",
         "--trace-opt",
         "--trace-deopt",
+        "--js-source-phase-imports",
+        "--harmony-import-attributes",
+        "--no-concurrent-array-buffer-sweeping",
+        "--noconcurrent-recompilation",
+        "--stress-compaction",
+        "--predictable-gc-schedule",
+        "--minor-ms",
     ];
     let (name, value) = word.split_once('=').unwrap_or((word, ""));
     KNOWN.contains(&name).then_some((name, value))

@@ -10,6 +10,7 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use cenote_abi::poll::PollEvents;
 use cenote_base::wait::{Registration, WaitQueue, Waiter, block_on};
@@ -218,14 +219,17 @@ impl Io {
     }
 }
 
+/// How often V8's background work is looked at while the loop has nothing else to do.
+const BACKGROUND_LOOK: Duration = Duration::from_millis(1);
+
 /// The poll phase: sleeps if there is nothing to do, then serves what is ready.
 pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
     let env = scope.env();
     let event_loop = env.event_loop();
     let io = event_loop.io();
-    crate::isolate::pump_platform(scope);
+    super::run_platform_tasks(scope);
     loop {
-        let deadline = event_loop.timers().deadline();
+        let mut deadline = event_loop.timers().deadline();
         let is_due = deadline.is_some_and(|deadline| deadline <= io.clock.now());
         let worked = serve(scope);
         let is_over = !event_loop.is_alive() || !env.can_call_into_js();
@@ -233,8 +237,16 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
         {
             return;
         }
+        if event_loop.background.get() {
+            // V8 does not say when its thread is done.
+            let soon = io.clock.now().after(BACKGROUND_LOOK);
+            deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
+        }
         io.sleep(deadline);
-        crate::isolate::pump_platform(scope);
+        super::run_platform_tasks(scope);
+        if !event_loop.is_alive() {
+            return;
+        }
     }
 }
 

@@ -35,6 +35,8 @@ pub(crate) struct EventLoop {
     requests: Cell<usize>,
     refs: Cell<usize>,
     immediate_ref: Cell<bool>,
+    /// Whether V8 works on something in another thread that will end here (WebAssembly being compiled).
+    background: Cell<bool>,
     depth: Cell<usize>,
 }
 
@@ -59,6 +61,7 @@ impl EventLoop {
             requests: Cell::new(0),
             refs: Cell::new(0),
             immediate_ref: Cell::new(false),
+            background: Cell::new(false),
             depth: Cell::new(0),
         }
     }
@@ -113,6 +116,7 @@ impl EventLoop {
     pub(crate) fn is_alive(&self) -> bool {
         self.timers.is_alive()
             || self.immediate_ref.get()
+            || self.background.get()
             || self.requests.get() > 0
             || self.refs.get() > 0
             || !self.pending.borrow().is_empty()
@@ -145,6 +149,20 @@ impl EventLoop {
     }
 }
 
+/// Runs V8's own tasks, with ticks after them, and looks whether there will be more.
+fn run_platform_tasks(scope: &mut Scope<'_, '_>) {
+    let env = scope.env();
+    let event_loop = env.event_loop();
+    // Looked at before: what ends in between has posted its task, and keeps the loop for one more turn.
+    let has_background = scope.has_pending_background_tasks();
+    let depth = event_loop.depth.replace(1);
+    if crate::isolate::pump_platform(scope) && depth == 0 {
+        after_callback(scope);
+    }
+    event_loop.depth.set(depth);
+    event_loop.background.set(has_background);
+}
+
 /// Runs the loop until nothing keeps it alive or the program ended.
 fn run_until_idle(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
@@ -153,6 +171,7 @@ fn run_until_idle(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     if event_loop.is_alive() {
         timers::run(scope)?;
     }
+    run_platform_tasks(scope);
     while event_loop.is_alive() && env.can_call_into_js() {
         turn(scope)?;
     }
