@@ -195,7 +195,12 @@ pub(crate) fn digest_argument<'s>(
     index: usize,
 ) -> Result<Md, Failure> {
     let name = args.text(scope, index)?;
-    digest_of(&name).ok_or_else(|| {
+    let known = match name.as_str() {
+        // What SHA-1 was called for DSA, once.
+        "dss1" | "DSS1" => "sha1",
+        name => name,
+    };
+    digest_of(known).ok_or_else(|| {
         Failure::type_error(
             "ERR_CRYPTO_INVALID_DIGEST",
             format!("Invalid digest: {name}"),

@@ -30,6 +30,10 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         ));
     }
     let work = move || {
+        // As in Node: nothing cannot be derived.
+        if length == 0 {
+            return Err(JobError::named("Deriving bits failed"));
+        }
         hkdf(&digest, &key, &salt, &info, length)
             .map_err(|stack| JobError::of(&stack, "Deriving bits failed"))
     };

@@ -24,8 +24,9 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     let digest = digest_argument(scope, args, 5)?;
     let mut out = input::zeros(length)?;
     let work = move || {
+        // As in Node: nothing cannot be derived.
         if out.is_empty() {
-            return Ok(out);
+            return Err(JobError::named("Deriving bits failed"));
         }
         raw::pbkdf2(&digest, &password, &salt, iterations, &mut out)
             .map_err(|stack| JobError::of(&stack, "Deriving bits failed"))?;

@@ -3,7 +3,7 @@
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::error::ErrorStack;
 
-use super::errors::JobError;
+use super::errors::{self, JobError};
 use super::input;
 use super::job::{array_buffer, attach_job, boolean, job_class, mode_of};
 use crate::glue::{
@@ -120,12 +120,12 @@ fn new_random_prime_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 /// `new CheckPrimeJob(mode, candidate, checks)`.
 fn new_check_prime_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     mode_of(scope, args)?;
-    let candidate = input::bytes(args.get(1), "candidate")?;
+    let candidate = BigNum::from_slice(&input::bytes(args.get(1), "candidate")?)
+        .map_err(|stack| errors::failure(scope, &stack, "BignumPointer"))?;
     let checks = i32::try_from(args.u32(scope, 2)?)
         .map_err(|_| Failure::range_error("ERR_OUT_OF_RANGE", "invalid options.checks"))?;
     let work = move || {
         let check = || {
-            let candidate = BigNum::from_slice(&candidate)?;
             let mut context = BigNumContext::new()?;
             candidate.is_prime(checks, &mut context)
         };

@@ -136,6 +136,10 @@ pub(crate) fn digest_failure(name: &str) -> Option<openssl::error::ErrorStack> {
     }
     // SAFETY: OpenSSL's own static digest.
     let known: &openssl::md::MdRef = unsafe { openssl::md::MdRef::from_ptr(known.cast_mut()) };
+    // Node tries both ways, and shows what both say.
+    if let Err(stack) = openssl::md::Md::fetch(None, &canonical_name(known.as_ptr())?, None) {
+        stack.put();
+    }
     super::DigestContext::new(known).err()
 }
 
