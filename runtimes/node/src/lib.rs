@@ -27,6 +27,7 @@ mod return_value;
 mod runtime;
 mod shapes;
 mod snapshot;
+mod thread_pool;
 mod threads;
 
 #[cfg(test)]

@@ -385,6 +385,7 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--no-opt",
         "--no-turbofan",
         "--no-concurrent-recompilation",
+        "--no-concurrent-array-buffer-sweeping",
         "--max-semi-space-size",
         "--gc-interval",
         "--gc-global",

@@ -20,6 +20,7 @@ mod encoding_binding;
 pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
+mod fs_event_wrap;
 mod icu;
 pub(crate) mod messaging;
 mod mksnapshot;
@@ -50,11 +51,13 @@ mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
 mod url;
+mod url_pattern;
 pub(crate) mod util;
 mod uv;
 mod v8;
 mod wasm_web_api;
 mod worker;
+mod zlib;
 
 use crate::glue::{Binding, NativeFn};
 use crate::loader;
@@ -77,6 +80,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     errors::BINDING,
     fs::BINDING,
     fs_dir::BINDING,
+    fs_event_wrap::BINDING,
     icu::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
@@ -104,11 +108,13 @@ pub(crate) static BINDINGS: &[Binding] = &[
     tty_wrap::BINDING,
     types::BINDING,
     url::BINDING,
+    url_pattern::BINDING,
     util::BINDING,
     uv::BINDING,
     v8::BINDING,
     wasm_web_api::BINDING,
     worker::BINDING,
+    zlib::BINDING,
     Binding::new("constants"),
 ];
 

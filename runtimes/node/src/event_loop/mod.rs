@@ -22,6 +22,7 @@ use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 
 pub(crate) use io::{FileReady, Readiness, Remote, WatchId};
 pub(crate) use ticks::{CallContext, after_callback, make_callback, make_callback_in};
+pub(crate) use timers::AlarmId;
 
 /// Something to do on the loop's thread, in a scope of its own.
 pub(crate) type Completion = Box<dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>)>;
@@ -129,6 +130,7 @@ impl EventLoop {
         let closing = std::mem::take(&mut *self.closing.borrow_mut());
         drop((pending, closing));
         self.io.clear();
+        self.timers.clear();
     }
 
     /// Runs what is pending now; what that adds waits for the next round. Returns whether anything ran.

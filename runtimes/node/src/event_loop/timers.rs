@@ -1,17 +1,23 @@
 //! Time as the loop sees it, and the one timer under all of JavaScript's. Node: `Environment::RunTimers`.
+//!
+//! Native handles that wait for a time of their own set an alarm ([`Timers::set_alarm`]): libuv's `uv_timer_t`.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use cenote_base::{Clock, MonoTime};
 
 use crate::environment::Stored;
-use crate::event_loop::{CallContext, ticks};
+use crate::event_loop::{CallContext, Completion, ticks};
 use crate::glue::{Failure, Scope, ScopeExt};
 
+/// Names an alarm.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd)]
+pub(crate) struct AlarmId(MonoTime, u64);
+
 /// The loop's clock and its timer.
-#[derive(Debug)]
 pub(crate) struct Timers {
     clock: Arc<dyn Clock>,
     start: MonoTime,
@@ -19,6 +25,17 @@ pub(crate) struct Timers {
     now: Cell<MonoTime>,
     deadline: Cell<Option<MonoTime>>,
     has_ref: Cell<bool>,
+    alarms: RefCell<BTreeMap<AlarmId, Completion>>,
+    next_alarm: Cell<u64>,
+}
+
+impl std::fmt::Debug for Timers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Timers")
+            .field("deadline", &self.deadline.get())
+            .field("alarms", &self.alarms.borrow().len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Timers {
@@ -30,7 +47,45 @@ impl Timers {
             now: Cell::new(start),
             deadline: Cell::new(None),
             has_ref: Cell::new(true),
+            alarms: RefCell::default(),
+            next_alarm: Cell::new(0),
         }
+    }
+
+    /// Runs `callback` once, in the timers phase, when this long has passed. An alarm does not keep the loop alive: the
+    /// state of the handle that set it does.
+    pub(crate) fn set_alarm(
+        &self,
+        delay: Duration,
+        callback: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static,
+    ) -> AlarmId {
+        let number = self.next_alarm.get();
+        self.next_alarm.set(number + 1);
+        let id = AlarmId(self.clock.now().after(delay), number);
+        self.alarms.borrow_mut().insert(id, Box::new(callback));
+        id
+    }
+
+    /// Takes an alarm back, if it has not run.
+    pub(crate) fn cancel_alarm(&self, id: AlarmId) {
+        let callback = self.alarms.borrow_mut().remove(&id);
+        drop(callback);
+    }
+
+    pub(super) fn clear(&self) {
+        let alarms = std::mem::take(&mut *self.alarms.borrow_mut());
+        drop(alarms);
+    }
+
+    /// The alarms that are due now; those they set wait for the next turn.
+    fn take_due_alarms(&self) -> Vec<AlarmId> {
+        let now = self.now.get();
+        self.alarms
+            .borrow()
+            .keys()
+            .take_while(|id| id.0 <= now)
+            .copied()
+            .collect()
     }
 
     /// Milliseconds since the loop began, at the start of this turn (`uv_now`).
@@ -78,12 +133,31 @@ impl Timers {
     }
 
     pub(super) fn deadline(&self) -> Option<MonoTime> {
-        self.deadline.get()
+        let alarm = self.alarms.borrow().keys().next().map(|id| id.0);
+        match (self.deadline.get(), alarm) {
+            (Some(timer), Some(alarm)) => Some(timer.min(alarm)),
+            (timer, alarm) => timer.or(alarm),
+        }
     }
 }
 
-/// Calls `processTimers` when the timer is due.
+fn run_alarms(scope: &mut Scope<'_, '_>) {
+    let env = scope.env();
+    let timers = env.event_loop().timers();
+    for id in timers.take_due_alarms() {
+        let callback = timers.alarms.borrow_mut().remove(&id);
+        if let Some(callback) = callback
+            && env.can_call_into_js()
+        {
+            v8::scope!(let inner, scope);
+            callback(inner);
+        }
+    }
+}
+
+/// Runs the alarms that are due, and `processTimers` when the timer is.
 pub(super) fn run(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    run_alarms(scope);
     let env = scope.env();
     let timers = env.event_loop().timers();
     if timers

@@ -38,6 +38,7 @@ pub(crate) struct Class {
     len: usize,
     /// Internal fields of an instance; the first holds the number of the Rust object.
     fields: usize,
+    is_enumerable: bool,
 }
 
 impl std::fmt::Debug for Class {
@@ -56,7 +57,14 @@ impl Class {
             members: [None; CAPACITY],
             len: 0,
             fields: 1,
+            is_enumerable: false,
         }
+    }
+
+    /// Makes the members enumerable, as Web IDL has them.
+    pub(crate) const fn enumerable(mut self) -> Self {
+        self.is_enumerable = true;
+        self
     }
 
     /// Instances with this many internal fields: those after the first hold JavaScript values, which live as long as they.
@@ -169,6 +177,13 @@ fn make_constructor<'s>(
         .instance_template(scope)
         .set_internal_field_count(class.fields);
     let prototype = template.prototype_template(scope);
+    let visible = || {
+        if class.is_enumerable {
+            v8::PropertyAttribute::NONE
+        } else {
+            v8::PropertyAttribute::DONT_ENUM
+        }
+    };
     for member in class.members() {
         match member.kind {
             MemberKind::Method(function) => {
@@ -176,13 +191,12 @@ fn make_constructor<'s>(
                 prototype.set_with_attr(
                     scope.name(member.name).into(),
                     method.into(),
-                    v8::PropertyAttribute::DONT_ENUM,
+                    visible(),
                 );
             }
             MemberKind::Getter(get) => {
                 let getter = method_template(scope, member.name, callback_of(scope, get));
-                let attributes =
-                    v8::PropertyAttribute::DONT_ENUM | v8::PropertyAttribute::DONT_DELETE;
+                let attributes = visible() | v8::PropertyAttribute::DONT_DELETE;
                 prototype.set_accessor_property(
                     scope.name(member.name).into(),
                     Some(getter),

@@ -119,6 +119,45 @@ impl Quota {
     }
 }
 
+/// Memory of a native library that a guest makes it use, counted in the guest's quota until dropped.
+#[derive(Debug)]
+pub(crate) struct NativeCharge {
+    quota: Option<Arc<Quota>>,
+    bytes: usize,
+}
+
+impl NativeCharge {
+    /// Nothing yet, against this isolate's quota.
+    pub(crate) fn of_isolate(isolate: &v8::Isolate) -> Self {
+        Self {
+            quota: isolate.get_slot::<Arc<Quota>>().map(Arc::clone),
+            bytes: 0,
+        }
+    }
+
+    /// Makes the charge this many bytes; whether the quota has room for them. If not, the charge stays what it was.
+    #[must_use]
+    pub(crate) fn set(&mut self, bytes: usize) -> bool {
+        if let Some(quota) = &self.quota {
+            if bytes > self.bytes {
+                if !quota.take(bytes - self.bytes) {
+                    return false;
+                }
+            } else {
+                quota.give_back(self.bytes - bytes);
+            }
+        }
+        self.bytes = bytes;
+        true
+    }
+}
+
+impl Drop for NativeCharge {
+    fn drop(&mut self) {
+        let _given_back = self.set(0);
+    }
+}
+
 static VTABLE: v8::RustAllocatorVtable<Quota> = v8::RustAllocatorVtable {
     allocate,
     allocate_uninitialized,

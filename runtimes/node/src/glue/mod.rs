@@ -20,6 +20,7 @@ pub(crate) mod openssl;
 mod sources;
 mod store;
 mod value;
+mod zlib;
 
 pub(crate) use args::{Args, integer_within};
 pub(crate) use binding::{
@@ -37,11 +38,12 @@ pub(crate) use callbacks::{
 pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance, new_instance_here};
 pub(crate) use errors::Failure;
 pub(crate) use field::Field;
-pub(crate) use heap::{Quota, allocator_with_quota, guard_heap};
+pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};
 pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use store::{Charge, Store};
 pub(crate) use value::{ScopeExt, js_string_bytes};
+pub(crate) use zlib::{ZSetup, ZStep, ZStream, crc32};
 
 /// A handle scope inside a context: what every binding function gets first.
 pub(crate) type Scope<'s, 'i> = v8::PinScope<'s, 'i>;

@@ -5,13 +5,14 @@
 //! can wait (pipes, terminals); they do so on the event loop unless the call is synchronous.
 //!
 //! Reading order: `request` (answers), `paths` (verbs on paths and descriptors), `stat`, `transfer` (read, write), `whole` (whole files),
-//! `tree` (copying and removing trees), `file_handle` (`FileHandle`, `FSReqCallback`), `modules` (what the module loaders ask).
+//! `stat_watcher` (`fs.watchFile`), `tree` (copying and removing trees), `file_handle` (`FileHandle`, `FSReqCallback`), `modules` (what the module loaders ask).
 
 mod file_handle;
 mod modules;
 mod paths;
 mod request;
 mod stat;
+mod stat_watcher;
 mod transfer;
 mod tree;
 mod whole;
@@ -72,4 +73,5 @@ pub(super) const BINDING: Binding = Binding::new("fs")
     .function("cpSyncOverrideFile", tree::cp_sync_override_file)
     .function("cpSyncCopyDir", tree::cp_sync_copy_dir)
     .class(&file_handle::FS_REQ_CALLBACK)
-    .class(&file_handle::FILE_HANDLE);
+    .class(&file_handle::FILE_HANDLE)
+    .class(&stat_watcher::STAT_WATCHER);

@@ -11,11 +11,11 @@ use crate::shapes::Element;
 use super::request::{Answer, answer};
 
 /// Fields of a stat array.
-const FIELDS: usize = 18;
+pub(super) const FIELDS: usize = 18;
 /// Fields of a statfs array.
 const FS_FIELDS: usize = 8;
 
-fn stat_numbers(stat: &Stat) -> [i64; FIELDS] {
+pub(super) fn stat_numbers(stat: &Stat) -> [i64; FIELDS] {
     let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let time = |time: Timespec| [time.sec, i64::from(time.nsec)];
     let [atime, mtime, ctime, btime] = [stat.atime, stat.mtime, stat.ctime, stat.btime].map(time);
