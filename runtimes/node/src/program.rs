@@ -162,6 +162,9 @@ fn run_isolate(
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
         let outcome = run_program(scope);
+        if !task.must_end() {
+            crate::bindings::compile_cache::persist(&env);
+        }
         // Whatever is left must not call back into a dying isolate.
         env.stop();
         env.clear();
@@ -226,6 +229,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let process = env.process(scope);
     process::create_env(scope, process)?;
     performance::start(scope)?;
+    crate::bindings::compile_cache::enable_by_environment(scope);
     apply_v8_options(scope)?;
     crate::return_value::install(scope)?;
     let main = env

@@ -10,6 +10,7 @@ mod buffer;
 mod builtins;
 mod child;
 mod cjs_lexer;
+pub(crate) mod compile_cache;
 mod config;
 mod connection;
 pub(crate) mod contextify;

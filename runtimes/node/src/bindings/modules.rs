@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
+use super::compile_cache;
 use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value};
 
 pub(super) const BINDING: Binding = Binding::new("modules")
@@ -24,22 +25,11 @@ pub(super) const BINDING: Binding = Binding::new("modules")
     .function("getPackageScopeConfig", get_package_scope_config)
     .function("getPackageType", get_package_type)
     .function("setLazyPathHelpers", set_lazy_path_helpers)
-    .partial(
-        "enableCompileCache",
-        enable_compile_cache,
-        "there is no compile cache: it answers DISABLED",
-    )
-    .partial("getCompileCacheDir", nothing, "there is no compile cache")
-    .partial("flushCompileCache", nothing, "there is no compile cache")
-    .partial("getCompileCacheEntry", nothing, "there is no compile cache")
-    .partial(
-        "saveCompileCacheEntry",
-        nothing,
-        "there is no compile cache",
-    );
-
-/// `compileCacheStatus`: FAILED, ENABLED, `ALREADY_ENABLED`, DISABLED.
-const COMPILE_CACHE_DISABLED: f64 = 3.0;
+    .function("enableCompileCache", enable_compile_cache)
+    .function("getCompileCacheDir", get_compile_cache_dir)
+    .function("flushCompileCache", flush_compile_cache)
+    .function("getCompileCacheEntry", get_compile_cache_entry)
+    .function("saveCompileCacheEntry", save_compile_cache_entry);
 
 /// What of a package file matters.
 #[derive(Debug, Default)]
@@ -296,11 +286,55 @@ fn set_lazy_path_helpers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
     Ok(().into())
 }
 
-fn enable_compile_cache<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let status = scope.number(COMPILE_CACHE_DISABLED);
-    Ok(scope.array(&[status]).into())
+/// `enableCompileCache(directory, portable)`: `[status, message?, directory?]`.
+fn enable_compile_cache<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let directory = args.text(scope, 0)?;
+    let is_portable = args.bool(scope, 1);
+    let (status, message, folder) = compile_cache::enable(scope, &directory, is_portable);
+    let text = |text: Option<String>| -> Result<Value<'s>, Failure> {
+        text.map_or_else(
+            || Ok(scope.undefined()),
+            |text| Ok(scope.string(&text)?.into()),
+        )
+    };
+    let status = v8::Integer::new(scope, status as i32);
+    let list = [status.into(), text(message)?, text(folder)?];
+    Ok(scope.array(&list).into())
 }
 
-fn nothing<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(Return::Undefined)
+fn get_compile_cache_dir<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    match compile_cache::folder(scope) {
+        Some(folder) => Ok(scope.string(&folder)?.into()),
+        None => Ok(Return::Undefined),
+    }
+}
+
+fn flush_compile_cache<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    compile_cache::persist(&env);
+    compile_cache::note_flushed(&env);
+    Ok(().into())
+}
+
+/// `getCompileCacheEntry(source, filename, type)`: `{ external, transpiled? }`; `external` stands for the entry.
+fn get_compile_cache_entry<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let (code, filename) = (args.string(0)?, args.string(1)?);
+    let kind = compile_cache::Kind::from_number(args.u32(scope, 2)?);
+    let entry = kind.and_then(|kind| compile_cache::lookup(scope, code, filename, kind));
+    let Some(entry) = entry else {
+        return Ok(Return::Undefined);
+    };
+    let result = scope.null_object();
+    scope.set(result, "external", scope.string(entry.path())?.into());
+    if let Some(text) = entry.text() {
+        scope.set(result, "transpiled", scope.string(&text)?.into());
+    }
+    Ok(result.into())
+}
+
+/// `saveCompileCacheEntry(external, transpiled)`.
+fn save_compile_cache_entry<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let (path, text) = (args.text(scope, 0)?, args.text(scope, 1)?);
+    compile_cache::keep_text(scope, &path, &text);
+    Ok(().into())
 }

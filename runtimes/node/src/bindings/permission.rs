@@ -1,12 +1,333 @@
-//! `internalBinding('permission')`: Node's own permission model, which is off: the machine's policy decides. Node: src/permission/permission.cc.
+//! `internalBinding('permission')`: Node's own permission model, `--permission`. Node: `src/permission/*.cc`.
+//!
+//! It restricts a program beyond what the machine's policy does, and is decided here, per isolate: the native functions ask
+//! [`check`] (or [`is_granted`]) before they act. Without `--permission` everything is granted. Permissions can be dropped,
+//! never regained.
 
-use crate::glue::{Args, Binding, BindingResult, Scope};
+use std::cell::{OnceCell, RefCell};
+
+use cenote_kernel::syscall;
+
+use crate::environment::Environment;
+use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 
 pub(super) const BINDING: Binding = Binding::new("permission")
-    .note("`--permission` has no effect: what leaves the machine is the embedder's policy")
-    .function("has", has);
+    .function("has", has)
+    .function("drop", drop_permission);
 
-/// Without `--permission` everything is permitted as far as Node is concerned.
-fn has<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(true.into())
+/// What can be permitted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Permission {
+    FileSystem,
+    FileSystemRead,
+    FileSystemWrite,
+    ChildProcess,
+    Wasi,
+    WorkerThreads,
+    Inspector,
+    Addon,
+    OpensslStore,
+}
+
+impl Permission {
+    /// As `process.permission` calls it.
+    fn from_label(label: &str) -> Option<Self> {
+        Some(match label {
+            "fs" => Self::FileSystem,
+            "fs.read" => Self::FileSystemRead,
+            "fs.write" => Self::FileSystemWrite,
+            "child" => Self::ChildProcess,
+            "wasi" => Self::Wasi,
+            "worker" => Self::WorkerThreads,
+            "inspector" => Self::Inspector,
+            "addon" => Self::Addon,
+            "openssl.store" | "opensslStore" => Self::OpensslStore,
+            _ => return None,
+        })
+    }
+
+    /// As errors call it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::FileSystem => "FileSystem",
+            Self::FileSystemRead => "FileSystemRead",
+            Self::FileSystemWrite => "FileSystemWrite",
+            Self::ChildProcess => "ChildProcess",
+            Self::Wasi => "WASI",
+            Self::WorkerThreads => "WorkerThreads",
+            Self::Inspector => "Inspector",
+            Self::Addon => "Addon",
+            Self::OpensslStore => "OpenSSLStore",
+        }
+    }
+
+    /// The option that grants it.
+    const fn flag(self) -> &'static str {
+        match self {
+            Self::FileSystem => "",
+            Self::FileSystemRead => "--allow-fs-read",
+            Self::FileSystemWrite => "--allow-fs-write",
+            Self::ChildProcess => "--allow-child-process",
+            Self::Wasi => "--allow-wasi",
+            Self::WorkerThreads => "--allow-worker",
+            Self::Inspector => "--allow-inspector",
+            Self::Addon => "--allow-addons",
+            Self::OpensslStore => "--allow-openssl-store",
+        }
+    }
+}
+
+/// Paths that are granted.
+#[derive(Debug, Default)]
+struct Grants {
+    all: bool,
+    /// Absolute; from a `*` on everything.
+    paths: Vec<String>,
+}
+
+impl Grants {
+    fn add(&mut self, env: &Environment, path: &str) {
+        if path == "*" {
+            self.all = true;
+            return;
+        }
+        let path = with_wildcard(env, resolve(env, path));
+        if !self.paths.contains(&path) {
+            self.paths.push(path);
+        }
+    }
+
+    fn remove(&mut self, env: &Environment, path: &str) {
+        // Where all is granted no part can be taken out.
+        if !self.all {
+            let path = with_wildcard(env, resolve(env, path));
+            self.paths.retain(|known| *known != path);
+        }
+    }
+
+    fn has(&self, env: &Environment, path: &str) -> bool {
+        if self.all || path.is_empty() {
+            return self.all;
+        }
+        let path = resolve(env, path);
+        self.paths.iter().any(|granted| {
+            granted.split_once('*').map_or_else(
+                || *granted == path,
+                |(prefix, _)| {
+                    path.starts_with(prefix) || prefix.strip_suffix('/') == Some(path.as_str())
+                },
+            )
+        })
+    }
+}
+
+/// An absolute path without `.` and `..`; by the text alone, as Node.
+fn resolve(env: &Environment, path: &str) -> String {
+    let whole = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        let cwd = syscall::getcwd(env.task()).unwrap_or_default();
+        format!("{}/{path}", String::from_utf8_lossy(&cwd))
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in whole.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    format!("/{}", parts.join("/"))
+}
+
+/// A folder stands for everything in it.
+fn with_wildcard(env: &Environment, path: String) -> String {
+    let is_folder = syscall::fstatat(
+        env.task(),
+        syscall::At::Cwd,
+        path.as_bytes(),
+        cenote_base::abi::fs::AtFlags::empty(),
+    )
+    .is_ok_and(|stat| stat.file_type() == Some(cenote_base::abi::fs::FileType::Directory));
+    match (is_folder, path.ends_with('/')) {
+        (false, _) => path,
+        (true, true) => format!("{path}*"),
+        (true, false) => format!("{path}/*"),
+    }
+}
+
+/// What is granted; only under `--permission`.
+#[derive(Debug, Default)]
+struct Granted {
+    read: Grants,
+    write: Grants,
+    others: Vec<Permission>,
+    is_audit: bool,
+}
+
+impl Granted {
+    fn from_command_line(env: &Environment) -> Option<RefCell<Self>> {
+        let line = env.command_line();
+        let is_audit = line.is("--permission-audit");
+        if !line.is("--permission") && !is_audit {
+            return None;
+        }
+        let mut granted = Self {
+            is_audit,
+            ..Self::default()
+        };
+        // The program itself, and what is loaded before it, may be read.
+        if !line.is("[has_eval_string]")
+            && !line.is("--interactive")
+            && let Some(script) = line.rest.first()
+        {
+            granted.read.add(env, script);
+        }
+        for preloaded in line.list("--require") {
+            granted.read.add(env, &preloaded);
+        }
+        for path in line.list("--allow-fs-read") {
+            granted.read.add(env, &path);
+        }
+        for path in line.list("--allow-fs-write") {
+            granted.write.add(env, &path);
+        }
+        for permission in [
+            Permission::ChildProcess,
+            Permission::Wasi,
+            Permission::WorkerThreads,
+            Permission::Inspector,
+            Permission::Addon,
+            Permission::OpensslStore,
+        ] {
+            if line.is(permission.flag()) {
+                granted.others.push(permission);
+            }
+        }
+        Some(RefCell::new(granted))
+    }
+
+    fn has(&self, env: &Environment, permission: Permission, path: &str) -> bool {
+        match permission {
+            Permission::FileSystem => self.read.all && self.write.all,
+            Permission::FileSystemRead => self.read.has(env, path),
+            Permission::FileSystemWrite => self.write.has(env, path),
+            other => self.others.contains(&other),
+        }
+    }
+
+    fn take(&mut self, env: &Environment, permission: Permission, path: &str) {
+        let take = |grants: &mut Grants| {
+            if path.is_empty() {
+                *grants = Grants::default();
+            } else {
+                grants.remove(env, path);
+            }
+        };
+        match permission {
+            Permission::FileSystem => {
+                take(&mut self.read);
+                take(&mut self.write);
+            }
+            Permission::FileSystemRead => take(&mut self.read),
+            Permission::FileSystemWrite => take(&mut self.write),
+            other => self.others.retain(|known| *known != other),
+        }
+    }
+}
+
+/// The isolate's permissions: read from the command line when first asked for.
+#[derive(Default)]
+struct State(OnceCell<Option<RefCell<Granted>>>);
+
+fn with_granted<R>(env: &Environment, f: impl FnOnce(&RefCell<Granted>) -> R) -> Option<R> {
+    let state = env.state::<State>();
+    state
+        .0
+        .get_or_init(|| Granted::from_command_line(env))
+        .as_ref()
+        .map(f)
+}
+
+/// Whether something is permitted. An empty path asks for all paths.
+pub(crate) fn is_granted(scope: &Scope<'_, '_>, permission: Permission, path: &[u8]) -> bool {
+    let env = scope.env();
+    with_granted(&env, |granted| {
+        let granted = granted.borrow();
+        granted.is_audit || granted.has(&env, permission, &String::from_utf8_lossy(path))
+    })
+    .unwrap_or(true)
+}
+
+/// Whether `--permission` is in force: the cheap question before the paths are looked at.
+pub(crate) fn is_enabled(scope: &Scope<'_, '_>) -> bool {
+    with_granted(&scope.env(), |_| ()).is_some()
+}
+
+/// Refuses what is not permitted.
+///
+/// # Errors
+/// `ERR_ACCESS_DENIED`.
+pub(crate) fn check(
+    scope: &Scope<'_, '_>,
+    permission: Permission,
+    path: &[u8],
+) -> Result<(), Failure> {
+    if is_granted(scope, permission, path) {
+        return Ok(());
+    }
+    let advice = match permission.flag() {
+        "" => String::new(),
+        flag => format!(" Use {flag} to manage permissions."),
+    };
+    let message = scope.text(&format!(
+        "Access to this API has been restricted.{advice}"
+    ));
+    let exception = v8::Exception::error(scope, message);
+    if let Ok(object) = Object::try_from(exception) {
+        scope.set(object, "code", scope.text("ERR_ACCESS_DENIED").into());
+        scope.set(object, "permission", scope.text(permission.name()).into());
+        let resource = scope.utf8(path);
+        scope.set(object, "resource", resource.into());
+    }
+    Err(Failure::Thrown(v8::Global::new(scope, exception)))
+}
+
+/// `has(scope, reference)`.
+fn has<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let label = args.text(scope, 0)?;
+    let Some(permission) = Permission::from_label(&label) else {
+        return Ok(false.into());
+    };
+    let path = reference(scope, args)?;
+    let env = scope.env();
+    let granted = with_granted(&env, |granted| {
+        granted
+            .borrow()
+            .has(&env, permission, &String::from_utf8_lossy(&path))
+    });
+    Ok(granted.unwrap_or(true).into())
+}
+
+/// `drop(scope, reference)`: gives a permission up.
+fn drop_permission<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let label = args.text(scope, 0)?;
+    let Some(permission) = Permission::from_label(&label) else {
+        return Ok(().into());
+    };
+    let path = reference(scope, args)?;
+    let env = scope.env();
+    with_granted(&env, |granted| {
+        granted
+            .borrow_mut()
+            .take(&env, permission, &String::from_utf8_lossy(&path));
+    });
+    Ok(().into())
+}
+
+fn reference<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Vec<u8>, Failure> {
+    if args.get(1).is_null_or_undefined() {
+        return Ok(Vec::new());
+    }
+    args.path(scope, 1)
 }

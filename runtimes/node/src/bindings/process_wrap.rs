@@ -168,6 +168,7 @@ fn stdio<'s>(
 
 /// `spawn(file, args, cwd, envPairs, stdio, flags, uid, gid)`: 0, or a negative errno; sets `pid`.
 fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
     const DETACHED: u32 = 1;
     let process = args.native::<Process>(scope)?;
     let file = args.path(scope, 0)?;

@@ -226,6 +226,7 @@ fn stdio<'s>(
 
 /// `spawn(options)`: `{ pid, status, signal, output, error }`.
 fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
     let options = args.object(0)?;
     let env = scope.env();
     let task = Arc::clone(env.task());

@@ -1,6 +1,7 @@
 //! Compiling for the `CommonJS` loader, and telling modules from scripts by their syntax errors.
 
 use super::compile::{Origin, SourceText, compile_function, set_id, urls_of};
+use crate::bindings::compile_cache::{self, Kind};
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
 /// What a compilation for the `CommonJS` loader gave.
@@ -80,10 +81,12 @@ pub(super) fn compile_function_for_cjs_loader<'s>(
 ) -> BindingResult<'s> {
     let (code, filename) = (args.string(0)?, args.string(1)?);
     let detect = args.bool(scope, 3);
+    let entry = compile_cache::lookup(scope, code, filename, Kind::CommonJs);
     let mut can_parse_as_esm = false;
     let compiled = {
         v8::tc_scope!(let catch, scope);
-        let compiled = compile_cjs(catch, code, filename, None);
+        let cached = entry.as_ref().and_then(|entry| entry.bytes());
+        let compiled = compile_cjs(catch, code, filename, cached.as_deref());
         if compiled.function.is_none() {
             let (exception, message) = (catch.exception(), catch.message());
             if let Some(message) = message {
@@ -104,6 +107,9 @@ pub(super) fn compile_function_for_cjs_loader<'s>(
         }
         compiled
     };
+    if let (Some(entry), Some(function)) = (entry, compiled.function) {
+        entry.keep(scope, compiled.rejected, || function.create_code_cache());
+    }
     let result = scope.null_object();
     let undefined = scope.undefined();
     let (source_url, map_url) = compiled

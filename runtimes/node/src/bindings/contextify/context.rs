@@ -37,21 +37,22 @@ pub(crate) fn context_of<'s>(
     Object::try_from(holder).ok()?.get_creation_context(scope)
 }
 
-/// Runs the microtasks of a context that has a queue of its own (`microtaskMode: 'afterEvaluate'`).
+/// Runs the microtasks of a context that has a queue of its own (`microtaskMode: 'afterEvaluate'`). Whether it has.
 pub(in crate::bindings) fn drain_own_microtasks<'s>(
     scope: &mut Scope<'s, '_>,
     context: v8::Local<'s, v8::Context>,
-) {
+) -> bool {
     if context.get_slot::<Contextified>().is_none()
         || !context
             .get_embedder_data(scope, OWN_QUEUE)
             .is_some_and(|flag| flag.is_true())
     {
-        return;
+        return false;
     }
     if let Some(queue) = context.get_microtask_queue() {
         queue.perform_checkpoint(scope);
     }
+    true
 }
 
 /// Whether code in a context may compile WebAssembly (`codeGeneration: { wasm }`).

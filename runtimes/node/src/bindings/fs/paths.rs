@@ -10,6 +10,7 @@ use crate::blocking::blocking;
 use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
+use super::gate;
 use super::request::{Answer, Asker, Encoding, answer};
 use super::transfer::descriptor;
 
@@ -74,6 +75,9 @@ fn mode_of(scope: &Scope<'_, '_>, args: &Args<'_>, index: usize) -> Mode {
 }
 
 pub(super) fn access<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let wanted = AccessFlags::from_bits_truncate(mode_within_seven(scope, args.get(1))?);
     on_path(scope, args, 2, "access", |task, path| {
         syscall::faccessat(task, At::Cwd, path, wanted, AtFlags::empty())
@@ -103,6 +107,7 @@ pub(super) fn exists_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
     let Ok(path) = args.path(scope, 0) else {
         return Ok(false.into());
     };
+    gate::check(scope, args, gate::READ)?;
     Ok(syscall::faccessat(
         scope.env().task(),
         At::Cwd,
@@ -135,6 +140,9 @@ fn opened<'s>(
 ) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
     let flags = OpenFlags::from_bits_truncate(args.u32(scope, 1)?);
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::of_open(flags))? {
+        return Ok(refused);
+    }
     let mode = mode_of(scope, args, 2);
     let failed = |error| Failure::from(error).with_syscall("open").with_path(&path);
     let env = scope.env();
@@ -178,6 +186,9 @@ pub(super) fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 }
 
 pub(super) fn rename<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::RENAME)? {
+        return Ok(refused);
+    }
     on_paths(scope, args, 2, "rename", |task, from, to| {
         syscall::renameat2(task, At::Cwd, from, At::Cwd, to, RenameFlags::empty())
     })
@@ -199,12 +210,18 @@ pub(super) fn fdatasync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 }
 
 pub(super) fn rmdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 1, gate::WRITE)? {
+        return Ok(refused);
+    }
     on_path(scope, args, 1, "rmdir", |task, path| {
         syscall::unlinkat(task, At::Cwd, path, AtFlags::AT_REMOVEDIR)
     })
 }
 
 pub(super) fn unlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 1, gate::WRITE)? {
+        return Ok(refused);
+    }
     on_path(scope, args, 1, "unlink", |task, path| {
         syscall::unlinkat(task, At::Cwd, path, AtFlags::empty())
     })
@@ -268,6 +285,9 @@ fn trim_slashes(path: &[u8]) -> &[u8] {
 }
 
 pub(super) fn mkdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let mode = mode_of(scope, args, 1);
     let env = scope.env();
@@ -312,6 +332,11 @@ fn make_temporary(task: &Task, prefix: &[u8]) -> SysResult<Vec<u8>> {
 
 pub(super) fn mkdtemp<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let prefix = args.path(scope, 0)?;
+    let template = [prefix.as_slice(), b"XXXXXX"].concat();
+    let needed = crate::bindings::permission::Permission::FileSystemWrite;
+    if let Err(refused) = crate::bindings::permission::check(scope, needed, &template) {
+        return answer(scope, args, 2, Err(refused));
+    }
     let encoding = Encoding::of(scope, args.get(1));
     let outcome =
         make_temporary(scope.env().task(), &prefix).map(|path| Answer::Bytes(path, encoding));
@@ -361,6 +386,9 @@ pub(crate) fn list(task: &Task, path: &[u8]) -> SysResult<Vec<(Vec<u8>, FileType
 }
 
 pub(super) fn readdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::READ)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let encoding = Encoding::of(scope, args.get(1));
     let with_types = args.bool(scope, 2);
@@ -391,18 +419,27 @@ pub(super) fn readdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 }
 
 pub(super) fn link<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::COPY)? {
+        return Ok(refused);
+    }
     on_paths(scope, args, 2, "link", |task, from, to| {
         syscall::linkat(task, At::Cwd, from, At::Cwd, to, AtFlags::empty())
     })
 }
 
 pub(super) fn symlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::SYMLINK)? {
+        return Ok(refused);
+    }
     on_paths(scope, args, 3, "symlink", |task, target, path| {
         syscall::symlinkat(task, target, At::Cwd, path)
     })
 }
 
 pub(super) fn readlink<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let encoding = Encoding::of(scope, args.get(1));
     let outcome = syscall::readlinkat(scope.env().task(), At::Cwd, &path);
@@ -429,6 +466,9 @@ pub(crate) fn real_path(task: &Task, path: &[u8]) -> SysResult<Vec<u8>> {
 }
 
 pub(super) fn realpath<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let encoding = Encoding::of(scope, args.get(1));
     let outcome = real_path(scope.env().task(), &path).map(|real| Answer::Bytes(real, encoding));
@@ -445,6 +485,9 @@ pub(super) fn realpath<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
 }
 
 pub(super) fn chmod<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::WRITE)? {
+        return Ok(refused);
+    }
     let mode = mode_of(scope, args, 1);
     on_path(scope, args, 2, "chmod", |task, path| {
         syscall::fchmodat(task, At::Cwd, path, mode, AtFlags::empty())
@@ -469,6 +512,9 @@ fn owner(scope: &Scope<'_, '_>, args: &Args<'_>) -> (Option<Uid>, Option<Gid>) {
 }
 
 pub(super) fn chown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
+        return Ok(refused);
+    }
     let (uid, gid) = owner(scope, args);
     on_path(scope, args, 3, "chown", |task, path| {
         syscall::fchownat(task, At::Cwd, path, uid, gid, AtFlags::empty())
@@ -476,6 +522,9 @@ pub(super) fn chown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 }
 
 pub(super) fn lchown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
+        return Ok(refused);
+    }
     let (uid, gid) = owner(scope, args);
     on_path(scope, args, 3, "lchown", |task, path| {
         syscall::fchownat(task, At::Cwd, path, uid, gid, AtFlags::AT_SYMLINK_NOFOLLOW)
@@ -509,6 +558,9 @@ pub(super) fn times(args: &Args<'_>, from: usize) -> Result<[TimeChange; 2], Fai
 }
 
 pub(super) fn utimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
+        return Ok(refused);
+    }
     let times = times(args, 1)?;
     on_path(scope, args, 3, "utime", |task, path| {
         syscall::utimensat(task, At::Cwd, Some(path), times, AtFlags::empty())
@@ -516,6 +568,9 @@ pub(super) fn utimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 }
 
 pub(super) fn lutimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
+        return Ok(refused);
+    }
     let times = times(args, 1)?;
     on_path(scope, args, 3, "lutime", |task, path| {
         syscall::utimensat(

@@ -8,6 +8,7 @@ use cenote_kernel::syscall::{self, At};
 use crate::glue::{Args, BindingResult, Failure, Field, Scope, ScopeExt, Value};
 use crate::shapes::Element;
 
+use super::gate;
 use super::request::{Answer, answer};
 
 /// Fields of a stat array.
@@ -109,6 +110,9 @@ fn on_path<'s>(
     flags: AtFlags,
     name: &'static str,
 ) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let big = args.bool(scope, 1);
     let outcome = syscall::fstatat(scope.env().task(), At::Cwd, &path, flags)
@@ -148,6 +152,9 @@ pub(super) fn fstat<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 }
 
 pub(super) fn statfs<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let path = args.path(scope, 0)?;
     let big = args.bool(scope, 1);
     let outcome = syscall::statfs(scope.env().task(), &path)

@@ -9,6 +9,7 @@ use cenote_kernel::syscall::{self, At, TimeChange};
 use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
+use super::gate;
 use super::paths::list;
 use super::whole::copy;
 
@@ -41,6 +42,7 @@ fn remove(task: &Task, path: &[u8], depth: usize) -> Result<(), (Vec<u8>, cenote
 
 /// `rmSync(path, maxRetries, recursive, retryDelay)`. Retries are for Windows' sharing violations: nothing here goes away by waiting.
 pub(super) fn rm_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    gate::check(scope, args, gate::WRITE)?;
     let path = args.path(scope, 0)?;
     let recursive = args.bool(scope, 2);
     let env = scope.env();
@@ -79,6 +81,7 @@ pub(super) fn cp_sync_check_paths<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
 ) -> BindingResult<'s> {
+    gate::check(scope, args, gate::COPY)?;
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let (dereference, recursive) = (args.bool(scope, 2), args.bool(scope, 3));
     let env = scope.env();
@@ -215,6 +218,7 @@ pub(super) fn cp_sync_override_file<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
 ) -> BindingResult<'s> {
+    gate::check(scope, args, gate::COPY)?;
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let how = args.get(2).uint32_value(scope).unwrap_or(0);
     let preserve = args.bool(scope, 3);
@@ -256,6 +260,7 @@ pub(super) fn cp_sync_copy_dir<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
 ) -> BindingResult<'s> {
+    gate::check(scope, args, gate::COPY)?;
     let (src, dest) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let options = CopyOptions {
         force: args.bool(scope, 2),

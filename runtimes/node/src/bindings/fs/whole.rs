@@ -9,6 +9,7 @@ use crate::blocking::blocking;
 use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt, js_string_bytes};
 
+use super::gate;
 use super::paths::open_at;
 use super::request::{Answer, answer};
 
@@ -63,6 +64,7 @@ fn with_file<'s, T>(
         let fd = super::transfer::descriptor(scope, args, 0)?;
         return action(&env, fd).map_err(|error| Failure::from(error).with_syscall(name));
     }
+    gate::check(scope, args, gate::of_open(flags))?;
     let path = args.path(scope, 0)?;
     let fd = open_at(&env, &path, flags, mode);
     let fd =
@@ -157,6 +159,9 @@ fn fill(env: &Environment, source: Fd, target: Fd) -> SysResult {
 }
 
 pub(super) fn copy_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 3, gate::COPY)? {
+        return Ok(refused);
+    }
     let (from, to) = (args.path(scope, 0)?, args.path(scope, 1)?);
     let how = super::paths::mode_within_seven(scope, args.get(2))?;
     let outcome = copy(&scope.env(), &from, &to, how)

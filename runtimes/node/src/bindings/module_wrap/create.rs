@@ -1,6 +1,7 @@
 //! `new ModuleWrap`: compiling a source text module, or making a synthetic one.
 
 use super::Wrapped;
+use crate::bindings::compile_cache::{self, Kind};
 use crate::bindings::contextify::compile::{Origin, SourceText};
 use crate::bindings::contextify::context_of;
 use crate::glue::{
@@ -116,7 +117,14 @@ fn source_text<'s>(
     } else {
         None
     };
-    let mut text = SourceText::new(source, &origin, cached.as_deref());
+    // Modules that the loader compiles; those of `vm` have ids of their own.
+    let is_default = id_symbol == scope.node_symbol("source_text_module_default_hdo");
+    let entry = (is_default && cached.is_none())
+        .then(|| compile_cache::lookup(scope, source, url, Kind::Module))
+        .flatten();
+    let from_disk = entry.as_ref().and_then(|entry| entry.bytes());
+    let given = cached.as_deref().or(from_disk.as_deref());
+    let mut text = SourceText::new(source, &origin, given);
     v8::tc_scope!(let catch, scope);
     let module = v8::script_compiler::compile_module2(
         catch,
@@ -131,7 +139,11 @@ fn source_text<'s>(
         catch.rethrow();
         return Err(Failure::Pending);
     };
-    if text.rejected() == Some(true) {
+    let rejected = text.rejected().unwrap_or(false);
+    if let Some(entry) = entry {
+        let script = module.get_unbound_module_script(catch);
+        entry.keep(catch, rejected, || script.create_code_cache());
+    } else if rejected {
         return Err(Failure::error(
             "ERR_VM_MODULE_CACHED_DATA_REJECTED",
             "cachedData buffer was rejected",

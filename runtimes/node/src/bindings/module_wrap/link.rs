@@ -198,10 +198,22 @@ fn find_linked<'s>(
         Wrapped::find(scope, Object::try_from(target).ok()?)
     });
     if found.is_none() {
-        let message = format!(
-            "request for '{}' is not yet fulfilled",
-            specifier.to_rust_string_lossy(scope)
-        );
+        let specifier = specifier.to_rust_string_lossy(scope);
+        let wrapped = Wrapped::of_module(scope, referrer);
+        let is_linked = wrapped
+            .as_ref()
+            .is_some_and(|wrapped| wrapped.native.is_linked.get());
+        let url = wrapped
+            .and_then(|wrapped| scope.get_property(wrapped.object, "url").ok())
+            .map(|url| url.to_rust_string_lossy(scope))
+            .unwrap_or_default();
+        let message = if is_linked {
+            format!("request for '{specifier}' is not cached on module '{url}'")
+        } else {
+            format!(
+                "request for '{specifier}' can not be resolved on module '{url}' that is not linked"
+            )
+        };
         link_failure(message).throw(scope);
     }
     found

@@ -10,13 +10,10 @@ use crate::glue::{
 /// `instantiate()`: V8 asks for what the requests are linked to.
 pub(super) fn instantiate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrapped = Wrapped::of(scope, args.this())?;
-    if !wrapped.native.is_linked.get() && wrapped.module.get_module_requests().length() > 0 {
-        let url = scope
-            .get_property(wrapped.object, "url")?
-            .to_rust_string_lossy(scope);
+    if !wrapped.native.is_linked.get() {
         return Err(Failure::error(
             "ERR_VM_MODULE_LINK_FAILURE",
-            format!("request for '{url}' is not yet fulfilled"),
+            "module is not linked",
         ));
     }
     let context = wrapped.context(scope);
@@ -52,11 +49,14 @@ pub(super) fn evaluate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
         breaks_on_sigint: args.bool(scope, 1),
     };
     let context = wrapped.context(scope);
+    let outer = scope.get_current_context();
     let scope = &mut v8::ContextScope::new(scope, context);
     v8::tc_scope!(let catch, scope);
     let result = run_guarded(catch, &limits, |scope| {
         let result = wrapped.module.evaluate(scope)?;
-        drain_own_microtasks(scope, context);
+        if drain_own_microtasks(scope, context) {
+            return settle_outside(scope, outer, result);
+        }
         Some(result)
     });
     match result {
@@ -70,6 +70,33 @@ pub(super) fn evaluate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
             Err(failure)
         }
     }
+}
+
+/// A promise of the caller's context that follows one of a context with microtasks of its own: those do not run by
+/// themselves any more, so what is settled by now is settled outside, too.
+fn settle_outside<'s>(
+    scope: &mut Scope<'s, '_>,
+    outer: v8::Local<'s, v8::Context>,
+    result: Value<'s>,
+) -> Option<Value<'s>> {
+    let inner = v8::Local::<v8::Promise>::try_from(result).ok()?;
+    let scope = &mut v8::ContextScope::new(scope, outer);
+    let resolver = v8::PromiseResolver::new(scope)?;
+    match inner.state() {
+        v8::PromiseState::Fulfilled => {
+            let value = inner.result(scope);
+            resolver.resolve(scope, value)?;
+        }
+        v8::PromiseState::Rejected => {
+            inner.mark_as_handled();
+            let reason = inner.result(scope);
+            resolver.reject(scope, reason)?;
+        }
+        v8::PromiseState::Pending => {
+            resolver.resolve(scope, inner.into())?;
+        }
+    }
+    Some(resolver.get_promise(scope).into())
 }
 
 /// Evaluates a graph without top-level await, for `require(esm)`; returns the namespace.
