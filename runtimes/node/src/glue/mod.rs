@@ -35,7 +35,9 @@ pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
     listen_to_messages, resolve_module, resolve_module_source,
 };
-pub(crate) use class::{Class, constructor_of, illegal_constructor, new_instance, new_instance_here};
+pub(crate) use class::{
+    Class, constructor_of, illegal_constructor, new_instance, new_instance_here,
+};
 pub(crate) use errors::Failure;
 pub(crate) use field::Field;
 pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};

@@ -59,7 +59,8 @@ fn is_module<'s>(
     if ESM_SYNTAX.iter().any(|text| message.contains(text)) {
         return true;
     }
-    RETRY_AS_ESM.iter().any(|text| message.contains(text)) && parses_as_module(scope, code, filename)
+    RETRY_AS_ESM.iter().any(|text| message.contains(text))
+        && parses_as_module(scope, code, filename)
 }
 
 fn parses_as_module<'s>(

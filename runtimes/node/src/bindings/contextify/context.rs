@@ -56,10 +56,7 @@ pub(in crate::bindings) fn drain_own_microtasks<'s>(
 }
 
 /// Whether code in a context may compile WebAssembly (`codeGeneration: { wasm }`).
-pub(crate) fn allows_wasm<'s>(
-    scope: &Scope<'s, '_>,
-    context: v8::Local<'s, v8::Context>,
-) -> bool {
+pub(crate) fn allows_wasm<'s>(scope: &Scope<'s, '_>, context: v8::Local<'s, v8::Context>) -> bool {
     context.get_slot::<Contextified>().is_none()
         || !context
             .get_embedder_data(scope, WASM)
@@ -73,9 +70,8 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     let wasm = args.bool(scope, 4);
     let has_own_queue = args.get(5).is_true();
     let id = args.get(6);
-    let queue = has_own_queue.then(|| {
-        v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit)
-    });
+    let queue =
+        has_own_queue.then(|| v8::MicrotaskQueue::new(scope, v8::MicrotasksPolicy::Explicit));
     let main = scope.get_current_context();
     let options = v8::ContextOptions {
         global_template: sandbox.map(|_| global_template(scope)),

@@ -92,7 +92,11 @@ fn get<'s>(
         return PASS;
     };
     let is_sandbox = value == Value::from(sides.sandbox);
-    result.set(if is_sandbox { sides.global.into() } else { value });
+    result.set(if is_sandbox {
+        sides.global.into()
+    } else {
+        value
+    });
     DONE
 }
 

@@ -17,8 +17,8 @@ use crate::glue::Binding;
 
 pub(crate) use context::allows_wasm;
 pub(super) use context::{context_of, drain_own_microtasks};
-pub(super) use watchdog::{Limits, run_guarded};
 pub(crate) use watchdog::{Interruption, interruption};
+pub(super) use watchdog::{Limits, run_guarded};
 
 pub(super) const BINDING: Binding = Binding::new("contextify")
     .function(

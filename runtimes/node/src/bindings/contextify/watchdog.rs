@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
-use cenote_abi::signal::{SaFlags, SigSet};
 use cenote_abi::SigNum;
+use cenote_abi::signal::{SaFlags, SigSet};
 use cenote_kernel::{SigAction, SigHandler, syscall};
 
 use crate::environment::Environment;

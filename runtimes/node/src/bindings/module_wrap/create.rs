@@ -11,10 +11,7 @@ use crate::glue::{
 
 /// `new ModuleWrap(url, context, source, lineOffset, columnOffset[, idSymbol | cachedData])`, or
 /// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
-pub(super) fn new_module_wrap<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+pub(super) fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if !args.is_construct_call() {
         return Err(Failure::type_error(
             "ERR_CONSTRUCT_CALL_REQUIRED",

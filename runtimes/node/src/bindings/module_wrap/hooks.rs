@@ -1,7 +1,7 @@
 //! `import()` and `import.meta`: V8 asks, JavaScript answers.
 
-use super::link::{attributes_object, phase_number};
 use super::Wrapped;
+use super::link::{attributes_object, phase_number};
 use crate::environment::Stored;
 use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Value};
 

@@ -115,7 +115,11 @@ pub(super) fn evaluate_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> B
         return Err(Failure::Thrown(v8::Global::new(scope, exception)));
     }
     if module.is_graph_async() {
-        if scope.env().command_line().is("--experimental-print-required-tla") {
+        if scope
+            .env()
+            .command_line()
+            .is("--experimental-print-required-tla")
+        {
             print_stalled(scope, module);
         }
         return Err(required_async());

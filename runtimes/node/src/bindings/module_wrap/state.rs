@@ -90,10 +90,7 @@ pub(super) fn get_error<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 }
 
 /// `hasAsyncGraph`: whether the module or what it imports has top-level await.
-pub(super) fn has_async_graph<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+pub(super) fn has_async_graph<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrapped = Wrapped::of(scope, args.this())?;
     check_instantiated(&wrapped, "Module is not instantiated")?;
     Ok(wrapped.module.is_graph_async().into())
