@@ -22,6 +22,7 @@ pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
 mod fs_event_wrap;
+mod http_parser;
 mod icu;
 pub(crate) mod messaging;
 mod mksnapshot;
@@ -82,6 +83,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs::BINDING,
     fs_dir::BINDING,
     fs_event_wrap::BINDING,
+    http_parser::BINDING,
     icu::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
