@@ -1,12 +1,16 @@
-//! Argon2. Node: src/crypto/crypto_argon2.cc. It gets no more memory than [`input::WORKING_MEMORY`].
+//! Argon2. Node: `src/crypto/crypto_argon2.cc`. It gets no more memory than [`input::WORKING_MEMORY`].
 
 use std::ffi::CStr;
 
 use super::errors::JobError;
 use super::input;
-use super::job::{array_buffer, attach_job, job_class, mode_of};
+use super::job::{array_buffer, attach_sized_job, job_class, mode_of};
 use crate::glue::openssl::{self as raw, Param};
 use crate::glue::{Args, BindingResult, Class, Failure, Scope};
+
+const FAILED: &str = "Deriving bits failed";
+/// How many bytes it may mix before it is too much for anybody: minutes of work.
+const MOST_MIXING: u64 = 64 << 30;
 
 pub(super) static ARGON2_JOB: Class = job_class("Argon2Job", new_job);
 
@@ -32,11 +36,14 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
             ));
         }
     };
-    let mut out = input::zeros(tag_length)?;
     let work = move || {
-        if u64::from(memory) * 1024 > input::WORKING_MEMORY {
+        let memory_bytes = u64::from(memory) * 1024;
+        let is_too_much = memory_bytes > input::WORKING_MEMORY
+            || memory_bytes.saturating_mul(u64::from(passes)) > MOST_MIXING;
+        if is_too_much {
             return Err(JobError::named("Failed to allocate memory"));
         }
+        let mut out = input::zeros(tag_length).map_err(|_| JobError::named(FAILED))?;
         let params = [
             Param::Bytes(c"pass", &message),
             Param::Bytes(c"salt", &nonce),
@@ -48,9 +55,8 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
             Param::Uint(c"memcost", memory),
             Param::Uint(c"iter", passes),
         ];
-        raw::derive(name, &params, &mut out)
-            .map_err(|stack| JobError::of(&stack, "Deriving bits failed"))?;
+        raw::derive(name, &params, &mut out).map_err(|stack| JobError::of(&stack, FAILED))?;
         Ok(out)
     };
-    attach_job(scope, args, "ARGON2REQUEST", work, array_buffer)
+    attach_sized_job(scope, args, "ARGON2REQUEST", tag_length, work, array_buffer)
 }

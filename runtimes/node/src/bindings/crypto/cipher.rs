@@ -1,4 +1,4 @@
-//! `CipherBase` (`createCipheriv`, `createDecipheriv`) and `getCipherInfo`. Node: src/crypto/crypto_cipher.cc.
+//! `CipherBase` (`createCipheriv`, `createDecipheriv`) and `getCipherInfo`. Node: `src/crypto/crypto_cipher.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,5 +1,5 @@
 //! OpenSSL's errors as Node's: `error:1C80006B:Provider routines::wrong final block length` with `library`, `reason`,
-//! `code` (`ERR_OSSL_…`) and `opensslErrorStack`. Node: `ThrowCryptoError`, `Decorate` and `CryptoErrorStore` in src/crypto/crypto_util.cc.
+//! `code` (`ERR_OSSL_…`) and `opensslErrorStack`. Node: `ThrowCryptoError`, `Decorate` and `CryptoErrorStore` in `src/crypto/crypto_util.cc`.
 
 use openssl::error::{Error, ErrorStack};
 
@@ -169,11 +169,6 @@ pub(crate) struct JobError {
 }
 
 impl JobError {
-    /// What is in OpenSSL's queue of this thread, or `default` when it is empty.
-    pub(crate) fn captured(default: &str) -> Self {
-        Self::of(&ErrorStack::get(), default)
-    }
-
     /// These errors of OpenSSL, or `default` when there are none.
     pub(crate) fn of(stack: &ErrorStack, default: &str) -> Self {
         let mut lines: Vec<String> = stack.errors().iter().rev().map(error_text).collect();

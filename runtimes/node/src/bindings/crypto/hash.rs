@@ -1,4 +1,4 @@
-//! Digests: `Hash`, `oneShotDigest`, and `HashJob` for Web Crypto. Node: src/crypto/crypto_hash.cc.
+//! Digests: `Hash`, `oneShotDigest`, and `HashJob` for Web Crypto. Node: `src/crypto/crypto_hash.cc`.
 //!
 //! SHAKE without an output length has the length it had before OpenSSL 3.4, as in Node 24.
 
@@ -10,7 +10,7 @@ use openssl::md::{Md, MdRef};
 
 use super::errors::{self, JobError};
 use super::input;
-use super::job::{array_buffer, attach_job, job_class, mode_of};
+use super::job::{array_buffer, attach_sized_job, job_class, mode_of};
 use crate::encoding::{Encoding, to_js};
 use crate::glue::openssl::{DigestContext, digest_failure, digest_of, is_extendable};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, attach, native_of};
@@ -234,5 +234,5 @@ fn new_hash_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
             Err(_) => Err(JobError::named("Failed to allocate memory")),
         }
     };
-    attach_job(scope, args, "HASHREQUEST", work, array_buffer)
+    attach_sized_job(scope, args, "HASHREQUEST", len, work, array_buffer)
 }

@@ -1,4 +1,4 @@
-//! HKDF (RFC 5869): extract, then expand, over HMAC. Node: src/crypto/crypto_hkdf.cc.
+//! HKDF (RFC 5869): extract, then expand, over HMAC. Node: `src/crypto/crypto_hkdf.cc`.
 
 use openssl::error::ErrorStack;
 use openssl::md::MdRef;

@@ -1,4 +1,4 @@
-//! HMAC: `Hmac`, and `HmacJob` for Web Crypto. Node: src/crypto/crypto_hmac.cc.
+//! HMAC: `Hmac`, and `HmacJob` for Web Crypto. Node: `src/crypto/crypto_hmac.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

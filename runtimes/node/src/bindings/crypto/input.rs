@@ -1,4 +1,4 @@
-//! What crypto's functions take: bytes, secrets, and data with an encoding. Node: `ByteSource` in src/crypto/crypto_util.h.
+//! What crypto's functions take: bytes, secrets, and data with an encoding. Node: `ByteSource` in `src/crypto/crypto_util.h`.
 
 use std::sync::Arc;
 

@@ -3,7 +3,7 @@
 //! A job's constructor reads its arguments and calls [`attach_job`] with the work (which runs on any thread and knows no
 //! JavaScript) and what makes a value of the outcome (which runs on the process's thread). By its mode a job answers at once
 //! (`[error, result]`), calls `ondone(error, result)` later, or gives a promise (Web Crypto: rejected with an `OperationError`
-//! whose cause is the error). Node: `CryptoJob` in src/crypto/crypto_util.h.
+//! whose cause is the error). Node: `CryptoJob` in `src/crypto/crypto_util.h`.
 //!
 //! At most [`THREADS`] jobs of a process run at once, as in libuv's pool; threads end when there is nothing left to do.
 
@@ -18,8 +18,8 @@ use super::errors::{self, JobError};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
 use crate::event_loop::{CallContext, after_callback, make_callback};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value, attach,
-    new_array_buffer,
+    Args, BindingResult, Charge, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
+    attach, new_array_buffer, with_bytes,
 };
 
 /// How many jobs of one process run at once.
@@ -27,6 +27,28 @@ const THREADS: usize = 4;
 
 type Outcome = Result<Box<dyn Any + Send>, JobError>;
 type Work = Box<dyn FnOnce() -> Outcome + Send>;
+
+/// Asked now and then by work that may take long: whether its process still wants it.
+#[derive(Clone)]
+pub(crate) struct Wanted(Arc<cenote_kernel::Task>);
+
+impl std::fmt::Debug for Wanted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wanted")
+    }
+}
+
+impl Wanted {
+    /// For work of this process.
+    pub(crate) fn new(scope: &Scope<'_, '_>) -> Self {
+        Self(Arc::clone(scope.env().task()))
+    }
+
+    /// Whether to go on.
+    pub(crate) fn go_on(&self) -> bool {
+        !self.0.must_end()
+    }
+}
 type Finish = Box<
     dyn for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, Box<dyn Any + Send>) -> Result<Value<'s>, Failure>,
 >;
@@ -46,7 +68,15 @@ pub(crate) enum Mode {
 struct Job {
     info: AsyncInfo,
     mode: Mode,
-    prepared: RefCell<Option<(Work, Finish)>>,
+    prepared: RefCell<Option<Prepared>>,
+}
+
+/// A job that has not run.
+struct Prepared {
+    work: Work,
+    finish: Finish,
+    /// What its copies of the arguments and its result cost, until it has answered.
+    charge: Option<Charge>,
 }
 
 impl Native for Job {
@@ -94,7 +124,27 @@ pub(crate) fn attach_job<'s, T: Send + 'static>(
     work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
     finish: impl for<'a, 'i> FnOnce(&mut Scope<'a, 'i>, T) -> Result<Value<'a>, Failure> + 'static,
 ) -> BindingResult<'s> {
+    attach_sized_job(scope, args, provider, 0, work, finish)
+}
+
+/// [`attach_job`] with a result of a size that the guest chose.
+pub(crate) fn attach_sized_job<'s, T: Send + 'static>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    provider: &'static str,
+    result_len: usize,
+    work: impl FnOnce() -> Result<T, JobError> + Send + 'static,
+    finish: impl for<'a, 'i> FnOnce(&mut Scope<'a, 'i>, T) -> Result<Value<'a>, Failure> + 'static,
+) -> BindingResult<'s> {
     let mode = mode_of(scope, args)?;
+    // What runs at once is over before the guest can ask for more.
+    let charge = match mode {
+        Mode::Sync => None,
+        Mode::Async | Mode::WebCrypto => {
+            let size = args_len(args).saturating_add(result_len);
+            Some(Charge::new(scope, size)?)
+        }
+    };
     let this = args.this();
     let work: Work = Box::new(move || work().map(|done| Box::new(done) as Box<dyn Any + Send>));
     let finish: Finish = Box::new(move |scope, done| match done.downcast::<T>() {
@@ -108,10 +158,29 @@ pub(crate) fn attach_job<'s, T: Send + 'static>(
     let job = Job {
         info,
         mode,
-        prepared: RefCell::new(Some((work, finish))),
+        prepared: RefCell::new(Some(Prepared {
+            work,
+            finish,
+            charge,
+        })),
     };
     attach(scope, this, Rc::new(job));
     Ok(().into())
+}
+
+/// What the copies of a job's arguments take, and a little for the job itself.
+fn args_len(args: &Args<'_>) -> usize {
+    const OVERHEAD: usize = 512;
+    (0..args.len())
+        .map(|index| {
+            let value = args.get(index);
+            if let Ok(string) = v8::Local::<v8::String>::try_from(value) {
+                string.length()
+            } else {
+                with_bytes(value, <[u8]>::len).unwrap_or(0)
+            }
+        })
+        .fold(OVERHEAD, usize::saturating_add)
 }
 
 /// A `finish` for bytes: an `ArrayBuffer`.
@@ -153,7 +222,7 @@ fn settle<'s>(
 /// `job.run()`.
 fn run<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let job = args.native::<Job>(scope)?;
-    let Some((work, finish)) = job.prepared.borrow_mut().take() else {
+    let Some(prepared) = job.prepared.borrow_mut().take() else {
         return Err(Failure::error(
             "ERR_INVALID_STATE",
             "The job has been run already",
@@ -162,21 +231,21 @@ fn run<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     match job.mode {
         Mode::Sync => {
             let undefined = scope.undefined();
-            let pair = match settle(scope, perform(work), finish)? {
+            let pair = match settle(scope, perform(prepared.work), prepared.finish)? {
                 Ok(result) => [undefined, result],
                 Err(error) => [error, undefined],
             };
             Ok(scope.array(&pair).into())
         }
         Mode::Async => {
-            start(scope, args.this(), work, finish, None);
+            start(scope, args.this(), prepared, None);
             Ok(().into())
         }
         Mode::WebCrypto => {
             let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
             let promise = resolver.get_promise(scope);
             let resolver = v8::Global::new(scope, resolver);
-            start(scope, args.this(), work, finish, Some(resolver));
+            start(scope, args.this(), prepared, Some(resolver));
             Ok(promise.into())
         }
     }
@@ -187,6 +256,7 @@ struct Waiting {
     object: v8::Global<v8::Object>,
     finish: Finish,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
+    _charge: Option<Charge>,
 }
 
 /// The jobs of an isolate that are under way.
@@ -260,10 +330,14 @@ impl Pool {
 fn start<'s>(
     scope: &mut Scope<'s, '_>,
     object: Object<'s>,
-    work: Work,
-    finish: Finish,
+    prepared: Prepared,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
 ) {
+    let Prepared {
+        work,
+        finish,
+        charge,
+    } = prepared;
     let env = scope.env();
     env.natives().keep(scope, object);
     env.event_loop().begin_request();
@@ -274,6 +348,7 @@ fn start<'s>(
         object: v8::Global::new(scope, object),
         finish,
         resolver,
+        _charge: charge,
     };
     jobs.waiting.borrow_mut().insert(number, waiting);
     let remote = env.event_loop().io().remote();

@@ -1,5 +1,5 @@
-//! Keccak sponges that OpenSSL does not have: cSHAKE and KMAC of any length (NIST SP 800-185), TurboSHAKE and
-//! `KangarooTwelve` (RFC 9861). Node: src/crypto/crypto_turboshake.cc, which has its own sponge for the same reason.
+//! Keccak sponges that OpenSSL does not have: cSHAKE and KMAC of any length (NIST SP 800-185), `TurboSHAKE` and
+//! `KangarooTwelve` (RFC 9861). Node: `src/crypto/crypto_turboshake.cc`, which has its own sponge for the same reason.
 
 /// What follows each step of ρ: how far the lane is rotated, and where it goes (π).
 const ROTATIONS: [(u32, usize); 24] = [
@@ -56,7 +56,7 @@ const ROUND_CONSTANTS: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
-/// Rounds of Keccak-f, and of the reduced permutation of TurboSHAKE.
+/// Rounds of Keccak-f, and of the reduced permutation of `TurboSHAKE`.
 const ROUNDS: usize = 24;
 const TURBO_ROUNDS: usize = 12;
 
@@ -232,7 +232,7 @@ pub(super) fn shake(rate: usize, data: &[u8], out: &mut [u8]) {
     sponge.squeeze(SHAKE, out);
 }
 
-/// TurboSHAKE of these parts, one after the other.
+/// `TurboSHAKE` of these parts, one after the other.
 pub(super) fn turbo_shake(rate: usize, parts: &[&[u8]], domain: u8, out: &mut [u8]) {
     let mut sponge = Sponge::new(rate, TURBO_ROUNDS);
     for part in parts {

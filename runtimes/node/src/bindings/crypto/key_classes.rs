@@ -1,10 +1,12 @@
 //! The native classes under JavaScript's `KeyObject` and `CryptoKey`, which keep what JavaScript must not be able to forge.
-//! Node: `NativeKeyObject` and `NativeCryptoKey` in src/crypto/crypto_keys.cc; lib/internal/crypto/keys.js.
+//! Node: `NativeKeyObject` and `NativeCryptoKey` in `src/crypto/crypto_keys.cc`; lib/internal/crypto/keys.js.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use super::key_clone::{ClonedCryptoKey, ClonedKeyObject, Plain};
 use super::keys::{KeyObjectData, KeyObjectHandle, new_key_handle};
+use crate::bindings::messaging::transfer::{CLONEABLE, TransferData};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
     constructor_of, native_of,
@@ -16,7 +18,15 @@ struct NativeKeyObject {
     data: KeyObjectData,
 }
 
-impl Native for NativeKeyObject {}
+impl Native for NativeKeyObject {
+    fn transfer_mode(&self) -> u32 {
+        CLONEABLE
+    }
+
+    fn clone_data(&self, _: &mut Scope<'_, '_>) -> Option<Box<dyn TransferData>> {
+        Some(Box::new(ClonedKeyObject(self.data.clone())))
+    }
+}
 
 /// Under `CryptoKey`: its internal slots.
 struct NativeCryptoKey {
@@ -27,7 +37,21 @@ struct NativeCryptoKey {
     extractable: bool,
 }
 
-impl Native for NativeCryptoKey {}
+impl Native for NativeCryptoKey {
+    fn transfer_mode(&self) -> u32 {
+        CLONEABLE
+    }
+
+    fn clone_data(&self, scope: &mut Scope<'_, '_>) -> Option<Box<dyn TransferData>> {
+        let algorithm = v8::Local::new(scope, &self.algorithm);
+        Some(Box::new(ClonedCryptoKey {
+            data: self.data.clone(),
+            algorithm: Plain::of(scope, algorithm, 0)?,
+            usages: self.usages,
+            extractable: self.extractable,
+        }))
+    }
+}
 
 /// What JavaScript made over the native classes.
 #[derive(Default)]
@@ -178,6 +202,31 @@ pub(super) fn get_crypto_key_slots<'s>(
         handle.into(),
     ];
     Ok(scope.array(&slots).into())
+}
+
+/// A new `KeyObject` of the class for its kind.
+///
+/// # Errors
+/// When JavaScript throws, or has not made the classes yet.
+pub(crate) fn new_key_object<'s>(
+    scope: &mut Scope<'s, '_>,
+    data: KeyObjectData,
+) -> Result<Object<'s>, Failure> {
+    // After `KeyObject` come the classes in the order of the types' numbers.
+    let place = usize::try_from(data.key_type().number()).unwrap_or_default() + 1;
+    let class = scope
+        .env()
+        .state::<KeyClasses>()
+        .key_objects
+        .borrow()
+        .get(place)
+        .cloned()
+        .ok_or_else(|| Failure::error("ERR_INTERNAL_ASSERTION", "there is no KeyObject class"))?;
+    let class = v8::Local::new(scope, &class);
+    let handle = new_key_handle(scope, data)?;
+    class
+        .new_instance(scope, &[handle.into()])
+        .ok_or(Failure::Pending)
 }
 
 /// What a `CryptoKey` made by a job is, besides its key.

@@ -1,6 +1,6 @@
-//! Generating secret keys. Node: `SecretKeyGenTraits` in src/crypto/crypto_keygen.cc.
+//! Generating secret keys. Node: `SecretKeyGenTraits` in `src/crypto/crypto_keygen.cc`.
 
-use super::job::{Mode, attach_job, job_class, mode_of};
+use super::job::{Mode, attach_sized_job, job_class, mode_of};
 use super::key_classes::{CryptoKeyParameters, new_crypto_key};
 use super::keys::{KeyObjectData, new_key_handle};
 use super::kmac::truncate_to_bits;
@@ -34,10 +34,11 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         }
         Ok(KeyObjectData::Secret(key.into()))
     };
-    attach_job(
+    attach_sized_job(
         scope,
         args,
         "KEYGENREQUEST",
+        usize::try_from(bits / 8).unwrap_or(usize::MAX),
         work,
         move |scope, key| match &parameters {
             Some(parameters) => new_crypto_key(scope, key, parameters),

@@ -1,4 +1,4 @@
-//! Keys: what one is ([`KeyObjectData`]) and its handle in JavaScript, `KeyObjectHandle`. Node: `KeyObjectData` and `KeyObjectHandle` in src/crypto/crypto_keys.cc.
+//! Keys: what one is ([`KeyObjectData`]) and its handle in JavaScript, `KeyObjectHandle`. Node: `KeyObjectData` and `KeyObjectHandle` in `src/crypto/crypto_keys.cc`.
 //!
 //! Secret keys are complete here; what public and private ones do is marked "asymmetric". The classes JavaScript's
 //! `KeyObject` and `CryptoKey` are made of are in `key_classes`.

@@ -1,10 +1,10 @@
-//! KMAC, for Web Crypto: with keys and codes of any length, which OpenSSL's has not. Node: src/crypto/crypto_kmac.cc.
+//! KMAC, for Web Crypto: with keys and codes of any length, which OpenSSL's has not. Node: `src/crypto/crypto_kmac.cc`.
 
 use super::input;
-use super::job::{attach_job, job_class, mode_of};
+use super::job::{attach_sized_job, job_class, mode_of};
 use super::keccak::{CSHAKE, Sponge};
 use super::mac_job::{Signed, signed_value, verification};
-use super::sponge_jobs::rate_of;
+use super::sponge_jobs::{output, rate_of};
 use crate::glue::{Args, BindingResult, Class, Scope};
 
 pub(super) static KMAC_JOB: Class = job_class("KmacJob", new_job);
@@ -18,14 +18,15 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     let customization = input::optional_bytes(args.get(4), "customization")?.unwrap_or_default();
     let bits = args.u32(scope, 6)?;
     let data = input::bytes(args.get(7), "data")?;
-    let mut code = input::zeros(usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX))?;
+    let length = usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX);
     let work = move || {
+        let mut code = output(length)?;
         let sponge = Sponge::kmac(rate, &key, &customization, &data, u64::from(bits));
         sponge.squeeze(CSHAKE, &mut code);
         truncate_to_bits(&mut code, bits);
         Ok(Signed::new(code, verify))
     };
-    attach_job(scope, args, "SIGNREQUEST", work, signed_value)
+    attach_sized_job(scope, args, "SIGNREQUEST", length, work, signed_value)
 }
 
 /// Makes the bits past the length zero.

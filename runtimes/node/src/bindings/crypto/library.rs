@@ -1,5 +1,5 @@
 //! What this OpenSSL is and has: its version, the names of its algorithms, and the switches of the whole library, none of
-//! which a guest may turn: FIPS mode, engines, the secure heap. Node: src/crypto/crypto_util.cc and the `Get…` of each file.
+//! which a guest may turn: FIPS mode, engines, the secure heap. Node: `src/crypto/crypto_util.cc` and the `Get…` of each file.
 
 use std::sync::LazyLock;
 

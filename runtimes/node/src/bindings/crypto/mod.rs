@@ -14,6 +14,7 @@ pub(crate) mod input;
 pub(crate) mod job;
 mod keccak;
 pub(crate) mod key_classes;
+mod key_clone;
 mod keygen;
 pub(crate) mod keys;
 mod kmac;

@@ -1,11 +1,12 @@
-//! Random bytes and primes, as jobs. Node: src/crypto/crypto_random.cc.
+//! Random bytes and primes, as jobs. Node: `src/crypto/crypto_random.cc`.
 
-use openssl::bn::{BigNum, BigNumContext};
+use openssl::bn::BigNum;
 use openssl::error::ErrorStack;
 
 use super::errors::{self, JobError};
 use super::input;
-use super::job::{array_buffer, attach_job, boolean, job_class, mode_of};
+use super::job::{Wanted, array_buffer, attach_job, attach_sized_job, boolean, job_class, mode_of};
+use crate::glue::openssl as raw;
 use crate::glue::{
     Args, BindingResult, Class, Failure, Scope, ScopeExt, Value, with_bytes, with_bytes_mut,
 };
@@ -65,10 +66,11 @@ fn new_random_bytes_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
         });
         Ok(())
     };
-    attach_job(
+    attach_sized_job(
         scope,
         args,
         "RANDOMBYTESREQUEST",
+        size,
         move || random_bytes(size),
         move |scope, random| {
             finish(scope, random)?;
@@ -107,12 +109,13 @@ fn new_random_prime_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
             return Err(out_of_range("options.rem"));
         }
     }
+    let wanted = Wanted::new(scope);
     let work = move || {
-        let mut prime = BigNum::new().map_err(|stack| failed(&stack))?;
-        prime
-            .generate_prime(bits, is_safe, add.as_deref(), rem.as_deref())
-            .map_err(|stack| failed(&stack))?;
-        Ok(prime.to_vec())
+        raw::generate_prime(bits, is_safe, add.as_deref(), rem.as_deref(), &|| {
+            wanted.go_on()
+        })
+        .map(|prime| prime.to_vec())
+        .map_err(|stack| failed(&stack))
     };
     attach_job(scope, args, "RANDOMPRIMEREQUEST", work, array_buffer)
 }
@@ -124,12 +127,15 @@ fn new_check_prime_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
         .map_err(|stack| errors::failure(scope, &stack, "BignumPointer"))?;
     let checks = i32::try_from(args.u32(scope, 2)?)
         .map_err(|_| Failure::range_error("ERR_OUT_OF_RANGE", "invalid options.checks"))?;
+    if candidate.num_bits() > LONGEST_PRIME {
+        return Err(Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "invalid candidate",
+        ));
+    }
+    let wanted = Wanted::new(scope);
     let work = move || {
-        let check = || {
-            let mut context = BigNumContext::new()?;
-            candidate.is_prime(checks, &mut context)
-        };
-        check().map_err(|stack| failed(&stack))
+        raw::is_prime(&candidate, checks, &|| wanted.go_on()).map_err(|stack| failed(&stack))
     };
     attach_job(scope, args, "CHECKPRIMEREQUEST", work, boolean)
 }

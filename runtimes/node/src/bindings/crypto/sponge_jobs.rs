@@ -1,8 +1,9 @@
-//! Digests for Web Crypto that OpenSSL does not have: cSHAKE with names, TurboSHAKE, `KangarooTwelve`.
-//! Node: src/crypto/crypto_turboshake.cc, src/crypto/crypto_hash.cc.
+//! Digests for Web Crypto that OpenSSL does not have: cSHAKE with names, `TurboSHAKE`, `KangarooTwelve`.
+//! Node: `src/crypto/crypto_turboshake.cc`, `src/crypto/crypto_hash.cc`.
 
+use super::errors::JobError;
 use super::input;
-use super::job::{array_buffer, attach_job, job_class, mode_of};
+use super::job::{array_buffer, attach_sized_job, job_class, mode_of};
 use super::keccak::{self, RATE_128, RATE_256, Sponge};
 use super::kmac::truncate_to_bits;
 use crate::glue::{Args, BindingResult, Class, Failure, Scope};
@@ -26,6 +27,11 @@ pub(super) fn rate_of(name: &str) -> Result<usize, Failure> {
     }
 }
 
+/// Room for what a job makes.
+pub(super) fn output(length: usize) -> Result<Vec<u8>, JobError> {
+    input::zeros(length).map_err(|_| JobError::named("Failed to allocate memory"))
+}
+
 /// `new CShakeJob(mode, name, data, functionName, customization, bits)`.
 fn new_cshake_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     mode_of(scope, args)?;
@@ -34,8 +40,9 @@ fn new_cshake_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
     let function = input::optional_bytes(args.get(3), "functionName")?.unwrap_or_default();
     let customization = input::optional_bytes(args.get(4), "customization")?.unwrap_or_default();
     let bits = args.u32(scope, 5)?;
-    let mut out = input::zeros(usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX))?;
+    let length = usize::try_from(bits.div_ceil(8)).unwrap_or(usize::MAX);
     let work = move || {
+        let mut out = output(length)?;
         if function.is_empty() && customization.is_empty() {
             keccak::shake(rate, &data, &mut out);
         } else {
@@ -46,7 +53,7 @@ fn new_cshake_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
         truncate_to_bits(&mut out, bits);
         Ok(out)
     };
-    attach_job(scope, args, "HASHREQUEST", work, array_buffer)
+    attach_sized_job(scope, args, "HASHREQUEST", length, work, array_buffer)
 }
 
 /// `new TurboShakeJob(mode, name, domain, length, data)`.
@@ -57,13 +64,14 @@ fn new_turbo_shake_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
         .ok()
         .filter(|domain| (1..=0x7F).contains(domain))
         .ok_or_else(|| Failure::range_error("ERR_OUT_OF_RANGE", "invalid domain separation"))?;
-    let mut out = input::zeros(args.usize(3)?)?;
+    let length = args.usize(3)?;
     let data = input::bytes(args.get(4), "data")?;
     let work = move || {
+        let mut out = output(length)?;
         keccak::turbo_shake(rate, &[&data], domain, &mut out);
         Ok(out)
     };
-    attach_job(scope, args, "HASHREQUEST", work, array_buffer)
+    attach_sized_job(scope, args, "HASHREQUEST", length, work, array_buffer)
 }
 
 /// `new KangarooTwelveJob(mode, name, customization, length, data)`.
@@ -71,11 +79,12 @@ fn new_kangaroo_twelve_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     mode_of(scope, args)?;
     let rate = rate_of(&args.text(scope, 1)?)?;
     let customization = input::optional_bytes(args.get(2), "customization")?.unwrap_or_default();
-    let mut out = input::zeros(args.usize(3)?)?;
+    let length = args.usize(3)?;
     let data = input::bytes(args.get(4), "data")?;
     let work = move || {
+        let mut out = output(length)?;
         keccak::kangaroo_twelve(rate, &data, &customization, &mut out);
         Ok(out)
     };
-    attach_job(scope, args, "HASHREQUEST", work, array_buffer)
+    attach_sized_job(scope, args, "HASHREQUEST", length, work, array_buffer)
 }

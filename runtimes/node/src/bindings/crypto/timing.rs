@@ -1,4 +1,4 @@
-//! `timingSafeEqual`. Node: src/crypto/crypto_timing.cc.
+//! `timingSafeEqual`. Node: `src/crypto/crypto_timing.cc`.
 
 use super::input;
 use crate::glue::{Args, BindingResult, Failure, Scope};

@@ -1,5 +1,5 @@
 //! Ciphers of Web Crypto, as jobs over whole messages: AES in its modes, ChaCha20-Poly1305. Tags are at the end of the
-//! encrypted message. Node: src/crypto/crypto_aes.cc, src/crypto/crypto_chacha20_poly1305.cc.
+//! encrypted message. Node: `src/crypto/crypto_aes.cc`, `src/crypto/crypto_chacha20_poly1305.cc`.
 
 use openssl::cipher::CipherRef;
 use openssl::error::ErrorStack;

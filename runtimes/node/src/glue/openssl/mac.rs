@@ -66,24 +66,53 @@ impl MacContext {
         }
     }
 
+    /// Begins again with the same key.
+    ///
+    /// # Errors
+    /// OpenSSL's.
+    pub(crate) fn restart(&mut self) -> Result<(), ErrorStack> {
+        // SAFETY: no key and no parameters: those the context has.
+        let done =
+            unsafe { openssl_sys::EVP_MAC_init(self.0, std::ptr::null(), 0, std::ptr::null()) };
+        if done == 1 {
+            Ok(())
+        } else {
+            Err(ErrorStack::get())
+        }
+    }
+
     /// Ends with the code, of the length the context was made for.
     ///
     /// # Errors
     /// OpenSSL's.
-    pub(crate) fn finish(self) -> Result<Vec<u8>, ErrorStack> {
+    pub(crate) fn finish(mut self) -> Result<Vec<u8>, ErrorStack> {
+        let mut out = vec![0; self.len()];
+        let written = self.finish_into(&mut out)?;
+        out.truncate(written);
+        Ok(out)
+    }
+
+    /// How long the code will be.
+    pub(crate) fn len(&self) -> usize {
         // SAFETY: the context lives.
-        let len = unsafe { openssl_sys::EVP_MAC_CTX_get_mac_size(self.0) };
-        let mut out = vec![0; len];
+        unsafe { openssl_sys::EVP_MAC_CTX_get_mac_size(self.0) }
+    }
+
+    /// Ends with the code; says how long it is. [`restart`](Self::restart) may follow.
+    ///
+    /// # Errors
+    /// OpenSSL's; too little room.
+    pub(crate) fn finish_into(&mut self, out: &mut [u8]) -> Result<usize, ErrorStack> {
         let mut written = 0;
         // SAFETY: the output has the length that is told.
         let done = unsafe {
             openssl_sys::EVP_MAC_final(self.0, out.as_mut_ptr(), &raw mut written, out.len())
         };
-        if done != 1 {
-            return Err(ErrorStack::get());
+        if done == 1 {
+            Ok(written)
+        } else {
+            Err(ErrorStack::get())
         }
-        out.truncate(written);
-        Ok(out)
     }
 }
 

@@ -1,7 +1,7 @@
 //! What Node needs of OpenSSL that the safe `openssl` crate does not have: a small safe wrapper over each raw call.
 //!
 //! [`init`] comes before everything else: it makes OpenSSL ignore the host's configuration file and environment. Reading
-//! order: `names` (which digests, ciphers and curves there are), `params`, `digest`, `mac`, `kdf`, `cipher`.
+//! order: `names` (which digests, ciphers and curves there are), `params`, `digest`, `mac`, `kdf`, `cipher`, `prime`.
 //!
 //! Nothing here may use OpenSSL's own ways to the outside (`OSSL_STORE`, default certificate paths, file BIOs): a guest sees
 //! nothing of the host.
@@ -12,6 +12,7 @@ mod kdf;
 mod mac;
 mod names;
 mod params;
+mod prime;
 
 use std::sync::Once;
 
@@ -24,6 +25,7 @@ pub(crate) use names::{
     digest_of, ssl_cipher_names,
 };
 pub(crate) use params::Param;
+pub(crate) use prime::{generate_prime, is_prime};
 
 /// From openssl/crypto.h: read no configuration file.
 const OPENSSL_INIT_NO_LOAD_CONFIG: u64 = 0x80;

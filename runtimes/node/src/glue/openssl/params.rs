@@ -12,7 +12,7 @@ unsafe extern "C" {
     ) -> c_int;
 }
 
-/// One parameter: its name (OpenSSL's core_names.h) and value.
+/// One parameter: its name (OpenSSL's `core_names.h`) and value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Param<'a> {
     /// Text.
