@@ -102,6 +102,10 @@ impl CommandLine {
             let wanted = r#""module","commonjs", "module-typescript" or "commonjs-typescript""#;
             return Err(format!("{}: --input-type must be {wanted}\n", self.argv0));
         }
+        if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
+            let text = "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both";
+            return Err(format!("{}: {text}\n", self.argv0));
+        }
         Ok(())
     }
 

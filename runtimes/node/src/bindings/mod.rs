@@ -22,7 +22,6 @@ pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
 mod fs_event_wrap;
-mod http_parser;
 mod icu;
 pub(crate) mod messaging;
 mod mksnapshot;
@@ -49,6 +48,7 @@ pub(crate) mod symbols;
 pub(crate) mod task_queue;
 mod tcp_wrap;
 mod timers;
+mod tls;
 mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
@@ -83,7 +83,6 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs::BINDING,
     fs_dir::BINDING,
     fs_event_wrap::BINDING,
-    http_parser::BINDING,
     icu::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
@@ -107,6 +106,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     task_queue::BINDING,
     tcp_wrap::BINDING,
     timers::BINDING,
+    tls::BINDING,
     trace_events::BINDING,
     tty_wrap::BINDING,
     types::BINDING,

@@ -27,6 +27,7 @@ mod sponge_jobs;
 mod timing;
 mod web_ciphers;
 
+use super::tls::{roots, secure_context};
 use crate::glue::Binding;
 
 pub(crate) use key_classes::{new_native_crypto_key, new_native_key_object};
@@ -97,4 +98,17 @@ pub(super) const BINDING: Binding = Binding::new("crypto")
     .class(&cipher::CIPHER_BASE)
     .function("getCipherInfo", cipher::get_cipher_info)
     .class(&web_ciphers::AES_CIPHER_JOB)
-    .class(&web_ciphers::CHACHA20_POLY1305_CIPHER_JOB);
+    .class(&web_ciphers::CHACHA20_POLY1305_CIPHER_JOB)
+    // TLS.
+    .class(&secure_context::SECURE_CONTEXT)
+    .function("getBundledRootCertificates", roots::get_bundled)
+    .function("getSystemCACertificates", roots::get_system)
+    .function("getExtraCACertificates", roots::get_extra)
+    .function("getUserRootCertificates", roots::get_of_user)
+    .function("resetRootCertStore", roots::reset)
+    .function("startLoadingCertificatesOffThread", roots::start_loading)
+    .function(
+        "getCertificateCompressionAlgorithms",
+        roots::get_compressions,
+    )
+    .function("isExtraRootCertsFileLoaded", roots::is_extra_loaded);

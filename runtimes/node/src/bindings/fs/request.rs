@@ -40,7 +40,11 @@ impl Encoding {
     }
 
     /// A name in this encoding.
-    pub(crate) fn show<'s>(&self, scope: &mut Scope<'s, '_>, bytes: Vec<u8>) -> Result<Value<'s>, Failure> {
+    pub(crate) fn show<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        bytes: Vec<u8>,
+    ) -> Result<Value<'s>, Failure> {
         match self {
             Self::Utf8 => Ok(scope.utf8(&bytes).into()),
             Self::Buffer => Ok(new_node_buffer(scope, bytes)

@@ -34,7 +34,7 @@ impl StreamRequest {
         }
     }
 
-    /// A request object of JavaScript's: `oncomplete(status, stream, error)`.
+    /// A request object of JavaScript's: `oncomplete(status, stream)`; `request.error` is what went wrong, in words.
     pub(crate) fn of_object(scope: &Scope<'_, '_>, object: Object<'_>, core: &StreamCore) -> Self {
         let kept = v8::Global::new(scope, object);
         let number = core.number();
@@ -74,15 +74,21 @@ fn tell(scope: &mut Scope<'_, '_>, request: &v8::Global<v8::Object>, number: i32
     let stream = env.natives().object(scope, number);
     let error = stream
         .and_then(|stream| native_ref(scope, stream))
-        .and_then(|native| native.stream().and_then(|stream| stream.take_error()))
-        .map_or_else(|| scope.undefined(), |error| scope.text(&error).into());
+        .and_then(|native| native.stream().and_then(|stream| stream.take_error()));
+    if let Some(error) = error {
+        scope.set(request, "error", scope.text(&error).into());
+    }
     let stream = stream.map_or_else(|| scope.undefined(), Into::into);
     let native = native_ref(scope, request);
     let context = native
         .as_ref()
         .and_then(|native| native.async_info())
         .map_or(CallContext::ROOT, CallContext::of);
-    let args = [v8::Integer::new(scope, status).into(), stream, error];
+    let args = [
+        v8::Integer::new(scope, status).into(),
+        stream,
+        scope.undefined(),
+    ];
     make_callback(scope, request, "oncomplete", &args, &context);
 }
 

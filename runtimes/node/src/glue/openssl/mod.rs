@@ -1,7 +1,7 @@
 //! What Node needs of OpenSSL that the safe `openssl` crate does not have: a small safe wrapper over each raw call.
 //!
 //! [`init`] comes before everything else: it makes OpenSSL ignore the host's configuration file and environment. Reading
-//! order: `names` (which digests, ciphers and curves there are), `params`, `digest`, `mac`, `kdf`, `cipher`, `prime`.
+//! order: `names` (which digests, ciphers and curves there are), `params`, `digest`, `mac`, `kdf`, `cipher`, `prime`; `tls`.
 //!
 //! Nothing here may use OpenSSL's own ways to the outside (`OSSL_STORE`, default certificate paths, file BIOs): a guest sees
 //! nothing of the host.
@@ -13,6 +13,7 @@ mod mac;
 mod names;
 mod params;
 mod prime;
+pub(crate) mod tls;
 
 use std::sync::Once;
 
