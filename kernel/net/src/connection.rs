@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
@@ -28,6 +29,8 @@ pub(crate) struct Connection {
     pub(crate) outgoing: Arc<Inbox>,
     pub(crate) peer_address: SocketAddress,
     pub(crate) peer_credentials: PeerCredentials,
+    /// The other end told us, by answering what we sent, that nobody is there any more.
+    pub(crate) is_refused: Arc<AtomicBool>,
 }
 
 impl Connection {
@@ -49,6 +52,12 @@ impl Connection {
         } else {
             self.outgoing.end();
         }
+    }
+
+    /// This end goes away with a reset: `SO_LINGER` of no time.
+    pub(crate) fn abort(&self) {
+        self.incoming.close();
+        self.outgoing.reset();
     }
 }
 
@@ -132,12 +141,14 @@ fn join(
         outgoing: Arc::clone(&to_them),
         peer_address: theirs.1,
         peer_credentials: theirs.2,
+        is_refused: Arc::default(),
     };
     let their_end = Connection {
         incoming: to_them,
         outgoing: to_us,
         peer_address: ours.1,
         peer_credentials: ours.2,
+        is_refused: Arc::default(),
     };
     (our_end, their_end)
 }

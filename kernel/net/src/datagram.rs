@@ -2,10 +2,14 @@
 //!
 //! Lock order: one socket's `state` at a time.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::socket::{AddressFamily, SocketAddress};
+use cenote_abi::socket::{
+    AddressFamily, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, SO_BROADCAST, SOL_IP, SOL_IPV6,
+    SOL_SOCKET, SocketAddress,
+};
 use cenote_base::{SysError, SysResult};
 
 use crate::address::{Name, any, canonical, is_own};
@@ -33,6 +37,7 @@ impl Socket {
     pub(crate) fn connect_datagram(&self, name: Name) -> SysResult {
         if let Name::Inet(address, _) = name
             && !is_own(address)
+            && !canonical(address).is_multicast()
         {
             outward::reach(address)?;
         }
@@ -116,7 +121,13 @@ impl Socket {
         };
         if let Name::Inet(address, _) = name
             && !is_own(address)
+            && !canonical(address).is_multicast()
         {
+            if canonical(address) == IpAddr::V4(Ipv4Addr::BROADCAST)
+                && !self.has_option(SOL_SOCKET, SO_BROADCAST)
+            {
+                return Err(Errno::EACCES.into());
+            }
             outward::reach(address)?;
         }
         let length = message.len();
@@ -128,16 +139,81 @@ impl Socket {
         }
         self.bind_if_needed()?;
         let from = self.address_seen_by(name);
+        if let Name::Inet(group, port) = name
+            && canonical(group).is_multicast()
+        {
+            self.send_to_group(&message, canonical(group), port, from);
+            return Ok(length);
+        }
         let inbox = target.as_ref().and_then(|target| target.mailbox());
-        let Some(inbox) = inbox else {
-            // Over loopback the refusal comes back at once.
-            return Err(Errno::ECONNREFUSED.into());
+        let outcome = match inbox {
+            Some(inbox) if is_unix || target.is_some_and(|target| target.hears(&from)) => {
+                inbox.put(message, from, &self.queue)
+            }
+            _ => Err(Errno::EPIPE.into()),
         };
-        match inbox.put(message, from, &self.queue) {
+        match outcome {
             // UDP drops what finds no room.
             Err(error) if !is_unix && error.errno() == Errno::EAGAIN => Ok(length),
-            Err(error) if error.errno() == Errno::EPIPE => Err(Errno::ECONNREFUSED.into()),
+            Err(error) if is_unix && error.errno() == Errno::EPIPE => {
+                Err(Errno::ECONNREFUSED.into())
+            }
+            Err(error) if error.errno() == Errno::EPIPE => {
+                // The message leaves; over loopback the refusal is there for the next call. Only a connected socket hears of it.
+                if to.is_none() {
+                    *self.pending_error.lock() = Some(Errno::ECONNREFUSED);
+                    self.queue.wake_all();
+                }
+                Ok(length)
+            }
             result => result,
+        }
+    }
+
+    /// Whether a datagram from there is let in: a connected UDP socket hears its peer only.
+    fn hears(&self, from: &SocketAddress) -> bool {
+        match &*self.state.lock() {
+            State::Datagram {
+                peer: Some((Name::Inet(address, port), _)),
+                ..
+            } => {
+                let own = Name::Inet(crate::address::loopback_of(*address), *port);
+                same_place(&own.to_address(self.family), from)
+            }
+            _ => true,
+        }
+    }
+
+    /// Sends a copy to every member of a group. Without `IP_MULTICAST_LOOP` nobody gets it, for there is no other machine.
+    fn send_to_group(&self, message: &Outgoing<'_>, group: IpAddr, port: u16, from: SocketAddress) {
+        let loops = match group {
+            IpAddr::V4(_) => self.option(SOL_IP, IP_MULTICAST_LOOP),
+            IpAddr::V6(_) => self.option(SOL_IPV6, IPV6_MULTICAST_LOOP),
+        };
+        if loops.is_ok_and(|value| value.iter().all(|byte| *byte == 0)) {
+            return;
+        }
+        let source = match from {
+            SocketAddress::Inet { address, .. } => IpAddr::V4(address),
+            SocketAddress::Inet6 { address, .. } => IpAddr::V6(address),
+            _ => return,
+        };
+        for member in self.table.bound_to_port(self.kind(), port) {
+            if !member.memberships.lock().takes(group, source) || !member.hears(&from) {
+                continue;
+            }
+            let Some(inbox) = member.mailbox() else {
+                continue;
+            };
+            let copy = Outgoing {
+                bytes: message.bytes,
+                rights: Vec::new(),
+                credentials: message.credentials,
+                flags: message.flags,
+            };
+            if let Err(error) = inbox.put(copy, from, &self.queue) {
+                tracing::debug!(target: "cenote::net", %error, "a member of a group has no room");
+            }
         }
     }
 
@@ -164,6 +240,18 @@ impl Socket {
             (None, _) => self.nameless(),
         }
     }
+}
+
+/// Whether two addresses are one, IPv4 in IPv6 clothes or not.
+fn same_place(one: &SocketAddress, other: &SocketAddress) -> bool {
+    let place = |address: &SocketAddress| match address {
+        SocketAddress::Inet { address, port } => Some((IpAddr::V4(*address), *port)),
+        SocketAddress::Inet6 { address, port, .. } => {
+            Some((canonical(IpAddr::V6(*address)), *port))
+        }
+        _ => None,
+    };
+    place(one) == place(other)
 }
 
 fn loopback_for(to: std::net::IpAddr) -> std::net::IpAddr {

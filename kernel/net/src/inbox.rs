@@ -153,7 +153,7 @@ impl Inbox {
                     && message.rights.is_empty()
                     && last.credentials == message.credentials =>
             {
-                last.bytes.extend(bytes);
+                last.bytes.append(&mut bytes);
             }
             _ => state.segments.push_back(Segment {
                 bytes,
@@ -231,6 +231,11 @@ impl Inbox {
         self.reader.wake_all();
     }
 
+    /// Whether the other side went away with our bytes unread; told once.
+    pub(crate) fn take_reset(&self) -> bool {
+        std::mem::take(&mut self.state.lock().reset)
+    }
+
     /// Nobody will read any more. Answers whether something was left unread.
     pub(crate) fn close(&self) -> bool {
         let mut state = self.state.lock();
@@ -303,19 +308,21 @@ fn nothing() -> Received {
 
 /// Copies the front of `bytes` into the buffers, from their position `at` on.
 fn fill(bytes: &VecDeque<u8>, buffers: &mut [IoSliceMut<'_>], mut at: usize) -> usize {
-    let mut source = bytes.iter().copied();
-    let mut copied = 0;
+    let (front, back) = bytes.as_slices();
+    let mut copied: usize = 0;
     for buffer in buffers {
         if at >= buffer.len() {
             at -= buffer.len();
             continue;
         }
-        for slot in &mut buffer[at..] {
-            let Some(byte) = source.next() else {
-                return copied;
-            };
-            *slot = byte;
-            copied += 1;
+        for (part, before) in [(front, 0), (back, front.len())] {
+            let start = copied.saturating_sub(before);
+            let rest = part.get(start..).unwrap_or_default();
+            let room = buffer.get_mut(at..).unwrap_or_default();
+            let count = rest.len().min(room.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            copied += count;
+            at += count;
         }
         at = 0;
     }

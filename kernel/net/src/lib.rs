@@ -20,6 +20,7 @@ mod address;
 mod connection;
 mod datagram;
 mod inbox;
+mod multicast;
 mod options;
 pub mod outward;
 mod socket;

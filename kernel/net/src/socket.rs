@@ -5,6 +5,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 use cenote_abi::Errno;
@@ -12,8 +13,8 @@ use cenote_abi::fs::{FileType, Stat};
 use cenote_abi::poll::PollEvents;
 use cenote_abi::socket::{
     AddressFamily, IPPROTO_TCP, IPPROTO_UDP, IPV6_V6ONLY, MessageFlags, PeerCredentials,
-    SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_PEERCRED, SO_PROTOCOL, SO_REUSEADDR, SO_REUSEPORT,
-    SO_TYPE, SOL_IPV6, SOL_SOCKET, ShutdownHow, SocketAddress, SocketType,
+    SO_ACCEPTCONN, SO_DOMAIN, SO_ERROR, SO_LINGER, SO_PEERCRED, SO_PROTOCOL, SO_REUSEADDR,
+    SO_REUSEPORT, SO_TYPE, SOL_IPV6, SOL_SOCKET, ShutdownHow, SocketAddress, SocketType,
 };
 use cenote_base::limits::Charge;
 use cenote_base::{SysError, SysResult, WaitQueue};
@@ -23,6 +24,7 @@ use parking_lot::Mutex;
 use crate::address::{Name, any};
 use crate::connection::{Connection, Listener};
 use crate::inbox::{Inbox, Outgoing, Received};
+use crate::multicast::{Change, Memberships};
 use crate::options::Options;
 use crate::table::Sockets;
 
@@ -51,6 +53,8 @@ pub struct Socket {
     pub(crate) state: Mutex<State>,
     pub(crate) name: Mutex<Option<Name>>,
     pub(crate) options: Mutex<Options>,
+    /// The multicast groups a datagram socket takes messages of.
+    pub(crate) memberships: Mutex<Memberships>,
     /// An error to be told once, by `SO_ERROR` or the next call.
     pub(crate) pending_error: Mutex<Option<Errno>>,
     pub(crate) queue: Arc<WaitQueue>,
@@ -92,6 +96,7 @@ impl Socket {
             state: Mutex::new(state),
             name: Mutex::new(None),
             options: Mutex::default(),
+            memberships: Mutex::default(),
             pending_error: Mutex::new(None),
             queue,
             this: this.clone(),
@@ -204,11 +209,15 @@ impl Socket {
         if self.kind == SocketType::Datagram {
             return self.send_datagram(message, to);
         }
-        let outgoing = match &*self.state.lock() {
+        let (outgoing, incoming, is_refused) = match &*self.state.lock() {
             State::Connected(_) if to.is_some() && self.family == AddressFamily::Unix => {
                 return Err(Errno::EISCONN.into());
             }
-            State::Connected(connection) => Arc::clone(&connection.outgoing),
+            State::Connected(connection) => (
+                Arc::clone(&connection.outgoing),
+                Arc::clone(&connection.incoming),
+                Arc::clone(&connection.is_refused),
+            ),
             State::Fresh | State::Listening(_) | State::Datagram { .. } => {
                 // Linux: tcp says EPIPE, unix ENOTCONN.
                 let errno = if self.family == AddressFamily::Unix {
@@ -221,6 +230,18 @@ impl Socket {
         };
         if outgoing.has_ended() {
             return Err(Errno::EPIPE.into());
+        }
+        if self.family != AddressFamily::Unix && outgoing.is_closed() {
+            if incoming.take_reset() {
+                is_refused.store(true, Ordering::Relaxed);
+                return Err(Errno::ECONNRESET.into());
+            }
+            // tcp(7): what goes to an end that is gone is sent, and answered with a reset; the next call knows.
+            return if is_refused.swap(true, Ordering::Relaxed) {
+                Err(Errno::EPIPE.into())
+            } else {
+                Ok(message.len())
+            };
         }
         outgoing.put(message, SocketAddress::Unspecified, &self.queue)
     }
@@ -320,6 +341,12 @@ impl Socket {
     /// # Errors
     /// `ENOPROTOOPT`, `EINVAL`.
     pub fn set_option(&self, level: i32, name: i32, value: &[u8]) -> SysResult {
+        if let Some(change) = Change::of(level, name, value) {
+            if self.kind != SocketType::Datagram || self.family == AddressFamily::Unix {
+                return Err(Errno::ENOPROTOOPT.into());
+            }
+            return self.memberships.lock().apply(change?);
+        }
         self.options.lock().set(level, name, value)
     }
 
@@ -367,6 +394,19 @@ impl Socket {
         }
     }
 
+    /// Whether closing resets the connection: `SO_LINGER` on, of no time.
+    fn aborts(&self) -> bool {
+        self.family != AddressFamily::Unix
+            && self
+                .options
+                .lock()
+                .get(SOL_SOCKET, SO_LINGER)
+                .is_ok_and(|linger| {
+                    let (on, time) = linger.split_at(linger.len().min(4));
+                    on.iter().any(|byte| *byte != 0) && time.iter().all(|byte| *byte == 0)
+                })
+    }
+
     /// Lets go of everything: the last descriptor is gone, or the machine ends.
     pub(crate) fn close(&self) {
         self.table.unbind(self);
@@ -374,6 +414,7 @@ impl Socket {
         match state {
             State::Fresh => {}
             State::Listening(listener) => listener.close(),
+            State::Connected(connection) if self.aborts() => connection.abort(),
             State::Connected(connection) => connection.close(),
             State::Datagram { inbox, .. } => {
                 inbox.close();

@@ -132,7 +132,8 @@ impl Sockets {
             Name::Path(key, _) => names.add(Key::Path(key), socket, None, false, false)?,
             Name::Abstract(text) => names.add(Key::Abstract(text), socket, None, false, false)?,
             Name::Inet(address, port) => {
-                if !is_own(address) {
+                let is_group = kind == SocketType::Datagram && canonical(address).is_multicast();
+                if !is_own(address) && !is_group {
                     return Err(SysError::with_note(
                         Errno::EADDRNOTAVAIL,
                         "not an address of the machine",
@@ -181,6 +182,16 @@ impl Sockets {
             });
             !list.is_empty()
         });
+    }
+
+    /// Everybody bound to a port, by whatever address.
+    pub(crate) fn bound_to_port(&self, kind: SocketType, port: u16) -> Vec<Arc<Socket>> {
+        let names = self.names.lock();
+        let list = names.bound.get(&Key::Port(kind, port));
+        list.into_iter()
+            .flatten()
+            .filter_map(|bound| bound.socket.upgrade())
+            .collect()
     }
 
     /// Who is bound there.

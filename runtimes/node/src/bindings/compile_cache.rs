@@ -159,7 +159,8 @@ fn try_enable(
     directory: &str,
     is_portable: bool,
 ) -> (Status, Option<String>, Option<String>) {
-    let is_set = |name: &str| super::process::variable(scope, name).is_some_and(|value| !value.is_empty());
+    let is_set =
+        |name: &str| super::process::variable(scope, name).is_some_and(|value| !value.is_empty());
     if is_set("NODE_DISABLE_COMPILE_CACHE") {
         let message = "Disabled by NODE_DISABLE_COMPILE_CACHE".to_owned();
         return (Status::Disabled, Some(message), None);
@@ -178,7 +179,10 @@ fn try_enable(
     let folder = format!("{base}/{tag}");
     let text = format!("[compile cache] resolved path {directory} + {tag} -> {folder}\n");
     state.debug(env, &text);
-    for (scope_name, what) in [(Scoped::FileSystemWrite, "write"), (Scoped::FileSystemRead, "read")] {
+    for (scope_name, what) in [
+        (Scoped::FileSystemWrite, "write"),
+        (Scoped::FileSystemRead, "read"),
+    ] {
         if !super::permission::is_granted(scope, scope_name, folder.as_bytes()) {
             let message = format!(
                 "Skipping compile cache because {what} permission for {folder} is not granted"
@@ -424,7 +428,10 @@ pub(crate) fn persist(env: &Environment) {
 /// Says that a flush that JavaScript asked for is done.
 pub(super) fn note_flushed(env: &Environment) {
     let state = env.state::<CompileCache>();
-    state.debug(env, "[compile cache] module.flushCompileCache() finished.\n");
+    state.debug(
+        env,
+        "[compile cache] module.flushCompileCache() finished.\n",
+    );
 }
 
 fn write_entry(env: &Environment, state: &CompileCache, entry: &Entry) {
@@ -462,12 +469,8 @@ fn write_entry(env: &Environment, state: &CompileCache, entry: &Entry) {
         RenameFlags::empty(),
     );
     if renamed.is_err() {
-        let removed = syscall::unlinkat(
-            env.task(),
-            At::Cwd,
-            temporary.as_bytes(),
-            AtFlags::empty(),
-        );
+        let removed =
+            syscall::unlinkat(env.task(), At::Cwd, temporary.as_bytes(), AtFlags::empty());
         tracing::debug!(target: "cenote::node", ?removed, "a cache file was not renamed");
     }
     let outcome = outcome_of(&renamed);
@@ -490,10 +493,8 @@ fn outcome_of(result: &SysResult<()>) -> String {
 
 fn write_file(env: &Environment, path: &[u8], mut bytes: &[u8]) -> SysResult<()> {
     let task = env.task();
-    let flags = OpenFlags::O_WRONLY
-        | OpenFlags::O_CREAT
-        | OpenFlags::O_TRUNC
-        | OpenFlags::O_CLOEXEC;
+    let flags =
+        OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC;
     let mode = Mode::from_bits_truncate(0o600);
     let fd = crate::blocking::blocking(env, async || {
         syscall::openat(task, At::Cwd, path, flags, mode).await

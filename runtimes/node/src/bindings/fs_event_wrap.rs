@@ -53,7 +53,8 @@ impl Native for FsEvent {
     fn close(&self, scope: &mut Scope<'_, '_>) {
         if let Some(watch) = self.watched.take() {
             let env = scope.env();
-            env.state::<Watching>().remove(&env, watch, self.number.get());
+            env.state::<Watching>()
+                .remove(&env, watch, self.number.get());
         }
         self.handle.set_active(scope, false);
     }

@@ -6,8 +6,10 @@
 
 pub(crate) mod async_context_frame;
 pub(crate) mod async_wrap;
+mod block_list;
 mod buffer;
 mod builtins;
+mod cares_wrap;
 mod child;
 mod cjs_lexer;
 pub(crate) mod compile_cache;
@@ -23,12 +25,14 @@ pub(crate) mod fs;
 mod fs_dir;
 mod fs_event_wrap;
 mod icu;
+mod js_stream;
 pub(crate) mod messaging;
 mod mksnapshot;
 pub(crate) mod module_wrap;
 mod modules;
 mod options;
 mod os;
+mod passing;
 pub(crate) mod performance;
 mod permission;
 mod pipe_wrap;
@@ -42,6 +46,7 @@ mod signal_wrap;
 mod socket_address;
 mod spawn_sync;
 pub(crate) mod stream_base;
+mod stream_pipe;
 mod stream_wrap;
 mod string_decoder;
 pub(crate) mod symbols;
@@ -52,6 +57,7 @@ mod tls;
 mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
+mod udp_wrap;
 mod url;
 mod url_pattern;
 pub(crate) mod util;
@@ -70,8 +76,10 @@ pub(crate) use signal_wrap::arrived as signal_arrived;
 pub(crate) static BINDINGS: &[Binding] = &[
     async_context_frame::BINDING,
     async_wrap::BINDING,
+    block_list::BINDING,
     buffer::BINDING,
     builtins::BINDING,
+    cares_wrap::BINDING,
     cjs_lexer::BINDING,
     config::BINDING,
     contextify::BINDING,
@@ -84,6 +92,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs_dir::BINDING,
     fs_event_wrap::BINDING,
     icu::BINDING,
+    js_stream::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
     module_wrap::BINDING,
@@ -100,6 +109,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     serdes::BINDING,
     signal_wrap::BINDING,
     spawn_sync::BINDING,
+    stream_pipe::BINDING,
     stream_wrap::BINDING,
     string_decoder::BINDING,
     symbols::BINDING,
@@ -110,6 +120,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     trace_events::BINDING,
     tty_wrap::BINDING,
     types::BINDING,
+    udp_wrap::BINDING,
     url::BINDING,
     url_pattern::BINDING,
     util::BINDING,

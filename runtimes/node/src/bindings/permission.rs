@@ -280,9 +280,7 @@ pub(crate) fn check(
         "" => String::new(),
         flag => format!(" Use {flag} to manage permissions."),
     };
-    let message = scope.text(&format!(
-        "Access to this API has been restricted.{advice}"
-    ));
+    let message = scope.text(&format!("Access to this API has been restricted.{advice}"));
     let exception = v8::Exception::error(scope, message);
     if let Ok(object) = Object::try_from(exception) {
         scope.set(object, "code", scope.text("ERR_ACCESS_DENIED").into());

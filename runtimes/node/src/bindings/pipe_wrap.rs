@@ -5,13 +5,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::Mode;
+use cenote_abi::fs::{Mode, OpenFlags};
 use cenote_abi::socket::{AddressFamily, SocketAddress, SocketFlags, SocketType, UnixPath};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, At};
 use cenote_vfs::OpenFile;
 
 use super::connection::{self, Refusal};
+use super::passing;
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource, new_request_wrap};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HandleState};
 use crate::glue::{
@@ -44,9 +45,12 @@ pub(super) struct Pipe {
 }
 
 impl Pipe {
-    /// Puts the stream over a file that no descriptor of the process shows.
+    /// Puts the stream over a file that came from elsewhere; a descriptor shows it, if one is free.
     pub(super) fn adopt(&self, scope: &Scope<'_, '_>, file: Arc<OpenFile>) {
-        self.stream.open(scope, file, -1);
+        let shown = passing::show(scope.env().task(), Arc::clone(&file));
+        let fd = shown.map_or(-1, Fd::raw);
+        file.set_flags(file.flags() | OpenFlags::O_NONBLOCK);
+        self.stream.open(scope, file, fd);
     }
 }
 
@@ -97,7 +101,11 @@ fn new_pipe<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let pipe = Rc::new(Pipe {
         info,
         handle: HandleState::default(),
-        stream: KernelStream::new(),
+        stream: if kind == IPC {
+            KernelStream::for_ipc()
+        } else {
+            KernelStream::new()
+        },
         is_ipc: kind == IPC,
         bound: RefCell::default(),
     });

@@ -100,10 +100,7 @@ fn new_pattern<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
         None => false,
     };
     let pattern = parse(scope, input, base.as_deref(), ignore_case).ok_or_else(|| {
-        Failure::type_error(
-            "ERR_INVALID_URL_PATTERN",
-            "Failed to construct URLPattern",
-        )
+        Failure::type_error("ERR_INVALID_URL_PATTERN", "Failed to construct URLPattern")
     })?;
     attach(scope, args.this(), Rc::new(pattern));
     Ok(().into())
@@ -150,8 +147,7 @@ fn input<'s>(
         let text = value.to_rust_string_lossy(scope);
         return Ok(StringOrInit::String(Cow::Owned(text)));
     }
-    let object =
-        v8::Local::<v8::Object>::try_from(value).map_err(|_| wrong_type(message))?;
+    let object = v8::Local::<v8::Object>::try_from(value).map_err(|_| wrong_type(message))?;
     let field = |name: &str| {
         let value = scope.get_property(object, name)?;
         Ok::<_, Failure>(value.is_string().then(|| value.to_rust_string_lossy(scope)))

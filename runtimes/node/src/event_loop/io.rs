@@ -32,6 +32,10 @@ pub(crate) trait Readiness {
     fn is_ready(&self) -> bool;
     /// Who tells about changes; none for what is always ready.
     fn wait_queue(&self) -> Option<&WaitQueue>;
+    /// When it becomes ready by itself.
+    fn deadline(&self) -> Option<MonoTime> {
+        None
+    }
     /// Whether this is told after what others have ready: the end of a child, whose last words come before it.
     fn is_last_word(&self) -> bool {
         false
@@ -203,6 +207,15 @@ impl Io {
         std::mem::take(&mut *self.remote.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// When the first watch becomes ready by itself.
+    fn deadline(&self) -> Option<MonoTime> {
+        self.watches
+            .borrow()
+            .values()
+            .filter_map(|watch| watch.source.deadline())
+            .min()
+    }
+
     /// Sleeps until woken or until `deadline`.
     fn sleep(&self, deadline: Option<MonoTime>) {
         let mut woken = pin!(self.waiter.woken());
@@ -242,7 +255,7 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
             let soon = io.clock.now().after(BACKGROUND_LOOK);
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
-        io.sleep(deadline);
+        io.sleep(deadline.into_iter().chain(io.deadline()).min());
         super::run_platform_tasks(scope);
         if !event_loop.is_alive() {
             return;

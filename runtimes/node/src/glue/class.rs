@@ -188,11 +188,7 @@ fn make_constructor<'s>(
         match member.kind {
             MemberKind::Method(function) => {
                 let method = method_template(scope, member.name, callback_of(scope, function));
-                prototype.set_with_attr(
-                    scope.name(member.name).into(),
-                    method.into(),
-                    visible(),
-                );
+                prototype.set_with_attr(scope.name(member.name).into(), method.into(), visible());
             }
             MemberKind::Getter(get) => {
                 let getter = method_template(scope, member.name, callback_of(scope, get));

@@ -64,6 +64,11 @@ pub(crate) trait Native: AsAny + 'static {
         None
     }
 
+    /// The kernel's file under a handle that is no stream (`UDP`), to be handed to other processes.
+    fn file(&self) -> Option<std::sync::Arc<cenote_vfs::OpenFile>> {
+        None
+    }
+
     /// For `LibuvStreamWrap`: the stream over a file of the kernel.
     fn kernel_stream(&self) -> Option<&crate::bindings::stream_base::KernelStream> {
         None

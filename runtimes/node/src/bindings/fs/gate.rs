@@ -32,8 +32,7 @@ pub(super) const SYMLINK: Needs = &[
 
 /// What opening with these flags needs.
 pub(super) fn of_open(flags: OpenFlags) -> Needs {
-    let changes = flags
-        .intersects(OpenFlags::O_APPEND | OpenFlags::O_CREAT | OpenFlags::O_TRUNC)
+    let changes = flags.intersects(OpenFlags::O_APPEND | OpenFlags::O_CREAT | OpenFlags::O_TRUNC)
         || flags.intersects(OpenFlags::O_WRONLY | OpenFlags::O_RDWR);
     match (changes, flags.contains(OpenFlags::O_WRONLY)) {
         (false, _) => READ,

@@ -169,10 +169,7 @@ fn tell<'s>(
     for (index, number) in now.iter().chain(before).enumerate() {
         field.set_i64(index, *number);
     }
-    let args = [
-        v8::Integer::new(scope, status).into(),
-        field.view(scope),
-    ];
+    let args = [v8::Integer::new(scope, status).into(), field.view(scope)];
     let context = CallContext::of(&watcher.info);
     make_callback(scope, object, "onchange", &args, &context);
     Ok(())

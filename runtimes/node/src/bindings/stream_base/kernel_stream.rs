@@ -5,19 +5,20 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::io::{IoSlice, IoSliceMut};
 use std::rc::Rc;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
-use cenote_abi::socket::ShutdownHow;
+use cenote_abi::socket::{MessageFlags, PeerCredentials, ShutdownHow};
 use cenote_base::{SysError, WaitQueue};
-use cenote_net::Socket;
+use cenote_net::{Outgoing, Socket};
 use cenote_vfs::OpenFile;
 
 use super::request::StreamRequest;
 use super::resource::{StreamCore, StreamRead, StreamResource, UV_EOF, Write, Wrote};
-use crate::bindings::connection;
+use crate::bindings::{connection, passing};
 use crate::event_loop::{FileReady, Readiness, WatchId};
 use crate::glue::{Native, Scope, ScopeExt, native_ref};
 
@@ -29,6 +30,8 @@ enum Pending {
     Write {
         bytes: Vec<u8>,
         done: usize,
+        /// A file that goes along with the first byte.
+        right: Option<Arc<OpenFile>>,
         request: StreamRequest,
     },
     Shutdown {
@@ -70,6 +73,8 @@ pub(crate) struct KernelStream {
     connecting: RefCell<Option<(WatchId, v8::Global<v8::Object>)>>,
     is_connecting: Rc<Cell<bool>>,
     is_shut: Cell<bool>,
+    /// Handles travel over it.
+    is_ipc: bool,
 }
 
 impl std::fmt::Debug for KernelStream {
@@ -98,6 +103,15 @@ impl KernelStream {
             connecting: RefCell::default(),
             is_connecting: Rc::default(),
             is_shut: Cell::new(false),
+            is_ipc: false,
+        }
+    }
+
+    /// The same, for a channel that handles travel over.
+    pub(crate) fn for_ipc() -> Self {
+        Self {
+            is_ipc: true,
+            ..Self::new()
         }
     }
 
@@ -254,14 +268,16 @@ impl KernelStream {
             Pending::Write {
                 bytes,
                 mut done,
+                mut right,
                 request,
-            } => match write_some(file, bytes.get(done..).unwrap_or_default()) {
+            } => match send_some(file, bytes.get(done..).unwrap_or_default(), &mut right) {
                 Ok(count) => {
                     done += count;
                     if done < bytes.len() {
                         self.queue.borrow_mut().push_front(Pending::Write {
                             bytes,
                             done,
+                            right,
                             request,
                         });
                         return None;
@@ -293,7 +309,12 @@ fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
     };
     let Some(file) = stream.file() else { return };
     let mut chunk = vec![0; stream.core.chunk()];
-    let read = match file.read(&mut chunk) {
+    let outcome = if stream.is_ipc {
+        read_with_handles(scope, stream, &file, &mut chunk)
+    } else {
+        file.read(&mut chunk)
+    };
+    let read = match outcome {
         Ok(0) => StreamRead::Failed(UV_EOF),
         Ok(count) => {
             chunk.truncate(count);
@@ -307,6 +328,26 @@ fn on_readable(scope: &mut Scope<'_, '_>, number: i32) {
         stream.stop_reading(scope);
     }
     stream.core.emit_read(scope, read);
+}
+
+/// Reads from a channel; a handle that came along is put on its object, where `onread` looks for it.
+fn read_with_handles(
+    scope: &mut Scope<'_, '_>,
+    stream: &KernelStream,
+    file: &OpenFile,
+    chunk: &mut [u8],
+) -> Result<usize, SysError> {
+    let Some(socket) = file.downcast::<Socket>() else {
+        return file.read(chunk);
+    };
+    let received = socket.receive(&mut [IoSliceMut::new(chunk)], MessageFlags::empty())?;
+    if let Some(right) = received.rights.into_iter().next()
+        && let Some(channel) = stream.core.object(scope)
+        && let Some(handle) = passing::receive(scope, right)
+    {
+        scope.set(channel, "pendingHandle", handle.into());
+    }
+    Ok(received.copied)
 }
 
 /// Goes on with the queue.
@@ -351,6 +392,39 @@ fn write_some(file: &OpenFile, bytes: &[u8]) -> Result<usize, SysError> {
     Ok(done)
 }
 
+/// The same, with a file that goes along with the first byte.
+fn send_some(
+    file: &OpenFile,
+    bytes: &[u8],
+    right: &mut Option<Arc<OpenFile>>,
+) -> Result<usize, SysError> {
+    let Some(travelling) = right.as_ref() else {
+        return write_some(file, bytes);
+    };
+    let socket = file
+        .downcast::<Socket>()
+        .ok_or_else(|| SysError::from(Errno::ENOTSOCK))?;
+    let message = Outgoing {
+        bytes: &[IoSlice::new(bytes)],
+        rights: vec![Arc::clone(travelling)],
+        credentials: PeerCredentials {
+            pid: 0,
+            uid: u32::MAX,
+            gid: u32::MAX,
+        },
+        flags: MessageFlags::empty(),
+    };
+    match socket.send(message, None) {
+        Ok(count) => {
+            *right = None;
+            let rest = bytes.get(count..).unwrap_or_default();
+            Ok(count + write_some(file, rest)?)
+        }
+        Err(error) if error.errno() == Errno::EAGAIN => Ok(0),
+        Err(error) => Err(error),
+    }
+}
+
 /// Ends the writing side: a socket's; anything else has none of its own.
 fn end_writing(file: &OpenFile) -> i32 {
     match file
@@ -373,6 +447,10 @@ impl StreamResource for KernelStream {
         };
         if self.reading.get().is_some() {
             return 0;
+        }
+        let is_connected = |socket: &Socket| socket.peer_address().is_ok();
+        if self.with_socket(is_connected) == Some(false) {
+            return -Errno::ENOTCONN.raw();
         }
         let number = self.core.number();
         let ready = Rc::new(FileReady {
@@ -399,16 +477,31 @@ impl StreamResource for KernelStream {
         if self.is_shut.get() {
             return Err(-Errno::EPIPE.raw());
         }
+        let mut right = match &write.handle {
+            Some(handle) => {
+                let handle = v8::Local::new(scope, handle);
+                let found = passing::file_of(scope, handle);
+                Some(found.ok_or(-Errno::EBADF.raw())?)
+            }
+            None => None,
+        };
+        let has_right = right.is_some();
+        if has_right && !self.is_ipc {
+            return Err(-Errno::EINVAL.raw());
+        }
         let mut done = 0;
         if self.queue.borrow().is_empty() && !self.is_connecting.get() {
-            done = write_some(&file, &write.bytes).map_err(|error| -error.errno().raw())?;
+            done =
+                send_some(&file, &write.bytes, &mut right).map_err(|error| -error.errno().raw())?;
         }
-        if done == write.bytes.len() {
+        // libuv never finishes at once what takes a handle along.
+        if done == write.bytes.len() && !has_right {
             return Ok(Wrote::Now);
         }
         let pending = Pending::Write {
             bytes: write.bytes,
             done,
+            right,
             request: write.request,
         };
         self.push(scope, &file, pending);

@@ -13,7 +13,11 @@ use super::engine::{CompressionError, Demand, Engine, Outcome, Step};
 const OPERATION_FINISH: u32 = 2;
 
 fn parameter_failed() -> CompressionError {
-    CompressionError::new("Setting parameter failed", "ERR_BROTLI_PARAM_SET_FAILED", -1)
+    CompressionError::new(
+        "Setting parameter failed",
+        "ERR_BROTLI_PARAM_SET_FAILED",
+        -1,
+    )
 }
 
 type EncoderState = BrotliEncoderStateStruct<StandardAlloc>;

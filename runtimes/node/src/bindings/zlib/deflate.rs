@@ -60,8 +60,8 @@ pub(super) struct Settings {
 impl Settings {
     /// Whether zlib takes these.
     pub(super) fn are_valid(&self, mode: Mode) -> bool {
-        let reads_window_from_header = self.window_bits == 0
-            && matches!(mode, Mode::Inflate | Mode::Gunzip | Mode::Unzip);
+        let reads_window_from_header =
+            self.window_bits == 0 && matches!(mode, Mode::Inflate | Mode::Gunzip | Mode::Unzip);
         (reads_window_from_header || (8..=15).contains(&self.window_bits))
             && (-1..=9).contains(&self.level)
             && (1..=9).contains(&self.mem_level)
@@ -141,7 +141,10 @@ impl Deflate {
 
     /// Gives zlib the dictionary where it takes it at once; inflate asks for it when it is needed.
     fn apply_dictionary(&mut self) {
-        let takes_it = matches!(self.mode, Mode::Deflate | Mode::DeflateRaw | Mode::InflateRaw);
+        let takes_it = matches!(
+            self.mode,
+            Mode::Deflate | Mode::DeflateRaw | Mode::InflateRaw
+        );
         if let Some(stream) = &mut self.stream
             && takes_it
             && !self.settings.dictionary.is_empty()

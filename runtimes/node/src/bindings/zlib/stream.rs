@@ -13,8 +13,8 @@ use super::{brotli, zstd};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
 use crate::event_loop::{CallContext, make_callback, make_callback_in};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Field, Native, NativeCharge, NativeFn, Object, Scope, ScopeExt,
-    Value, attach, copy_bytes, native_of, with_bytes, with_bytes_mut,
+    Args, BindingResult, Class, Failure, Field, Native, NativeCharge, NativeFn, Object, Scope,
+    ScopeExt, Value, attach, copy_bytes, native_of, with_bytes, with_bytes_mut,
 };
 use crate::thread_pool::run_off_thread;
 
@@ -30,10 +30,8 @@ const fn class(name: &'static str, constructor: NativeFn, init: NativeFn) -> Cla
 }
 
 pub(super) static ZLIB: Class = class("Zlib", new_stream, init_zlib);
-pub(super) static BROTLI_ENCODER: Class =
-    class("BrotliEncoder", new_stream, init_brotli_encoder);
-pub(super) static BROTLI_DECODER: Class =
-    class("BrotliDecoder", new_stream, init_brotli_decoder);
+pub(super) static BROTLI_ENCODER: Class = class("BrotliEncoder", new_stream, init_brotli_encoder);
+pub(super) static BROTLI_DECODER: Class = class("BrotliDecoder", new_stream, init_brotli_decoder);
 pub(super) static ZSTD_COMPRESS: Class = class("ZstdCompress", new_stream, init_zstd_compress);
 pub(super) static ZSTD_DECOMPRESS: Class =
     class("ZstdDecompress", new_stream, init_zstd_decompress);
@@ -341,10 +339,7 @@ fn piece_of(input: Value<'_>, progress: &Progress) -> Vec<u8> {
     let len = progress.input_left.min(PIECE);
     let range = progress.input_at..progress.input_at.saturating_add(len);
     with_bytes(input, |bytes| {
-        bytes
-            .get(range)
-            .map(<[u8]>::to_vec)
-            .unwrap_or_default()
+        bytes.get(range).map(<[u8]>::to_vec).unwrap_or_default()
     })
     .unwrap_or_default()
 }
@@ -359,9 +354,8 @@ fn give_out(output: Value<'_>, at: usize, made: &[u8]) {
 }
 
 fn within(value: Value<'_>, offset: usize, len: usize, message: &str) -> Result<(), Failure> {
-    let total = with_bytes(value, <[u8]>::len).ok_or_else(|| {
-        Failure::type_error("ERR_INVALID_ARG_TYPE", "zlib buffers must be views")
-    })?;
+    let total = with_bytes(value, <[u8]>::len)
+        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "zlib buffers must be views"))?;
     if offset.checked_add(len).is_some_and(|end| end <= total) {
         Ok(())
     } else {
@@ -509,8 +503,8 @@ fn send(scope: &Scope<'_, '_>, mut engine: Box<dyn Engine>, request: Request) {
         let output = v8::Local::new(scope, &request.output);
         give_out(output, request.progress.output_at, &made);
         let goes_on = request.progress.advance(step, piece, room);
-        let closes = stream_of(scope, &request)
-            .is_none_or(|stream| stream.closes_after_write.get());
+        let closes =
+            stream_of(scope, &request).is_none_or(|stream| stream.closes_after_write.get());
         if goes_on && !closes {
             send(scope, engine, request);
         } else {

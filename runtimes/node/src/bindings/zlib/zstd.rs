@@ -113,12 +113,14 @@ impl Engine for Compressor {
         // A frame that begins with its end has a known size; the library sees only a piece of the input.
         if self.is_at_start && demand.flush == END && demand.input_after > 0 {
             let size = input.len().saturating_add(demand.input_after);
-            let _refused = self
-                .context
-                .set_pledged_src_size(u64::try_from(size).ok());
+            let _refused = self.context.set_pledged_src_size(u64::try_from(size).ok());
         }
         self.is_at_start = false;
-        let flush = if demand.input_after > 0 { 0 } else { demand.flush };
+        let flush = if demand.input_after > 0 {
+            0
+        } else {
+            demand.flush
+        };
         let directive = match flush {
             END => ZSTD_EndDirective::ZSTD_e_end,
             FLUSH => ZSTD_EndDirective::ZSTD_e_flush,

@@ -1,0 +1,192 @@
+//! The machine's own resolver, as `getaddrinfo` and `getnameinfo` of a C library without name servers: addresses as text,
+//! `/etc/hosts`, `localhost` (RFC 6761), the host's own name. What is in none of them is not found.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use cenote_abi::Errno;
+use cenote_kernel::syscall;
+
+use crate::event_loop::{CallContext, make_callback};
+use crate::glue::{Args, BindingResult, Object, Scope, ScopeExt, Value, native_ref};
+
+/// libuv's `UV_EAI_NONAME`.
+const EAI_NONAME: i32 = -3008;
+/// Longer names are no names.
+const MAX_NAME: usize = 255;
+
+const AI_V4MAPPED: u32 = 8;
+const AI_ALL: u32 = 16;
+const IPV4_FIRST: u32 = 1;
+const IPV6_FIRST: u32 = 2;
+
+/// The lines of `/etc/hosts`: an address and its names, lower case.
+fn hosts(scope: &Scope<'_, '_>) -> Vec<(IpAddr, Vec<String>)> {
+    let Ok(text) = scope.env().read_file(b"/etc/hosts") else {
+        return Vec::new();
+    };
+    String::from_utf8_lossy(&text)
+        .lines()
+        .filter_map(|line| {
+            let line = line.split('#').next().unwrap_or_default();
+            let mut words = line.split_whitespace();
+            let address = words.next()?.parse().ok()?;
+            Some((address, words.map(str::to_ascii_lowercase).collect()))
+        })
+        .collect()
+}
+
+fn is_localhost(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The addresses of a name, in the order of RFC 6724 for a machine that reaches only itself: IPv6 first.
+pub(super) fn resolve(scope: &Scope<'_, '_>, name: &str) -> Vec<IpAddr> {
+    if let Ok(address) = name.parse() {
+        return vec![address];
+    }
+    let wanted = name.to_ascii_lowercase();
+    let wanted = wanted.strip_suffix('.').unwrap_or(&wanted);
+    let mut found: Vec<IpAddr> = hosts(scope)
+        .into_iter()
+        .filter(|(_, names)| names.iter().any(|name| name == wanted))
+        .map(|(address, _)| address)
+        .collect();
+    if found.is_empty() && is_localhost(wanted) {
+        found = vec![
+            IpAddr::V6(Ipv6Addr::LOCALHOST),
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ];
+    }
+    if found.is_empty()
+        && syscall::uname(scope.env().task())
+            .nodename
+            .eq_ignore_ascii_case(wanted.as_bytes())
+    {
+        found = vec![IpAddr::V4(Ipv4Addr::LOCALHOST)];
+    }
+    found.sort_by_key(IpAddr::is_ipv4);
+    found.dedup();
+    found
+}
+
+/// The first name of an address.
+pub(super) fn names_of(scope: &Scope<'_, '_>, address: IpAddr) -> Vec<String> {
+    hosts(scope)
+        .into_iter()
+        .filter(|(own, _)| *own == address)
+        .flat_map(|(_, names)| names)
+        .collect()
+}
+
+/// Those of the wanted family, with IPv4 in IPv6 clothes where that is asked for.
+fn of_family(found: Vec<IpAddr>, family: i32, hints: u32) -> Vec<IpAddr> {
+    match family {
+        4 => found.into_iter().filter(IpAddr::is_ipv4).collect(),
+        6 => {
+            let (v6, v4): (Vec<IpAddr>, Vec<IpAddr>) = found.into_iter().partition(IpAddr::is_ipv6);
+            let mapped = v4.into_iter().filter_map(|address| match address {
+                IpAddr::V4(v4) => Some(IpAddr::V6(v4.to_ipv6_mapped())),
+                IpAddr::V6(_) => None,
+            });
+            if hints & AI_V4MAPPED != 0 && (v6.is_empty() || hints & AI_ALL != 0) {
+                v6.into_iter().chain(mapped).collect()
+            } else {
+                v6
+            }
+        }
+        _ => found,
+    }
+}
+
+/// Calls `oncomplete` in the loop's next turn.
+fn answer<'s>(
+    scope: &Scope<'s, '_>,
+    request: Object<'s>,
+    make: impl for<'a, 'i> FnOnce(&mut Scope<'a, 'i>) -> Vec<Value<'a>> + 'static,
+) {
+    let env = scope.env();
+    let request = v8::Global::new(scope, request);
+    env.event_loop().begin_request();
+    env.event_loop().complete(move |scope| {
+        scope.env().event_loop().end_request();
+        let request = v8::Local::new(scope, &request);
+        let context = native_ref(scope, request)
+            .as_ref()
+            .and_then(|native| native.async_info())
+            .map_or(CallContext::ROOT, CallContext::of);
+        let args = make(scope);
+        make_callback(scope, request, "oncomplete", &args, &context);
+    });
+}
+
+/// `getaddrinfo(request, hostname, family, hints, order)`: `oncomplete(error, addresses)`.
+pub(super) fn getaddrinfo<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let request = args.object(0)?;
+    let name = args.text(scope, 1)?;
+    let family = args.i32(scope, 2)?;
+    let hints = args.get(3).uint32_value(scope).unwrap_or(0);
+    let order = args.get(4).uint32_value(scope).unwrap_or(0);
+    if name.len() > MAX_NAME || name.contains('\0') {
+        return Ok((-Errno::EINVAL.raw()).into());
+    }
+    let mut found = of_family(resolve(scope, &name), family, hints);
+    match order {
+        IPV4_FIRST => found.sort_by_key(IpAddr::is_ipv6),
+        IPV6_FIRST => found.sort_by_key(IpAddr::is_ipv4),
+        _ => {}
+    }
+    answer(scope, request, move |scope| {
+        if found.is_empty() {
+            return vec![v8::Integer::new(scope, EAI_NONAME).into(), scope.null()];
+        }
+        let texts: Vec<Value<'_>> = found
+            .iter()
+            .map(|address| scope.text(&address.to_string()).into())
+            .collect();
+        vec![
+            v8::Integer::new(scope, 0).into(),
+            scope.array(&texts).into(),
+        ]
+    });
+    Ok(0.into())
+}
+
+/// The name of a port by `/etc/services`, its number if it has none.
+fn service(scope: &Scope<'_, '_>, port: u16) -> String {
+    let wanted = format!("{port}/tcp");
+    let services = scope.env().read_file(b"/etc/services").unwrap_or_default();
+    String::from_utf8_lossy(&services)
+        .lines()
+        .find_map(|line| {
+            let mut words = line.split('#').next()?.split_whitespace();
+            let name = words.next()?;
+            (words.next()? == wanted).then(|| name.to_owned())
+        })
+        .unwrap_or_else(|| port.to_string())
+}
+
+/// `getnameinfo(request, address, port)`: `oncomplete(error, hostname, service)`.
+pub(super) fn getnameinfo<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let request = args.object(0)?;
+    let text = args.text(scope, 1)?;
+    let port = u16::try_from(args.u32(scope, 2)? & 0xffff).unwrap_or(0);
+    let Ok(address) = text.parse::<IpAddr>() else {
+        return Ok((-Errno::EINVAL.raw()).into());
+    };
+    let name = names_of(scope, address).into_iter().next();
+    let service = service(scope, port);
+    answer(scope, request, move |scope| match name {
+        Some(name) => vec![
+            v8::Integer::new(scope, 0).into(),
+            scope.text(&name).into(),
+            scope.text(&service).into(),
+        ],
+        None => vec![
+            v8::Integer::new(scope, EAI_NONAME).into(),
+            scope.null(),
+            scope.null(),
+        ],
+    });
+    Ok(0.into())
+}
