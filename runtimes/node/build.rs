@@ -1,7 +1,7 @@
 //! Embeds Node's own standard library and the tables of what its native layer looks like.
 //!
 //! `OUT_DIR/sources/` gets one file a module (ASCII as it is, the few others as UTF-16) and `builtin_sources.rs` the table
-//! over them; `shapes.rs` the tables of `data/`. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
+//! over them; `shapes.rs` the tables of `data/`. Compiles llhttp. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
 
 #![expect(
     clippy::print_stderr,
@@ -39,6 +39,7 @@ fn run() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=CENOTE_NODE_LIB");
     let pin = stdlib::read_pin(&crate_dir)?;
     embed_library(&crate_dir, &out_dir, &pin)?;
+    compile_llhttp(&crate_dir);
     let json = |name: &str| -> Result<serde_json::Value, String> {
         let path = crate_dir.join("data").join(name);
         let text = std::fs::read_to_string(&path)
@@ -58,6 +59,18 @@ fn run() -> Result<(), String> {
         snapshot_key(&crate_dir, &pin)?
     );
     Ok(())
+}
+
+/// Compiles the HTTP parser (third_party/llhttp): optimised in every profile, as it is in the path of every byte of HTTP.
+fn compile_llhttp(crate_dir: &Path) {
+    let folder = crate_dir.join("../../third_party/llhttp");
+    println!("cargo:rerun-if-changed={}", folder.display());
+    cc::Build::new()
+        .files(["llhttp.c", "api.c", "http.c"].map(|name| folder.join("src").join(name)))
+        .include(folder.join("include"))
+        .opt_level(2)
+        .warnings(false)
+        .compile("cenote_llhttp");
 }
 
 /// Writes the sources and the table over them, unless this output folder already has exactly these.

@@ -24,6 +24,7 @@ pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
 mod fs_event_wrap;
+mod http_parser;
 mod icu;
 mod js_stream;
 pub(crate) mod messaging;
@@ -91,6 +92,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs::BINDING,
     fs_dir::BINDING,
     fs_event_wrap::BINDING,
+    http_parser::BINDING,
     icu::BINDING,
     js_stream::BINDING,
     messaging::BINDING,

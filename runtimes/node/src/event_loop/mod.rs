@@ -21,7 +21,9 @@ use cenote_base::Clock;
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 
 pub(crate) use io::{FileReady, Readiness, Remote, WatchId};
-pub(crate) use ticks::{CallContext, after_callback, make_callback, make_callback_in};
+pub(crate) use ticks::{
+    CallContext, after_callback, call_back, in_callback_scope, make_callback, make_callback_in,
+};
 pub(crate) use timers::AlarmId;
 
 /// Something to do on the loop's thread, in a scope of its own.

@@ -16,6 +16,8 @@ pub(crate) struct CallContext {
     trigger_async_id: f64,
     /// `AsyncContextFrame` at the time the request was made.
     frame: Option<v8::Global<v8::Value>>,
+    /// What `executionAsyncResource()` shows, when that is not the object itself.
+    resource: Option<v8::Global<v8::Object>>,
 }
 
 impl CallContext {
@@ -24,6 +26,7 @@ impl CallContext {
         async_id: 0.0,
         trigger_async_id: 0.0,
         frame: None,
+        resource: None,
     };
 
     /// That of a native object.
@@ -32,7 +35,15 @@ impl CallContext {
             async_id: info.async_id(),
             trigger_async_id: info.trigger_async_id(),
             frame: info.frame(),
+            resource: None,
         }
+    }
+
+    /// The same, but with another object as the async resource (`HTTPParser` has one a message).
+    #[must_use]
+    pub(crate) fn with_resource(mut self, resource: Option<v8::Global<v8::Object>>) -> Self {
+        self.resource = resource;
+        self
     }
 }
 
@@ -69,7 +80,7 @@ pub(crate) fn make_callback_in<'s>(
     }
     let event_loop = env.event_loop();
     event_loop.depth.set(event_loop.depth.get() + 1);
-    let result = call(scope, this, callback, args, context);
+    let result = call(scope, this, callback, args, context, None);
     // After a failure the ticks wait for the next callback (the handler of uncaught exceptions made sure there is one).
     if event_loop.depth.get() == 1 && result.is_some() {
         after_callback(scope);
@@ -78,12 +89,90 @@ pub(crate) fn make_callback_in<'s>(
     result
 }
 
+/// Calls a function from native code that JavaScript may itself be calling (a parser): with the async context. `with_ticks`: whether
+/// ticks and microtasks follow where only the loop is below. Node: `InternalCallbackScope`, `kSkipTaskQueues`.
+///
+/// # Errors
+/// The exception, for the JavaScript below to get; or `Pending`, when only the loop is below and the process's handlers had it.
+pub(crate) fn call_back<'s>(
+    scope: &mut Scope<'s, '_>,
+    this: Object<'s>,
+    callback: v8::Local<'s, v8::Function>,
+    args: &[Value<'s>],
+    context: &CallContext,
+    with_ticks: bool,
+) -> Result<Value<'s>, Failure> {
+    let env = scope.env();
+    if !env.can_call_into_js() {
+        return Err(Failure::Pending);
+    }
+    let event_loop = env.event_loop();
+    let depth = event_loop.depth.get();
+    event_loop.depth.set(depth + 1);
+    let mut thrown = None;
+    let result = if depth == 0 {
+        call(scope, this, callback, args, context, None)
+    } else {
+        call(scope, this, callback, args, context, Some(&mut thrown))
+    };
+    if depth == 0 && with_ticks && result.is_some() {
+        after_callback(scope);
+    }
+    event_loop.depth.set(depth);
+    result.ok_or_else(|| thrown.map_or(Failure::Pending, Failure::Thrown))
+}
+
+/// Runs native code that calls JavaScript several times as if it were one callback: one async context, ticks once at its end.
+pub(crate) fn in_callback_scope<'s>(
+    scope: &mut Scope<'s, '_>,
+    object: Object<'s>,
+    context: &CallContext,
+    run: impl FnOnce(&mut Scope<'s, '_>),
+) {
+    let env = scope.env();
+    let depth = &env.event_loop().depth;
+    depth.set(depth.get() + 1);
+    let pushed = async_wrap::push_context(
+        scope,
+        context.async_id,
+        context.trigger_async_id,
+        object.into(),
+    )
+    .is_ok();
+    run(scope);
+    if pushed {
+        async_wrap::pop_context(scope, context.async_id);
+    }
+    if depth.get() == 1 {
+        after_callback(scope);
+    }
+    depth.set(depth.get().saturating_sub(1));
+}
+
+/// Runs something that may throw, and keeps what it throws.
+fn caught<'s, T>(
+    scope: &mut Scope<'s, '_>,
+    thrown: &mut Option<v8::Global<v8::Value>>,
+    run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>,
+) -> Option<T> {
+    v8::tc_scope!(let catch, scope);
+    let result = run(catch);
+    if result.is_none() && catch.has_caught() && catch.can_continue() {
+        *thrown = catch
+            .exception()
+            .map(|exception| v8::Global::new(catch, exception));
+    }
+    result
+}
+
+/// Calls with the async context. Exceptions go to `thrown`, without it to the process's handlers.
 fn call<'s>(
     scope: &mut Scope<'s, '_>,
     this: Object<'s>,
     callback: v8::Local<'s, v8::Function>,
     args: &[Value<'s>],
     context: &CallContext,
+    thrown: Option<&mut Option<v8::Global<v8::Value>>>,
 ) -> Option<Value<'s>> {
     let prior = scope.get_continuation_preserved_embedder_data();
     let frame = context
@@ -91,20 +180,20 @@ fn call<'s>(
         .as_ref()
         .map_or_else(|| scope.undefined(), |frame| v8::Local::new(scope, frame));
     scope.set_continuation_preserved_embedder_data(frame);
-    let pushed = async_wrap::push_context(
-        scope,
-        context.async_id,
-        context.trigger_async_id,
-        this.into(),
-    )
-    .is_ok();
+    let resource = context.resource.as_ref().map_or_else(
+        || this.into(),
+        |resource| v8::Local::new(scope, resource).into(),
+    );
+    let pushed =
+        async_wrap::push_context(scope, context.async_id, context.trigger_async_id, resource)
+            .is_ok();
     let trampoline = (context.async_id != 0.0)
         .then(|| async_wrap::trampoline(scope))
         .flatten();
-    let result = guarded(scope, |scope| match trampoline {
+    let run = |scope: &mut Scope<'s, '_>| match trampoline {
         Some(trampoline) => {
             let mut all: Vec<Value<'_>> =
-                vec![scope.number(context.async_id), this.into(), callback.into()];
+                vec![scope.number(context.async_id), resource, callback.into()];
             all.extend_from_slice(args);
             trampoline.call(scope, this.into(), &all)
         }
@@ -118,7 +207,11 @@ fn call<'s>(
             }
             result
         }
-    });
+    };
+    let result = match thrown {
+        None => guarded(scope, run),
+        Some(thrown) => caught(scope, thrown, run),
+    };
     if pushed {
         async_wrap::pop_context(scope, context.async_id);
     }

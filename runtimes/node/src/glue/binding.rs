@@ -428,7 +428,11 @@ pub(crate) fn build_binding<'s>(
                 EntryKind::Function(function) => native_function(scope, entry.name, function)
                     .ok_or(Failure::Pending)?
                     .into(),
-                EntryKind::Class(class) => class::constructor_of(scope, class)?.into(),
+                EntryKind::Class(class) => {
+                    let constructor = class::constructor_of(scope, class)?;
+                    add_statics(scope, constructor.into(), shape, name, entry.name)?;
+                    constructor.into()
+                }
             };
             scope.set(object, entry.name, value);
         }
@@ -437,6 +441,37 @@ pub(crate) fn build_binding<'s>(
         }
     }
     Ok(Some(object))
+}
+
+/// The constants on a class's constructor (`HTTPParser.REQUEST`), from the binding's shape.
+fn add_statics<'s>(
+    scope: &mut Scope<'s, '_>,
+    constructor: Object<'s>,
+    binding: Option<&'static Shape>,
+    binding_name: &str,
+    class: &str,
+) -> Result<(), Failure> {
+    let Some(Shape::Object { properties, .. }) = binding else {
+        return Ok(());
+    };
+    for (key, shape) in *properties {
+        if let Shape::Class { statics, .. } = shape
+            && *key == class
+        {
+            for (name, shape) in statics.iter().filter(|(_, shape)| is_constant(shape)) {
+                let value = value_of(scope, shape, binding_name, name, 1)?;
+                scope.set(constructor, name, value);
+            }
+        }
+    }
+    Ok(())
+}
+
+const fn is_constant(shape: &Shape) -> bool {
+    matches!(
+        shape,
+        Shape::Number(_) | Shape::String(_) | Shape::Boolean(_)
+    )
 }
 
 /// A constant, typed array, stub or stub class, from its shape.
