@@ -81,17 +81,49 @@ pub(crate) fn error_code(error: &Error) -> Option<String> {
     })
 }
 
-/// Sets `library`, `reason` and `code` on an error object.
-pub(crate) fn decorate(scope: &Scope<'_, '_>, object: Object<'_>, error: &Error) {
+/// Assigns a property: an inherited setter runs, as in Node. `None` when it throws.
+fn assign<'s>(scope: &Scope<'s, '_>, object: Object<'s>, key: &str, value: Value<'s>) -> Option<()> {
+    object.set(scope, scope.name(key).into(), value).map(drop)
+}
+
+/// Sets `library`, `reason` and `code` on an error object. `None` when a setter throws.
+pub(crate) fn decorate<'s>(
+    scope: &Scope<'s, '_>,
+    object: Object<'s>,
+    error: &Error,
+) -> Option<()> {
     if let Some(library) = error.library() {
-        scope.set(object, "library", scope.text(library).into());
+        assign(scope, object, "library", scope.text(library).into())?;
     }
     if let Some(reason) = error.reason() {
-        scope.set(object, "reason", scope.text(reason).into());
+        assign(scope, object, "reason", scope.text(reason).into())?;
     }
     if let Some(code) = error_code(error) {
-        scope.set(object, "code", scope.text(&code).into());
+        assign(scope, object, "code", scope.text(&code).into())?;
     }
+    Some(())
+}
+
+/// An error object with `opensslErrorStack`. `None` when a setter throws.
+fn assigned_error<'s>(
+    scope: &Scope<'s, '_>,
+    message: &str,
+    stack: &[String],
+) -> Option<Object<'s>> {
+    let object = error_object(scope, message, &[]);
+    if !stack.is_empty() {
+        let lines: Vec<Value<'_>> = stack.iter().map(|line| scope.text(line).into()).collect();
+        assign(scope, object, "opensslErrorStack", scope.array(&lines).into())?;
+    }
+    Some(object)
+}
+
+/// The failure of an exception that was made, or of the setter that threw meanwhile.
+fn thrown(scope: &Scope<'_, '_>, exception: Option<Object<'_>>) -> Failure {
+    exception.map_or(Failure::Pending, |object| {
+        let value: Value<'_> = object.into();
+        Failure::Thrown(v8::Global::new(scope, value))
+    })
 }
 
 fn error_object<'s>(scope: &Scope<'s, '_>, message: &str, stack: &[String]) -> Object<'s> {
@@ -111,7 +143,7 @@ pub(crate) fn exception<'s>(
     scope: &Scope<'s, '_>,
     stack: &ErrorStack,
     default: &str,
-) -> Object<'s> {
+) -> Option<Object<'s>> {
     let first = stack.errors().first();
     let message = first.map_or_else(|| default.to_owned(), error_text);
     let rest: Vec<String> = stack
@@ -121,11 +153,11 @@ pub(crate) fn exception<'s>(
         .rev()
         .map(error_text)
         .collect();
-    let object = error_object(scope, &message, &rest);
+    let object = assigned_error(scope, &message, &rest)?;
     if let Some(first) = first {
-        decorate(scope, object, first);
+        decorate(scope, object, first)?;
     }
-    object
+    Some(object)
 }
 
 /// The same where Node only looked at the first error (`ERR_peek_error()`): it is in `opensslErrorStack` too.
@@ -133,27 +165,31 @@ pub(crate) fn peeked_exception<'s>(
     scope: &Scope<'s, '_>,
     stack: &ErrorStack,
     default: &str,
-) -> Object<'s> {
+) -> Option<Object<'s>> {
     let first = stack.errors().first();
     let message = first.map_or_else(|| default.to_owned(), error_text);
     let all: Vec<String> = stack.errors().iter().rev().map(error_text).collect();
-    let object = error_object(scope, &message, &all);
+    let object = assigned_error(scope, &message, &all)?;
     if let Some(first) = first {
-        decorate(scope, object, first);
+        decorate(scope, object, first)?;
     }
-    object
+    Some(object)
 }
 
 /// The failure of a binding function whose OpenSSL call failed. `default` is the message when OpenSSL has none.
 pub(crate) fn failure(scope: &Scope<'_, '_>, stack: &ErrorStack, default: &str) -> Failure {
-    let value: Value<'_> = exception(scope, stack, default).into();
-    Failure::Thrown(v8::Global::new(scope, value))
+    thrown(scope, exception(scope, stack, default))
 }
 
 /// As [`failure`], with the first error in `opensslErrorStack` too.
 pub(crate) fn peeked_failure(scope: &Scope<'_, '_>, stack: &ErrorStack, default: &str) -> Failure {
-    let value: Value<'_> = peeked_exception(scope, stack, default).into();
-    Failure::Thrown(v8::Global::new(scope, value))
+    thrown(scope, peeked_exception(scope, stack, default))
+}
+
+/// With a message of our own, and everything OpenSSL says in `opensslErrorStack`.
+pub(crate) fn plain_failure(scope: &Scope<'_, '_>, stack: &ErrorStack, message: &str) -> Failure {
+    let all: Vec<String> = stack.errors().iter().rev().map(error_text).collect();
+    thrown(scope, assigned_error(scope, message, &all))
 }
 
 /// Forgets errors of earlier calls on this thread. Node: `ClearErrorOnReturn`.
@@ -166,7 +202,20 @@ pub(crate) fn clear() {
 pub(crate) struct JobError {
     /// The newest first, the one that becomes the message last.
     lines: Vec<String>,
+    /// What is thrown instead when the job ran at once.
+    thrown: Option<Thrown>,
 }
+
+/// An error of a job that runs at once and throws it itself, as Node's signatures and key agreements do.
+#[derive(Clone, Debug)]
+enum Thrown {
+    OpenSsl(ErrorStack, &'static str),
+    /// `ERR_CRYPTO_OPERATION_FAILED`.
+    Coded(&'static str),
+}
+
+/// The message of a job that failed without one.
+const DERIVING_FAILED: &str = "Deriving bits failed";
 
 impl JobError {
     /// These errors of OpenSSL, or `default` when there are none.
@@ -175,14 +224,51 @@ impl JobError {
         if lines.is_empty() {
             lines.push(default.to_owned());
         }
-        Self { lines }
+        Self {
+            lines,
+            thrown: None,
+        }
     }
 
     /// An error of Node's own.
     pub(crate) fn named(message: &str) -> Self {
         Self {
             lines: vec![message.to_owned()],
+            thrown: None,
         }
+    }
+
+    /// OpenSSL's errors; a job that ran at once throws them with their codes, `default` when there are none.
+    pub(crate) fn thrown(stack: &ErrorStack, default: &'static str) -> Self {
+        Self {
+            thrown: Some(Thrown::OpenSsl(stack.clone(), default)),
+            ..Self::of(stack, DERIVING_FAILED)
+        }
+    }
+
+    /// `ERR_CRYPTO_OPERATION_FAILED` from a job that ran at once, no message of its own from another.
+    pub(crate) fn coded(message: &'static str) -> Self {
+        Self {
+            thrown: Some(Thrown::Coded(message)),
+            ..Self::named(DERIVING_FAILED)
+        }
+    }
+
+    /// The error object of a job that ran at once. `None` when a setter throws.
+    pub(crate) fn to_sync_exception<'s>(&self, scope: &Scope<'s, '_>) -> Option<Object<'s>> {
+        Some(match &self.thrown {
+            Some(Thrown::OpenSsl(stack, default)) => exception(scope, stack, default)?,
+            Some(Thrown::Coded(message)) => {
+                let object = error_object(scope, message, &[]);
+                scope.set(
+                    object,
+                    "code",
+                    scope.text("ERR_CRYPTO_OPERATION_FAILED").into(),
+                );
+                object
+            }
+            None => self.to_exception(scope),
+        })
     }
 
     /// The error object.

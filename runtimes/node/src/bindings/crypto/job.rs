@@ -212,9 +212,14 @@ fn settle<'s>(
     scope: &mut Scope<'s, '_>,
     outcome: Outcome,
     finish: Finish,
+    mode: Mode,
 ) -> Result<Result<Value<'s>, Value<'s>>, Failure> {
     match outcome {
         Ok(done) => finish(scope, done).map(Ok),
+        Err(error) if mode == Mode::Sync => {
+            let error = error.to_sync_exception(scope).ok_or(Failure::Pending)?;
+            Ok(Err(error.into()))
+        }
         Err(error) => Ok(Err(error.to_exception(scope).into())),
     }
 }
@@ -231,7 +236,7 @@ fn run<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     match job.mode {
         Mode::Sync => {
             let undefined = scope.undefined();
-            let pair = match settle(scope, perform(prepared.work), prepared.finish)? {
+            let pair = match settle(scope, perform(prepared.work), prepared.finish, Mode::Sync)? {
                 Ok(result) => [undefined, result],
                 Err(error) => [error, undefined],
             };
@@ -370,7 +375,7 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
     let context = crate::glue::native_of::<Job>(scope, object)
         .map_or(CallContext::ROOT, |job| CallContext::of(&job.info));
     env.natives().release(scope, object);
-    let settled = caught(scope, |scope| settle(scope, outcome, waiting.finish));
+    let settled = caught(scope, |scope| settle(scope, outcome, waiting.finish, Mode::Async));
     match waiting.resolver {
         Some(resolver) => {
             let resolver = v8::Local::new(scope, &resolver);

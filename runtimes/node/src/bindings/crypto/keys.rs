@@ -1,7 +1,7 @@
 //! Keys: what one is ([`KeyObjectData`]) and its handle in JavaScript, `KeyObjectHandle`. Node: `KeyObjectData` and `KeyObjectHandle` in `src/crypto/crypto_keys.cc`.
 //!
-//! Secret keys are complete here; what public and private ones do is marked "asymmetric". The classes JavaScript's
-//! `KeyObject` and `CryptoKey` are made of are in `key_classes`.
+//! What public and private keys come from, go out as and are is in `key_input`, `key_output` and `key_detail`. The classes
+//! JavaScript's `KeyObject` and `CryptoKey` are made of are in `key_classes`.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -9,11 +9,12 @@ use std::sync::Arc;
 
 use openssl::pkey::{PKey, Private, Public};
 
-use super::input;
-use crate::encoding::{Encoding, to_bytes, to_js};
+use super::{input, key_detail, key_input, key_output};
+use crate::encoding::{Encoding, to_bytes};
+use crate::glue::openssl::equal_keys;
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, native_of,
-    new_instance, new_node_buffer,
+    new_instance,
 };
 
 /// `kKeyType…`.
@@ -135,8 +136,16 @@ pub(super) static KEY_OBJECT_HANDLE: Class = Class::new("KeyObjectHandle", new_h
     .method("init", init)
     .method("getKeyType", get_key_type)
     .method("getSymmetricKeySize", get_symmetric_key_size)
-    .method("export", export)
-    .method("exportJwk", export_jwk)
+    .method("getAsymmetricKeyType", key_detail::get_asymmetric_key_type)
+    .method("checkEcKeyData", key_detail::check_ec_key_data)
+    .method("keyDetail", key_detail::key_detail)
+    .method("export", key_output::export)
+    .method("exportJwk", key_output::export_jwk)
+    .method("rawPublicKey", key_output::raw_public_key)
+    .method("rawPrivateKey", key_output::raw_private_key)
+    .method("rawSeed", key_output::raw_seed_bytes)
+    .method("exportECPublicRaw", key_output::export_ec_public_raw)
+    .method("exportECPrivateRaw", key_output::export_ec_private_raw)
     .method("equals", equals);
 
 fn new_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -192,10 +201,8 @@ fn init<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
             Some(KeyFormat::Jwk) => import_jwk_secret(scope, args.object(1)?)?,
             _ => KeyObjectData::Secret(input::bytes(args.get(1), "key")?.into()),
         },
-        // Asymmetric: PEM, DER, JWK, raw, or another handle.
-        KeyType::Public | KeyType::Private => {
-            return Err(Failure::not_implemented("KeyObjectHandle.init"));
-        }
+        KeyType::Public => KeyObjectData::Public(key_input::public_key(scope, args, 1)?),
+        KeyType::Private => KeyObjectData::Private(key_input::private_key(scope, args, 1)?),
     };
     *handle.data.borrow_mut() = Some(data);
     Ok(().into())
@@ -229,33 +236,11 @@ fn not_secret() -> Failure {
     )
 }
 
-/// `export()` of a secret: a Buffer. Asymmetric: `export(format, type[, cipher, passphrase])`.
-fn export<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    match args.native::<KeyObjectHandle>(scope)?.data()? {
-        KeyObjectData::Secret(secret) => Ok(new_node_buffer(scope, secret.to_vec())
-            .ok_or(Failure::Pending)?
-            .into()),
-        KeyObjectData::Public(_) | KeyObjectData::Private(_) => {
-            Err(Failure::not_implemented("KeyObjectHandle.export"))
-        }
-    }
-}
-
-/// `exportJwk(target, handleRsaPss)`: sets the members of a JSON Web Key.
-fn export_jwk<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let target = args.object(0)?;
-    match args.native::<KeyObjectHandle>(scope)?.data()? {
-        KeyObjectData::Secret(secret) => {
-            let key = to_js(scope, &secret, Encoding::Base64Url)?;
-            scope.set(target, "kty", scope.text("oct").into());
-            scope.set(target, "k", key);
-            Ok(target.into())
-        }
-        // Asymmetric.
-        KeyObjectData::Public(_) | KeyObjectData::Private(_) => {
-            Err(Failure::not_implemented("KeyObjectHandle.exportJwk"))
-        }
-    }
+fn unsupported() -> Failure {
+    Failure::error(
+        "ERR_CRYPTO_UNSUPPORTED_OPERATION",
+        "Unsupported crypto operation",
+    )
 }
 
 /// `equals(other)`: in constant time for secrets of one length.
@@ -266,9 +251,13 @@ fn equals<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         (KeyObjectData::Secret(own), KeyObjectData::Secret(other)) => {
             own.len() == other.len() && openssl::memcmp::eq(own, other)
         }
-        // Asymmetric: by the public half, as Node does.
-        (KeyObjectData::Public(own), KeyObjectData::Public(other)) => own.public_eq(other),
-        (KeyObjectData::Private(own), KeyObjectData::Private(other)) => own.public_eq(other),
+        // By the public half, as Node does.
+        (KeyObjectData::Public(own), KeyObjectData::Public(other)) => {
+            equal_keys(own, other).ok_or_else(unsupported)?
+        }
+        (KeyObjectData::Private(own), KeyObjectData::Private(other)) => {
+            equal_keys(own, other).ok_or_else(unsupported)?
+        }
         _ => false,
     };
     super::errors::clear();

@@ -2,19 +2,28 @@
 //!
 //! Reading order: `errors` (OpenSSL's error queue as exceptions), `input` (bytes and secrets from JavaScript), `job` (what
 //! takes long runs on other threads), `keys` and `key_classes` (`KeyObject`, `CryptoKey`), `library` (names, version); then
-//! one file for each thing that can be done. Raw OpenSSL calls are in `glue::openssl`.
+//! one file for each thing that can be done: the symmetric half, then asymmetric keys (`key_input`, `key_output`, `jwk`,
+//! `key_pairs`, `sign`, `agreement`…) and certificates (`x509`). Raw OpenSSL calls are in `glue::openssl`.
 
+mod agreement;
 mod argon2;
 mod cipher;
+mod diffie_hellman;
+mod ecdh;
 pub(crate) mod errors;
 pub(crate) mod hash;
 mod hkdf;
 mod hmac;
 pub(crate) mod input;
 pub(crate) mod job;
+mod jwk;
 mod keccak;
 pub(crate) mod key_classes;
 mod key_clone;
+mod key_detail;
+mod key_input;
+mod key_output;
+mod key_pairs;
 mod keygen;
 pub(crate) mod keys;
 mod kmac;
@@ -22,10 +31,16 @@ mod library;
 mod mac_job;
 mod pbkdf2;
 pub(crate) mod random;
+mod rsa_cipher;
 mod scrypt;
+mod sign;
+mod small_order;
+mod spkac;
 mod sponge_jobs;
 mod timing;
 mod web_ciphers;
+pub(crate) mod x509;
+pub(crate) mod x509_legacy;
 
 use super::tls::{roots, secure_context};
 use crate::glue::Binding;
@@ -111,4 +126,34 @@ pub(super) const BINDING: Binding = Binding::new("crypto")
         "getCertificateCompressionAlgorithms",
         roots::get_compressions,
     )
-    .function("isExtraRootCertsFileLoaded", roots::is_extra_loaded);
+    .function("isExtraRootCertsFileLoaded", roots::is_extra_loaded)
+    // Key pairs.
+    .class(&key_pairs::RSA_JOB)
+    .class(&key_pairs::DSA_JOB)
+    .class(&key_pairs::EC_JOB)
+    .class(&key_pairs::NID_JOB)
+    .class(&key_pairs::DH_JOB)
+    // Signatures.
+    .class(&sign::SIGN)
+    .class(&sign::VERIFY)
+    .class(&sign::SIGN_JOB)
+    // Encryption with RSA.
+    .function("publicEncrypt", rsa_cipher::public_encrypt)
+    .function("publicDecrypt", rsa_cipher::public_decrypt)
+    .function("privateEncrypt", rsa_cipher::private_encrypt)
+    .function("privateDecrypt", rsa_cipher::private_decrypt)
+    .class(&rsa_cipher::RSA_CIPHER_JOB)
+    // Shared secrets.
+    .class(&diffie_hellman::DIFFIE_HELLMAN)
+    .class(&diffie_hellman::DIFFIE_HELLMAN_GROUP)
+    .class(&ecdh::ECDH)
+    .function("ECDHConvertKey", ecdh::convert_key)
+    .class(&agreement::DH_BITS_JOB)
+    .class(&agreement::ENCAPSULATE_JOB)
+    .class(&agreement::DECAPSULATE_JOB)
+    // Certificates.
+    .function("certVerifySpkac", spkac::verify)
+    .function("certExportPublicKey", spkac::export_public_key)
+    .function("certExportChallenge", spkac::export_challenge)
+    .class(&x509::X509_CERTIFICATE)
+    .function("parseX509", x509::parse_x509);

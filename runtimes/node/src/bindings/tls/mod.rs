@@ -15,7 +15,6 @@ mod hello;
 mod inspect;
 mod methods;
 mod peer;
-mod plain;
 pub(super) mod roots;
 pub(super) mod secure_context;
 mod stream;

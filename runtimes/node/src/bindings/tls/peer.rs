@@ -3,8 +3,9 @@
 
 use openssl::x509::{X509, X509VerifyResult};
 
-use super::plain::{certificate_handle, legacy_certificate};
 use super::wrap::own_session;
+use crate::bindings::crypto::x509::new_x509_handle;
+use crate::bindings::crypto::x509_legacy::certificate_object;
 use crate::glue::openssl::tls::TlsSession;
 use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt};
 
@@ -30,7 +31,7 @@ pub(super) fn get_peer_certificate<'s>(
     let Some(first) = chain.first() else {
         return Ok(().into());
     };
-    let object = legacy_certificate(scope, first)?;
+    let object = certificate_object(scope, first)?;
     if args.get(0).is_true() {
         let rest = chain.get(1..).unwrap_or_default().to_vec();
         add_issuers(scope, &session, object, first.clone(), rest)?;
@@ -60,7 +61,7 @@ fn add_issuers<'s>(
                 None => return Ok(()),
             },
         };
-        let shown = legacy_certificate(scope, &issuer)?;
+        let shown = certificate_object(scope, &issuer)?;
         scope.set(object, "issuerCertificate", shown.into());
         object = shown;
         if issuer == certificate {
@@ -80,7 +81,7 @@ pub(super) fn get_certificate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) ->
     let (_, session) = own_session(scope, args)?;
     match session.ssl().certificate() {
         None => Ok(().into()),
-        Some(certificate) => Ok(legacy_certificate(scope, certificate)?.into()),
+        Some(certificate) => Ok(certificate_object(scope, certificate)?.into()),
     }
 }
 
@@ -93,7 +94,7 @@ pub(super) fn get_x509_certificate<'s>(
     match session.ssl().certificate() {
         None => Ok(().into()),
         Some(certificate) => {
-            Ok(certificate_handle(scope, certificate.to_owned(), Vec::new())?.into())
+            certificate_handle(scope, vec![certificate.to_owned()])
         }
     }
 }
@@ -104,13 +105,13 @@ pub(super) fn get_peer_x509_certificate<'s>(
     args: &Args<'s>,
 ) -> BindingResult<'s> {
     let (wrap, session) = own_session(scope, args)?;
-    let mut chain = peer_chain(&session, wrap.is_server());
-    if chain.is_empty() {
-        return Ok(().into());
-    }
-    let issuers = chain.split_off(1);
-    match chain.pop() {
-        None => Ok(().into()),
-        Some(certificate) => Ok(certificate_handle(scope, certificate, issuers)?.into()),
-    }
+    certificate_handle(scope, peer_chain(&session, wrap.is_server()))
+}
+
+/// The handle of the first certificate of a chain, `undefined` for an empty one.
+fn certificate_handle<'s>(scope: &mut Scope<'s, '_>, chain: Vec<X509>) -> BindingResult<'s> {
+    Ok(match new_x509_handle(scope, chain)? {
+        Some(object) => object.into(),
+        None => ().into(),
+    })
 }
