@@ -16,7 +16,7 @@ use super::passing;
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource, new_request_wrap};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HandleState};
 use crate::glue::{
-    Args, Binding, BindingResult, Class, Native, Scope, ScopeExt, attach, js_string_bytes,
+    Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, js_string_bytes,
 };
 
 pub(super) const BINDING: Binding = Binding::new("pipe_wrap")
@@ -192,7 +192,7 @@ fn bind<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 fn listen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let pipe = args.native::<Pipe>(scope)?;
-    let backlog = args.i32(scope, 0)?;
+    let backlog = args.get(0).int32_value(scope).ok_or(Failure::Pending)?;
     if pipe.is_ipc || !pipe.stream.is_alive() {
         return Ok((-Errno::EINVAL.raw()).into());
     }

@@ -194,7 +194,7 @@ fn bind_to<'s>(
 
 fn listen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let tcp = args.native::<Tcp>(scope)?;
-    let backlog = args.i32(scope, 0)?;
+    let backlog = args.get(0).int32_value(scope).ok_or(Failure::Pending)?;
     if let Some(error) = tcp.delayed_error.get() {
         return Ok(error.into());
     }

@@ -12,7 +12,9 @@ use cenote_vfs::{IoctlRequest, TermiosWhen, TtyRequest};
 
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource};
 use crate::event_loop::handles::{AsyncInfo, HandleState};
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, collect_uv_error,
+};
 
 pub(super) const BINDING: Binding = Binding::new("tty_wrap")
     .function("isTTY", is_tty)
@@ -96,18 +98,10 @@ fn new_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         settings(scope, fd).and_then(|_| Ok(scope.env().task().files().get(Fd::new(fd))?));
     match opened {
         Ok(file) => tty.stream.open(scope, file, fd),
-        Err(failure) => {
-            let error = failure.with_syscall("uv_tty_init").to_exception(scope);
-            if let (Some(error), Ok(context)) = (
-                error.and_then(|error| error.to_object(scope)),
-                args.object(1),
-            ) {
-                for key in ["errno", "code", "message", "syscall"] {
-                    let value = scope.get_property(error, key)?;
-                    scope.set(context, key, value);
-                }
-            }
+        Err(Failure::System { errno, .. }) => {
+            collect_uv_error(scope, args.object(1)?, -errno, "uv_tty_init");
         }
+        Err(failure) => return Err(failure),
     }
     Ok(().into())
 }

@@ -32,7 +32,7 @@ use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP, HandleState
 use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
-    attach, copy_bytes, native_of, new_node_buffer,
+    attach, collect_uv_error, copy_bytes, native_of, native_ref, new_node_buffer,
 };
 
 pub(super) const BINDING: Binding = Binding::new("udp_wrap").class(&UDP).class(&SEND_WRAP);
@@ -63,8 +63,8 @@ pub(super) static UDP: Class = Class::new("UDP", new_udp)
     .method("setBroadcast", set_broadcast)
     .method("setTTL", set_ttl)
     .method("bufferSize", buffer_size)
-    .method("getSendQueueSize", nothing_queued)
-    .method("getSendQueueCount", nothing_queued);
+    .method("getSendQueueSize", get_send_queue_size)
+    .method("getSendQueueCount", get_send_queue_count);
 static SEND_WRAP: Class = Class::new("SendWrap", new_send_wrap).extends(&ASYNC_WRAP);
 
 /// `UV_UDP_IPV6ONLY`.
@@ -86,6 +86,8 @@ struct Udp {
     fd: Cell<i32>,
     receiving: Cell<Option<WatchId>>,
     is_connected: Cell<bool>,
+    /// Sends whose requests were not told yet, and their bytes.
+    queued: Cell<(u32, usize)>,
 }
 
 impl Native for Udp {
@@ -199,6 +201,7 @@ fn new_udp<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         fd: Cell::new(-1),
         receiving: Cell::new(None),
         is_connected: Cell::new(false),
+        queued: Cell::new((0, 0)),
     });
     let number = attach(scope, this, Rc::clone(&udp));
     udp.number.set(number);
@@ -269,7 +272,7 @@ fn bind_to<'s>(
         Ok(address) => address,
         Err(error) => return Ok(error.into()),
     };
-    let flags = args.u32(scope, 2)?;
+    let flags = args.get(2).uint32_value(scope).ok_or(Failure::Pending)?;
     let is_wrong = flags & !(IPV6_ONLY | REUSE_ADDRESS | REUSE_PORT) != 0
         || (flags & IPV6_ONLY != 0 && family != AddressFamily::Inet6);
     if is_wrong {
@@ -398,11 +401,48 @@ fn send_to<'s>(
             flags,
         ))
     });
+    let total = bytes.len();
+    if scope.env().command_line().is("--test-udp-no-try-send") {
+        let request = v8::Global::new(scope, args.object(0)?);
+        let status = sent.map_or_else(|error| -error.errno().raw(), |_| 0);
+        tell_later(scope, &udp, request, total, status);
+        return Ok(0.into());
+    }
     Ok(match sent {
-        Ok(count) => i32::try_from(count + 1).unwrap_or(i32::MAX),
+        Ok(_) => i32::try_from(total + 1).unwrap_or(i32::MAX),
         Err(error) => -error.errno().raw(),
     }
     .into())
+}
+
+/// Calls `oncomplete(status, size)` in the loop's next turn: how a send ends that may not end at once.
+fn tell_later(
+    scope: &Scope<'_, '_>,
+    udp: &Rc<Udp>,
+    request: v8::Global<v8::Object>,
+    size: usize,
+    status: i32,
+) {
+    let (count, bytes) = udp.queued.get();
+    udp.queued.set((count.saturating_add(1), bytes + size));
+    let env = scope.env();
+    env.event_loop().begin_request();
+    let udp = Rc::clone(udp);
+    env.event_loop().complete(move |scope| {
+        let (count, bytes) = udp.queued.get();
+        udp.queued
+            .set((count.saturating_sub(1), bytes.saturating_sub(size)));
+        scope.env().event_loop().end_request();
+        let request = v8::Local::new(scope, &request);
+        let context = native_ref(scope, request)
+            .as_ref()
+            .and_then(|native| native.async_info())
+            .map_or(CallContext::ROOT, CallContext::of);
+        #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
+        let size = scope.number(size as f64);
+        let status = v8::Integer::new(scope, status).into();
+        make_callback(scope, request, "oncomplete", &[status, size], &context);
+    });
 }
 
 fn recv_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -518,7 +558,7 @@ fn set_small<'s>(
     v6: (i32, i32),
 ) -> BindingResult<'s> {
     let udp = args.native::<Udp>(scope)?;
-    let value = args.i32(scope, 0)?;
+    let value = args.get(0).int32_value(scope).ok_or(Failure::Pending)?;
     if !(low..=255).contains(&value) {
         return Ok((-Errno::EINVAL.raw()).into());
     }
@@ -562,7 +602,7 @@ fn set_multicast_loopback<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
 
 fn set_broadcast<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let udp = args.native::<Udp>(scope)?;
-    let on = args.i32(scope, 0)?;
+    let on = args.get(0).int32_value(scope).ok_or(Failure::Pending)?;
     Ok(status(udp.set_int(scope, SOL_SOCKET, SO_BROADCAST, i32::from(on != 0))).into())
 }
 
@@ -745,20 +785,17 @@ fn buffer_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
         Ok(size) => Ok(size.into()),
         Err(errno) => {
             let context = args.object(2)?;
-            let error = Failure::system(errno.raw(), call)
-                .to_exception(scope)
-                .and_then(|error| error.to_object(scope))
-                .ok_or(Failure::Pending)?;
-            for key in ["errno", "code", "message", "syscall"] {
-                let value = scope.get_property(error, key)?;
-                scope.set(context, key, value);
-            }
+            collect_uv_error(scope, context, -errno.raw(), call);
             Ok(().into())
         }
     }
 }
 
-/// Nothing ever waits to be sent.
-fn nothing_queued<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
-    Ok(0.into())
+#[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
+fn get_send_queue_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    Ok((args.native::<Udp>(scope)?.queued.get().1 as f64).into())
+}
+
+fn get_send_queue_count<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    Ok(f64::from(args.native::<Udp>(scope)?.queued.get().0).into())
 }

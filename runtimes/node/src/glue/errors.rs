@@ -261,3 +261,18 @@ pub(crate) fn uv_exception<'s>(
     }
     object
 }
+
+/// Puts what went wrong on an object of the caller's, whose error JavaScript makes. Node: `Environment::CollectUVExceptionInfo`.
+pub(crate) fn collect_uv_error<'s>(
+    scope: &Scope<'s, '_>,
+    into: Object<'s>,
+    number: i32,
+    syscall: &str,
+) {
+    let unknown = format!("Unknown system error {number}");
+    let (name, text) = shapes::uv_error(number).unwrap_or((&unknown, &unknown));
+    scope.set(into, "errno", v8::Integer::new(scope, number).into());
+    scope.set(into, "code", scope.text(name).into());
+    scope.set(into, "message", scope.text(text).into());
+    scope.set(into, "syscall", scope.text(syscall).into());
+}

@@ -40,7 +40,7 @@ pub(crate) use callbacks::{
 pub(crate) use class::{
     Class, constructor_of, illegal_constructor, new_instance, new_instance_here,
 };
-pub(crate) use errors::Failure;
+pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
 pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};
 pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};

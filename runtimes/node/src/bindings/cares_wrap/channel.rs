@@ -168,10 +168,19 @@ fn ask<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, kind: Kind) -> BindingRes
     let request = args.object(0)?;
     let text = args.text(scope, 1)?;
     match question_name(&text) {
+        // RFC 7686: such names are never asked for.
+        Some(_) if is_onion(&text) => channel.refuse(scope, request, "ENOTFOUND"),
         Some(name) => channel.start(scope, args.this(), request, kind, name),
         None => channel.refuse(scope, request, "EBADNAME"),
     }
     Ok(0.into())
+}
+
+fn is_onion(text: &str) -> bool {
+    let text = text.strip_suffix('.').unwrap_or(text);
+    text.rsplit('.')
+        .next()
+        .is_some_and(|last| last.eq_ignore_ascii_case("onion"))
 }
 
 /// A name as it is asked for; `None` for what cannot be one.

@@ -177,10 +177,10 @@ fn write_buffer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let bytes = copy_bytes(args.get(1)).ok_or_else(|| {
         Failure::type_error("ERR_INVALID_ARG_TYPE", "Second argument must be a buffer")
     })?;
-    write_bytes(scope, args, bytes, None)
+    write_bytes(scope, args, bytes, handle_of(args))
 }
 
-/// The handle a string takes along.
+/// The handle that goes along.
 fn handle_of<'s>(args: &Args<'s>) -> Option<Object<'s>> {
     Object::try_from(args.get(2)).ok()
 }
