@@ -14,6 +14,7 @@ use cenote_base::abi::wait::WaitStatus;
 use cenote_base::abi::{Errno, SigNum};
 use cenote_base::wait::{Registration, block_on};
 use cenote_base::{Fd, SysResult};
+use cenote_kernel::syscall::At;
 use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 
 use crate::bindings::contextify::{Interruption, interruption};
@@ -75,7 +76,10 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
             .strip_prefix(b"NODE_OPTIONS=")
             .map(|value| String::from_utf8_lossy(value).into_owned())
     });
-    let line = match CommandLine::parse("/usr/bin/node", &argv, node_options.as_deref()) {
+    // The file of this program, which may be a copy under another name.
+    let own = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe");
+    let own = own.map_or_else(|_| "/usr/bin/node".to_owned(), |path| text(&path));
+    let line = match CommandLine::parse(&own, &argv, node_options.as_deref()) {
         Ok(line) => line,
         Err(message) => {
             write_all(task, Fd::new(2), message.as_bytes());

@@ -25,6 +25,7 @@ pub(super) fn listen(
     class: &'static Class,
 ) -> i32 {
     let env = scope.env();
+    never_wait(stream);
     if let Err(error) = syscall::listen(env.task(), Fd::new(stream.fd()), backlog) {
         return -error.errno().raw();
     }
@@ -32,6 +33,14 @@ pub(super) fn listen(
         on_connection(scope, number, class);
     });
     0
+}
+
+/// Accepting and connecting are calls of the kernel's, which wait unless told not to. Reading and writing never do here, so files that
+/// come from elsewhere stay as they are.
+fn never_wait(stream: &KernelStream) {
+    if let Some(file) = stream.file() {
+        file.set_flags(file.flags() | OpenFlags::O_NONBLOCK);
+    }
 }
 
 /// Accepts one connection.
@@ -151,6 +160,7 @@ pub(super) fn connect<'s>(
     let Some(file) = stream.file() else {
         return -Errno::EBADF.raw();
     };
+    never_wait(stream);
     let connecting = Rc::new(Connecting {
         task: Arc::clone(env.task()),
         file,
@@ -228,7 +238,6 @@ pub(super) fn open(scope: &Scope<'_, '_>, stream: &KernelStream, fd: i32) -> i32
     }
     match scope.env().task().files().get(Fd::new(fd)) {
         Ok(file) => {
-            file.set_flags(file.flags() | OpenFlags::O_NONBLOCK);
             stream.open(scope, file, fd);
             0
         }

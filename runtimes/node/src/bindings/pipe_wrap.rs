@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{Mode, OpenFlags};
+use cenote_abi::fs::Mode;
 use cenote_abi::socket::{AddressFamily, SocketAddress, SocketFlags, SocketType, UnixPath};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, At};
@@ -49,7 +49,6 @@ impl Pipe {
     pub(super) fn adopt(&self, scope: &Scope<'_, '_>, file: Arc<OpenFile>) {
         let shown = passing::show(scope.env().task(), Arc::clone(&file));
         let fd = shown.map_or(-1, Fd::raw);
-        file.set_flags(file.flags() | OpenFlags::O_NONBLOCK);
         self.stream.open(scope, file, fd);
     }
 }

@@ -106,7 +106,7 @@ impl Kind {
         })
     }
 
-    /// A record of several fields.
+    /// A record of several fields. Which of them name their type is as Node has it.
     fn object<'s>(self, scope: &Scope<'s, '_>, data: &RData) -> Option<Object<'s>> {
         let object = scope.object();
         let number = |key: &str, value: u32| scope.set(object, key, scope.number(value.into()));
@@ -115,12 +115,14 @@ impl Kind {
             (Self::Mx, RData::MX(mx)) => {
                 set("exchange", text_of(scope, &mx.exchange));
                 number("priority", mx.preference.into());
+                set("type", scope.name("MX").into());
             }
             (Self::Srv, RData::SRV(srv)) => {
                 set("name", text_of(scope, &srv.target));
                 number("port", srv.port.into());
                 number("priority", srv.priority.into());
                 number("weight", srv.weight.into());
+                set("type", scope.name("SRV").into());
             }
             (Self::Soa, RData::SOA(soa)) => {
                 set("nsname", text_of(scope, &soa.mname));
@@ -130,6 +132,7 @@ impl Kind {
                 number("retry", soa.retry.cast_unsigned());
                 number("expire", soa.expire.cast_unsigned());
                 number("minttl", soa.minimum);
+                set("type", scope.undefined());
             }
             (Self::Naptr, RData::NAPTR(naptr)) => {
                 set("flags", bytes_of(scope, &naptr.flags));
@@ -138,9 +141,11 @@ impl Kind {
                 set("replacement", text_of(scope, &naptr.replacement));
                 number("order", naptr.order.into());
                 number("preference", naptr.preference.into());
+                set("type", scope.undefined());
             }
             (Self::Caa, RData::CAA(caa)) => {
                 number("critical", caa.flags().into());
+                set("type", scope.name("CAA").into());
                 set(&caa.tag, bytes_of(scope, &caa.value));
             }
             (Self::Tlsa, RData::TLSA(tlsa)) => {
@@ -172,7 +177,7 @@ impl Kind {
             Self::Naptr => ("NAPTR", ""),
             Self::Soa => ("SOA", ""),
             Self::Caa => ("CAA", ""),
-            Self::Tlsa => ("TLSA", ""),
+            Self::Tlsa => return Some(value),
             Self::Any | Self::Reverse => return None,
         };
         let object = if key.is_empty() {
