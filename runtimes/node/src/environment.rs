@@ -74,6 +74,8 @@ pub(crate) struct Environment {
     isolate: v8::IsolateHandle,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
+    /// What the process becomes when this isolate is gone (`execve`).
+    next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
     /// Whether JavaScript may still be called.
     stopped: Cell<bool>,
     is_main_thread: bool,
@@ -112,6 +114,7 @@ impl Environment {
             isolate: isolate.thread_safe_handle(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
+            next_program: RefCell::default(),
             stopped: Cell::new(false),
             is_main_thread: true,
         });
@@ -397,6 +400,17 @@ impl Environment {
     /// The whole file at a path.
     pub(crate) fn read_file(&self, path: &[u8]) -> Result<Vec<u8>, Failure> {
         Ok(crate::program::read_file(self, path)?)
+    }
+
+    /// The process becomes another program: no JavaScript runs from here on.
+    pub(crate) fn become_program(&self, program: Box<dyn cenote_kernel::Program>) {
+        *self.next_program.borrow_mut() = Some(program);
+        self.stop();
+    }
+
+    /// What the process becomes, if it does.
+    pub(crate) fn take_next_program(&self) -> Option<Box<dyn cenote_kernel::Program>> {
+        self.next_program.borrow_mut().take()
     }
 
     /// `process.abort()`: the process ends as by SIGABRT.

@@ -21,6 +21,7 @@ mod event_loop;
 mod glue;
 mod isolate;
 mod loader;
+mod natives_syntax;
 mod options;
 mod program;
 mod return_value;

@@ -127,6 +127,9 @@ impl CommandLine {
 
     /// Options that follow from others.
     fn imply(&mut self) {
+        if self.is("--permission") && !self.is("--allow-addons") {
+            self.set_boolean("--addons", false);
+        }
         if self.is("--print") || !self.text("--eval").is_empty() {
             self.values
                 .insert("[has_eval_string]".into(), OptionValue::Boolean(true));
@@ -173,6 +176,15 @@ impl CommandLine {
         } else {
             name.to_owned()
         };
+        // The opposite of an alias is the opposite of what it stands for.
+        if let Some(positive) = name.strip_prefix("--no-")
+            && let Some((_, [first])) = CLI_ALIASES
+                .iter()
+                .find(|(alias, _)| alias.strip_prefix("--") == Some(positive))
+            && let Some(meant) = first.strip_prefix("--")
+        {
+            name = format!("--no-{meant}");
+        }
         // Aliases, of which `-p code` is one with an argument.
         for _ in 0..8 {
             let next_is_argument = words.front().is_some_and(|next| !next.starts_with('-'));
@@ -269,6 +281,13 @@ impl CommandLine {
     }
 
     fn set_boolean(&mut self, name: &str, on: bool) {
+        // Two names of one field.
+        const SAME: &[(&str, &str)] = &[("--experimental-require-module", "--require-module")];
+        for (one, other) in SAME {
+            if name == *one {
+                self.set_boolean(other, on);
+            }
+        }
         self.values
             .insert(name.to_owned(), OptionValue::Boolean(on));
         if let Some(positive) = name.strip_prefix("--") {
@@ -400,6 +419,9 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--trace-opt",
         "--trace-deopt",
         "--js-source-phase-imports",
+        "--allow-natives-syntax",
+        "--allow_natives_syntax",
+        "--enable-sharedarraybuffer-per-context",
         "--harmony-import-attributes",
         "--no-concurrent-array-buffer-sweeping",
         "--noconcurrent-recompilation",

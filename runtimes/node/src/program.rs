@@ -15,7 +15,7 @@ use cenote_base::abi::{Errno, SigNum};
 use cenote_base::wait::{Registration, block_on};
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::At;
-use cenote_kernel::{Delivery, Interrupter, Task, syscall};
+use cenote_kernel::{Delivery, Interrupter, Program, Task, syscall};
 
 use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::{performance, process};
@@ -62,12 +62,30 @@ struct NotedSignals {
 }
 
 /// The whole life of a process, on its own thread.
-pub(crate) fn run(task: &Arc<Task>, limits: HeapLimits) {
-    let status = live(task, limits);
-    task.exit(status);
+pub(crate) fn run(task: &Arc<Task>, limits: HeapLimits) -> Option<Box<dyn Program>> {
+    match live(task, limits) {
+        End::Status(status) => {
+            task.exit(status);
+            None
+        }
+        End::Becomes(program) => Some(program),
+    }
 }
 
-fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
+/// How a process's time as node ends.
+enum End {
+    Status(WaitStatus),
+    /// It is another program from here on (`execve`).
+    Becomes(Box<dyn Program>),
+}
+
+impl From<WaitStatus> for End {
+    fn from(status: WaitStatus) -> Self {
+        Self::Status(status)
+    }
+}
+
+fn live(task: &Arc<Task>, limits: HeapLimits) -> End {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let argv: Vec<String> = task.argv().iter().map(text).collect();
     let envp = task.envp();
@@ -83,7 +101,7 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
         Ok(line) => line,
         Err(message) => {
             write_all(task, Fd::new(2), message.as_bytes());
-            return WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT);
+            return WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT).into();
         }
     };
     if line.is("--version") {
@@ -92,14 +110,14 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> WaitStatus {
             Fd::new(1),
             format!("v{}\n", env!("CENOTE_NODE_VERSION")).as_bytes(),
         );
-        return WaitStatus::Exited(0);
+        return WaitStatus::Exited(0).into();
     }
     let blob = match snapshot::blob() {
         Ok(blob) => blob,
         Err(error) => {
             tracing::error!(target: "cenote::node", %error, "no start-up snapshot");
             write_all(task, Fd::new(2), format!("node: {error}\n").as_bytes());
-            return WaitStatus::Exited(BOOTSTRAP_FAILURE);
+            return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
         }
     };
     run_isolate(task, limits, line, blob)
@@ -110,7 +128,7 @@ fn run_isolate(
     mut limits: HeapLimits,
     line: CommandLine,
     blob: &'static [u8],
-) -> WaitStatus {
+) -> End {
     initialize_v8();
     // A guest may ask for less than the machine allows, not for more.
     if let Some(megabytes) = line
@@ -161,13 +179,17 @@ fn run_isolate(
         );
         let Some(context) = context else {
             tracing::error!(target: "cenote::node", "the snapshot has no main context");
-            return WaitStatus::Exited(BOOTSTRAP_FAILURE);
+            return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
         };
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
         let outcome = run_program(scope);
         if !task.must_end() {
             crate::bindings::compile_cache::persist(&env);
+            for name in ["RunCleanup", "AtExit"] {
+                crate::bindings::trace_events::note(&env, "node.environment", name, 'I');
+            }
+            crate::bindings::trace_events::finish(&env);
         }
         // Whatever is left must not call back into a dying isolate.
         env.stop();
@@ -177,10 +199,11 @@ fn run_isolate(
     drop(registrations);
     isolate.remove_slot::<Rc<Environment>>();
     let status = status(task, &env, outcome, &exhausted, limits);
+    let next = env.take_next_program();
     drop(env);
     drop(isolate);
     threads.close_ports();
-    status
+    next.map_or(End::Status(status), End::Becomes)
 }
 
 /// How the process ended.
@@ -234,6 +257,8 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     process::create_env(scope, process)?;
     performance::start(scope)?;
     crate::bindings::compile_cache::enable_by_environment(scope);
+    crate::bindings::trace_events::start(scope)?;
+    crate::natives_syntax::install(scope)?;
     apply_v8_options(scope)?;
     crate::return_value::install(scope)?;
     let main = env

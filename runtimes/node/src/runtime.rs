@@ -93,8 +93,10 @@ impl Program for NodeProgram {
             .name(format!("node-{}", task.pid().raw()))
             .stack_size(STACK_SIZE)
             .spawn(move || {
-                program::run(&own, limits);
-                own.finish();
+                match program::run(&own, limits) {
+                    Some(next) => next.start(own),
+                    None => own.finish(),
+                }
             });
         if let Err(error) = thread {
             tracing::error!(target: "cenote::node", %error, "no thread for a node process");

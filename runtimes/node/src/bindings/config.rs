@@ -14,11 +14,12 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
         "openSSLIsBoringSSL",
         "isDebugBuild",
         "noBrowserGlobals",
-        "hasTracing",
     ] {
         scope.set(binding, name, scope.boolean(false));
     }
-    scope.set(binding, "hasOpenSSL", scope.boolean(true));
+    for name in ["hasOpenSSL", "hasTracing"] {
+        scope.set(binding, name, scope.boolean(true));
+    }
     Ok(())
 }
 

@@ -125,6 +125,11 @@ pub(crate) fn trigger_uncaught_exception<'s>(
         return;
     }
     let message = message.unwrap_or_else(|| v8::Exception::create_message(scope, error));
+    if !from_promise && aborts_on_uncaught(scope) {
+        report_fatal_exception(scope, error, message, false);
+        env.abort();
+        return;
+    }
     let process = env.process(scope);
     let handler = scope
         .get_property(process, "_fatalException")
@@ -167,6 +172,17 @@ pub(crate) fn trigger_uncaught_exception<'s>(
         .flatten()
         .unwrap_or(1);
     env.exit(code);
+}
+
+/// Whether an exception that nobody catches ends the process as by SIGABRT: `--abort-on-uncaught-exception`, unless a handler
+/// was set. Node: `ShouldAbortOnUncaughtException`.
+fn aborts_on_uncaught(scope: &mut Scope<'_, '_>) -> bool {
+    let env = scope.env();
+    let line = env.command_line();
+    line.v8_option("--abort-on-uncaught-exception").is_some()
+        && env
+            .field(scope, "util", "shouldAbortOnUncaughtToggle")
+            .is_ok_and(|toggle| toggle.get(0) != 0.0)
 }
 
 /// Writes to the process's standard error, past all of JavaScript.

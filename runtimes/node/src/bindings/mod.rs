@@ -55,7 +55,7 @@ pub(crate) mod task_queue;
 mod tcp_wrap;
 mod timers;
 mod tls;
-mod trace_events;
+pub(crate) mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
 mod udp_wrap;
@@ -140,6 +140,7 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     loader::get_linked_binding,
     process::raw_debug,
     crate::program::collect_garbage,
+    crate::natives_syntax::HINT,
     crypto::new_native_key_object,
     crypto::new_native_crypto_key,
     crate::return_value::give,

@@ -285,8 +285,10 @@ pub(crate) fn check(
     if let Ok(object) = Object::try_from(exception) {
         scope.set(object, "code", scope.text("ERR_ACCESS_DENIED").into());
         scope.set(object, "permission", scope.text(permission.name()).into());
-        let resource = scope.utf8(path);
-        scope.set(object, "resource", resource.into());
+        if !path.is_empty() {
+            let resource = scope.utf8(path);
+            scope.set(object, "resource", resource.into());
+        }
     }
     Err(Failure::Thrown(v8::Global::new(scope, exception)))
 }

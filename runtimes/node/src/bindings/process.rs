@@ -71,16 +71,41 @@ pub(crate) fn add_missing_variables(scope: &Scope<'_, '_>, pairs: Vec<(String, S
 
 const VERSION: &str = env!("CENOTE_NODE_VERSION");
 
-/// What `process.versions` shows besides node and v8: the versions of what this Node is made of.
+/// What `process.versions` shows besides node, by name: what this Node is made of, or, where that is written anew here, what it
+/// stands for. V8 and OpenSSL tell their own versions.
 const VERSIONS: &[(&str, &str)] = &[
+    ("acorn", "8.18.0"),
+    ("ada", "4.0.0"),
+    ("amaro", "1.1.11"),
+    ("ares", "1.34.8"),
+    ("brotli", "1.2.0"),
+    ("cldr", "48.0"),
+    ("icu", "78.3"),
+    ("llhttp", "9.4.3"),
+    ("merve", "1.2.2"),
     ("modules", "137"),
     ("napi", "10"),
-    ("uv", "1.52.1"),
-    ("unicode", "17.0"),
-    ("icu", "78.2"),
+    ("nbytes", "0.1.4"),
+    ("ncrypto", "0.0.1"),
+    ("nghttp2", "1.70.0"),
+    ("nghttp3", ""),
+    ("ngtcp2", ""),
+    ("openssl", OWN),
+    ("simdjson", "4.6.7"),
+    ("simdutf", "6.4.0"),
+    ("sqlite", "3.53.4"),
+    ("tz", "2026c"),
     ("undici", "7.29.1"),
-    ("acorn", "8.18.0"),
+    ("unicode", "17.0"),
+    ("uv", "1.52.1"),
+    ("uvwasi", "0.0.23"),
+    ("v8", OWN),
+    ("zlib", "1.3.2.1-motley-8002e91"),
+    ("zstd", "1.5.7"),
 ];
+
+/// Stands for a version that the library itself tells.
+const OWN: &str = "own";
 
 /// Makes the process object of a realm, before bootstrap.
 pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
@@ -108,17 +133,14 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     );
     let versions = scope.object();
     define_constant(scope, versions, "node", scope.text(VERSION).into());
-    define_constant(
-        scope,
-        versions,
-        "v8",
-        scope.text(v8::V8::get_version()).into(),
-    );
     for (name, version) in VERSIONS {
+        let version = match (*name, *version) {
+            ("v8", OWN) => v8::V8::get_version(),
+            ("openssl", OWN) => super::crypto::openssl_version(),
+            (_, version) => version,
+        };
         define_constant(scope, versions, name, scope.text(version).into());
     }
-    let openssl = super::crypto::openssl_version();
-    define_constant(scope, versions, "openssl", scope.text(openssl).into());
     define_constant(scope, process, "versions", versions.into());
     define_constant(scope, process, "arch", scope.text("x64").into());
     define_constant(scope, process, "platform", scope.text("linux").into());
@@ -171,7 +193,12 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
     } else {
         title
     };
-    scope.set(process, "title", scope.string(&title)?.into());
+    *env.state::<Title>().0.borrow_mut() = title;
+    let key = scope.name("title").into();
+    let accessor = v8::AccessorConfiguration::new(get_title).setter(set_title);
+    process
+        .set_accessor_with_configuration(scope, key, accessor)
+        .ok_or(Failure::Pending)?;
     scope.set(process, "debugPort", scope.number(9229.0));
     let (pid, ppid) = env.pids();
     define_constant(scope, process, "pid", scope.number(f64::from(pid)));
@@ -186,6 +213,36 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
         }
     }
     Ok(())
+}
+
+/// `process.title`.
+#[derive(Default)]
+struct Title(RefCell<String>);
+
+fn get_title<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::Local<'s, v8::Name>,
+    _: v8::PropertyCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'_, v8::Value>,
+) {
+    let title = scope.env().state::<Title>();
+    result.set(scope.text(&title.0.borrow()).into());
+}
+
+fn set_title<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::Local<'s, v8::Name>,
+    value: Value<'s>,
+    _: v8::PropertyCallbackArguments<'s>,
+    _: v8::ReturnValue<'_, ()>,
+) {
+    let Some(text) = value.to_string(scope) else {
+        return;
+    };
+    let title = text.to_rust_string_lossy(scope);
+    let env = scope.env();
+    super::trace_events::note_title(&env, &title);
+    *env.state::<Title>().0.borrow_mut() = title;
 }
 
 /// `process._rawDebug(text)`: to standard error, past the streams.

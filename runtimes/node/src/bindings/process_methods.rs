@@ -38,6 +38,7 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
         resource_usage,
         "times and context switches; the rest is 0",
     )
+    .partial("execve", execve, "on Linux a failure aborts the process; so it does here")
     .function("constrainedMemory", constrained_memory)
     .function("availableMemory", available_memory);
 
@@ -53,6 +54,38 @@ fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
         }
     })?;
     Ok(scope.utf8(&path).into())
+}
+
+/// `execve(path, args, env)`: the process becomes another program. Does not return; a failure ends it as by SIGABRT.
+fn execve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
+    let path = args.path(scope, 0)?;
+    let list = |scope: &mut Scope<'s, '_>, index| -> Result<Vec<Vec<u8>>, Failure> {
+        let list = args.array(index)?;
+        (0..list.length())
+            .map(|index| {
+                let item = list.get_index(scope, index).ok_or(Failure::Pending)?;
+                Ok(item.to_rust_string_lossy(scope).into_bytes())
+            })
+            .collect()
+    };
+    let (argv, envp) = (list(scope, 1)?, list(scope, 2)?);
+    let env = scope.env();
+    let outcome = crate::blocking::blocking(&env, async || {
+        syscall::execve(env.task(), &path, argv.clone(), envp.clone()).await
+    });
+    match outcome {
+        Ok(program) => env.become_program(program),
+        Err(error) => {
+            let text = format!(
+                "process.execve failed with error code {}\n",
+                error.errno().name()
+            );
+            env.print_error(text.as_bytes());
+            env.abort();
+        }
+    }
+    Ok(().into())
 }
 
 fn chdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -225,10 +225,36 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
             break;
         }
     }
+    drop(Traced::begin(&env, "RunAndClearNativeImmediates"));
     run_immediates(scope)?;
     EventLoop::run_queue(&event_loop.closing, scope);
     event_loop.timers.update_now();
+    let _traced = Traced::begin(&env, "RunTimers");
     timers::run(scope)
+}
+
+/// A phase of the loop in the trace (`node.environment`): from its making to its end.
+struct Traced {
+    env: std::rc::Rc<crate::environment::Environment>,
+    name: &'static str,
+}
+
+const PHASES: &str = "node.environment";
+
+impl Traced {
+    fn begin(env: &std::rc::Rc<crate::environment::Environment>, name: &'static str) -> Self {
+        crate::bindings::trace_events::note(env, PHASES, name, 'B');
+        Self {
+            env: std::rc::Rc::clone(env),
+            name,
+        }
+    }
+}
+
+impl Drop for Traced {
+    fn drop(&mut self) {
+        crate::bindings::trace_events::note(&self.env, PHASES, self.name, 'E');
+    }
 }
 
 /// `processImmediate`, when there are immediates. Node: `Environment::CheckImmediate`.
@@ -245,6 +271,7 @@ fn run_immediates(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     else {
         return Ok(());
     };
+    let _traced = Traced::begin(&env, "CheckImmediate");
     loop {
         if !env.can_call_into_js() {
             return Ok(());
@@ -275,7 +302,9 @@ pub(crate) fn spin(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
             break;
         }
         let code = process_exit_code(scope)?.unwrap_or(0);
+        let traced = Traced::begin(&env, "BeforeExit");
         emit_process_event(scope, "beforeExit", code);
+        drop(traced);
         if !env.event_loop().is_alive() {
             break;
         }

@@ -14,6 +14,7 @@ mod callbacks;
 mod class;
 mod errors;
 mod field;
+mod gc;
 mod heap;
 pub(crate) mod llhttp;
 mod native;
@@ -42,6 +43,7 @@ pub(crate) use class::{
 };
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
+pub(crate) use gc::{Collection, listen_to_collections};
 pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};
 pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};
 pub(crate) use sources::{Source, source_of, source_string, sources};

@@ -17,6 +17,7 @@ fn compile_cjs<'s>(
     filename: v8::Local<'s, v8::String>,
     cached: Option<&[u8]>,
 ) -> Compiled<'s> {
+    let code = crate::natives_syntax::without_hints(scope, code).unwrap_or(code);
     let id = scope.node_symbol("vm_dynamic_import_default_internal");
     let origin = Origin::script(filename, id).to_v8(scope);
     let mut text = SourceText::new(code, &origin, cached);

@@ -10,6 +10,7 @@ use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Value};
 const SANDBOX: i32 = 1;
 const OWN_QUEUE: i32 = 2;
 const WASM: i32 = 3;
+const STRINGS: i32 = 4;
 
 /// The template of all contextified globals, one an isolate.
 #[derive(Default)]
@@ -63,6 +64,17 @@ pub(crate) fn allows_wasm<'s>(scope: &Scope<'s, '_>, context: v8::Local<'s, v8::
             .is_some_and(|flag| flag.is_false())
 }
 
+/// Whether code in a context may compile strings (`codeGeneration: { strings }`).
+pub(crate) fn allows_strings<'s>(
+    scope: &Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) -> bool {
+    context.get_slot::<Contextified>().is_none()
+        || !context
+            .get_embedder_data(scope, STRINGS)
+            .is_some_and(|flag| flag.is_false())
+}
+
 /// `makeContext(contextObject | vm_context_no_contextify, name, origin, strings, wasm, microtaskQueue, hostDefinedOptionId)`.
 pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let sandbox = Object::try_from(args.get(0)).ok();
@@ -93,6 +105,7 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     context.set_embedder_data(SANDBOX, sandbox.into());
     context.set_embedder_data(OWN_QUEUE, scope.boolean(has_own_queue));
     context.set_embedder_data(WASM, scope.boolean(wasm));
+    context.set_embedder_data(STRINGS, scope.boolean(strings));
     context.set_slot(std::rc::Rc::new(Contextified));
     sandbox
         .set_private(

@@ -110,9 +110,6 @@ fn on_path<'s>(
     flags: AtFlags,
     name: &'static str,
 ) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
-        return Ok(refused);
-    }
     let path = args.path(scope, 0)?;
     let big = args.bool(scope, 1);
     let outcome = syscall::fstatat(scope.env().task(), At::Cwd, &path, flags)
@@ -134,9 +131,13 @@ fn is_nothing(errno: i32) -> bool {
 }
 
 pub(super) fn stat<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     on_path(scope, args, AtFlags::empty(), "stat")
 }
 
+/// Not gated: resolving a path looks at every folder above it. JavaScript asks for those that are given to it.
 pub(super) fn lstat<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     on_path(scope, args, AtFlags::AT_SYMLINK_NOFOLLOW, "lstat")
 }

@@ -1,25 +1,25 @@
 //! `internalBinding('performance')`: time since start, milestones, observers. Node: `src/node_perf.cc`.
 
-use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
+mod histogram;
+
+use crate::glue::{Args, Binding, BindingResult, Collection, Failure, Scope, ScopeExt, Value};
 
 pub(super) const BINDING: Binding = Binding::new("performance")
-    .note("garbage collections are not observed; no histograms")
+    .note("no tests of statistics between histograms")
+    .class(&histogram::HISTOGRAM)
+    .partial(
+        "createELDHistogram",
+        histogram::create_eld_histogram,
+        "samples by time only, not per iteration",
+    )
     .function("now", now)
     .function("markBootstrapComplete", mark_bootstrap_complete)
     .function("setupObservers", setup_observers)
     .function("notify", notify)
     .partial("loopIdleTime", loop_idle_time, "always 0")
     .partial("uvMetricsInfo", uv_metrics_info, "always zeros")
-    .partial(
-        "installGarbageCollectionTracking",
-        ignore,
-        "there is no tracking",
-    )
-    .partial(
-        "removeGarbageCollectionTracking",
-        ignore,
-        "there is no tracking",
-    );
+    .function("installGarbageCollectionTracking", install_gc_tracking)
+    .function("removeGarbageCollectionTracking", remove_gc_tracking);
 
 // milestones
 const TIME_ORIGIN_TIMESTAMP: usize = 0;
@@ -65,6 +65,8 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
 pub(crate) fn mark_loop(scope: &mut Scope<'_, '_>, has_ended: bool) -> Result<(), Failure> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
+    let name = if has_ended { "loopExit" } else { "loopStart" };
+    super::trace_events::note(&env, "node.bootstrap", name, 'R');
     milestones.set(
         if has_ended { LOOP_EXIT } else { LOOP_START },
         nanoseconds(env.clock().now().since_boot()),
@@ -85,6 +87,7 @@ fn now<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
 fn mark_bootstrap_complete<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
+    super::trace_events::note(&env, "node.bootstrap", "bootstrapComplete", 'R');
     milestones.set(
         BOOTSTRAP_COMPLETE,
         nanoseconds(env.clock().now().since_boot()),
@@ -119,6 +122,63 @@ fn uv_metrics_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingRe
     Ok(scope.array(&zeros).into())
 }
 
-fn ignore<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+/// Collections are told to observers from here on.
+fn install_gc_tracking<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let remote = env.event_loop().io().remote();
+    let clock = std::sync::Arc::clone(env.clock());
+    let start = env.event_loop().timers().start();
+    let listener = move |collection: &Collection| {
+        let ended = clock.now();
+        let begun = ended.since_boot().saturating_sub(collection.duration);
+        let at_ms = begun.saturating_sub(start.since_boot()).as_secs_f64() * 1e3;
+        let collection = *collection;
+        remote.send(move |scope| {
+            if let Err(failure) = tell_collection(scope, collection, at_ms) {
+                failure.throw(scope);
+            }
+        });
+    };
+    crate::glue::listen_to_collections(scope, Some(Box::new(listener)));
     Ok(().into())
+}
+
+fn remove_gc_tracking<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    crate::glue::listen_to_collections(scope, None);
+    Ok(().into())
+}
+
+/// Tells the observers of a collection: `(name, type, start, duration, details)`.
+fn tell_collection(
+    scope: &mut Scope<'_, '_>,
+    collection: Collection,
+    at_ms: f64,
+) -> Result<(), Failure> {
+    let env = scope.env();
+    let callback = env.state::<Observers>().callback.borrow().clone();
+    let Some(callback) = callback else {
+        return Ok(());
+    };
+    let details = scope.object();
+    scope.set(details, "kind", scope.number(f64::from(collection.kind)));
+    scope.set(details, "flags", scope.number(f64::from(collection.flags)));
+    let name = scope.name("gc").into();
+    let duration = collection.duration.as_secs_f64() * 1e3;
+    let args = [
+        name,
+        name,
+        scope.number(at_ms),
+        scope.number(duration),
+        details.into(),
+    ];
+    let callback = v8::Local::new(scope, &callback);
+    let process = env.process(scope);
+    crate::event_loop::make_callback_in(
+        scope,
+        process,
+        callback,
+        &args,
+        &crate::event_loop::CallContext::ROOT,
+    );
+    Ok(())
 }
