@@ -24,6 +24,7 @@ pub(crate) mod errors;
 pub(crate) mod fs;
 mod fs_dir;
 mod fs_event_wrap;
+mod http2;
 mod http_parser;
 mod icu;
 mod js_stream;
@@ -92,6 +93,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs::BINDING,
     fs_dir::BINDING,
     fs_event_wrap::BINDING,
+    http2::BINDING,
     http_parser::BINDING,
     icu::BINDING,
     js_stream::BINDING,

@@ -14,7 +14,7 @@ use libnghttp2_sys as sys;
 
 pub(crate) use callbacks::{Events, Frame, Read};
 pub(crate) use headers::{HeaderList, OriginList};
-pub(crate) use session::{Option32, Padding, Session, SessionOptions, StreamFacts};
+pub(crate) use session::{Padding, Session, SessionOptions, StreamFacts};
 
 /// A setting: its id and value.
 pub(crate) type Setting = (i32, u32);

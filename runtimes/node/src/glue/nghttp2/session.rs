@@ -19,7 +19,7 @@ pub(crate) enum Padding {
 }
 
 /// An option, if it was given.
-pub(crate) type Option32 = Option<u32>;
+type Option32 = Option<u32>;
 
 /// Options of a session.
 #[derive(Clone, Copy, Debug, Default)]
