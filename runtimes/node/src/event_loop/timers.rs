@@ -171,24 +171,36 @@ pub(super) fn run(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let Some(callback) = env.stored_function(scope, Stored::ProcessTimers) else {
         return Ok(());
     };
-    // It throws once per throwing timer and goes on with the next when called again.
-    let next = loop {
-        if !env.can_call_into_js() {
-            return Ok(());
+    v8::scope!(let scope, scope);
+    let process = env.process(scope);
+    // The timer is set before ticks and microtasks run: they may set it to an earlier time.
+    ticks::in_callback_scope(scope, process, &CallContext::ROOT, |scope| {
+        let timers = env.event_loop().timers();
+        if let Some(next) = process_timers(scope, callback)
+            && next != 0.0
+        {
+            timers.schedule(next.abs() - timers.now_ms());
+            timers.set_ref(next > 0.0);
         }
+    });
+    Ok(())
+}
+
+/// Calls `processTimers`: when the next timer is due, negative if it does not keep the loop alive, 0 if there is none. It throws
+/// once per throwing timer and goes on with the next when called again.
+fn process_timers<'s>(
+    scope: &mut Scope<'s, '_>,
+    callback: v8::Local<'s, v8::Function>,
+) -> Option<f64> {
+    let env = scope.env();
+    while env.can_call_into_js() {
         v8::scope!(let inner, scope);
         let process = env.process(inner);
-        let now = inner.number(timers.now_ms());
-        if let Some(next) =
-            ticks::make_callback_in(inner, process, callback, &[now], &CallContext::ROOT)
-        {
-            break next.number_value(inner).unwrap_or(0.0);
+        let now = inner.number(env.event_loop().timers().now_ms());
+        let next = ticks::guarded(inner, |inner| callback.call(inner, process.into(), &[now]));
+        if let Some(next) = next {
+            return Some(next.number_value(inner).unwrap_or(0.0));
         }
-    };
-    if next == 0.0 {
-        return Ok(());
     }
-    timers.schedule(next.abs() - timers.now_ms());
-    timers.set_ref(next > 0.0);
-    Ok(())
+    None
 }

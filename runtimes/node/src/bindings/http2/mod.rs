@@ -79,7 +79,7 @@ fn set_callback_functions<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
 }
 
 fn error_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let code = args.i32(scope, 0)?;
+    let code = session::int32(scope, args.get(0))?;
     Ok(scope.text(nghttp2::error_string(code)).into())
 }
 

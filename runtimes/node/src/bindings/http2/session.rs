@@ -580,7 +580,7 @@ fn receive<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 
 fn destroy<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
-    let code = args.u32(scope, 0)?;
+    let code = uint32(scope, args.get(0))?;
     session.close(scope, code, args.get(1).is_true());
     Ok(().into())
 }
@@ -588,8 +588,8 @@ fn destroy<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 /// `goaway(code, lastStreamID, opaqueData)`.
 fn goaway<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
-    let code = args.u32(scope, 0)?;
-    let mut last_stream = args.i32(scope, 1)?;
+    let code = uint32(scope, args.get(0))?;
+    let mut last_stream = int32(scope, args.get(1))?;
     let data = copy_bytes(args.get(2)).unwrap_or_default();
     if session.phase.destroyed.get() {
         return Ok(().into());
@@ -654,6 +654,16 @@ fn ping<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(true.into())
 }
 
+/// Any value as a number of 32 bits, as `ToUint32` has it: `undefined` is 0.
+pub(super) fn uint32(scope: &Scope<'_, '_>, value: Value<'_>) -> Result<u32, Failure> {
+    value.uint32_value(scope).ok_or(Failure::Pending)
+}
+
+/// The same, signed.
+pub(super) fn int32(scope: &Scope<'_, '_>, value: Value<'_>) -> Result<i32, Failure> {
+    value.int32_value(scope).ok_or(Failure::Pending)
+}
+
 /// A header list as JavaScript packs it: `[text, count]`.
 pub(super) fn header_list<'s>(
     scope: &mut Scope<'s, '_>,
@@ -682,7 +692,7 @@ fn latin1(scope: &Scope<'_, '_>, text: v8::Local<'_, v8::String>) -> Vec<u8> {
 fn request<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
     let headers = header_list(scope, args, 0)?;
-    let options = args.i32(scope, 1)?;
+    let options = int32(scope, args.get(1))?;
     let priority = (
         args.get(2).int32_value(scope).unwrap_or(0),
         args.get(3).int32_value(scope).unwrap_or(0),
@@ -707,13 +717,13 @@ fn request<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 
 fn set_next_stream_id<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
-    let id = args.i32(scope, 0)?;
+    let id = int32(scope, args.get(0))?;
     Ok((session.library.set_next_stream_id(id) >= 0).into())
 }
 
 fn set_local_window_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
-    let size = args.i32(scope, 0)?;
+    let size = int32(scope, args.get(0))?;
     Ok(session
         .scoped(scope, |_| session.library.set_local_window_size(size))
         .into())
@@ -751,7 +761,7 @@ fn remote_settings<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
 /// `altsvc(stream, origin, value)`.
 fn altsvc<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let session = args.native::<Session>(scope)?;
-    let id = args.i32(scope, 0)?;
+    let id = int32(scope, args.get(0))?;
     let origin = latin1(scope, args.string(1)?);
     let value = latin1(scope, args.string(2)?);
     session.scoped(scope, |_| {

@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use cenote_abi::Errno;
 
-use super::session::{STREAM_COST, Session, header_list};
+use super::session::{STREAM_COST, Session, header_list, int32, uint32};
 use super::{Callback, call, settings};
 use crate::bindings::stream_base::{
     StreamCore, StreamRequest, StreamResource, UV_EOF, Write, Wrote, with_stream_methods,
@@ -510,8 +510,8 @@ fn destroy<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 fn priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (stream, session) = stream_and_session(scope, args)?;
     let spec = (
-        args.i32(scope, 0)?,
-        args.i32(scope, 1)?,
+        int32(scope, args.get(0))?,
+        int32(scope, args.get(1))?,
         args.get(2).is_true(),
     );
     // A silent change has no meaning: the library keeps no priorities.
@@ -527,7 +527,7 @@ fn priority<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
 fn push_promise<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (stream, session) = stream_and_session(scope, args)?;
     let headers = header_list(scope, args, 0)?;
-    let options = args.i32(scope, 1)?;
+    let options = int32(scope, args.get(1))?;
     let Some(session) = session else {
         return Ok(ERR_STREAM_CLOSED.into());
     };
@@ -567,7 +567,7 @@ fn trailers<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
 fn respond<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (stream, session) = stream_and_session(scope, args)?;
     let headers = header_list(scope, args, 0)?;
-    let options = args.i32(scope, 1)?;
+    let options = int32(scope, args.get(1))?;
     let Some(session) = session else {
         return Ok(ERR_STREAM_CLOSED.into());
     };
@@ -586,7 +586,7 @@ fn respond<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 
 fn rst_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let stream = args.native::<Stream>(scope)?;
-    let code = args.u32(scope, 0)?;
+    let code = uint32(scope, args.get(0))?;
     stream.reset(scope, code);
     Ok(().into())
 }
