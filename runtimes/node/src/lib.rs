@@ -30,6 +30,7 @@ mod shapes;
 mod snapshot;
 mod thread_pool;
 mod threads;
+mod worker_thread;
 
 #[cfg(test)]
 mod tests;

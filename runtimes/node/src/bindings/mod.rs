@@ -66,7 +66,7 @@ pub(crate) mod util;
 mod uv;
 mod v8;
 mod wasm_web_api;
-mod worker;
+pub(crate) mod worker;
 mod zlib;
 
 use crate::glue::{Binding, NativeFn};

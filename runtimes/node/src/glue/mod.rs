@@ -44,8 +44,10 @@ pub(crate) use class::{
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
 pub(crate) use gc::{Collection, listen_to_collections};
-pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};
-pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};
+pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap, set_stack_limit};
+pub(crate) use native::{
+    Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
+};
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use store::{Charge, Store};
 pub(crate) use value::{ScopeExt, js_string_bytes};
