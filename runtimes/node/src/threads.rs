@@ -52,6 +52,8 @@ pub(crate) struct ThreadGroup {
     /// Array buffers and messages of all isolates together.
     pub(crate) quota: Arc<Quota>,
     next_thread: AtomicU64,
+    /// Web locks.
+    pub(crate) locks: crate::bindings::locks::manager::LockManager,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
     ports: Mutex<Ports>,
 }
@@ -69,6 +71,7 @@ impl ThreadGroup {
             limits,
             quota: Quota::new(limits.array_buffers),
             next_thread: AtomicU64::new(1),
+            locks: crate::bindings::locks::manager::LockManager::default(),
             channels: Mutex::default(),
             ports: Mutex::default(),
         })

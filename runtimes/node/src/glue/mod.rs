@@ -27,7 +27,8 @@ mod zlib;
 
 pub(crate) use args::{Args, integer_within};
 pub(crate) use binding::{
-    Binding, BindingResult, NativeFn, Return, Support, external_references, native_function,
+    Binding, BindingResult, NativeFn, Return, Support, external_references, native_closure,
+    native_function,
 };
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
 pub(crate) use buffer::{
