@@ -16,6 +16,7 @@ use cenote_base::Clock;
 use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
 use crate::options::CommandLine;
+use crate::platform::Foreground;
 use crate::threads::{Thread, ThreadGroup};
 
 /// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
@@ -73,6 +74,8 @@ pub(crate) struct Environment {
     task: Option<Arc<cenote_kernel::Task>>,
     thread: Thread,
     isolate: v8::IsolateHandle,
+    /// V8's tasks for this isolate.
+    foreground: OnceCell<Arc<Foreground>>,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
     /// What the process becomes when this isolate is gone (`execve`).
@@ -112,6 +115,7 @@ impl Environment {
             task,
             thread,
             isolate: isolate.thread_safe_handle(),
+            foreground: OnceCell::new(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
             next_program: RefCell::default(),
@@ -274,6 +278,16 @@ impl Environment {
     /// The event loop.
     pub(crate) const fn event_loop(&self) -> &EventLoop {
         &self.event_loop
+    }
+
+    /// V8's tasks for this isolate; none while a snapshot is made.
+    pub(crate) fn foreground(&self) -> Option<&Arc<Foreground>> {
+        self.foreground.get()
+    }
+
+    /// Says where V8's tasks for this isolate wait. Once.
+    pub(crate) fn set_foreground(&self, foreground: Arc<Foreground>) {
+        let _first = self.foreground.set(foreground);
     }
 
     /// The command line and the options read from it.

@@ -23,6 +23,7 @@ mod isolate;
 mod loader;
 mod natives_syntax;
 mod options;
+mod platform;
 mod program;
 mod return_value;
 mod runtime;

@@ -549,6 +549,7 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--no-use-ic",
         "--trace-opt",
         "--trace-deopt",
+        "--no-concurrent-array-buffer-sweeping",
         "--js-source-phase-imports",
         "--allow-natives-syntax",
         "--allow_natives_syntax",

@@ -27,6 +27,7 @@ use crate::glue::{
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
+use crate::platform::Foreground;
 use crate::snapshot;
 use crate::threads::{Thread, ThreadGroup};
 
@@ -230,6 +231,12 @@ pub(crate) fn with_isolate(
         task.signal_queue().register(Arc::clone(&waiter)),
         task.child_queue().register(waiter),
     ];
+    let foreground = Foreground::register(
+        &isolate,
+        Arc::clone(env.clock()),
+        Arc::clone(env.event_loop().io().waiter()),
+    );
+    env.set_foreground(Arc::clone(foreground.foreground()));
     begin(&env);
     let outcome = {
         v8::scope!(let scope, &mut isolate);
@@ -254,10 +261,12 @@ pub(crate) fn with_isolate(
         // Whatever is left must not call back into a dying isolate.
         env.stop();
         crate::bindings::worker::handle::stop_all(&env, !is_main);
+        crate::bindings::worker::unmanaged::close_all(&env);
         env.clear();
         outcome
     };
     drop(registrations);
+    drop(foreground);
     isolate.remove_slot::<Rc<Environment>>();
     let next_program = env.take_next_program();
     let ended = outcome.map(|outcome| Ended {

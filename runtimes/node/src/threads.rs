@@ -23,6 +23,8 @@ pub(crate) struct Thread {
     pub(crate) is_main: bool,
     /// It runs a part of Node's library (the loader's hooks) and not the program's.
     pub(crate) is_internal: bool,
+    /// Whether descriptors that its program opens are closed with it.
+    pub(crate) tracks_unmanaged_fds: bool,
     /// `resourceLimits` of a worker.
     pub(crate) limits: [f64; LIMITS],
 }
@@ -36,6 +38,7 @@ impl Thread {
             name: "main".into(),
             is_main: true,
             is_internal: false,
+            tracks_unmanaged_fds: false,
             limits: [0.0; LIMITS],
         }
     }

@@ -166,10 +166,7 @@ fn run_program(
         loader::run_main(scope, "internal/main/worker_thread")
     });
     performance::mark_loop(scope, false)?;
-    let started = env
-        .clock()
-        .now()
-        .duration_since(env.event_loop().timers().start());
+    let started = env.clock().now().since_boot();
     control.begin_loop(started.as_secs_f64() * 1e3);
     let code = event_loop::spin(scope)?;
     performance::mark_loop(scope, true)?;

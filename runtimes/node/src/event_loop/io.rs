@@ -270,7 +270,16 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
             let soon = io.clock.now().after(BACKGROUND_LOOK);
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
-        io.sleep(deadline.into_iter().chain(io.deadline()).min());
+        let platform = env
+            .foreground()
+            .and_then(|foreground| foreground.deadline());
+        io.sleep(
+            deadline
+                .into_iter()
+                .chain(io.deadline())
+                .chain(platform)
+                .min(),
+        );
         super::run_platform_tasks(scope);
         if !event_loop.is_alive() {
             return;

@@ -45,7 +45,9 @@ pub(crate) use class::{
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
 pub(crate) use gc::{Collection, listen_to_collections};
-pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap, set_stack_limit};
+pub(crate) use heap::{
+    NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
+};
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
 };

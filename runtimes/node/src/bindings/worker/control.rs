@@ -29,7 +29,7 @@ struct State {
     is_stopped: bool,
     exit_code: Option<i32>,
     error: Option<CustomError>,
-    /// Milliseconds from the parent's point of view; `None` before the loop began.
+    /// Milliseconds on the machine's clock; `None` before the loop began.
     loop_start: Option<f64>,
 }
 
@@ -67,7 +67,7 @@ impl Control {
         }
     }
 
-    /// The loop begins, this long after the worker's time origin.
+    /// The loop begins, at this time of the machine's clock.
     pub(crate) fn begin_loop(&self, milliseconds: f64) {
         self.state().loop_start = Some(milliseconds);
     }
@@ -122,7 +122,7 @@ impl Control {
             .map(|running| running.remote.clone())
     }
 
-    /// When the loop began, in milliseconds of the worker's time.
+    /// When the loop began, in milliseconds of the machine's clock.
     pub(crate) fn loop_start(&self) -> Option<f64> {
         self.state().loop_start
     }

@@ -260,6 +260,7 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
                 name: name.clone(),
                 is_main: false,
                 is_internal: args.bool(scope, 5),
+                tracks_unmanaged_fds: args.bool(scope, 4) || env.thread().tracks_unmanaged_fds,
                 limits,
             },
             line,

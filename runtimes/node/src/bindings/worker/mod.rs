@@ -1,11 +1,12 @@
 //! `internalBinding('worker')`: which thread this is, and the class `Worker`, a thread with an isolate of its own in the same
 //! process. Node: `src/node_worker.cc`.
 //!
-//! Reading order: `handle` (the class, in the parent), `control` (what both threads see); the worker's own life is
-//! `crate::worker_thread`.
+//! Reading order: `handle` (the class, in the parent), `control` (what both threads see), `unmanaged` (descriptors a worker leaves
+//! behind); the worker's own life is `crate::worker_thread`.
 
 pub(crate) mod control;
 pub(crate) mod handle;
+pub(crate) mod unmanaged;
 
 use std::cell::RefCell;
 
@@ -60,4 +61,14 @@ fn get_env_message_port<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
     Ok(port
         .as_ref()
         .map_or(Return::Undefined, |port| v8::Local::new(scope, port).into()))
+}
+
+/// `process.emitWarning(text)`.
+pub(crate) fn warn(scope: &mut Scope<'_, '_>, text: &str) -> Result<(), Failure> {
+    let process = scope.env().process(scope);
+    let emit = scope.get_property(process, "emitWarning")?;
+    if let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) {
+        scope.call(emit, process.into(), &[scope.text(text).into()])?;
+    }
+    Ok(())
 }
