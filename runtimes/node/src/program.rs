@@ -253,6 +253,8 @@ pub(crate) fn with_isolate(
         });
         if !task.must_end() {
             crate::bindings::compile_cache::persist(&env);
+        }
+        if is_main && !task.must_end() {
             for name in ["RunCleanup", "AtExit"] {
                 crate::bindings::trace_events::note(&env, "node.environment", name, 'I');
             }

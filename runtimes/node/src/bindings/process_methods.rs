@@ -38,7 +38,11 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
         resource_usage,
         "times and context switches; the rest is 0",
     )
-    .partial("execve", execve, "on Linux a failure aborts the process; so it does here")
+    .partial(
+        "execve",
+        execve,
+        "on Linux a failure aborts the process; so it does here",
+    )
     .function("constrainedMemory", constrained_memory)
     .function("availableMemory", available_memory);
 

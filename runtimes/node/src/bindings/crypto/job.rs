@@ -375,7 +375,9 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
     let context = crate::glue::native_of::<Job>(scope, object)
         .map_or(CallContext::ROOT, |job| CallContext::of(&job.info));
     env.natives().release(scope, object);
-    let settled = caught(scope, |scope| settle(scope, outcome, waiting.finish, Mode::Async));
+    let settled = caught(scope, |scope| {
+        settle(scope, outcome, waiting.finish, Mode::Async)
+    });
     match waiting.resolver {
         Some(resolver) => {
             let resolver = v8::Local::new(scope, &resolver);

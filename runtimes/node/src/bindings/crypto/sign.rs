@@ -15,11 +15,9 @@ use openssl::sign::RsaPssSaltlen;
 
 use super::errors::{self, JobError};
 use super::input;
-use super::small_order;
 use super::job::{array_buffer, attach_job, boolean, job_class, mode_of};
-use super::key_input::{
-    KEY_ARGUMENTS, operation_failed, private_key, public_key, signs_at_once,
-};
+use super::key_input::{KEY_ARGUMENTS, operation_failed, private_key, public_key, signs_at_once};
+use super::small_order;
 use crate::glue::openssl::{Algorithm, DigestContext, digest_of};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Scope, Value, attach, new_node_buffer,
@@ -120,11 +118,7 @@ impl RsaOptions {
         }
     }
 
-    fn apply<T>(
-        self,
-        algorithm: Algorithm,
-        context: &mut PkeyCtxRef<T>,
-    ) -> Result<(), ErrorStack> {
+    fn apply<T>(self, algorithm: Algorithm, context: &mut PkeyCtxRef<T>) -> Result<(), ErrorStack> {
         if !algorithm.is_rsa() {
             return Ok(());
         }
@@ -385,7 +379,10 @@ fn new_sign_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
         None
     };
     let context = input::optional_bytes(args.get(AT + 5), "context")?;
-    if context.as_ref().is_some_and(|bytes| bytes.len() > MOST_CONTEXT) {
+    if context
+        .as_ref()
+        .is_some_and(|bytes| bytes.len() > MOST_CONTEXT)
+    {
         return Err(Failure::range_error(
             "ERR_OUT_OF_RANGE",
             "context string must be at most 255 bytes",

@@ -134,7 +134,11 @@ fn set_rsa<'s>(
         .to_vec()
         .iter()
         .fold(0_u64, |all, byte| all.wrapping_shl(8) | u64::from(*byte));
-    scope.set(object, "exponent", scope.text(&format!("{exponent:#x}")).into());
+    scope.set(
+        object,
+        "exponent",
+        scope.text(&format!("{exponent:#x}")).into(),
+    );
     if let Ok(der) = key.public_key_to_der() {
         set_bytes(scope, object, "pubkey", der)?;
     }

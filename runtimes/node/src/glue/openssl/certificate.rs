@@ -98,7 +98,9 @@ pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameC
         return NameCheck::of(answer, None);
     }
     // SAFETY: OpenSSL allocated a C string there.
-    let name = unsafe { CStr::from_ptr(peer) }.to_string_lossy().into_owned();
+    let name = unsafe { CStr::from_ptr(peer) }
+        .to_string_lossy()
+        .into_owned();
     // SAFETY: OpenSSL's allocation, freed once.
     unsafe { ffi::OPENSSL_free(peer.cast()) };
     NameCheck::of(answer, Some(name))
@@ -124,8 +126,7 @@ pub(crate) fn check_ip(certificate: &X509Ref, address: &str, flags: u32) -> Name
         return NameCheck::Invalid;
     };
     // SAFETY: certificate and address live.
-    let answer =
-        unsafe { ffi::X509_check_ip_asc(certificate.as_ptr(), address.as_ptr(), flags) };
+    let answer = unsafe { ffi::X509_check_ip_asc(certificate.as_ptr(), address.as_ptr(), flags) };
     NameCheck::of(answer, None)
 }
 

@@ -89,7 +89,8 @@ impl DhKey {
         // SAFETY: the callback object lives; `stop` outlives the generation below.
         unsafe { BN_GENCB_set(callback, progress, data) };
         // SAFETY: key and callback object live.
-        let made = unsafe { ffi::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, callback) };
+        let made =
+            unsafe { ffi::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, callback) };
         // SAFETY: ours, freed once.
         unsafe { BN_GENCB_free(callback) };
         checked(made)?;

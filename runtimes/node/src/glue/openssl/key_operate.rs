@@ -64,10 +64,13 @@ pub(crate) fn pss_details<T>(key: &PKeyRef<T>) -> Option<PssDetails> {
     // SAFETY: null, or it lives as long as the key.
     let parameters = unsafe { parameters.as_ref() }?;
     let sha1 = Nid::SHA1.long_name().unwrap_or("sha1");
-    let digest = nid_of(parameters.hash_algorithm).map_or(sha1, |nid| nid.long_name().unwrap_or(sha1));
+    let digest =
+        nid_of(parameters.hash_algorithm).map_or(sha1, |nid| nid.long_name().unwrap_or(sha1));
     let mgf1_digest = match nid_of(parameters.mask_gen_algorithm) {
         None => Some(sha1),
-        Some(nid) if nid == Nid::MGF1 => nid_of(parameters.mask_hash).and_then(|nid| nid.long_name().ok()),
+        Some(nid) if nid == Nid::MGF1 => {
+            nid_of(parameters.mask_hash).and_then(|nid| nid.long_name().ok())
+        }
         Some(_) => None,
     };
     let salt_len = if parameters.salt_length.is_null() {
@@ -114,7 +117,11 @@ pub(crate) fn nist_name(curve: Nid) -> Option<String> {
         return None;
     }
     // SAFETY: a static C string.
-    Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
+    Some(
+        unsafe { CStr::from_ptr(name) }
+            .to_string_lossy()
+            .into_owned(),
+    )
 }
 
 /// Whether the public half is a valid key of its algorithm.
@@ -183,7 +190,10 @@ pub(crate) fn encapsulate(key: &PKeyRef<Public>) -> Result<Encapsulated, ErrorSt
 ///
 /// # Errors
 /// OpenSSL's.
-pub(crate) fn decapsulate(key: &PKeyRef<Private>, ciphertext: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+pub(crate) fn decapsulate(
+    key: &PKeyRef<Private>,
+    ciphertext: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
     let context = PkeyCtx::new(key)?;
     // SAFETY: the context lives; no parameters are allowed.
     checked(unsafe { ffi::EVP_PKEY_decapsulate_init(context.as_ptr(), std::ptr::null()) })?;
