@@ -9,15 +9,13 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_base::Clock;
 
 use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
 use crate::options::CommandLine;
-use crate::platform::Foreground;
-use crate::threads::{Thread, ThreadGroup};
+use crate::threads::ThreadGroup;
 
 /// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
 /// The snapshot carries them in this order.
@@ -72,16 +70,15 @@ pub(crate) struct Environment {
     command_line: CommandLine,
     clock: Arc<dyn Clock>,
     task: Option<Arc<cenote_kernel::Task>>,
-    thread: Thread,
+    threads: Arc<ThreadGroup>,
     isolate: v8::IsolateHandle,
-    /// V8's tasks for this isolate.
-    foreground: OnceCell<Arc<Foreground>>,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
     /// What the process becomes when this isolate is gone (`execve`).
     next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
-    /// Whether no JavaScript may be called any more. Other threads may set it.
-    stopped: Arc<AtomicBool>,
+    /// Whether JavaScript may still be called.
+    stopped: Cell<bool>,
+    is_main_thread: bool,
 }
 
 impl std::fmt::Debug for Environment {
@@ -99,7 +96,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         task: Option<Arc<cenote_kernel::Task>>,
         command_line: CommandLine,
-        thread: Thread,
+        threads: Arc<ThreadGroup>,
     ) -> Rc<Self> {
         let env = Rc::new(Self {
             context: OnceCell::new(),
@@ -113,13 +110,13 @@ impl Environment {
             command_line,
             clock,
             task,
-            thread,
+            threads,
             isolate: isolate.thread_safe_handle(),
-            foreground: OnceCell::new(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
             next_program: RefCell::default(),
-            stopped: Arc::default(),
+            stopped: Cell::new(false),
+            is_main_thread: true,
         });
         isolate.set_slot(Rc::clone(&env));
         env
@@ -280,16 +277,6 @@ impl Environment {
         &self.event_loop
     }
 
-    /// V8's tasks for this isolate; none while a snapshot is made.
-    pub(crate) fn foreground(&self) -> Option<&Arc<Foreground>> {
-        self.foreground.get()
-    }
-
-    /// Says where V8's tasks for this isolate wait. Once.
-    pub(crate) fn set_foreground(&self, foreground: Arc<Foreground>) {
-        let _first = self.foreground.set(foreground);
-    }
-
     /// The command line and the options read from it.
     pub(crate) const fn command_line(&self) -> &CommandLine {
         &self.command_line
@@ -297,12 +284,7 @@ impl Environment {
 
     /// What the threads of the process share.
     pub(crate) const fn threads(&self) -> &Arc<ThreadGroup> {
-        &self.thread.group
-    }
-
-    /// Which thread of the process this is.
-    pub(crate) const fn thread(&self) -> &Thread {
-        &self.thread
+        &self.threads
     }
 
     /// The machine's clock.
@@ -319,7 +301,7 @@ impl Environment {
 
     /// Whether this is the main thread of its process (and no `Worker`).
     pub(crate) const fn is_main_thread(&self) -> bool {
-        self.thread.is_main
+        self.is_main_thread
     }
 
     /// Ends the program: no JavaScript runs from here on, the process gets this status.
@@ -332,23 +314,18 @@ impl Environment {
 
     /// Forbids further JavaScript and ends what runs.
     pub(crate) fn stop(&self) {
-        self.stopped.store(true, Ordering::Release);
+        self.stopped.set(true);
         self.isolate.terminate_execution();
     }
 
     /// Whether JavaScript may be called.
     pub(crate) fn can_call_into_js(&self) -> bool {
-        !self.stopped.load(Ordering::Acquire)
+        !self.stopped.get()
     }
 
     /// The status given by `process.exit()` or by a fatal error.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         self.exit_code.get()
-    }
-
-    /// What tells that no JavaScript may be called any more; another thread sets it before it ends what runs.
-    pub(crate) const fn stop_flag(&self) -> &Arc<AtomicBool> {
-        &self.stopped
     }
 
     /// A handle with which other threads can stop this isolate.

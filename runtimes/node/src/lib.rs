@@ -23,7 +23,6 @@ mod isolate;
 mod loader;
 mod natives_syntax;
 mod options;
-mod platform;
 mod program;
 mod return_value;
 mod runtime;
@@ -31,7 +30,6 @@ mod shapes;
 mod snapshot;
 mod thread_pool;
 mod threads;
-mod worker_thread;
 
 #[cfg(test)]
 mod tests;
