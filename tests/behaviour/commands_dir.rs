@@ -40,19 +40,26 @@ struct Module {
     commands: Vec<String>,
 }
 
-/// Fills `directory` with uutils' coreutils, a name each.
-fn install_uutils(directory: &Path) -> Vec<String> {
+/// uutils' coreutils, one program for wasm32-wasip1, and the names it is called by.
+pub(crate) fn uutils() -> (Vec<u8>, Vec<String>) {
     let home = repository::root().join("tests/wasm");
     let text = fs::read_to_string(home.join("SOURCE.toml")).unwrap();
     let shipped: Shipped = toml::from_str(&text).unwrap();
     let module = shipped.module.into_iter().next().unwrap();
     let packed = fs::read(home.join(module.file)).unwrap();
-    let program = directory.join("coreutils.wasm");
-    fs::write(&program, zstd::decode_all(packed.as_slice()).unwrap()).unwrap();
-    for name in &module.commands {
-        fs::hard_link(&program, directory.join(format!("{name}.wasm"))).unwrap();
+    (
+        zstd::decode_all(packed.as_slice()).unwrap(),
+        module.commands,
+    )
+}
+
+/// Fills `directory` with a program under each of its names.
+pub(crate) fn install(directory: &Path, program: &[u8], names: &[String]) {
+    let file = directory.join("coreutils.wasm");
+    fs::write(&file, program).unwrap();
+    for name in names {
+        fs::hard_link(&file, directory.join(format!("{name}.wasm"))).unwrap();
     }
-    module.commands
 }
 
 #[test]
@@ -89,8 +96,9 @@ fn preview_1_program_runs_by_its_name_from_sh_and_from_node() {
 #[test]
 fn directory_of_uutils_works_in_pipes_and_on_files() {
     let directory = tempfile::tempdir().unwrap();
-    let names = install_uutils(directory.path());
+    let (program, names) = uutils();
     assert!(names.len() > 50);
+    install(directory.path(), &program, &names);
     block_on(async {
         let rt = NodeRuntime::builder()
             .commands_dir(directory.path())

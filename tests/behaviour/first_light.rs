@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
 mod commands_dir;
+mod component;
 mod mounts;
 
 use std::sync::{Arc, Mutex};

@@ -132,6 +132,7 @@ fn configuration(instances: u32) -> Config {
         // A signal handler runs on a stack of its own, above the stack of the call it interrupted.
         .total_stacks(instances.saturating_mul(2))
         .max_core_instance_size(4 << 20)
+        .total_component_instances(instances)
         .linear_memory_keep_resident(KEEP_RESIDENT)
         .table_keep_resident(64 << 10)
         .async_stack_keep_resident(16 << 10)

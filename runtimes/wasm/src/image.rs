@@ -92,21 +92,18 @@ impl ProgramImage {
     }
 }
 
-/// Reads what a module imports and exports, without compiling anything.
+/// Reads what a module imports and exports, without compiling anything. What a component needs is known when it is linked.
 ///
 /// # Errors
 /// The reason why it cannot be a program here.
 pub(crate) fn inspect(bytes: &[u8], is_known: impl Fn(&str, &str) -> bool) -> Result<(), String> {
+    if Parser::is_component(bytes) {
+        return Ok(());
+    }
     let mut has_start = false;
     let mut sections = Parser::new(0).parse_all(bytes);
     for payload in &mut sections {
         match payload.map_err(|error| format!("not a valid module: {error}"))? {
-            Payload::Version {
-                encoding: wasmparser::Encoding::Component,
-                ..
-            } => {
-                return Err("a component (WASI 0.2); only core modules run so far".to_owned());
-            }
             Payload::ImportSection(imports) => {
                 for import in imports.into_imports() {
                     let import = import.map_err(|error| format!("not a valid module: {error}"))?;

@@ -2,12 +2,14 @@
 //!
 //! [`WasmRuntime`] implements the kernel's `Runtime`. A module says by its imports which world it was built for:
 //! `wali` and `cenote` (Linux's calls, `linux/`) or `wasi_snapshot_preview1` (`wasi_p1/`). Both only translate: decode
-//! what lies in guest memory, make a typed call of the kernel, encode the result.
+//! what lies in guest memory, make a typed call of the kernel, encode the result. Components (WASI 0.2, `component/`) go
+//! through `wasmtime-wasi`, whose streams, clocks and files are the kernel's here.
 //!
 //! Reading order: `runtime`, `image` and `module_cache` (bytes to code), `program` and `process` (one process),
 //! `memory` (guest memory), then the worlds.
 #![deny(unsafe_code)]
 
+mod component;
 mod digest_cache;
 mod engine;
 mod error;
@@ -15,6 +17,7 @@ mod image;
 mod linux;
 mod memory;
 mod module_cache;
+mod pace;
 mod process;
 mod program;
 mod runtime;

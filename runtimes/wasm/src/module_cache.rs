@@ -1,4 +1,4 @@
-//! Compiled modules by content: once per digest in memory, once per digest and engine on disk.
+//! Compiled modules and components by content: once per digest in memory, once per digest and engine on disk.
 //!
 //! [`ModuleCache`] is shared by every machine of the OS process. A module that is wanted by several programs at once is
 //! compiled by one of them, the others wait. On disk a module lies under `$CENOTE_CACHE_DIR` or the user's cache
@@ -21,8 +21,10 @@ use std::time::Instant;
 
 use tokio::runtime::Handle;
 use tokio::sync::{OnceCell, Semaphore};
-use wasmtime::{Engine, Linker, Module};
+use wasmtime::component::{Component, Linker as ComponentLinker};
+use wasmtime::{Engine, Linker, Module, Precompiled};
 
+use crate::component::{ComponentImage, ComponentProcess};
 use crate::image::ProgramImage;
 use crate::process::Process;
 
@@ -43,10 +45,41 @@ pub trait CompileObserver: Send + Sync + std::fmt::Debug {
     fn compiled(&self, name: &str);
 }
 
+/// The host functions of all worlds.
+pub(crate) struct Linkers {
+    pub(crate) modules: Linker<Process>,
+    pub(crate) components: ComponentLinker<ComponentProcess>,
+}
+
+/// What is compiled.
+#[derive(Clone)]
+enum Code {
+    Module(Module),
+    Component(Component),
+}
+
+/// A program that is compiled and linked.
+#[derive(Clone, Debug)]
+pub(crate) enum Executable {
+    /// A core module.
+    Module(Arc<ProgramImage>),
+    /// A component.
+    Component(Arc<ComponentImage>),
+}
+
+impl Executable {
+    fn is_shared(&self) -> bool {
+        match self {
+            Self::Module(image) => Arc::strong_count(image) > 1,
+            Self::Component(image) => Arc::strong_count(image) > 1,
+        }
+    }
+}
+
 /// The cache.
 pub(crate) struct ModuleCache {
     engine: Engine,
-    linker: Linker<Process>,
+    linkers: Linkers,
     directory: Option<PathBuf>,
     entries: Mutex<HashMap<Digest, Arc<Entry>>>,
     uses: AtomicU64,
@@ -65,17 +98,17 @@ impl std::fmt::Debug for ModuleCache {
 /// One digest: empty while its module is being compiled.
 #[derive(Debug, Default)]
 struct Entry {
-    image: OnceCell<Arc<ProgramImage>>,
+    image: OnceCell<Executable>,
     last_use: AtomicU64,
 }
 
 impl ModuleCache {
     /// A cache for this engine; `directory` as [`default_directory`] finds it, or `None` for memory alone.
-    pub(crate) fn new(engine: Engine, linker: Linker<Process>, directory: Option<PathBuf>) -> Self {
+    pub(crate) fn new(engine: Engine, linkers: Linkers, directory: Option<PathBuf>) -> Self {
         let directory = directory.and_then(|base| prepare_directory(&base, &engine));
         Self {
             engine,
-            linker,
+            linkers,
             directory,
             entries: Mutex::default(),
             uses: AtomicU64::new(0),
@@ -94,22 +127,35 @@ impl ModuleCache {
         handle: &Handle,
         observer: Option<&Arc<dyn CompileObserver>>,
         bytes: F,
-    ) -> Result<Arc<ProgramImage>, String>
+    ) -> Result<Executable, String>
     where
         F: FnOnce() -> Result<Arc<[u8]>, String> + Send,
     {
         let entry = self.entry(digest);
         let make = || async {
-            let module = self
+            let code = self
                 .load_or_compile(digest, name, handle, observer, bytes)
                 .await?;
-            ProgramImage::new(&self.linker, &module).map(Arc::new)
+            self.link(&code)
         };
         let image = entry.image.get_or_try_init(make).await.cloned();
         if image.is_err() {
             self.lock().remove(&digest);
         }
         image
+    }
+
+    fn link(&self, code: &Code) -> Result<Executable, String> {
+        Ok(match code {
+            Code::Module(module) => {
+                let image = ProgramImage::new(&self.linkers.modules, module)?;
+                Executable::Module(Arc::new(image))
+            }
+            Code::Component(component) => {
+                let image = ComponentImage::new(&self.linkers.components, component)?;
+                Executable::Component(Arc::new(image))
+            }
+        })
     }
 
     fn entry(&self, digest: Digest) -> Arc<Entry> {
@@ -130,7 +176,7 @@ impl ModuleCache {
         handle: &Handle,
         observer: Option<&Arc<dyn CompileObserver>>,
         bytes: F,
-    ) -> Result<Module, String>
+    ) -> Result<Code, String>
     where
         F: FnOnce() -> Result<Arc<[u8]>, String>,
     {
@@ -138,8 +184,8 @@ impl ModuleCache {
             .directory
             .as_ref()
             .map(|directory| directory.join(format!("{}.cwasm", hex(&digest))));
-        if let Some(module) = path.as_ref().and_then(|path| load(&self.engine, path)) {
-            return Ok(module);
+        if let Some(code) = path.as_ref().and_then(|path| load(&self.engine, path)) {
+            return Ok(code);
         }
         let _turn = self
             .compilers
@@ -158,9 +204,9 @@ impl ModuleCache {
         if let Some(observer) = observer {
             observer.compiled(name);
         }
-        let module = result.map_err(|error| format!("the compiler panicked: {error}"))??;
+        let code = result.map_err(|error| format!("the compiler panicked: {error}"))??;
         tracing::debug!(target: "cenote::compile", name, milliseconds = started.elapsed().as_millis(), "compiled");
-        Ok(module)
+        Ok(code)
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Arc<Entry>>> {
@@ -188,6 +234,7 @@ fn evict_oldest(entries: &mut HashMap<Digest, Arc<Entry>>) {
     let oldest = entries
         .iter()
         .filter(|(_, entry)| Arc::strong_count(entry) == 1)
+        .filter(|(_, entry)| !entry.image.get().is_some_and(Executable::is_shared))
         .min_by_key(|(_, entry)| entry.last_use.load(Ordering::Relaxed))
         .map(|(digest, _)| *digest);
     if let Some(digest) = oldest {
@@ -234,15 +281,20 @@ fn make_private(directory: &Path) -> std::io::Result<()> {
     unsafe_code,
     reason = "deserialisation trusts what this program itself wrote into its private directory"
 )]
-fn load(engine: &Engine, path: &Path) -> Option<Module> {
-    if !path.exists() {
-        return None;
-    }
-    // SAFETY: the file was written by `store` below, from `Module::serialize`, into a directory that was checked in
-    // `make_private` to be writable by this user alone; it is replaced by rename and never modified in place.
-    let module = unsafe { Module::deserialize_file(engine, path) };
-    match module {
-        Ok(module) => Some(module),
+fn load(engine: &Engine, path: &Path) -> Option<Code> {
+    let loaded = match Engine::detect_precompiled_file(path).ok()?? {
+        Precompiled::Module => {
+            // SAFETY: the file was written by `store` below, from `Module::serialize`, into a directory that was checked in
+            // `make_private` to be writable by this user alone; it is replaced by rename and never modified in place.
+            unsafe { Module::deserialize_file(engine, path) }.map(Code::Module)
+        }
+        Precompiled::Component => {
+            // SAFETY: as above, from `Component::serialize`.
+            unsafe { Component::deserialize_file(engine, path) }.map(Code::Component)
+        }
+    };
+    match loaded {
+        Ok(code) => Some(code),
         Err(error) => {
             tracing::warn!(target: "cenote::compile", path = %path.display(), error = %format!("{error:#}"), "cached module refused");
             None
@@ -250,21 +302,28 @@ fn load(engine: &Engine, path: &Path) -> Option<Module> {
     }
 }
 
-fn compile(engine: &Engine, bytes: &[u8], path: Option<&Path>) -> Result<Module, String> {
-    let module = Module::from_binary(engine, bytes).map_err(|error| format!("{error:#}"))?;
+fn compile(engine: &Engine, bytes: &[u8], path: Option<&Path>) -> Result<Code, String> {
+    let compiled = if wasmparser::Parser::is_component(bytes) {
+        Component::from_binary(engine, bytes).map(Code::Component)
+    } else {
+        Module::from_binary(engine, bytes).map(Code::Module)
+    };
+    let code = compiled.map_err(|error| format!("{error:#}"))?;
     if let Some(path) = path
-        && let Err(error) = store(&module, path)
+        && let Err(error) = store(&code, path)
     {
         tracing::warn!(target: "cenote::compile", path = %path.display(), %error, "compiled module not kept on disk");
     }
-    Ok(module)
+    Ok(code)
 }
 
-fn store(module: &Module, path: &Path) -> std::io::Result<()> {
+fn store(code: &Code, path: &Path) -> std::io::Result<()> {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let code = module
-        .serialize()
-        .map_err(|error| std::io::Error::other(format!("{error:#}")))?;
+    let serialized = match code {
+        Code::Module(module) => module.serialize(),
+        Code::Component(component) => component.serialize(),
+    };
+    let code = serialized.map_err(|error| std::io::Error::other(format!("{error:#}")))?;
     let number = COUNTER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{number}.tmp", std::process::id()));
     let written = fs::File::create(&temporary)

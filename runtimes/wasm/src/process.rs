@@ -17,6 +17,7 @@ use crate::image::ProgramImage;
 use crate::linux::address_space::AddressSpace;
 use crate::linux::fork::{Asyncify, ForkState};
 use crate::linux::memory::SharedMap;
+use crate::pace::{Pace, Paced};
 use crate::runtime::Shared;
 use crate::wasi_p1::Descriptors;
 
@@ -50,8 +51,7 @@ pub(crate) struct Process {
     handler_depth: u32,
     stop: Option<Stop>,
     next: Option<Box<dyn Program>>,
-    has_yielded: bool,
-    last_cpu_second: u64,
+    pace: Pace,
     _running: RunningProgram,
     /// Which memory is handed out by `mmap`.
     pub(crate) space: AddressSpace,
@@ -79,15 +79,14 @@ impl Process {
         shared: Arc<Shared>,
         image: Arc<ProgramImage>,
     ) -> SysResult<Self> {
-        let limit = MemoryLimit::new(&task, shared.memory_limit())?;
+        let limit = MemoryLimit::new(&task, shared.memory_limit(), MODULE_PARTS)?;
         Ok(Self {
             limit,
             exports: None,
             handler_depth: 0,
             stop: None,
             next: None,
-            has_yielded: false,
-            last_cpu_second: 0,
+            pace: Pace::default(),
             _running: shared.engine().program_runs(),
             space: AddressSpace::default(),
             shared_maps: Vec::new(),
@@ -203,35 +202,54 @@ impl Process {
     pub(crate) fn take_next(&mut self) -> Option<Box<dyn Program>> {
         self.next.take()
     }
+}
 
-    /// Tells whether `used` seconds of processor time are more than when this was asked last.
-    pub(crate) fn is_new_cpu_second(&mut self, used: u64) -> bool {
-        let before = std::mem::replace(&mut self.last_cpu_second, used.max(1));
-        used > before || before == 0
+impl Paced for Process {
+    fn task(&self) -> &Arc<Task> {
+        &self.task
     }
 
-    /// Turns every second look at the epoch into a yield: true means yield now.
-    pub(crate) fn should_yield(&mut self) -> bool {
-        self.has_yielded = !self.has_yielded;
-        self.has_yielded
+    fn pace(&mut self) -> &mut Pace {
+        &mut self.pace
     }
 }
+
+/// How many of the engine's parts a store may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts {
+    pub(crate) instances: usize,
+    pub(crate) tables: usize,
+    pub(crate) memories: usize,
+}
+
+/// A core module: one of each, and a table for what it exports to the runtime.
+const MODULE_PARTS: Parts = Parts {
+    instances: 1,
+    tables: 2,
+    memories: 1,
+};
 
 /// Counts a process's memory against its own limit and the machine's.
 #[derive(Debug)]
-struct MemoryLimit {
+pub(crate) struct MemoryLimit {
     task: Arc<Task>,
     charge: Charge,
     limit: u64,
+    parts: Parts,
 }
 
 impl MemoryLimit {
-    fn new(task: &Arc<Task>, limit: u64) -> SysResult<Self> {
+    /// A limit of `limit` bytes for a process.
+    ///
+    /// # Errors
+    /// `ENOMEM`: the machine's limit is reached already.
+    pub(crate) fn new(task: &Arc<Task>, limit: u64, parts: Parts) -> SysResult<Self> {
         let charge = task.kernel().budget().charge(Resource::WasmMemory, 0)?;
         Ok(Self {
             task: Arc::clone(task),
             charge,
             limit,
+            parts,
         })
     }
 
@@ -279,14 +297,14 @@ impl ResourceLimiter for MemoryLimit {
     }
 
     fn instances(&self) -> usize {
-        1
+        self.parts.instances
     }
 
     fn tables(&self) -> usize {
-        2
+        self.parts.tables
     }
 
     fn memories(&self) -> usize {
-        1
+        self.parts.memories
     }
 }

@@ -11,14 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use cenote_abi::limits::{RLIM_INFINITY, Resource};
 use cenote_abi::wait::WaitStatus;
 use cenote_abi::{Errno, SigNum};
 use cenote_base::{SysError, SysResult};
 use cenote_kernel::{Interrupter, Program, Task};
 use wasmtime::{
     AsContextMut, Extern, Instance, ModuleExport, PoolConcurrencyLimitError, Store,
-    StoreContextMut, ThrownException, Trap, UpdateDeadline,
+    ThrownException, Trap,
 };
 
 use crate::engine::SharedEngine;
@@ -27,6 +26,7 @@ use crate::image::{ProgramImage, World};
 use crate::linux::address_space::AddressSpace;
 use crate::linux::fork::{self, Asyncify, AsyncifyFunctions};
 use crate::linux::memory::write_back_all;
+use crate::pace::on_epoch;
 use crate::process::{Exports, Process};
 use crate::runtime::Shared;
 
@@ -77,53 +77,8 @@ pub(crate) fn new_store(process: Process) -> Store<Process> {
     let mut store = Store::new(&engine, process);
     store.limiter(Process::limiter);
     store.set_epoch_deadline(1);
-    store.epoch_deadline_callback(on_epoch);
+    store.epoch_deadline_callback(on_epoch::<Process>);
     store
-}
-
-/// Called in the middle of guest code when the epoch has moved: by the ticker, or because someone was killed.
-fn on_epoch(mut store: StoreContextMut<'_, Process>) -> wasmtime::Result<UpdateDeadline> {
-    let process = store.data_mut();
-    if process.task().must_end() {
-        return Err(Stop::End.into());
-    }
-    if !process.should_yield() {
-        return Ok(UpdateDeadline::Continue(1));
-    }
-    enforce_cpu_limit(process);
-    // With 0 ticks the callback runs again right after the pause, and sees what happened meanwhile.
-    let task = Arc::clone(process.task());
-    Ok(UpdateDeadline::YieldCustom(
-        0,
-        Box::pin(async move {
-            if task.has_deliverable_signal() {
-                // Stops are waited out here; handlers wait for the next call.
-                task.settle_signals().await;
-            }
-            tokio::task::yield_now().await;
-        }),
-    ))
-}
-
-/// `RLIMIT_CPU`: a `SIGXCPU` each second past the soft limit, the end at the hard one. See getrlimit(2).
-fn enforce_cpu_limit(process: &mut Process) {
-    let task = Arc::clone(process.task());
-    let limit = task.process().rlimits().lock().of(Resource::RLIMIT_CPU);
-    if limit.soft == RLIM_INFINITY {
-        return;
-    }
-    let used = task.process().usage().own().user_time.as_secs();
-    let signal = if used >= limit.hard {
-        SigNum::SIGKILL
-    } else if used >= limit.soft && process.is_new_cpu_second(used) {
-        SigNum::SIGXCPU
-    } else {
-        return;
-    };
-    tracing::debug!(target: "cenote::limit", option = "RLIMIT_CPU", pid = %task.pid(), used, %signal, "limit reached");
-    if let Err(error) = task.kernel().kill(task.pid(), signal) {
-        tracing::debug!(target: "cenote::limit", pid = %task.pid(), %error, "no such process any more");
-    }
 }
 
 /// Makes the instance of a store's program and notes its exports.
@@ -292,7 +247,7 @@ async fn execute(store: &mut Store<Process>) -> Stop {
 }
 
 /// What an error out of guest code means for the process.
-fn classify(task: &Arc<Task>, error: &wasmtime::Error) -> Stop {
+pub(crate) fn classify(task: &Arc<Task>, error: &wasmtime::Error) -> Stop {
     if let Some(stop) = error.downcast_ref::<Stop>() {
         return *stop;
     }
@@ -336,7 +291,7 @@ fn signal_of(trap: Trap) -> (SigNum, &'static str) {
 }
 
 /// Ends a process by a signal it cannot handle here.
-fn end_by_fault(task: &Arc<Task>, signal: SigNum, note: &str) {
+pub(crate) fn end_by_fault(task: &Arc<Task>, signal: SigNum, note: &str) {
     tracing::info!(target: "cenote::fault", pid = %task.pid(), %signal, note, "ended by a fault");
     task.exit(WaitStatus::Signaled {
         signal,
@@ -345,7 +300,7 @@ fn end_by_fault(task: &Arc<Task>, signal: SigNum, note: &str) {
 }
 
 /// Starts a process's future on the runtime, timed and interruptible.
-fn spawn(
+pub(crate) fn spawn(
     handle: &tokio::runtime::Handle,
     future: impl Future<Output = ()> + Send + 'static,
     task: &Arc<Task>,

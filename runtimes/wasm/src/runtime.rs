@@ -8,12 +8,14 @@ use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 use wasmtime::Linker;
 
+use crate::component::ComponentProgram;
 use crate::digest_cache::{DigestCache, FileState};
 use crate::engine::SharedEngine;
 use crate::error::EngineError;
 use crate::image::{inspect, read_all, refuse};
-use crate::module_cache::{CompileObserver, Digest, ModuleCache, default_directory};
-use crate::process::Process;
+use crate::module_cache::{
+    CompileObserver, Digest, Executable, Linkers, ModuleCache, default_directory,
+};
 use crate::program::WasmProgram;
 
 /// Memory a process may have: 256 MiB.
@@ -110,9 +112,9 @@ fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineErro
     static GLOBALS: OnceLock<Result<Globals, EngineError>> = OnceLock::new();
     GLOBALS
         .get_or_init(|| {
-            let linker =
-                make_linker(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
-            let cache = ModuleCache::new(engine.engine().clone(), linker, default_directory());
+            let linkers =
+                make_linkers(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
+            let cache = ModuleCache::new(engine.engine().clone(), linkers, default_directory());
             Ok(Globals {
                 cache,
                 digests: DigestCache::default(),
@@ -123,11 +125,16 @@ fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineErro
 }
 
 /// All host functions of all worlds.
-fn make_linker(engine: &SharedEngine) -> wasmtime::Result<Linker<Process>> {
-    let mut linker = Linker::new(engine.engine());
-    crate::linux::define(&mut linker)?;
-    crate::wasi_p1::define(&mut linker)?;
-    Ok(linker)
+fn make_linkers(engine: &SharedEngine) -> wasmtime::Result<Linkers> {
+    let mut modules = Linker::new(engine.engine());
+    crate::linux::define(&mut modules)?;
+    crate::wasi_p1::define(&mut modules)?;
+    let mut components = wasmtime::component::Linker::new(engine.engine());
+    crate::component::define(&mut components)?;
+    Ok(Linkers {
+        modules,
+        components,
+    })
 }
 
 impl WasmRuntime {
@@ -188,10 +195,11 @@ impl Runtime for WasmRuntime {
                 )
                 .await;
             let ready = compiled.map_err(|reason| refuse(&image.path, &reason))?;
-            let program: Box<dyn Program> = Box::new(WasmProgram {
-                shared: Arc::clone(&self.shared),
-                image: ready,
-            });
+            let shared = Arc::clone(&self.shared);
+            let program: Box<dyn Program> = match ready {
+                Executable::Module(image) => Box::new(WasmProgram { shared, image }),
+                Executable::Component(image) => Box::new(ComponentProgram { shared, image }),
+            };
             Ok(program)
         })
     }

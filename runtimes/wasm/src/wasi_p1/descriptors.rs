@@ -16,7 +16,7 @@ use cenote_kernel::syscall::{self, At};
 pub(super) const PREOPEN: i32 = 3;
 
 /// Its name.
-pub(super) const PREOPEN_NAME: &[u8] = b"/";
+pub(crate) const PREOPEN_NAME: &[u8] = b"/";
 
 /// WASI's numbers and the process's.
 #[derive(Clone, Debug)]
@@ -36,9 +36,9 @@ impl Default for Descriptors {
 
 /// Where a path of a call is to be looked up.
 #[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) at: At,
-    pub(super) path: Vec<u8>,
+pub(crate) struct Place {
+    pub(crate) at: At,
+    pub(crate) path: Vec<u8>,
 }
 
 impl Descriptors {
@@ -97,24 +97,20 @@ impl Descriptors {
                 path: path.to_vec(),
             });
         }
-        let relative = Place {
-            at: At::Cwd,
-            path: if path.is_empty() {
-                b".".to_vec()
-            } else {
-                path.to_vec()
-            },
-        };
-        let absolute = Place {
-            at: At::Cwd,
-            path: [b"/", path].concat(),
-        };
-        Ok(if is_absolute(task, path) {
-            absolute
-        } else {
-            relative
-        })
+        Ok(place_in_preopen(task, path))
     }
+}
+
+/// Where a path seen from the preopened directory is: the root, or the working directory.
+pub(crate) fn place_in_preopen(task: &Task, path: &[u8]) -> Place {
+    let path = if is_absolute(task, path) {
+        [b"/", path].concat()
+    } else if path.is_empty() {
+        b".".to_vec()
+    } else {
+        path.to_vec()
+    };
+    Place { at: At::Cwd, path }
 }
 
 /// Decides whether `path`, which lost its leading slash if it had one, was absolute.

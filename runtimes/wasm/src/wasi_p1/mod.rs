@@ -20,7 +20,7 @@ use cenote_base::SysResult;
 use cenote_kernel::signal::Delivery;
 use wasmtime::{Caller, Linker};
 
-pub(crate) use descriptors::Descriptors;
+pub(crate) use descriptors::{Descriptors, PREOPEN_NAME, Place, place_in_preopen};
 
 use crate::error::Stop;
 use crate::linux::call::Call;
