@@ -9,13 +9,15 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_base::Clock;
 
 use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
 use crate::options::CommandLine;
-use crate::threads::ThreadGroup;
+use crate::platform::Foreground;
+use crate::threads::{Thread, ThreadGroup};
 
 /// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
 /// The snapshot carries them in this order.
@@ -70,15 +72,16 @@ pub(crate) struct Environment {
     command_line: CommandLine,
     clock: Arc<dyn Clock>,
     task: Option<Arc<cenote_kernel::Task>>,
-    threads: Arc<ThreadGroup>,
+    thread: Thread,
     isolate: v8::IsolateHandle,
+    /// V8's tasks for this isolate.
+    foreground: OnceCell<Arc<Foreground>>,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
     /// What the process becomes when this isolate is gone (`execve`).
     next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
-    /// Whether JavaScript may still be called.
-    stopped: Cell<bool>,
-    is_main_thread: bool,
+    /// Whether no JavaScript may be called any more. Other threads may set it.
+    stopped: Arc<AtomicBool>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -96,7 +99,7 @@ impl Environment {
         clock: Arc<dyn Clock>,
         task: Option<Arc<cenote_kernel::Task>>,
         command_line: CommandLine,
-        threads: Arc<ThreadGroup>,
+        thread: Thread,
     ) -> Rc<Self> {
         let env = Rc::new(Self {
             context: OnceCell::new(),
@@ -110,13 +113,13 @@ impl Environment {
             command_line,
             clock,
             task,
-            threads,
+            thread,
             isolate: isolate.thread_safe_handle(),
+            foreground: OnceCell::new(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
             next_program: RefCell::default(),
-            stopped: Cell::new(false),
-            is_main_thread: true,
+            stopped: Arc::default(),
         });
         isolate.set_slot(Rc::clone(&env));
         env
@@ -277,6 +280,16 @@ impl Environment {
         &self.event_loop
     }
 
+    /// V8's tasks for this isolate; none while a snapshot is made.
+    pub(crate) fn foreground(&self) -> Option<&Arc<Foreground>> {
+        self.foreground.get()
+    }
+
+    /// Says where V8's tasks for this isolate wait. Once.
+    pub(crate) fn set_foreground(&self, foreground: Arc<Foreground>) {
+        let _first = self.foreground.set(foreground);
+    }
+
     /// The command line and the options read from it.
     pub(crate) const fn command_line(&self) -> &CommandLine {
         &self.command_line
@@ -284,7 +297,12 @@ impl Environment {
 
     /// What the threads of the process share.
     pub(crate) const fn threads(&self) -> &Arc<ThreadGroup> {
-        &self.threads
+        &self.thread.group
+    }
+
+    /// Which thread of the process this is.
+    pub(crate) const fn thread(&self) -> &Thread {
+        &self.thread
     }
 
     /// The machine's clock.
@@ -301,7 +319,7 @@ impl Environment {
 
     /// Whether this is the main thread of its process (and no `Worker`).
     pub(crate) const fn is_main_thread(&self) -> bool {
-        self.is_main_thread
+        self.thread.is_main
     }
 
     /// Ends the program: no JavaScript runs from here on, the process gets this status.
@@ -314,18 +332,23 @@ impl Environment {
 
     /// Forbids further JavaScript and ends what runs.
     pub(crate) fn stop(&self) {
-        self.stopped.set(true);
+        self.stopped.store(true, Ordering::Release);
         self.isolate.terminate_execution();
     }
 
     /// Whether JavaScript may be called.
     pub(crate) fn can_call_into_js(&self) -> bool {
-        !self.stopped.get()
+        !self.stopped.load(Ordering::Acquire)
     }
 
     /// The status given by `process.exit()` or by a fatal error.
     pub(crate) fn exit_code(&self) -> Option<i32> {
         self.exit_code.get()
+    }
+
+    /// What tells that no JavaScript may be called any more; another thread sets it before it ends what runs.
+    pub(crate) const fn stop_flag(&self) -> &Arc<AtomicBool> {
+        &self.stopped
     }
 
     /// A handle with which other threads can stop this isolate.

@@ -2,8 +2,6 @@
 
 use std::sync::OnceLock;
 
-use crate::glue::Scope;
-
 /// Limits of one isolate.
 #[derive(Clone, Copy, Debug)]
 pub struct HeapLimits {
@@ -37,8 +35,7 @@ pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
         // Before anything of a guest can make OpenSSL's first call.
         crate::glue::openssl::init();
         v8::V8::set_flags_from_string(FLAGS);
-        // Unprotected: threads that the initialising thread did not start may run isolates too.
-        let platform = v8::new_unprotected_default_platform(0, false).make_shared();
+        let platform = crate::platform::new_platform();
         v8::V8::initialize_platform(platform.clone());
         v8::V8::initialize();
         platform
@@ -54,16 +51,4 @@ pub(crate) fn create_params(
         .heap_limits(0, limits.heap)
         .array_buffer_allocator(crate::glue::allocator_with_quota(quota).make_shared())
         .external_references(crate::glue::external_references())
-}
-
-/// Runs V8's own tasks for this isolate (WebAssembly compilation, finalisation registries, `Atomics.waitAsync`). Whether there were
-/// any.
-pub(crate) fn pump_platform(scope: &Scope<'_, '_>) -> bool {
-    let platform = initialize_v8();
-    let isolate: &v8::Isolate = scope;
-    let mut worked = false;
-    while v8::Platform::pump_message_loop(platform, isolate, false) {
-        worked = true;
-    }
-    worked
 }

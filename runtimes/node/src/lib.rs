@@ -23,6 +23,7 @@ mod isolate;
 mod loader;
 mod natives_syntax;
 mod options;
+mod platform;
 mod program;
 mod return_value;
 mod runtime;
@@ -30,6 +31,7 @@ mod shapes;
 mod snapshot;
 mod thread_pool;
 mod threads;
+mod worker_thread;
 
 #[cfg(test)]
 mod tests;

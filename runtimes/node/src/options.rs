@@ -37,6 +37,66 @@ pub(crate) struct CommandLine {
     pub(crate) return_fd: Option<i32>,
 }
 
+/// Why a worker's options were refused.
+#[derive(Debug)]
+pub(crate) enum WrongWorkerOptions {
+    ExecArgv(Vec<String>),
+    NodeOptions(Vec<String>),
+}
+
+/// Options of the whole process, which a worker cannot have. Node: `PerProcessOptionsParser`.
+const PROCESS_WIDE: &[&str] = &[
+    "--title",
+    "--v8-pool-size",
+    "--zero-fill-buffers",
+    "--debug-arraybuffer-allocations",
+    "--disable-proto",
+    "--node-snapshot",
+    "--snapshot-blob",
+    "--build-snapshot",
+    "--build-snapshot-config",
+    "--security-revert",
+    "--completion-bash",
+    "--help",
+    "--version",
+    "--v8-options",
+    "--experimental-sea-config",
+    "--build-sea",
+    "--run",
+    "--icu-data-dir",
+    "--openssl-config",
+    "--tls-cipher-list",
+    "--use-openssl-ca",
+    "--use-bundled-ca",
+    "--use-system-ca",
+    "--enable-fips",
+    "--force-fips",
+    "--secure-heap",
+    "--secure-heap-min",
+    "--openssl-legacy-provider",
+    "--openssl-shared-config",
+    "--disable-wasm-trap-handler",
+    "--use-largepages",
+    "--trace-sigint",
+    "--trace-event-categories",
+    "--trace-event-file-pattern",
+    "--report-compact",
+    "--report-dir",
+    "--report-directory",
+    "--report-filename",
+    "--report-on-fatalerror",
+    "--report-exclude-network",
+    "--node-memory-debug",
+    "--verify-base-objects",
+];
+
+fn is_process_wide(name: &str) -> bool {
+    let positive = name
+        .strip_prefix("--no-")
+        .map_or_else(|| name.to_owned(), |rest| format!("--{rest}"));
+    PROCESS_WIDE.contains(&positive.as_str())
+}
+
 const V8_OPTION: u8 = 1;
 const BOOLEAN: u8 = 2;
 const INTEGER: u8 = 3;
@@ -87,6 +147,77 @@ impl CommandLine {
         line.check()?;
         line.imply();
         Ok(line)
+    }
+
+    /// The command line of a worker of this one: the same; or, if it was given options of its own (`execArgv`, or
+    /// `NODE_OPTIONS` in its environment), the defaults with these. Options of the whole process stay.
+    ///
+    /// # Errors
+    /// The words that are wrong, of the kind that is.
+    pub(crate) fn for_worker(
+        &self,
+        exec_argv: Option<Vec<String>>,
+        node_options: Option<&str>,
+    ) -> Result<Self, WrongWorkerOptions> {
+        let mut line = self.clone();
+        line.rest.clear();
+        line.return_fd = None;
+        if exec_argv.is_none() && node_options.is_none() {
+            return Ok(line);
+        }
+        line.values.retain(|name, _| is_process_wide(name));
+        if let Some(text) = node_options {
+            let words = split_node_options(text)
+                .map_err(|error| WrongWorkerOptions::NodeOptions(vec![error.to_owned()]))?;
+            line.add_worker_words(words, true)
+                .map_err(WrongWorkerOptions::NodeOptions)?;
+        }
+        if let Some(words) = exec_argv {
+            line.exec_argv.clone_from(&words);
+            line.add_worker_words(words, false)
+                .map_err(WrongWorkerOptions::ExecArgv)?;
+        }
+        Ok(line)
+    }
+
+    fn add_worker_words(
+        &mut self,
+        words: Vec<String>,
+        is_environment: bool,
+    ) -> Result<(), Vec<String>> {
+        let mut words: std::collections::VecDeque<String> = words.into();
+        let (mut errors, mut unknown) = (Vec::new(), Vec::new());
+        while let Some(word) = words.pop_front() {
+            if !word.starts_with('-') || word == "-" || word == "--" {
+                break;
+            }
+            let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
+            let info = find_info(name);
+            let is_v8 = info.map_or_else(
+                || v8_option(&word).is_some(),
+                |(_, kind, ..)| *kind == V8_OPTION,
+            );
+            if is_v8 || is_process_wide(name) {
+                // What is in the environment was meant for the process.
+                if !is_environment {
+                    unknown.push(word);
+                }
+                continue;
+            }
+            if let Err(text) = self.parse_option(&word, &mut words, is_environment) {
+                if text.contains("bad option") {
+                    unknown.push(word);
+                } else {
+                    let prefix = format!("{}: ", self.argv0);
+                    errors.push(text.trim_end().trim_start_matches(&prefix).to_owned());
+                }
+            }
+        }
+        match (errors.is_empty(), unknown.is_empty()) {
+            (false, _) => Err(errors),
+            (true, false) => Err(unknown),
+            (true, true) => Ok(()),
+        }
     }
 
     /// Refuses values that Node refuses.
@@ -418,6 +549,7 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--no-use-ic",
         "--trace-opt",
         "--trace-deopt",
+        "--no-concurrent-array-buffer-sweeping",
         "--js-source-phase-imports",
         "--allow-natives-syntax",
         "--allow_natives_syntax",

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use cenote_base::abi::fs::OpenFlags;
 use cenote_base::abi::wait::WaitStatus;
@@ -21,17 +21,26 @@ use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
-use crate::glue::{Failure, Scope, ScopeExt, guard_heap, install_isolate_callbacks};
+use crate::glue::{
+    Failure, Scope, ScopeExt, guard_heap, install_isolate_callbacks, set_stack_limit,
+};
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
+use crate::platform::Foreground;
 use crate::snapshot;
-use crate::threads::ThreadGroup;
+use crate::threads::{Thread, ThreadGroup};
 
 /// Status of a process that could not start.
 const BOOTSTRAP_FAILURE: u8 = 10;
 /// Status of a process whose command line is wrong.
 const INVALID_COMMAND_LINE_ARGUMENT: u8 = 9;
+
+/// The end of a process that aborts.
+pub(crate) const ABORTED: WaitStatus = WaitStatus::Signaled {
+    signal: SigNum::SIGABRT,
+    core: false,
+};
 
 /// Stops the isolate, and wakes its loop, from any thread.
 struct Stopper {
@@ -141,9 +150,62 @@ fn run_isolate(
             .max(16 << 20);
     }
     let threads = ThreadGroup::new(limits);
-    let quota = Arc::clone(&threads.quota);
-    let params = create_params(limits, &quota).snapshot_blob(v8::StartupData::from(blob));
-    let mut isolate = v8::Isolate::new(params);
+    let start = Start {
+        task,
+        params: create_params(limits, &threads.quota).snapshot_blob(v8::StartupData::from(blob)),
+        line,
+        thread: Thread::main(Arc::clone(&threads)),
+        stack: None,
+        has_snapshot: true,
+    };
+    let ended = with_isolate(start, |_| {}, run_program);
+    threads.close_ports();
+    let Some(mut ended) = ended else {
+        return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
+    };
+    let next = ended.next_program.take();
+    let status = status(task, ended, limits);
+    next.map_or(End::Status(status), End::Becomes)
+}
+
+/// What the isolate of a thread is made with.
+pub(crate) struct Start<'a> {
+    pub(crate) task: &'a Arc<Task>,
+    pub(crate) params: v8::CreateParams,
+    pub(crate) line: CommandLine,
+    pub(crate) thread: Thread,
+    /// How many bytes of stack JavaScript may use from here; V8's default otherwise.
+    pub(crate) stack: Option<usize>,
+    /// Whether Node's library comes from the snapshot; the caller runs its bootstrap otherwise.
+    pub(crate) has_snapshot: bool,
+}
+
+/// How the program of an isolate ended.
+pub(crate) struct Ended {
+    pub(crate) outcome: Result<i32, Failure>,
+    /// The status given by `process.exit()` or by a fatal error.
+    pub(crate) exit_code: Option<i32>,
+    pub(crate) is_aborted: bool,
+    /// It reached its heap limit.
+    pub(crate) is_exhausted: bool,
+    /// What the process becomes (`execve`).
+    next_program: Option<Box<dyn Program>>,
+}
+
+/// The whole life of an isolate, on this thread: made, told to the kernel, run, taken down. `begin` sees the environment before
+/// anything runs. `None` when there is no context, which is a bug.
+pub(crate) fn with_isolate(
+    start: Start<'_>,
+    begin: impl FnOnce(&Environment),
+    run: impl FnOnce(&mut Scope<'_, '_>) -> Result<i32, Failure>,
+) -> Option<Ended> {
+    let task = start.task;
+    let is_main = start.thread.is_main;
+    let quota = Arc::clone(&start.thread.group.quota);
+    let mut isolate = v8::Isolate::new(start.params);
+    if let Some(bytes) = start.stack {
+        set_stack_limit(&mut isolate, bytes);
+    }
     isolate.set_slot(quota);
     let exhausted = guard_heap(&mut isolate);
     let clock = Arc::clone(task.kernel().clock());
@@ -151,8 +213,8 @@ fn run_isolate(
         &mut isolate,
         clock,
         Some(Arc::clone(task)),
-        line,
-        Arc::clone(&threads),
+        start.line,
+        start.thread,
     );
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
@@ -169,23 +231,30 @@ fn run_isolate(
         task.signal_queue().register(Arc::clone(&waiter)),
         task.child_queue().register(waiter),
     ];
-
+    let foreground = Foreground::register(
+        &isolate,
+        Arc::clone(env.clock()),
+        Arc::clone(env.event_loop().io().waiter()),
+    );
+    env.set_foreground(Arc::clone(foreground.foreground()));
+    begin(&env);
     let outcome = {
         v8::scope!(let scope, &mut isolate);
-        let context = v8::Context::from_snapshot(
-            scope,
-            snapshot::MAIN_CONTEXT,
-            v8::ContextOptions::default(),
-        );
-        let Some(context) = context else {
-            tracing::error!(target: "cenote::node", "the snapshot has no main context");
-            return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
+        let options = v8::ContextOptions::default();
+        let context = if start.has_snapshot {
+            v8::Context::from_snapshot(scope, snapshot::MAIN_CONTEXT, options)
+        } else {
+            Some(v8::Context::new(scope, options))
         };
-        let scope = &mut v8::ContextScope::new(scope, context);
-        env.set_context(v8::Global::new(scope, context));
-        let outcome = run_program(scope);
+        let outcome = context.map(|context| {
+            let scope = &mut v8::ContextScope::new(scope, context);
+            env.set_context(v8::Global::new(scope, context));
+            run(scope)
+        });
         if !task.must_end() {
             crate::bindings::compile_cache::persist(&env);
+        }
+        if is_main && !task.must_end() {
             for name in ["RunCleanup", "AtExit"] {
                 crate::bindings::trace_events::note(&env, "node.environment", name, 'I');
             }
@@ -193,45 +262,43 @@ fn run_isolate(
         }
         // Whatever is left must not call back into a dying isolate.
         env.stop();
+        crate::bindings::worker::handle::stop_all(&env, !is_main);
+        crate::bindings::worker::unmanaged::close_all(&env);
         env.clear();
         outcome
     };
     drop(registrations);
+    drop(foreground);
     isolate.remove_slot::<Rc<Environment>>();
-    let status = status(task, &env, outcome, &exhausted, limits);
-    let next = env.take_next_program();
+    let next_program = env.take_next_program();
+    let ended = outcome.map(|outcome| Ended {
+        outcome,
+        exit_code: env.exit_code(),
+        is_aborted: env.is_aborted(),
+        is_exhausted: exhausted.load(Ordering::SeqCst),
+        next_program,
+    });
+    if ended.is_none() {
+        tracing::error!(target: "cenote::node", "the snapshot has no main context");
+    }
     drop(env);
     drop(isolate);
-    threads.close_ports();
-    next.map_or(End::Status(status), End::Becomes)
+    ended
 }
 
 /// How the process ended.
-fn status(
-    task: &Arc<Task>,
-    env: &Environment,
-    outcome: Result<i32, Failure>,
-    exhausted: &AtomicBool,
-    limits: HeapLimits,
-) -> WaitStatus {
-    if exhausted.load(Ordering::SeqCst) {
+fn status(task: &Arc<Task>, ended: Ended, limits: HeapLimits) -> WaitStatus {
+    if ended.is_exhausted {
         let megabytes = limits.heap >> 20;
         let text = format!(
             "\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (limit js_heap: {megabytes} MiB)\n"
         );
         write_all(task, Fd::new(2), text.as_bytes());
-        return WaitStatus::Signaled {
-            signal: SigNum::SIGABRT,
-            core: false,
-        };
     }
-    if env.is_aborted() {
-        return WaitStatus::Signaled {
-            signal: SigNum::SIGABRT,
-            core: false,
-        };
+    if ended.is_exhausted || ended.is_aborted {
+        return ABORTED;
     }
-    match (env.exit_code(), outcome) {
+    match (ended.exit_code, ended.outcome) {
         (Some(code), _) | (None, Ok(code)) => WaitStatus::Exited(code.to_le_bytes()[0]),
         (None, Err(failure)) => {
             if !task.must_end() {
@@ -297,7 +364,7 @@ fn load_env_files(scope: &Scope<'_, '_>) -> bool {
 }
 
 /// V8's options that can be honoured for one isolate.
-fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+pub(crate) fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
     let global = scope.get_current_context().global(scope);

@@ -92,11 +92,9 @@ impl Program for NodeProgram {
         let thread = std::thread::Builder::new()
             .name(format!("node-{}", task.pid().raw()))
             .stack_size(STACK_SIZE)
-            .spawn(move || {
-                match program::run(&own, limits) {
-                    Some(next) => next.start(own),
-                    None => own.finish(),
-                }
+            .spawn(move || match program::run(&own, limits) {
+                Some(next) => next.start(own),
+                None => own.finish(),
             });
         if let Err(error) = thread {
             tracing::error!(target: "cenote::node", %error, "no thread for a node process");

@@ -13,9 +13,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::environment::Environment;
 use crate::glue::{external_references, install_isolate_callbacks};
-use crate::isolate::initialize_v8;
+use crate::isolate::{HeapLimits, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
+use crate::threads::{Thread, ThreadGroup};
 
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +141,7 @@ fn make_here() -> Result<Vec<u8>, SnapshotError> {
         Arc::new(StoppedClock),
         None,
         CommandLine::default(),
-        crate::threads::ThreadGroup::new(crate::isolate::HeapLimits::default()),
+        Thread::main(ThreadGroup::new(HeapLimits::default())),
     );
     install_isolate_callbacks(&mut isolate);
     let outcome = {

@@ -11,6 +11,39 @@ use crate::bindings::messaging::channel::{PortData, SiblingGroup};
 use crate::glue::Quota;
 use crate::isolate::HeapLimits;
 
+/// How many numbers `resourceLimits` has.
+pub(crate) const LIMITS: usize = 4;
+
+/// Which thread of its process an isolate is.
+#[derive(Debug)]
+pub(crate) struct Thread {
+    pub(crate) group: Arc<ThreadGroup>,
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) is_main: bool,
+    /// It runs a part of Node's library (the loader's hooks) and not the program's.
+    pub(crate) is_internal: bool,
+    /// Whether descriptors that its program opens are closed with it.
+    pub(crate) tracks_unmanaged_fds: bool,
+    /// `resourceLimits` of a worker.
+    pub(crate) limits: [f64; LIMITS],
+}
+
+impl Thread {
+    /// The first thread of a process.
+    pub(crate) fn main(group: Arc<ThreadGroup>) -> Self {
+        Self {
+            group,
+            id: 0,
+            name: "main".into(),
+            is_main: true,
+            is_internal: false,
+            tracks_unmanaged_fds: false,
+            limits: [0.0; LIMITS],
+        }
+    }
+}
+
 /// How often the list of ports is swept, at least: after this many new ones.
 const SWEEP: usize = 64;
 
@@ -22,6 +55,8 @@ pub(crate) struct ThreadGroup {
     /// Array buffers and messages of all isolates together.
     pub(crate) quota: Arc<Quota>,
     next_thread: AtomicU64,
+    /// Web locks.
+    pub(crate) locks: crate::bindings::locks::manager::LockManager,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
     ports: Mutex<Ports>,
 }
@@ -39,6 +74,7 @@ impl ThreadGroup {
             limits,
             quota: Quota::new(limits.array_buffers),
             next_thread: AtomicU64::new(1),
+            locks: crate::bindings::locks::manager::LockManager::default(),
             channels: Mutex::default(),
             ports: Mutex::default(),
         })

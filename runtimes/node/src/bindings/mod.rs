@@ -6,6 +6,7 @@
 
 pub(crate) mod async_context_frame;
 pub(crate) mod async_wrap;
+mod blob;
 mod block_list;
 mod buffer;
 mod builtins;
@@ -27,7 +28,9 @@ mod fs_event_wrap;
 mod http2;
 mod http_parser;
 mod icu;
+mod ipc_serdes;
 mod js_stream;
+pub(crate) mod locks;
 pub(crate) mod messaging;
 mod mksnapshot;
 pub(crate) mod module_wrap;
@@ -66,7 +69,7 @@ pub(crate) mod util;
 mod uv;
 mod v8;
 mod wasm_web_api;
-mod worker;
+pub(crate) mod worker;
 mod zlib;
 
 use crate::glue::{Binding, NativeFn};
@@ -78,6 +81,7 @@ pub(crate) use signal_wrap::arrived as signal_arrived;
 pub(crate) static BINDINGS: &[Binding] = &[
     async_context_frame::BINDING,
     async_wrap::BINDING,
+    blob::BINDING,
     block_list::BINDING,
     buffer::BINDING,
     builtins::BINDING,
@@ -96,7 +100,9 @@ pub(crate) static BINDINGS: &[Binding] = &[
     http2::BINDING,
     http_parser::BINDING,
     icu::BINDING,
+    ipc_serdes::BINDING,
     js_stream::BINDING,
+    locks::BINDING,
     messaging::BINDING,
     mksnapshot::BINDING,
     module_wrap::BINDING,
@@ -146,4 +152,12 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     crypto::new_native_key_object,
     crypto::new_native_crypto_key,
     crate::return_value::give,
+    blob::new_handle,
+    blob::get_reader,
+    blob::slice,
+    blob::new_reader,
+    blob::pull,
+    blob::set_wakeup,
+    locks::callback_fulfilled,
+    locks::callback_rejected,
 ];

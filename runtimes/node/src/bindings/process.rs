@@ -4,42 +4,63 @@
 //! whose every access goes to the environment's map: values are strings, names that are symbols are refused.
 
 use std::cell::RefCell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use v8::MapFnTo as _;
 
 use crate::glue::{Args, BindingResult, Failure, Field, Object, Scope, ScopeExt, Value};
 use crate::shapes::Element;
 
+/// Environment variables that several threads see (`SHARE_ENV`).
+pub(crate) type SharedVariables = Arc<Mutex<Vec<(String, String)>>>;
+
 /// The environment variables of the process, in order.
 #[derive(Default)]
 pub(crate) struct Variables {
-    list: RefCell<Vec<(String, String)>>,
+    list: RefCell<SharedVariables>,
 }
 
 impl Variables {
+    fn with<R>(&self, act: impl FnOnce(&mut Vec<(String, String)>) -> R) -> R {
+        let list = Arc::clone(&self.list.borrow());
+        let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut list)
+    }
+
+    /// The list itself, for a thread that shares it.
+    pub(crate) fn share(&self) -> SharedVariables {
+        Arc::clone(&self.list.borrow())
+    }
+
+    /// Uses the list of another thread, or one made for this one.
+    pub(crate) fn adopt(&self, list: SharedVariables) {
+        self.list.replace(list);
+    }
+
     fn get(&self, name: &str) -> Option<String> {
-        self.list
-            .borrow()
-            .iter()
-            .find(|(known, _)| known == name)
-            .map(|(_, value)| value.clone())
+        self.with(|list| {
+            list.iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        })
     }
 
     fn set(&self, name: &str, value: String) {
-        let mut list = self.list.borrow_mut();
-        match list.iter_mut().find(|(known, _)| known == name) {
-            Some((_, old)) => *old = value,
-            None => list.push((name.to_owned(), value)),
-        }
+        self.with(
+            |list| match list.iter_mut().find(|(known, _)| known == name) {
+                Some((_, old)) => *old = value,
+                None => list.push((name.to_owned(), value)),
+            },
+        );
     }
 
     fn remove(&self, name: &str) {
-        self.list.borrow_mut().retain(|(known, _)| known != name);
+        self.with(|list| list.retain(|(known, _)| known != name));
     }
 
     /// All of them, as `NAME=value`.
     pub(crate) fn pairs(&self) -> Vec<(String, String)> {
-        self.list.borrow().clone()
+        self.with(|list| list.clone())
     }
 }
 

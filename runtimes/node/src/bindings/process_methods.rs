@@ -38,7 +38,11 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
         resource_usage,
         "times and context switches; the rest is 0",
     )
-    .partial("execve", execve, "on Linux a failure aborts the process; so it does here")
+    .partial(
+        "execve",
+        execve,
+        "on Linux a failure aborts the process; so it does here",
+    )
     .function("constrainedMemory", constrained_memory)
     .function("availableMemory", available_memory);
 
@@ -247,9 +251,47 @@ fn rss<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
 /// Ends the process: nothing runs after this.
 fn really_exit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let code = args.get(0).int32_value(scope).unwrap_or(0);
+    if scope.env().command_line().is("--trace-exit") {
+        print_exit_trace(scope, code);
+    }
     scope.env().exit(code);
     // Termination strikes at the next check; an exception makes sure that no statement runs before it.
     Err(Failure::Pending)
+}
+
+/// Says who called `process.exit()`, under `--trace-exit`. Node: `Environment::Exit`.
+fn print_exit_trace(scope: &mut Scope<'_, '_>, code: i32) {
+    let env = scope.env();
+    let (pid, _) = env.pids();
+    let thread = if env.is_main_thread() {
+        String::new()
+    } else {
+        format!(", thread:{}", env.thread().id)
+    };
+    let mut text =
+        format!("(node:{pid}{thread}) WARNING: Exited the environment with code {code}\n");
+    if let Some(trace) = v8::StackTrace::current_stack_trace(scope, 10) {
+        for index in 0..trace.get_frame_count() {
+            let Some(frame) = trace.get_frame(scope, index) else {
+                continue;
+            };
+            let name = |name: Option<v8::Local<'_, v8::String>>| {
+                name.map(|name| name.to_rust_string_lossy(scope))
+                    .filter(|name| !name.is_empty())
+            };
+            let place = format!(
+                "{}:{}:{}",
+                name(frame.get_script_name(scope)).unwrap_or_default(),
+                frame.get_line_number(),
+                frame.get_column()
+            );
+            match name(frame.get_function_name(scope)) {
+                Some(function) => text.push_str(&format!("    at {function} ({place})\n")),
+                None => text.push_str(&format!("    at {place}\n")),
+            }
+        }
+    }
+    env.print_error(text.as_bytes());
 }
 
 fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {

@@ -294,16 +294,9 @@ fn get_category_enabled_buffer<'s>(
     Ok(view.into())
 }
 
-fn is_trace_category_enabled<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+fn is_trace_category_enabled<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let category = args.text(scope, 0)?;
-    Ok(scope
-        .env()
-        .state::<Tracing>()
-        .is_enabled(&category)
-        .into())
+    Ok(scope.env().state::<Tracing>().is_enabled(&category).into())
 }
 
 fn get_enabled_categories<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
@@ -368,9 +361,7 @@ fn disable<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 /// Tells JavaScript whether it should trace async hooks.
 fn update_state(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
-    let is_enabled = env
-        .state::<Tracing>()
-        .is_enabled("node,node.async_hooks");
+    let is_enabled = env.state::<Tracing>().is_enabled("node,node.async_hooks");
     if let Some(handler) = env.stored_function(scope, Stored::TraceCategoryUpdate) {
         let flag = scope.boolean(is_enabled);
         scope.call(handler, scope.undefined(), &[flag])?;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future as _;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -107,6 +108,8 @@ pub(crate) struct Io {
     next: Cell<u64>,
     /// Turns in which an end was put off.
     put_off: Cell<u32>,
+    /// Nanoseconds spent asleep; other threads ask for it.
+    idle: Arc<AtomicU64>,
 }
 
 impl std::fmt::Debug for Io {
@@ -124,6 +127,7 @@ impl Io {
             watches: RefCell::default(),
             next: Cell::new(1),
             put_off: Cell::new(0),
+            idle: Arc::default(),
         }
     }
 
@@ -216,8 +220,14 @@ impl Io {
             .min()
     }
 
+    /// Nanoseconds the loop spent waiting.
+    pub(crate) const fn idle(&self) -> &Arc<AtomicU64> {
+        &self.idle
+    }
+
     /// Sleeps until woken or until `deadline`.
     fn sleep(&self, deadline: Option<MonoTime>) {
+        let start = self.clock.now();
         let mut woken = pin!(self.waiter.woken());
         let mut timer = deadline.map(|deadline| self.clock.timer(deadline));
         block_on(std::future::poll_fn(|cx| {
@@ -229,6 +239,11 @@ impl Io {
                 None => Poll::Pending,
             }
         }));
+        let slept = self.clock.now().duration_since(start).as_nanos();
+        self.idle.fetch_add(
+            u64::try_from(slept).unwrap_or(u64::MAX),
+            std::sync::atomic::Ordering::Relaxed,
+        );
     }
 }
 
@@ -255,7 +270,16 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
             let soon = io.clock.now().after(BACKGROUND_LOOK);
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
-        io.sleep(deadline.into_iter().chain(io.deadline()).min());
+        let platform = env
+            .foreground()
+            .and_then(|foreground| foreground.deadline());
+        io.sleep(
+            deadline
+                .into_iter()
+                .chain(io.deadline())
+                .chain(platform)
+                .min(),
+        );
         super::run_platform_tasks(scope);
         if !event_loop.is_alive() {
             return;

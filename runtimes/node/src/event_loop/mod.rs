@@ -160,7 +160,11 @@ fn run_platform_tasks(scope: &mut Scope<'_, '_>) {
     // Looked at before: what ends in between has posted its task, and keeps the loop for one more turn.
     let has_background = scope.has_pending_background_tasks();
     let depth = event_loop.depth.replace(1);
-    if crate::isolate::pump_platform(scope) && depth == 0 {
+    if env
+        .foreground()
+        .is_some_and(|foreground| foreground.run(scope))
+        && depth == 0
+    {
         after_callback(scope);
     }
     event_loop.depth.set(depth);

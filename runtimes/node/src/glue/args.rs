@@ -11,11 +11,20 @@ use crate::glue::{Failure, Native, Object, Scope, Value, js_string_bytes, native
 #[derive(Debug)]
 pub(crate) struct Args<'s> {
     inner: v8::FunctionCallbackArguments<'s>,
+    bound: Option<Value<'s>>,
 }
 
 impl<'s> Args<'s> {
-    pub(super) const fn new(inner: v8::FunctionCallbackArguments<'s>) -> Self {
-        Self { inner }
+    pub(super) const fn new(
+        inner: v8::FunctionCallbackArguments<'s>,
+        bound: Option<Value<'s>>,
+    ) -> Self {
+        Self { inner, bound }
+    }
+
+    /// What the function was made with, if by [`native_closure`](crate::glue::native_closure).
+    pub(crate) const fn bound(&self) -> Option<Value<'s>> {
+        self.bound
     }
 
     /// How many arguments were given.

@@ -231,8 +231,13 @@ fn dispatch<'s>(
     arguments: v8::FunctionCallbackArguments<'s>,
     mut result: v8::ReturnValue<'s, v8::Value>,
 ) {
-    let index =
-        v8::Local::<v8::Integer>::try_from(arguments.data()).map_or(-1, |index| index.value());
+    let (index, bound) = match v8::Local::<v8::Array>::try_from(arguments.data()) {
+        Ok(pair) => (pair.get_index(scope, 0), pair.get_index(scope, 1)),
+        Err(_) => (Some(arguments.data()), None),
+    };
+    let index = index
+        .and_then(|index| v8::Local::<v8::Integer>::try_from(index).ok())
+        .map_or(-1, |index| index.value());
     let function = usize::try_from(index)
         .ok()
         .and_then(|index| FUNCTIONS.list.get(index));
@@ -240,7 +245,7 @@ fn dispatch<'s>(
         Failure::error("ERR_INTERNAL_ASSERTION", "unknown native function").throw(scope);
         return;
     };
-    let args = Args::new(arguments);
+    let args = Args::new(arguments, bound);
     match function(scope, &args) {
         Ok(Return::Undefined) => {}
         Ok(Return::Boolean(flag)) => result.set_bool(flag),
@@ -362,6 +367,17 @@ pub(crate) fn native_function<'s>(
 ) -> Option<v8::Local<'s, v8::Function>> {
     let (callback, data) = callback_of(scope, function);
     plain_function(scope, name, callback, data)
+}
+
+/// A JavaScript function over a native one that finds a value in [`Args::bound`]. Not for what a snapshot holds.
+pub(crate) fn native_closure<'s>(
+    scope: &Scope<'s, '_>,
+    function: NativeFn,
+    bound: Value<'s>,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let (callback, index) = callback_of(scope, function);
+    let pair = scope.array(&[index, bound]);
+    plain_function(scope, "", callback, pair.into())
 }
 
 fn plain_function<'s>(

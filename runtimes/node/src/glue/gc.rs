@@ -27,7 +27,10 @@ struct Watch {
 }
 
 /// Sets or removes the isolate's listener.
-pub(crate) fn listen_to_collections(scope: &mut Scope<'_, '_>, listener: Option<CollectionListener>) {
+pub(crate) fn listen_to_collections(
+    scope: &mut Scope<'_, '_>,
+    listener: Option<CollectionListener>,
+) {
     let isolate: &mut v8::Isolate = scope;
     if let Some(watch) = isolate.get_slot::<Box<Watch>>() {
         *watch.listener.borrow_mut() = listener;

@@ -40,6 +40,31 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial
     current.saturating_add(EMERGENCY)
 }
 
+unsafe extern "C" {
+    /// `v8::Isolate::SetStackLimit`: the crate has no name for it.
+    #[link_name = "_ZN2v87Isolate13SetStackLimitEm"]
+    fn isolate_set_stack_limit(isolate: v8::UnsafeRawIsolatePtr, limit: usize);
+}
+
+/// Where V8 has an isolate, which is how its platform names it.
+pub(crate) fn isolate_address(isolate: &v8::Isolate) -> usize {
+    // SAFETY: nothing is done with the pointer but to look at its value.
+    let raw = unsafe { isolate.as_raw_isolate_ptr() };
+    // SAFETY: the type is a transparent wrapper of a pointer.
+    let pointer = unsafe { std::mem::transmute::<v8::UnsafeRawIsolatePtr, *const c_void>(raw) };
+    pointer.addr()
+}
+
+/// Lets JavaScript use this many bytes of the thread's stack, from where it is now. The thread must have more than that.
+pub(crate) fn set_stack_limit(isolate: &mut v8::Isolate, bytes: usize) {
+    let here = 0_u8;
+    let limit = std::ptr::from_ref(&here).addr().saturating_sub(bytes);
+    // SAFETY: the pointer is used while `isolate` is borrowed.
+    let raw = unsafe { isolate.as_raw_isolate_ptr() };
+    // SAFETY: the isolate lives, is not entered by another thread, and the method takes an address.
+    unsafe { isolate_set_stack_limit(raw, limit) };
+}
+
 /// What the allocator counts.
 #[derive(Debug)]
 pub(crate) struct Quota {

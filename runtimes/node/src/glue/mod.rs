@@ -27,7 +27,8 @@ mod zlib;
 
 pub(crate) use args::{Args, integer_within};
 pub(crate) use binding::{
-    Binding, BindingResult, NativeFn, Return, Support, external_references, native_function,
+    Binding, BindingResult, NativeFn, Return, Support, external_references, native_closure,
+    native_function,
 };
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
 pub(crate) use buffer::{
@@ -44,8 +45,12 @@ pub(crate) use class::{
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
 pub(crate) use gc::{Collection, listen_to_collections};
-pub(crate) use heap::{NativeCharge, Quota, allocator_with_quota, guard_heap};
-pub(crate) use native::{Native, NativeTable, attach, is_native, native_of, native_ref};
+pub(crate) use heap::{
+    NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
+};
+pub(crate) use native::{
+    Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
+};
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use store::{Charge, Store};
 pub(crate) use value::{ScopeExt, js_string_bytes};

@@ -190,6 +190,11 @@ fn number_of(scope: &Scope<'_, '_>, object: Object<'_>) -> Option<i32> {
     i32::try_from(number.value()).ok()
 }
 
+/// The number of a JavaScript object's Rust object, for [`NativeTable::object`].
+pub(crate) fn native_number(scope: &Scope<'_, '_>, object: Object<'_>) -> Option<i32> {
+    number_of(scope, object)
+}
+
 /// Whether a JavaScript object is one that Rust objects stand behind (the Rust object may be gone).
 pub(crate) fn is_native(scope: &Scope<'_, '_>, object: Object<'_>) -> bool {
     number_of(scope, object).is_some()

@@ -8,13 +8,23 @@ use crate::environment::Stored;
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 use crate::loader::builtins;
 
-/// Run for a thread that owns its process, in this order.
-const MAIN_THREAD: &[&str] = &[
+/// Run for every thread, in this order.
+const EVERY_THREAD: &[&str] = &[
     "internal/bootstrap/node",
     "internal/bootstrap/web/exposed-wildcard",
     "internal/bootstrap/web/exposed-window-or-worker",
+];
+
+/// Run after them for a thread that owns its process.
+const MAIN_THREAD: &[&str] = &[
     "internal/bootstrap/switches/is_main_thread",
     "internal/bootstrap/switches/does_own_process_state",
+];
+
+/// Run after them for a worker.
+const WORKER_THREAD: &[&str] = &[
+    "internal/bootstrap/switches/is_not_main_thread",
+    "internal/bootstrap/switches/does_not_own_process_state",
 ];
 
 /// Runs the whole bootstrap in the current context. `eagerly`: compile hot functions at once, for a snapshot.
@@ -45,7 +55,12 @@ pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), 
         ],
     )?;
 
-    for id in MAIN_THREAD {
+    let switches = if env.is_main_thread() {
+        MAIN_THREAD
+    } else {
+        WORKER_THREAD
+    };
+    for id in EVERY_THREAD.iter().chain(switches) {
         run_with_require(scope, id)?;
     }
     Ok(())

@@ -10,8 +10,7 @@ use super::job::{Mode, array_buffer, attach_job, job_class, mode_of};
 use super::key_input::{KEY_ARGUMENTS, private_key, public_key};
 use crate::glue::openssl::{Algorithm, decapsulate, encapsulate, padded};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Scope, ScopeExt, Value, new_array_buffer,
-    new_node_buffer,
+    Args, BindingResult, Class, Failure, Scope, ScopeExt, Value, new_array_buffer, new_node_buffer,
 };
 
 pub(super) static DH_BITS_JOB: Class = job_class("DHBitsJob", new_dh_bits);
@@ -48,15 +47,13 @@ fn new_dh_bits<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 }
 
 /// Bytes as the mode wants them: a Buffer, for Web Crypto an `ArrayBuffer`.
-fn bytes_for<'s>(
-    scope: &Scope<'s, '_>,
-    mode: Mode,
-    bytes: Vec<u8>,
-) -> Result<Value<'s>, Failure> {
+fn bytes_for<'s>(scope: &Scope<'s, '_>, mode: Mode, bytes: Vec<u8>) -> Result<Value<'s>, Failure> {
     if mode == Mode::WebCrypto {
         return Ok(new_array_buffer(scope, bytes).into());
     }
-    Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 /// `new KEMEncapsulateJob(mode, key…)`: `[sharedKey, ciphertext]`, for Web Crypto an object of them.
@@ -64,9 +61,8 @@ fn new_encapsulate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     let mode = mode_of(scope, args)?;
     let key = public_key(scope, args, 1)?;
     errors::clear();
-    let work = move || {
-        encapsulate(&key).map_err(|_| JobError::coded("Failed to perform encapsulation"))
-    };
+    let work =
+        move || encapsulate(&key).map_err(|_| JobError::coded("Failed to perform encapsulation"));
     attach_job(scope, args, DERIVE, work, move |scope, made| {
         let shared_key = bytes_for(scope, mode, made.shared_key)?;
         let ciphertext = bytes_for(scope, mode, made.ciphertext)?;

@@ -223,6 +223,8 @@ fn update<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     errors::clear();
     let cipher = args.native::<CipherBase>(scope)?;
     let data = input::decoded(scope, args, 0, 1)?;
+    // The process must have room for as much output.
+    drop(input::room(scope, data.len())?);
     let mut state = cipher.state.borrow_mut();
     let state = &mut *state;
     if state.context.is_none() {

@@ -88,7 +88,8 @@ fn generator<'s>(scope: &Scope<'s, '_>, value: Value<'s>) -> Result<BigNum, Fail
     if let Some(number) = generator_number(scope, value)? {
         return BigNum::from_u32(number.unsigned_abs()).map_err(invalid_parameters);
     }
-    let number = BigNum::from_slice(&input::bytes(value, "generator")?).map_err(invalid_parameters)?;
+    let number =
+        BigNum::from_slice(&input::bytes(value, "generator")?).map_err(invalid_parameters)?;
     // 0 and 1 have no more than one bit.
     if number.num_bits() < 2 {
         return Err(bad_generator(scope));
@@ -118,7 +119,8 @@ fn new_diffie_hellman<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
         let generator = generator_number(scope, args.get(1))?.ok_or_else(|| {
             Failure::type_error("ERR_INVALID_ARG_TYPE", "Second argument must be an int32")
         })?;
-        let key = DhKey::generate(bits, generator, &stop_at_end(scope)).map_err(invalid_parameters)?;
+        let key =
+            DhKey::generate(bits, generator, &stop_at_end(scope)).map_err(invalid_parameters)?;
         return install(scope, args, key);
     }
     let prime = input::bytes(args.get(0), "prime")?;
@@ -160,7 +162,9 @@ fn new_group<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 }
 
 fn buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> BindingResult<'s> {
-    Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 fn generate_keys<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -183,10 +187,9 @@ fn compute_secret<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
         BadPublicKey::TooLarge => {
             Failure::range_error("ERR_CRYPTO_INVALID_KEYLEN", "Supplied key is too large")
         }
-        BadPublicKey::Invalid => Failure::range_error(
-            "ERR_CRYPTO_INVALID_KEYTYPE",
-            "Unspecified validation error",
-        ),
+        BadPublicKey::Invalid => {
+            Failure::range_error("ERR_CRYPTO_INVALID_KEYTYPE", "Unspecified validation error")
+        }
     })?;
     let secret = own.key.compute(&other);
     errors::clear();
@@ -215,12 +218,18 @@ fn missing(which: &str) -> Failure {
 
 fn get_public_key<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let own = args.native::<DiffieHellman>(scope)?;
-    buffer(scope, own.key.public_key().ok_or_else(|| missing("public"))?)
+    buffer(
+        scope,
+        own.key.public_key().ok_or_else(|| missing("public"))?,
+    )
 }
 
 fn get_private_key<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let own = args.native::<DiffieHellman>(scope)?;
-    buffer(scope, own.key.private_key().ok_or_else(|| missing("private"))?)
+    buffer(
+        scope,
+        own.key.private_key().ok_or_else(|| missing("private"))?,
+    )
 }
 
 fn number_argument(args: &Args<'_>) -> Result<BigNum, Failure> {

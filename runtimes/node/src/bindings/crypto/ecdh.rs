@@ -37,7 +37,9 @@ pub(super) static ECDH: Class = Class::new("ECDH", new_ecdh)
 
 fn buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> BindingResult<'s> {
     errors::clear();
-    Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 /// `new ECDH(curve)`.
@@ -45,8 +47,7 @@ fn new_ecdh<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let curve = curve_short_named(&args.text(scope, 0)?).ok_or_else(invalid_curve)?;
     let group = EcGroup::from_curve_name(curve);
     errors::clear();
-    let group =
-        group.map_err(|_| operation_failed("Failed to create key using named curve"))?;
+    let group = group.map_err(|_| operation_failed("Failed to create key using named curve"))?;
     let ecdh = Ecdh {
         group,
         private: RefCell::new(None),

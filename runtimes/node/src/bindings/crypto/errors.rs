@@ -82,16 +82,17 @@ pub(crate) fn error_code(error: &Error) -> Option<String> {
 }
 
 /// Assigns a property: an inherited setter runs, as in Node. `None` when it throws.
-fn assign<'s>(scope: &Scope<'s, '_>, object: Object<'s>, key: &str, value: Value<'s>) -> Option<()> {
+fn assign<'s>(
+    scope: &Scope<'s, '_>,
+    object: Object<'s>,
+    key: &str,
+    value: Value<'s>,
+) -> Option<()> {
     object.set(scope, scope.name(key).into(), value).map(drop)
 }
 
 /// Sets `library`, `reason` and `code` on an error object. `None` when a setter throws.
-pub(crate) fn decorate<'s>(
-    scope: &Scope<'s, '_>,
-    object: Object<'s>,
-    error: &Error,
-) -> Option<()> {
+pub(crate) fn decorate<'s>(scope: &Scope<'s, '_>, object: Object<'s>, error: &Error) -> Option<()> {
     if let Some(library) = error.library() {
         assign(scope, object, "library", scope.text(library).into())?;
     }
@@ -113,7 +114,12 @@ fn assigned_error<'s>(
     let object = error_object(scope, message, &[]);
     if !stack.is_empty() {
         let lines: Vec<Value<'_>> = stack.iter().map(|line| scope.text(line).into()).collect();
-        assign(scope, object, "opensslErrorStack", scope.array(&lines).into())?;
+        assign(
+            scope,
+            object,
+            "opensslErrorStack",
+            scope.array(&lines).into(),
+        )?;
     }
     Some(object)
 }

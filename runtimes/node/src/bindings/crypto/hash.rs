@@ -150,6 +150,7 @@ fn digest<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let bytes = match known {
         Some(bytes) => bytes,
         None => {
+            drop(input::room(scope, hash.len)?);
             let made = finish(&mut hash.context.borrow_mut(), &hash.algorithm, hash.len)?;
             let made = made.map_err(|stack| errors::failure(scope, &stack, "digest failed"))?;
             *hash.result.borrow_mut() = Some(made.clone());
@@ -180,6 +181,7 @@ pub(super) fn one_shot_digest<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) ->
     let mut context = DigestContext::new(&algorithm).map_err(|stack| unsupported(scope, &stack))?;
     let updated = input::with_decoded(scope, args, 3, usize::MAX, |data| context.update(data))?;
     updated.map_err(|stack| errors::failure(scope, &stack, "digest failed"))?;
+    drop(input::room(scope, len)?);
     let bytes = finish(&mut context, &algorithm, len)?
         .map_err(|stack| errors::failure(scope, &stack, "digest failed"))?;
     Ok(to_js(scope, &bytes, encoding)?.into())

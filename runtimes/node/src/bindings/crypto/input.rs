@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::keys::{KeyObjectData, KeyObjectHandle};
 use crate::encoding::{Encoding, to_bytes};
-use crate::glue::{Args, Failure, Scope, Value, copy_bytes, js_string_bytes, native_of};
+use crate::glue::{Args, Charge, Failure, Scope, Value, copy_bytes, js_string_bytes, native_of};
 
 /// More bytes than OpenSSL's `int` sizes hold are refused, as Node does.
 const MOST: usize = i32::MAX as usize;
@@ -146,4 +146,15 @@ pub(crate) fn with_decoded<R>(
             ))
         }),
     }
+}
+
+/// Counts bytes that native code is about to hold for JavaScript. Where there is no room, garbage is collected first.
+///
+/// # Errors
+/// `ERR_MEMORY_ALLOCATION_FAILED`.
+pub(crate) fn room(scope: &mut Scope<'_, '_>, len: usize) -> Result<Charge, Failure> {
+    Charge::new(scope, len).or_else(|_| {
+        scope.low_memory_notification();
+        Charge::new(scope, len)
+    })
 }

@@ -15,6 +15,7 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::errors::{self, JobError};
+use super::input;
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
 use crate::event_loop::{CallContext, after_callback, make_callback};
 use crate::glue::{
@@ -76,7 +77,7 @@ struct Prepared {
     work: Work,
     finish: Finish,
     /// What its copies of the arguments and its result cost, until it has answered.
-    charge: Option<Charge>,
+    charge: Charge,
 }
 
 impl Native for Job {
@@ -137,14 +138,12 @@ pub(crate) fn attach_sized_job<'s, T: Send + 'static>(
     finish: impl for<'a, 'i> FnOnce(&mut Scope<'a, 'i>, T) -> Result<Value<'a>, Failure> + 'static,
 ) -> BindingResult<'s> {
     let mode = mode_of(scope, args)?;
-    // What runs at once is over before the guest can ask for more.
-    let charge = match mode {
-        Mode::Sync => None,
-        Mode::Async | Mode::WebCrypto => {
-            let size = args_len(args).saturating_add(result_len);
-            Some(Charge::new(scope, size)?)
-        }
+    // Copies of arguments are not counted for what runs at once: it is over before the guest can ask for more.
+    let size = match mode {
+        Mode::Sync => result_len,
+        Mode::Async | Mode::WebCrypto => args_len(args).saturating_add(result_len),
     };
+    let charge = input::room(scope, size)?;
     let this = args.this();
     let work: Work = Box::new(move || work().map(|done| Box::new(done) as Box<dyn Any + Send>));
     let finish: Finish = Box::new(move |scope, done| match done.downcast::<T>() {
@@ -261,7 +260,7 @@ struct Waiting {
     object: v8::Global<v8::Object>,
     finish: Finish,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
-    _charge: Option<Charge>,
+    _charge: Charge,
 }
 
 /// The jobs of an isolate that are under way.
@@ -375,7 +374,9 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
     let context = crate::glue::native_of::<Job>(scope, object)
         .map_or(CallContext::ROOT, |job| CallContext::of(&job.info));
     env.natives().release(scope, object);
-    let settled = caught(scope, |scope| settle(scope, outcome, waiting.finish, Mode::Async));
+    let settled = caught(scope, |scope| {
+        settle(scope, outcome, waiting.finish, Mode::Async)
+    });
     match waiting.resolver {
         Some(resolver) => {
             let resolver = v8::Local::new(scope, &resolver);

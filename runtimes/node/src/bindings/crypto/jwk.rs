@@ -285,7 +285,8 @@ fn export_private<'s>(
         }
         Algorithm::Named(named) => {
             let private = if named.has_seed() {
-                seed_of(key).ok_or_else(|| operation_failed("key does not have an available seed"))?
+                seed_of(key)
+                    .ok_or_else(|| operation_failed("key does not have an available seed"))?
             } else {
                 key.raw_private_key()
                     .map_err(|_| operation_failed("Failed to get raw private key"))?
@@ -377,8 +378,18 @@ fn export_ec<'s, T: HasPublic>(
     };
     let len = i32::try_from(group.degree().div_ceil(BITS_A_BYTE)).unwrap_or(0);
     scope.set(target, "kty", scope.text("EC").into());
-    set(scope, target, "x", &x.to_vec_padded(len).unwrap_or_default())?;
-    set(scope, target, "y", &y.to_vec_padded(len).unwrap_or_default())?;
+    set(
+        scope,
+        target,
+        "x",
+        &x.to_vec_padded(len).unwrap_or_default(),
+    )?;
+    set(
+        scope,
+        target,
+        "y",
+        &y.to_vec_padded(len).unwrap_or_default(),
+    )?;
     scope.set(target, "crv", scope.text(name).into());
     Ok(len)
 }

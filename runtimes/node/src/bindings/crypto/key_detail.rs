@@ -81,8 +81,18 @@ fn detail<'s, T: HasPublic>(
         Algorithm::Dsa => {
             let dsa = key.dsa().map_err(|_| invalid_type())?;
             let missing = || operation_failed("The key lacks its parameters");
-            set_bits(scope, target, "modulusLength", dsa.p_opt().ok_or_else(missing)?);
-            set_bits(scope, target, "divisorLength", dsa.q_opt().ok_or_else(missing)?);
+            set_bits(
+                scope,
+                target,
+                "modulusLength",
+                dsa.p_opt().ok_or_else(missing)?,
+            );
+            set_bits(
+                scope,
+                target,
+                "divisorLength",
+                dsa.q_opt().ok_or_else(missing)?,
+            );
         }
         Algorithm::Ec => {
             let ec = key.ec_key().map_err(|_| invalid_type())?;

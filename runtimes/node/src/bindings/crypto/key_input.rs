@@ -14,9 +14,9 @@ use super::input;
 use super::jwk;
 use super::keys::{KeyFormat, KeyObjectData, key_of};
 use crate::glue::openssl::{
-    Algorithm, NamedAlgorithm, NotPrivate, NotPublic, RSA_MOST_BITS, Structure,
-    curve_named, is_rsa_private, private_from, private_from_raw, private_from_seed,
-    public_from_der, public_from_pem, public_from_raw, public_half,
+    Algorithm, NamedAlgorithm, NotPrivate, NotPublic, RSA_MOST_BITS, Structure, curve_named,
+    is_rsa_private, private_from, private_from_raw, private_from_seed, public_from_der,
+    public_from_pem, public_from_raw, public_half,
 };
 use crate::glue::{Args, Failure, Object, Scope, ScopeExt, Value};
 
@@ -163,7 +163,9 @@ fn asymmetric<'s>(
 ) -> Result<KeyObjectData, Failure> {
     let format = KeyFormat::of(scope, args.get(at + 1));
     match format {
-        Some(KeyFormat::Jwk) => return jwk::import(scope, args.object(at)?, wanted == Wanted::Private),
+        Some(KeyFormat::Jwk) => {
+            return jwk::import(scope, args.object(at)?, wanted == Wanted::Private);
+        }
         Some(KeyFormat::Store) => return stored(scope, args, at),
         _ if !is_bytes(args.get(at)) => return key_of(scope, args.get(at)),
         _ => {}
@@ -221,7 +223,9 @@ fn from_der(
     if wanted == Wanted::Any && is_public {
         return public_from_der(bytes, structure)
             .map(KeyObjectData::Public)
-            .map_err(|stack| errors::plain_failure(scope, &stack, "Failed to read asymmetric key"));
+            .map_err(|stack| {
+                errors::plain_failure(scope, &stack, "Failed to read asymmetric key")
+            });
     }
     private_from(bytes, Some(structure), passphrase, None)
         .map(KeyObjectData::Private)
@@ -323,7 +327,9 @@ fn stored<'s>(
     at: usize,
 ) -> Result<KeyObjectData, Failure> {
     let reference: Object<'_> = args.object(at)?;
-    let uri = scope.get_property(reference, "uri")?.to_rust_string_lossy(scope);
+    let uri = scope
+        .get_property(reference, "uri")?
+        .to_rust_string_lossy(scope);
     let passphrase = input::optional_bytes(args.get(at + 3), "passphrase")?;
     if !uri.starts_with('/') {
         return Err(errors::like_openssl(

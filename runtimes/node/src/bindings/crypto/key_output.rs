@@ -12,8 +12,8 @@ use super::jwk;
 use super::key_input::{incompatible, operation_failed};
 use super::keys::{KeyFormat, KeyObjectData, KeyObjectHandle, new_key_handle};
 use crate::glue::openssl::{
-    Algorithm, Encryption, NamedAlgorithm, Structure, cipher_of, encode_private, encode_public, public_half,
-    seed_of,
+    Algorithm, Encryption, NamedAlgorithm, Structure, cipher_of, encode_private, encode_public,
+    public_half, seed_of,
 };
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt, Value, new_node_buffer};
 
@@ -97,7 +97,9 @@ fn file<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>, pem: bool) -> Result<Value<'s
 }
 
 fn buffer<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> Result<Value<'s>, Failure> {
-    Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 /// A public key as the encoding says.
@@ -150,7 +152,12 @@ pub(super) fn private<'s>(
         }
         Encoding::Jwk => {
             let target = scope.object();
-            jwk::export(scope, target, &KeyObjectData::Private(key.to_owned()), false)?;
+            jwk::export(
+                scope,
+                target,
+                &KeyObjectData::Private(key.to_owned()),
+                false,
+            )?;
             Ok(target.into())
         }
         Encoding::RawPrivate => {
@@ -169,10 +176,9 @@ pub(super) fn private<'s>(
             structure,
             encryption,
         } => {
-            let encryption = encryption.as_ref().map(|(cipher, passphrase)| Encryption {
-                cipher,
-                passphrase,
-            });
+            let encryption = encryption
+                .as_ref()
+                .map(|(cipher, passphrase)| Encryption { cipher, passphrase });
             let bytes = encode_private(key, *structure, *pem, encryption).map_err(|stack| {
                 errors::peeked_failure(scope, &stack, "Failed to encode private key")
             })?;

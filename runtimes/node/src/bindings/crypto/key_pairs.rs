@@ -12,14 +12,11 @@ use super::input;
 use super::job::{Mode, attach_job, job_class, mode_of};
 use super::key_classes::{CryptoKeyParameters, new_crypto_key};
 use super::key_input::invalid_curve;
-use super::key_output::{
-    Encoding, encoding_argument, private, private_encoding_argument, public,
-};
+use super::key_output::{Encoding, encoding_argument, private, private_encoding_argument, public};
 use super::keys::KeyObjectData;
 use crate::glue::openssl::{
     NamedAlgorithm, Prime, PssRestrictions, RSA_MOST_BITS, Stop, curve_named, digest_of,
-    generate_dh,
-    generate_dsa, generate_ec, generate_named, generate_rsa, group_prime, public_half,
+    generate_dh, generate_dsa, generate_ec, generate_named, generate_rsa, group_prime, public_half,
 };
 use crate::glue::{Args, BindingResult, Class, Failure, Scope, ScopeExt, Value};
 

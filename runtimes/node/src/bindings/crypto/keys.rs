@@ -13,8 +13,8 @@ use super::{input, key_detail, key_input, key_output};
 use crate::encoding::{Encoding, to_bytes};
 use crate::glue::openssl::equal_keys;
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, native_of,
-    new_instance,
+    Args, BindingResult, Charge, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
+    native_of, new_instance,
 };
 
 /// `kKeyType…`.
@@ -115,11 +115,25 @@ impl KeyObjectData {
 #[derive(Debug, Default)]
 pub(crate) struct KeyObjectHandle {
     data: RefCell<Option<KeyObjectData>>,
+    /// What the bytes of a secret key take.
+    charge: RefCell<Option<Charge>>,
 }
 
 impl Native for KeyObjectHandle {}
 
 impl KeyObjectHandle {
+    /// Takes the key.
+    ///
+    /// # Errors
+    /// When the process has no room for a secret of this size.
+    fn set(&self, scope: &mut Scope<'_, '_>, data: KeyObjectData) -> Result<(), Failure> {
+        if let KeyObjectData::Secret(secret) = &data {
+            *self.charge.borrow_mut() = Some(input::room(scope, secret.len())?);
+        }
+        *self.data.borrow_mut() = Some(data);
+        Ok(())
+    }
+
     /// The key.
     ///
     /// # Errors
@@ -169,7 +183,7 @@ pub(crate) fn new_key_handle<'s>(
 ) -> Result<Object<'s>, Failure> {
     let object = new_instance(scope, &KEY_OBJECT_HANDLE, &[])?;
     if let Some(handle) = native_of::<KeyObjectHandle>(scope, object) {
-        *handle.data.borrow_mut() = Some(data);
+        handle.set(scope, data)?;
     }
     Ok(object)
 }
@@ -204,7 +218,7 @@ fn init<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         KeyType::Public => KeyObjectData::Public(key_input::public_key(scope, args, 1)?),
         KeyType::Private => KeyObjectData::Private(key_input::private_key(scope, args, 1)?),
     };
-    *handle.data.borrow_mut() = Some(data);
+    handle.set(scope, data)?;
     Ok(().into())
 }
 

@@ -102,9 +102,8 @@ fn options<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<(Vec<u8>, Optio
     let data = input::bytes(args.get(AT), "buffer")?;
     let padding = args.i32(scope, AT + 1)?;
     let digest = if args.get(AT + 2).is_string() {
-        let digest = digest_of(&args.text(scope, AT + 2)?).ok_or_else(|| {
-            Failure::error("ERR_OSSL_EVP_INVALID_DIGEST", "Invalid digest used")
-        })?;
+        let digest = digest_of(&args.text(scope, AT + 2)?)
+            .ok_or_else(|| Failure::error("ERR_OSSL_EVP_INVALID_DIGEST", "Invalid digest used"))?;
         Some(digest)
     } else {
         None
@@ -119,10 +118,7 @@ fn options<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<(Vec<u8>, Optio
     Ok((data, options))
 }
 
-fn answer<'s>(
-    scope: &mut Scope<'s, '_>,
-    result: Result<Vec<u8>, ErrorStack>,
-) -> BindingResult<'s> {
+fn answer<'s>(scope: &mut Scope<'s, '_>, result: Result<Vec<u8>, ErrorStack>) -> BindingResult<'s> {
     let bytes = result.map_err(|stack| errors::failure(scope, &stack, NO_ERROR))?;
     errors::clear();
     Ok(new_node_buffer(scope, bytes)

@@ -32,12 +32,6 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         .saturating_mul(cost.block_size)
         .saturating_mul(cost.parallelization)
         .saturating_mul(128);
-    if mixing > MOST_MIXING {
-        return Err(Failure::range_error(
-            "ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
-            "Invalid scrypt params: too much work",
-        ));
-    }
     if let Err(stack) = raw::scrypt(&password, &salt, cost, None) {
         let mut message = String::from("Invalid scrypt params");
         if let Some(last) = stack.errors().last() {
@@ -47,6 +41,12 @@ fn new_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         return Err(Failure::range_error(
             "ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
             message,
+        ));
+    }
+    if mixing > MOST_MIXING {
+        return Err(Failure::range_error(
+            "ERR_CRYPTO_INVALID_SCRYPT_PARAMS",
+            "Invalid scrypt params: too much work",
         ));
     }
     let length = args.usize(7)?;

@@ -18,7 +18,9 @@ fn buffer<'s>(scope: &Scope<'s, '_>, bytes: Option<Vec<u8>>) -> BindingResult<'s
     let Some(bytes) = bytes else {
         return Ok(Return::Value(scope.text("").into()));
     };
-    Ok(new_node_buffer(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 /// The public key in an SPKAC, as PEM; an empty string when there is none.

@@ -13,9 +13,8 @@ use super::keys::{KeyObjectData, key_of, new_key_handle};
 use super::x509_legacy::certificate_object;
 use crate::bindings::messaging::transfer::{CLONEABLE, TransferData};
 use crate::glue::openssl::{
-    NameCheck, NameStyle, check_email, check_host, check_ip, check_private_key,
-    extended_key_usage, info_access, is_ca, name_text, object_number, parse_certificate,
-    seconds_of, subject_alt_name,
+    NameCheck, NameStyle, check_email, check_host, check_ip, check_private_key, extended_key_usage,
+    info_access, is_ca, name_text, object_number, parse_certificate, seconds_of, subject_alt_name,
 };
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value, attach,
@@ -245,7 +244,10 @@ pub(super) fn usages<'s>(scope: &Scope<'s, '_>, certificate: &X509Ref) -> Value<
     let Some(usages) = extended_key_usage(certificate) else {
         return scope.undefined();
     };
-    let usages: Vec<Value<'_>> = usages.iter().map(|usage| scope.text(usage).into()).collect();
+    let usages: Vec<Value<'_>> = usages
+        .iter()
+        .map(|usage| scope.text(usage).into())
+        .collect();
     scope.array(&usages).into()
 }
 
@@ -316,7 +318,12 @@ fn check_ca<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
 }
 
 /// The answer to a check: the name that matched, or `undefined`.
-fn checked<'s>(scope: &Scope<'s, '_>, check: NameCheck, given: &str, what: &str) -> BindingResult<'s> {
+fn checked<'s>(
+    scope: &Scope<'s, '_>,
+    check: NameCheck,
+    given: &str,
+    what: &str,
+) -> BindingResult<'s> {
     match check {
         NameCheck::Match(peer) => Ok(scope.string(peer.as_deref().unwrap_or(given))?.into()),
         NameCheck::NoMatch => Ok(Return::Undefined),

@@ -6,6 +6,7 @@ use cenote_base::{Gid, SysResult, Uid, wait::block_on};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, At, TimeChange};
 
+use crate::bindings::worker::unmanaged;
 use crate::blocking::blocking;
 use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
@@ -137,6 +138,7 @@ fn opened<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
     answer_of: fn(i32) -> Answer,
+    is_unmanaged: bool,
 ) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
     let flags = OpenFlags::from_bits_truncate(args.u32(scope, 1)?);
@@ -149,6 +151,9 @@ fn opened<'s>(
     let (asker, returned) = Asker::of(scope, args.get(3))?;
     if asker.is_caller() {
         let fd = open_at(&env, &path, flags, mode).map_err(failed)?;
+        if is_unmanaged {
+            unmanaged::opened(scope, fd)?;
+        }
         return Ok(answer_of(fd).into_value(scope, true)?.into());
     }
     let is_fifo = super::stat::kind(scope, &path) == Some(FileType::Fifo.mode_bits());
@@ -163,25 +168,28 @@ fn opened<'s>(
         );
         return Ok(returned);
     }
-    let outcome = open_at(&env, &path, flags, mode)
-        .map(answer_of)
-        .map_err(failed);
+    let outcome = open_at(&env, &path, flags, mode).map_err(failed);
+    if is_unmanaged && let Ok(fd) = outcome {
+        unmanaged::opened(scope, fd)?;
+    }
+    let outcome = outcome.map(answer_of);
     asker.answer_later(scope, outcome);
     Ok(returned)
 }
 
 pub(super) fn open<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    opened(scope, args, |fd| Answer::Number(f64::from(fd)))
+    opened(scope, args, |fd| Answer::Number(f64::from(fd)), true)
 }
 
 pub(super) fn open_file_handle<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
 ) -> BindingResult<'s> {
-    opened(scope, args, Answer::FileHandle)
+    opened(scope, args, Answer::FileHandle, false)
 }
 
 pub(super) fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    unmanaged::closed(scope, args.i32(scope, 0)?)?;
     on_descriptor(scope, args, 1, "close", syscall::close)
 }
 

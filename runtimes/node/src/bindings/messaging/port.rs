@@ -38,7 +38,7 @@ pub(crate) struct MessagePort {
     info: AsyncInfo,
     handle: HandleState,
     /// Gone once the port was closed or transferred.
-    port: RefCell<Option<Port>>,
+    port: Rc<RefCell<Option<Port>>>,
     owner: RefCell<Option<Owner>>,
     is_receiving: Cell<bool>,
     emit_message: RefCell<Option<v8::Global<v8::Function>>>,
@@ -105,11 +105,12 @@ impl Native for MessagePort {
     }
 
     fn close(&self, scope: &mut Scope<'_, '_>) {
-        // The other side hears of it in the closing phase, as from libuv.
-        if let Some(port) = self.port.borrow_mut().take() {
-            port.data().set_owner(None);
-            scope.env().event_loop().on_close(move |_| drop(port));
-        }
+        // The other side hears of it in the closing phase, as from libuv; a batch that is being handled goes on until then.
+        let port = Rc::clone(&self.port);
+        scope.env().event_loop().on_close(move |_| {
+            let port = port.borrow_mut().take();
+            drop(port);
+        });
     }
 }
 
@@ -140,7 +141,7 @@ fn new_message_port<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let native = Rc::new(MessagePort {
         info: AsyncInfo::default(),
         handle: HandleState::default(),
-        port: RefCell::default(),
+        port: Rc::default(),
         owner: RefCell::default(),
         is_receiving: Cell::new(false),
         emit_message: RefCell::default(),
@@ -357,21 +358,11 @@ fn post_message<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
         Dispatched::Sent => Ok(true.into()),
         Dispatched::Nobody => Ok(false.into()),
         Dispatched::Lost(warning) => {
-            warn(scope, warning)?;
+            crate::bindings::worker::warn(scope, warning)?;
             Ok(true.into())
         }
         Dispatched::Refused => Ok(Return::Undefined),
     }
-}
-
-/// `process.emitWarning(text)`.
-fn warn(scope: &mut Scope<'_, '_>, text: &str) -> Result<(), Failure> {
-    let process = scope.env().process(scope);
-    let emit = scope.get_property(process, "emitWarning")?;
-    if let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) {
-        scope.call(emit, process.into(), &[scope.text(text).into()])?;
-    }
-    Ok(())
 }
 
 fn start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -494,12 +485,15 @@ fn drain_object<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, mode: Mode) {
     let Some(context) = object.get_creation_context(scope) else {
         return;
     };
+    if native.is_detached() {
+        return;
+    }
     let mut left = match (mode, &*native.port.borrow()) {
         (_, None) => return,
         (Mode::Forced, _) => usize::MAX,
         (Mode::Normal, Some(port)) => port.data().len().max(BATCH),
     };
-    while !native.is_detached() {
+    while native.port.borrow().is_some() {
         if left == 0 {
             native.trigger();
             return;

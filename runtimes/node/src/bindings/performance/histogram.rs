@@ -170,7 +170,10 @@ impl Counts {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "JavaScript has no other numbers")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "JavaScript has no other numbers"
+)]
 const fn real(number: u64) -> f64 {
     number as f64
 }
@@ -429,7 +432,12 @@ fn fill<'s>(
         counts
             .hdr
             .iter_quantiles(1)
-            .map(|step| (step.quantile_iterated_to() * 100.0, step.value_iterated_to()))
+            .map(|step| {
+                (
+                    step.quantile_iterated_to() * 100.0,
+                    step.value_iterated_to(),
+                )
+            })
             .collect()
     };
     for (percentile, value) in steps {
@@ -480,12 +488,8 @@ fn set_buckets<'s>(
     steps: Vec<(u64, u64)>,
 ) -> BindingResult<'s> {
     for (value, count) in steps {
-        map.set(
-            scope,
-            scope.number(real(value)),
-            scope.number(real(count)),
-        )
-        .ok_or(Failure::Pending)?;
+        map.set(scope, scope.number(real(value)), scope.number(real(count)))
+            .ok_or(Failure::Pending)?;
     }
     Ok(().into())
 }

@@ -16,7 +16,7 @@ pub(super) const BINDING: Binding = Binding::new("performance")
     .function("markBootstrapComplete", mark_bootstrap_complete)
     .function("setupObservers", setup_observers)
     .function("notify", notify)
-    .partial("loopIdleTime", loop_idle_time, "always 0")
+    .function("loopIdleTime", loop_idle_time)
     .partial("uvMetricsInfo", uv_metrics_info, "always zeros")
     .function("installGarbageCollectionTracking", install_gc_tracking)
     .function("removeGarbageCollectionTracking", remove_gc_tracking);
@@ -113,8 +113,16 @@ fn notify<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(().into())
 }
 
-fn loop_idle_time<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(0.into())
+/// Milliseconds the loop spent waiting.
+fn loop_idle_time<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let idle = env
+        .event_loop()
+        .io()
+        .idle()
+        .load(std::sync::atomic::Ordering::Relaxed);
+    #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
+    Ok((idle as f64 / 1e6).into())
 }
 
 fn uv_metrics_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {

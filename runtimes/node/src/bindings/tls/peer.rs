@@ -93,9 +93,7 @@ pub(super) fn get_x509_certificate<'s>(
     let (_, session) = own_session(scope, args)?;
     match session.ssl().certificate() {
         None => Ok(().into()),
-        Some(certificate) => {
-            certificate_handle(scope, vec![certificate.to_owned()])
-        }
+        Some(certificate) => certificate_handle(scope, vec![certificate.to_owned()]),
     }
 }
 

@@ -81,22 +81,14 @@ impl NameCheck {
     }
 }
 
-/// A name with a NUL after it: OpenSSL takes a length of 0 for "up to the NUL".
-fn terminated(name: &str) -> Vec<u8> {
-    let mut bytes = name.as_bytes().to_vec();
-    bytes.push(0);
-    bytes
-}
-
 /// Whether the certificate is a host's; `flags` are `X509_CHECK_FLAG_…`.
 pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameCheck {
-    let text = terminated(host);
     let mut peer: *mut c_char = std::ptr::null_mut();
-    // SAFETY: certificate and name live, the name ends with a NUL; the place for the peer's name is ours.
+    // SAFETY: certificate and name live; the place for the peer's name is ours.
     let answer = unsafe {
         ffi::X509_check_host(
             certificate.as_ptr(),
-            text.as_ptr().cast::<c_char>(),
+            host.as_ptr().cast::<c_char>(),
             host.len(),
             flags,
             &raw mut peer,
@@ -106,7 +98,9 @@ pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameC
         return NameCheck::of(answer, None);
     }
     // SAFETY: OpenSSL allocated a C string there.
-    let name = unsafe { CStr::from_ptr(peer) }.to_string_lossy().into_owned();
+    let name = unsafe { CStr::from_ptr(peer) }
+        .to_string_lossy()
+        .into_owned();
     // SAFETY: OpenSSL's allocation, freed once.
     unsafe { ffi::OPENSSL_free(peer.cast()) };
     NameCheck::of(answer, Some(name))
@@ -114,12 +108,11 @@ pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameC
 
 /// Whether the certificate is a mail address's.
 pub(crate) fn check_email(certificate: &X509Ref, address: &str, flags: u32) -> NameCheck {
-    let text = terminated(address);
-    // SAFETY: certificate and address live, the address ends with a NUL.
+    // SAFETY: certificate and address live.
     let answer = unsafe {
         ffi::X509_check_email(
             certificate.as_ptr(),
-            text.as_ptr().cast::<c_char>(),
+            address.as_ptr().cast::<c_char>(),
             address.len(),
             flags,
         )
@@ -133,8 +126,7 @@ pub(crate) fn check_ip(certificate: &X509Ref, address: &str, flags: u32) -> Name
         return NameCheck::Invalid;
     };
     // SAFETY: certificate and address live.
-    let answer =
-        unsafe { ffi::X509_check_ip_asc(certificate.as_ptr(), address.as_ptr(), flags) };
+    let answer = unsafe { ffi::X509_check_ip_asc(certificate.as_ptr(), address.as_ptr(), flags) };
     NameCheck::of(answer, None)
 }
 

@@ -155,7 +155,13 @@ fn write_address(out: &mut Vec<u8>, address: &[u8]) {
         16 => {
             let parts: Vec<String> = address
                 .chunks_exact(2)
-                .map(|pair| format!("{:X}", pair.iter().fold(0_u16, |all, byte| (all << 8) | u16::from(*byte))))
+                .map(|pair| {
+                    format!(
+                        "{:X}",
+                        pair.iter()
+                            .fold(0_u16, |all, byte| (all << 8) | u16::from(*byte))
+                    )
+                })
                 .collect();
             text.write_str(&parts.join(":"))
         }
@@ -178,11 +184,13 @@ fn write_other_name(out: &mut Vec<u8>, name: *mut c_void) {
     let other = unsafe { name.cast::<OtherName>().as_ref() };
     // SAFETY: null, or it lives with the name.
     let value = other.and_then(|other| unsafe { other.value.as_ref() });
-    let known = other.filter(|other| !other.kind.is_null()).and_then(|other| {
-        // SAFETY: not null; lives with the name.
-        let number = object_number(unsafe { Asn1ObjectRef::from_ptr(other.kind) });
-        KNOWN.iter().find(|(object, _, _)| *object == number)
-    });
+    let known = other
+        .filter(|other| !other.kind.is_null())
+        .and_then(|other| {
+            // SAFETY: not null; lives with the name.
+            let number = object_number(unsafe { Asn1ObjectRef::from_ptr(other.kind) });
+            KNOWN.iter().find(|(object, _, _)| *object == number)
+        });
     match (known, value) {
         (Some((_, prefix, wanted)), Some(value)) if value.type_ == *wanted => {
             // SAFETY: the type says that the value is a string.
@@ -254,7 +262,11 @@ impl Drop for Extension {
 
 impl Extension {
     /// The first extension of this kind, decoded.
-    fn of(certificate: &X509Ref, nid: c_int, free: unsafe extern "C" fn(*mut c_void)) -> Option<Self> {
+    fn of(
+        certificate: &X509Ref,
+        nid: c_int,
+        free: unsafe extern "C" fn(*mut c_void),
+    ) -> Option<Self> {
         // SAFETY: the certificate lives.
         let index = unsafe { ffi::X509_get_ext_by_NID(certificate.as_ptr(), nid, -1) };
         if index < 0 {
@@ -299,7 +311,11 @@ pub(crate) fn subject_alt_name(certificate: &X509Ref) -> Option<Vec<u8>> {
 
 /// `infoAccess`: a line for each way to learn more of the issuer.
 pub(crate) fn info_access(certificate: &X509Ref) -> Option<Vec<u8>> {
-    let accesses = Extension::of(certificate, ffi::NID_info_access, AUTHORITY_INFO_ACCESS_free)?;
+    let accesses = Extension::of(
+        certificate,
+        ffi::NID_info_access,
+        AUTHORITY_INFO_ACCESS_free,
+    )?;
     let mut out = Vec::new();
     for (index, access) in accesses.elements().enumerate() {
         if index > 0 {

@@ -91,24 +91,114 @@ static NAMED: &[NamedAlgorithm] = &[
     NamedAlgorithm::new(1035, c"X448", "X448", "x448", Purpose::Exchange),
     NamedAlgorithm::new(ED25519, c"ED25519", "Ed25519", "ed25519", Purpose::Edwards),
     NamedAlgorithm::new(1088, c"ED448", "Ed448", "ed448", Purpose::Edwards),
-    NamedAlgorithm::new(1454, c"ML-KEM-512", "ML-KEM-512", "ml-kem-512", Purpose::MlKem),
-    NamedAlgorithm::new(1455, c"ML-KEM-768", "ML-KEM-768", "ml-kem-768", Purpose::MlKem),
-    NamedAlgorithm::new(1456, c"ML-KEM-1024", "ML-KEM-1024", "ml-kem-1024", Purpose::MlKem),
+    NamedAlgorithm::new(
+        1454,
+        c"ML-KEM-512",
+        "ML-KEM-512",
+        "ml-kem-512",
+        Purpose::MlKem,
+    ),
+    NamedAlgorithm::new(
+        1455,
+        c"ML-KEM-768",
+        "ML-KEM-768",
+        "ml-kem-768",
+        Purpose::MlKem,
+    ),
+    NamedAlgorithm::new(
+        1456,
+        c"ML-KEM-1024",
+        "ML-KEM-1024",
+        "ml-kem-1024",
+        Purpose::MlKem,
+    ),
     NamedAlgorithm::new(1457, c"ML-DSA-44", "ML-DSA-44", "ml-dsa-44", Purpose::MlDsa),
     NamedAlgorithm::new(1458, c"ML-DSA-65", "ML-DSA-65", "ml-dsa-65", Purpose::MlDsa),
     NamedAlgorithm::new(1459, c"ML-DSA-87", "ML-DSA-87", "ml-dsa-87", Purpose::MlDsa),
-    NamedAlgorithm::new(1460, c"SLH-DSA-SHA2-128s", "SLH-DSA-SHA2-128s", "slh-dsa-sha2-128s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1461, c"SLH-DSA-SHA2-128f", "SLH-DSA-SHA2-128f", "slh-dsa-sha2-128f", Purpose::SlhDsa),
-    NamedAlgorithm::new(1462, c"SLH-DSA-SHA2-192s", "SLH-DSA-SHA2-192s", "slh-dsa-sha2-192s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1463, c"SLH-DSA-SHA2-192f", "SLH-DSA-SHA2-192f", "slh-dsa-sha2-192f", Purpose::SlhDsa),
-    NamedAlgorithm::new(1464, c"SLH-DSA-SHA2-256s", "SLH-DSA-SHA2-256s", "slh-dsa-sha2-256s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1465, c"SLH-DSA-SHA2-256f", "SLH-DSA-SHA2-256f", "slh-dsa-sha2-256f", Purpose::SlhDsa),
-    NamedAlgorithm::new(1466, c"SLH-DSA-SHAKE-128s", "SLH-DSA-SHAKE-128s", "slh-dsa-shake-128s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1467, c"SLH-DSA-SHAKE-128f", "SLH-DSA-SHAKE-128f", "slh-dsa-shake-128f", Purpose::SlhDsa),
-    NamedAlgorithm::new(1468, c"SLH-DSA-SHAKE-192s", "SLH-DSA-SHAKE-192s", "slh-dsa-shake-192s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1469, c"SLH-DSA-SHAKE-192f", "SLH-DSA-SHAKE-192f", "slh-dsa-shake-192f", Purpose::SlhDsa),
-    NamedAlgorithm::new(1470, c"SLH-DSA-SHAKE-256s", "SLH-DSA-SHAKE-256s", "slh-dsa-shake-256s", Purpose::SlhDsa),
-    NamedAlgorithm::new(1471, c"SLH-DSA-SHAKE-256f", "SLH-DSA-SHAKE-256f", "slh-dsa-shake-256f", Purpose::SlhDsa),
+    NamedAlgorithm::new(
+        1460,
+        c"SLH-DSA-SHA2-128s",
+        "SLH-DSA-SHA2-128s",
+        "slh-dsa-sha2-128s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1461,
+        c"SLH-DSA-SHA2-128f",
+        "SLH-DSA-SHA2-128f",
+        "slh-dsa-sha2-128f",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1462,
+        c"SLH-DSA-SHA2-192s",
+        "SLH-DSA-SHA2-192s",
+        "slh-dsa-sha2-192s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1463,
+        c"SLH-DSA-SHA2-192f",
+        "SLH-DSA-SHA2-192f",
+        "slh-dsa-sha2-192f",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1464,
+        c"SLH-DSA-SHA2-256s",
+        "SLH-DSA-SHA2-256s",
+        "slh-dsa-sha2-256s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1465,
+        c"SLH-DSA-SHA2-256f",
+        "SLH-DSA-SHA2-256f",
+        "slh-dsa-sha2-256f",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1466,
+        c"SLH-DSA-SHAKE-128s",
+        "SLH-DSA-SHAKE-128s",
+        "slh-dsa-shake-128s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1467,
+        c"SLH-DSA-SHAKE-128f",
+        "SLH-DSA-SHAKE-128f",
+        "slh-dsa-shake-128f",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1468,
+        c"SLH-DSA-SHAKE-192s",
+        "SLH-DSA-SHAKE-192s",
+        "slh-dsa-shake-192s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1469,
+        c"SLH-DSA-SHAKE-192f",
+        "SLH-DSA-SHAKE-192f",
+        "slh-dsa-shake-192f",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1470,
+        c"SLH-DSA-SHAKE-256s",
+        "SLH-DSA-SHAKE-256s",
+        "slh-dsa-shake-256s",
+        Purpose::SlhDsa,
+    ),
+    NamedAlgorithm::new(
+        1471,
+        c"SLH-DSA-SHAKE-256f",
+        "SLH-DSA-SHAKE-256f",
+        "slh-dsa-shake-256f",
+        Purpose::SlhDsa,
+    ),
 ];
 
 /// What a key is of.
@@ -234,10 +324,7 @@ pub(crate) fn private_from_raw(
 }
 
 /// A private key from its seed; `None` when the algorithm has none or the seed is not one.
-pub(crate) fn private_from_seed(
-    algorithm: &NamedAlgorithm,
-    seed: &[u8],
-) -> Option<PKey<Private>> {
+pub(crate) fn private_from_seed(algorithm: &NamedAlgorithm, seed: &[u8]) -> Option<PKey<Private>> {
     super::init();
     let key_type = match algorithm.nid {
         1454 => KeyType::ML_KEM_512,
@@ -271,7 +358,10 @@ pub(crate) fn seed_of(key: &PKeyRef<Private>) -> Option<Vec<u8>> {
 }
 
 /// Whether two keys are the same by their public half; `None` when OpenSSL cannot say for these algorithms.
-pub(crate) fn equal<T: HasPublic, U: HasPublic>(one: &PKeyRef<T>, other: &PKeyRef<U>) -> Option<bool> {
+pub(crate) fn equal<T: HasPublic, U: HasPublic>(
+    one: &PKeyRef<T>,
+    other: &PKeyRef<U>,
+) -> Option<bool> {
     const UNSUPPORTED: i32 = -2;
     // SAFETY: both keys live.
     match unsafe { ffi::EVP_PKEY_eq(one.as_ptr(), other.as_ptr()) } {

@@ -20,17 +20,30 @@ unsafe extern "C" {
     fn EVP_PKEY_CTX_set_cb(context: *mut ffi::EVP_PKEY_CTX, progress: Progress);
     fn EVP_PKEY_CTX_set_app_data(context: *mut ffi::EVP_PKEY_CTX, data: *mut c_void);
     fn EVP_PKEY_CTX_get_app_data(context: *mut ffi::EVP_PKEY_CTX) -> *mut c_void;
-    fn EVP_PKEY_CTX_set_rsa_pss_keygen_md(context: *mut ffi::EVP_PKEY_CTX, md: *const ffi::EVP_MD) -> c_int;
+    fn EVP_PKEY_CTX_set_rsa_pss_keygen_md(
+        context: *mut ffi::EVP_PKEY_CTX,
+        md: *const ffi::EVP_MD,
+    ) -> c_int;
     fn EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(
         context: *mut ffi::EVP_PKEY_CTX,
         md: *const ffi::EVP_MD,
     ) -> c_int;
-    fn EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(context: *mut ffi::EVP_PKEY_CTX, len: c_int) -> c_int;
+    fn EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(
+        context: *mut ffi::EVP_PKEY_CTX,
+        len: c_int,
+    ) -> c_int;
     fn EVP_PKEY_CTX_set_dsa_paramgen_q_bits(context: *mut ffi::EVP_PKEY_CTX, bits: c_int) -> c_int;
     fn EVP_PKEY_CTX_set_ec_param_enc(context: *mut ffi::EVP_PKEY_CTX, encoding: c_int) -> c_int;
-    fn EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context: *mut ffi::EVP_PKEY_CTX, nid: c_int) -> c_int;
-    fn EVP_PKEY_CTX_set_dh_paramgen_generator(context: *mut ffi::EVP_PKEY_CTX, generator: c_int) -> c_int;
-    fn EVP_PKEY_CTX_set_dh_paramgen_prime_len(context: *mut ffi::EVP_PKEY_CTX, bits: c_int) -> c_int;
+    fn EVP_PKEY_CTX_set_ec_paramgen_curve_nid(context: *mut ffi::EVP_PKEY_CTX, nid: c_int)
+    -> c_int;
+    fn EVP_PKEY_CTX_set_dh_paramgen_generator(
+        context: *mut ffi::EVP_PKEY_CTX,
+        generator: c_int,
+    ) -> c_int;
+    fn EVP_PKEY_CTX_set_dh_paramgen_prime_len(
+        context: *mut ffi::EVP_PKEY_CTX,
+        bits: c_int,
+    ) -> c_int;
     fn EVP_PKEY_CTX_set_dsa_paramgen_bits(context: *mut ffi::EVP_PKEY_CTX, bits: c_int) -> c_int;
 }
 
@@ -99,9 +112,13 @@ fn restrict(context: &PkeyCtx<()>, pss: &PssRestrictions<'_>) -> Result<(), Erro
     // The mask's digest is the message's, and the salt as long, unless said otherwise (RFC 8017; OpenSSL 3 takes SHA-1).
     if let Some(digest) = pss.mgf1_digest.or(pss.digest) {
         // SAFETY: context and digest live.
-        checked(unsafe { EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(context.as_ptr(), digest.as_ptr()) })?;
+        checked(unsafe {
+            EVP_PKEY_CTX_set_rsa_pss_keygen_mgf1_md(context.as_ptr(), digest.as_ptr())
+        })?;
     }
-    let digest_len = pss.digest.and_then(|digest| i32::try_from(digest.size()).ok());
+    let digest_len = pss
+        .digest
+        .and_then(|digest| i32::try_from(digest.size()).ok());
     if let Some(len) = pss.salt_len.or(digest_len) {
         // SAFETY: the context lives.
         checked(unsafe { EVP_PKEY_CTX_set_rsa_pss_keygen_saltlen(context.as_ptr(), len) })?;
@@ -136,7 +153,11 @@ pub(crate) fn generate_dsa(
 ///
 /// # Errors
 /// OpenSSL's.
-pub(crate) fn generate_ec(nid: i32, encoding: i32, stop: &Stop) -> Result<PKey<Private>, ErrorStack> {
+pub(crate) fn generate_ec(
+    nid: i32,
+    encoding: i32,
+    stop: &Stop,
+) -> Result<PKey<Private>, ErrorStack> {
     super::init();
     let mut context = PkeyCtx::new_id(Id::EC)?;
     context.paramgen_init()?;
@@ -173,7 +194,9 @@ pub(crate) fn generate_dh(
             // SAFETY: the context lives.
             checked(unsafe { EVP_PKEY_CTX_set_dh_paramgen_prime_len(context.as_ptr(), *bits) })?;
             // SAFETY: the context lives.
-            checked(unsafe { EVP_PKEY_CTX_set_dh_paramgen_generator(context.as_ptr(), generator) })?;
+            checked(unsafe {
+                EVP_PKEY_CTX_set_dh_paramgen_generator(context.as_ptr(), generator)
+            })?;
             watch(&context, stop);
             context.paramgen()?
         }

@@ -2,16 +2,14 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
-use foreign_types::{ForeignType as _, ForeignTypeRef as _};
+use foreign_types::ForeignType as _;
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKeyRef, Private, Public};
-use openssl::pkey_ctx::{PkeyCtx, PkeyCtxRef};
+use openssl::pkey_ctx::PkeyCtx;
 use openssl_sys as ffi;
 
-use super::key::Algorithm;
 use super::memory::checked;
-use super::params::{Param, Params};
 
 /// `RSA_PSS_PARAMS` of openssl/rsa.h.
 #[repr(C)]
@@ -66,10 +64,13 @@ pub(crate) fn pss_details<T>(key: &PKeyRef<T>) -> Option<PssDetails> {
     // SAFETY: null, or it lives as long as the key.
     let parameters = unsafe { parameters.as_ref() }?;
     let sha1 = Nid::SHA1.long_name().unwrap_or("sha1");
-    let digest = nid_of(parameters.hash_algorithm).map_or(sha1, |nid| nid.long_name().unwrap_or(sha1));
+    let digest =
+        nid_of(parameters.hash_algorithm).map_or(sha1, |nid| nid.long_name().unwrap_or(sha1));
     let mgf1_digest = match nid_of(parameters.mask_gen_algorithm) {
         None => Some(sha1),
-        Some(nid) if nid == Nid::MGF1 => nid_of(parameters.mask_hash).and_then(|nid| nid.long_name().ok()),
+        Some(nid) if nid == Nid::MGF1 => {
+            nid_of(parameters.mask_hash).and_then(|nid| nid.long_name().ok())
+        }
         Some(_) => None,
     };
     let salt_len = if parameters.salt_length.is_null() {
@@ -116,7 +117,11 @@ pub(crate) fn nist_name(curve: Nid) -> Option<String> {
         return None;
     }
     // SAFETY: a static C string.
-    Some(unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned())
+    Some(
+        unsafe { CStr::from_ptr(name) }
+            .to_string_lossy()
+            .into_owned(),
+    )
 }
 
 /// Whether the public half is a valid key of its algorithm.
@@ -185,7 +190,10 @@ pub(crate) fn encapsulate(key: &PKeyRef<Public>) -> Result<Encapsulated, ErrorSt
 ///
 /// # Errors
 /// OpenSSL's.
-pub(crate) fn decapsulate(key: &PKeyRef<Private>, ciphertext: &[u8]) -> Result<Vec<u8>, ErrorStack> {
+pub(crate) fn decapsulate(
+    key: &PKeyRef<Private>,
+    ciphertext: &[u8],
+) -> Result<Vec<u8>, ErrorStack> {
     let context = PkeyCtx::new(key)?;
     // SAFETY: the context lives; no parameters are allowed.
     checked(unsafe { ffi::EVP_PKEY_decapsulate_init(context.as_ptr(), std::ptr::null()) })?;
@@ -213,24 +221,4 @@ pub(crate) fn decapsulate(key: &PKeyRef<Private>, ciphertext: &[u8]) -> Result<V
     })?;
     shared_key.truncate(len);
     Ok(shared_key)
-}
-
-/// Makes a signature be over a context string too.
-///
-/// # Errors
-/// OpenSSL's.
-pub(crate) fn set_signature_context<T>(
-    context: &mut PkeyCtxRef<T>,
-    algorithm: Algorithm,
-    bytes: &[u8],
-) -> Result<(), ErrorStack> {
-    let string = Param::Bytes(c"context-string", bytes);
-    // Ed25519 proper has no context: RFC 8032 has a variant that does.
-    let variant = Param::Text(c"instance", "Ed25519ctx");
-    let params = match algorithm {
-        Algorithm::Named(named) if named.name == "Ed25519" => Params::new(&[variant, string])?,
-        _ => Params::new(&[string])?,
-    };
-    // SAFETY: context and parameters live.
-    checked(unsafe { ffi::EVP_PKEY_CTX_set_params(context.as_ptr(), params.as_ptr()) })
 }

@@ -92,7 +92,8 @@ fn pem_block(pem: &[u8], name: &CStr) -> Option<Vec<u8>> {
 pub(crate) fn public_from_pem(pem: &[u8]) -> Result<PKey<Public>, NotPublic> {
     super::init();
     drop(ErrorStack::get());
-    let certified = |der: &[u8]| X509::from_der(der).and_then(|certificate| certificate.public_key());
+    let certified =
+        |der: &[u8]| X509::from_der(der).and_then(|certificate| certificate.public_key());
     let spki = |der: &[u8]| public_from_der(der, Structure::Spki);
     let pkcs1 = |der: &[u8]| public_from_der(der, Structure::Pkcs1);
     let kinds: [(&CStr, &dyn Fn(&[u8]) -> Result<PKey<Public>, ErrorStack>); 3] = [
@@ -214,7 +215,9 @@ fn private_of(
     let key = match structure {
         None => {
             // SAFETY: stream and passphrase outlive the call; the callback never prompts.
-            unsafe { ffi::PEM_read_bio_PrivateKey(bio.as_ptr(), none, Some(ask), passphrase.as_ptr()) }
+            unsafe {
+                ffi::PEM_read_bio_PrivateKey(bio.as_ptr(), none, Some(ask), passphrase.as_ptr())
+            }
         }
         Some(Structure::Pkcs1) => {
             // SAFETY: `data` points to `len` living bytes; a new key is wanted.
@@ -226,7 +229,9 @@ fn private_of(
         }
         Some(_) if is_encrypted(bytes) => {
             // SAFETY: stream and passphrase outlive the call; the callback never prompts.
-            unsafe { ffi::d2i_PKCS8PrivateKey_bio(bio.as_ptr(), none, Some(ask), passphrase.as_ptr()) }
+            unsafe {
+                ffi::d2i_PKCS8PrivateKey_bio(bio.as_ptr(), none, Some(ask), passphrase.as_ptr())
+            }
         }
         Some(_) => return PKey::private_key_from_pkcs8(bytes),
     };

@@ -103,7 +103,9 @@ pub(super) unsafe extern "C" fn ask(
     match c_int::try_from(bytes.len()) {
         Ok(len) if len <= size => {
             // SAFETY: the buffer has `size` places and `len` is no more.
-            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), bytes.len()) };
+            unsafe {
+                std::ptr::copy_nonoverlapping(bytes.as_ptr(), buffer.cast::<u8>(), bytes.len())
+            };
             len
         }
         _ => -1,

@@ -57,7 +57,8 @@ impl Spkac {
             return Err(ErrorStack::get());
         }
         // SAFETY: the text lives and has this length.
-        let raw = unsafe { NETSCAPE_SPKI_b64_decode(text.as_ptr().cast::<c_char>(), int(text.len())?) };
+        let raw =
+            unsafe { NETSCAPE_SPKI_b64_decode(text.as_ptr().cast::<c_char>(), int(text.len())?) };
         if raw.is_null() {
             return Err(ErrorStack::get());
         }
