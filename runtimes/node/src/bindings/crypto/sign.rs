@@ -18,7 +18,7 @@ use super::input;
 use super::job::{array_buffer, attach_job, boolean, job_class, mode_of};
 use super::key_input::{KEY_ARGUMENTS, operation_failed, private_key, public_key, signs_at_once};
 use super::small_order;
-use crate::glue::openssl::{Algorithm, DigestContext, digest_of};
+use crate::glue::openssl::{Algorithm, DigestContext, digest_of, set_signature_context};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Scope, Value, attach, new_node_buffer,
 };
@@ -296,7 +296,7 @@ impl SignWork {
     ) -> Result<(), ErrorStack> {
         RsaOptions::new(algorithm, self.padding, self.salt_len).apply(algorithm, context)?;
         match &self.context {
-            Some(bytes) => context.set_context_string(bytes),
+            Some(bytes) => set_signature_context(context, algorithm, bytes),
             None => Ok(()),
         }
     }
@@ -368,7 +368,7 @@ fn new_sign_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let data = input::bytes(args.get(AT), "data")?;
     let digest = if args.get(AT + 1).is_string() {
         let name = args.text(scope, AT + 1)?;
-        let digest = digest_of(&name).ok_or_else(|| {
+        let digest = signing_digest(&name).ok_or_else(|| {
             Failure::type_error(
                 "ERR_CRYPTO_INVALID_DIGEST",
                 format!("Invalid digest: {name}"),
@@ -388,15 +388,16 @@ fn new_sign_job<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
             "context string must be at most 255 bytes",
         ));
     }
+    // An empty context is the same as none. With one, there is no digest besides.
+    let context = context.filter(|bytes| !bytes.is_empty());
     let work = SignWork {
         key,
         data,
-        digest,
+        digest: digest.filter(|_| context.is_none()),
         padding: optional_int(scope, args.get(AT + 3)),
         salt_len: optional_int(scope, args.get(AT + 2)),
         p1363,
-        // An empty context is the same as none.
-        context: context.filter(|bytes| !bytes.is_empty()),
+        context,
     };
     errors::clear();
     attach_job(

@@ -14,7 +14,18 @@ use crate::glue::openssl::{
 };
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value, new_node_buffer};
 
-/// The object of a certificate: subject, names, key, validity, fingerprints, and the certificate itself in `raw`.
+/// What a certificate says of its key, in the order it is shown: the parts before the validity, then those at the end.
+struct KeyParts<'s> {
+    modulus: Value<'s>,
+    exponent: Value<'s>,
+    pubkey: Value<'s>,
+    bits: Value<'s>,
+    asn1_curve: Value<'s>,
+    nist_curve: Value<'s>,
+}
+
+/// The object of a certificate: subject, names, key, validity, fingerprints, and the certificate itself in `raw`. What it does
+/// not have is `undefined`.
 ///
 /// # Errors
 /// When JavaScript throws.
@@ -22,64 +33,65 @@ pub(crate) fn certificate_object<'s>(
     scope: &mut Scope<'s, '_>,
     certificate: &X509Ref,
 ) -> Result<Object<'s>, Failure> {
+    let key = key_parts(scope, certificate)?;
+    let fingerprint = |digest| {
+        text_or_undefined(
+            scope,
+            fingerprint_text(certificate, digest).map(String::into_bytes),
+        )
+    };
+    let raw = match certificate.to_der() {
+        Ok(der) => bytes(scope, der)?,
+        Err(_) => scope.undefined(),
+    };
+    let parts = [
+        ("subject", name_object(scope, certificate.subject_name())),
+        ("issuer", name_object(scope, certificate.issuer_name())),
+        (
+            "subjectaltname",
+            text_or_undefined(scope, subject_alt_name(certificate)),
+        ),
+        (
+            "infoAccess",
+            text_or_undefined(scope, info_access(certificate)),
+        ),
+        ("ca", scope.boolean(is_ca(certificate))),
+        ("modulus", key.modulus),
+        ("exponent", key.exponent),
+        ("pubkey", key.pubkey),
+        ("bits", key.bits),
+        (
+            "valid_from",
+            scope.text(&certificate.not_before().to_string()).into(),
+        ),
+        (
+            "valid_to",
+            scope.text(&certificate.not_after().to_string()).into(),
+        ),
+        ("fingerprint", fingerprint(MessageDigest::sha1())),
+        ("fingerprint256", fingerprint(MessageDigest::sha256())),
+        ("fingerprint512", fingerprint(MessageDigest::sha512())),
+        ("ext_key_usage", usages(scope, certificate)),
+        (
+            "serialNumber",
+            text_or_undefined(scope, serial_text(certificate)),
+        ),
+        ("raw", raw),
+        ("asn1Curve", key.asn1_curve),
+        ("nistCurve", key.nist_curve),
+    ];
+    errors::clear();
     let object = scope.object();
-    let subject = name_object(scope, certificate.subject_name());
-    set(scope, object, "subject", subject);
-    let issuer = name_object(scope, certificate.issuer_name());
-    set(scope, object, "issuer", issuer);
-    let names = text_or_undefined(scope, subject_alt_name(certificate));
-    set(scope, object, "subjectaltname", names);
-    let access = text_or_undefined(scope, info_access(certificate));
-    set(scope, object, "infoAccess", access);
-    set(scope, object, "ca", scope.boolean(is_ca(certificate)));
-    if let Ok(key) = certificate.public_key() {
-        match Algorithm::of(&key) {
-            Algorithm::Rsa | Algorithm::RsaPss => set_rsa(scope, object, &key)?,
-            Algorithm::Ec => set_ec(scope, object, &key)?,
-            _ => {}
-        }
+    for (name, value) in parts {
+        scope.set(object, name, value);
     }
-    errors::clear();
-    let from = certificate.not_before().to_string();
-    set(scope, object, "valid_from", scope.text(&from).into());
-    let to = certificate.not_after().to_string();
-    set(scope, object, "valid_to", scope.text(&to).into());
-    for (name, digest) in [
-        ("fingerprint", MessageDigest::sha1()),
-        ("fingerprint256", MessageDigest::sha256()),
-        ("fingerprint512", MessageDigest::sha512()),
-    ] {
-        let text = fingerprint_text(certificate, digest).map(String::into_bytes);
-        let text = text_or_undefined(scope, text);
-        set(scope, object, name, text);
-    }
-    let usages = usages(scope, certificate);
-    set(scope, object, "ext_key_usage", usages);
-    let serial = text_or_undefined(scope, serial_text(certificate));
-    set(scope, object, "serialNumber", serial);
-    if let Ok(der) = certificate.to_der() {
-        set_bytes(scope, object, "raw", der)?;
-    }
-    errors::clear();
     Ok(object)
 }
 
-/// Sets a property, unless there is nothing to set.
-fn set<'s>(scope: &Scope<'s, '_>, object: Object<'s>, name: &str, value: Value<'s>) {
-    if !value.is_undefined() {
-        scope.set(object, name, value);
-    }
-}
-
-fn set_bytes<'s>(
-    scope: &Scope<'s, '_>,
-    object: Object<'s>,
-    name: &str,
-    bytes: Vec<u8>,
-) -> Result<(), Failure> {
-    let buffer = new_node_buffer(scope, bytes).ok_or(Failure::Pending)?;
-    scope.set(object, name, buffer.into());
-    Ok(())
+fn bytes<'s>(scope: &Scope<'s, '_>, bytes: Vec<u8>) -> Result<Value<'s>, Failure> {
+    Ok(new_node_buffer(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 fn entry_name(entry: &X509NameEntryRef) -> String {
@@ -116,58 +128,72 @@ fn name_object<'s>(scope: &Scope<'s, '_>, name: &X509NameRef) -> Value<'s> {
     object.into()
 }
 
+fn key_parts<'s>(scope: &Scope<'s, '_>, certificate: &X509Ref) -> Result<KeyParts<'s>, Failure> {
+    let undefined = scope.undefined();
+    let mut parts = KeyParts {
+        modulus: undefined,
+        exponent: undefined,
+        pubkey: undefined,
+        bits: undefined,
+        asn1_curve: undefined,
+        nist_curve: undefined,
+    };
+    if let Ok(key) = certificate.public_key() {
+        match Algorithm::of(&key) {
+            Algorithm::Rsa | Algorithm::RsaPss => set_rsa(scope, &mut parts, &key)?,
+            Algorithm::Ec => set_ec(scope, &mut parts, &key)?,
+            _ => {}
+        }
+    }
+    Ok(parts)
+}
+
 fn set_rsa<'s>(
     scope: &Scope<'s, '_>,
-    object: Object<'s>,
+    parts: &mut KeyParts<'s>,
     key: &PKeyRef<Public>,
 ) -> Result<(), Failure> {
     let Ok(rsa) = key.rsa() else {
         return Ok(());
     };
     if let Ok(modulus) = rsa.n().to_hex_str() {
-        scope.set(object, "modulus", scope.text(&modulus).into());
+        parts.modulus = scope.text(&modulus).into();
     }
-    let bits = f64::from(rsa.n().num_bits());
-    scope.set(object, "bits", scope.number(bits));
+    parts.bits = scope.number(f64::from(rsa.n().num_bits()));
     let exponent = rsa
         .e()
         .to_vec()
         .iter()
         .fold(0_u64, |all, byte| all.wrapping_shl(8) | u64::from(*byte));
-    scope.set(
-        object,
-        "exponent",
-        scope.text(&format!("{exponent:#x}")).into(),
-    );
-    if let Ok(der) = key.public_key_to_der() {
-        set_bytes(scope, object, "pubkey", der)?;
+    parts.exponent = scope.text(&format!("{exponent:#x}")).into();
+    if let Ok(der) = rsa.public_key_to_der() {
+        parts.pubkey = bytes(scope, der)?;
     }
     Ok(())
 }
 
 fn set_ec<'s>(
     scope: &Scope<'s, '_>,
-    object: Object<'s>,
+    parts: &mut KeyParts<'s>,
     key: &PKeyRef<Public>,
 ) -> Result<(), Failure> {
     let Ok(ec) = key.ec_key() else {
         return Ok(());
     };
     let group = ec.group();
-    let bits = f64::from(group.order_bits());
-    scope.set(object, "bits", scope.number(bits));
+    parts.bits = scope.number(f64::from(group.order_bits()));
     let form = form_of(point_form(&ec));
     let point = BigNumContext::new()
         .and_then(|mut context| ec.public_key().to_bytes(group, form, &mut context));
     if let Ok(point) = point {
-        set_bytes(scope, object, "pubkey", point)?;
+        parts.pubkey = bytes(scope, point)?;
     }
     if let Some(curve) = group.curve_name() {
         if let Ok(name) = curve.short_name() {
-            scope.set(object, "asn1Curve", scope.text(name).into());
+            parts.asn1_curve = scope.text(name).into();
         }
         if let Some(name) = nist_name(curve) {
-            scope.set(object, "nistCurve", scope.text(&name).into());
+            parts.nist_curve = scope.text(&name).into();
         }
     }
     Ok(())

@@ -81,14 +81,22 @@ impl NameCheck {
     }
 }
 
+/// A name with a NUL after it: OpenSSL takes a length of 0 for "up to the NUL".
+fn terminated(name: &str) -> Vec<u8> {
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
 /// Whether the certificate is a host's; `flags` are `X509_CHECK_FLAG_…`.
 pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameCheck {
+    let text = terminated(host);
     let mut peer: *mut c_char = std::ptr::null_mut();
-    // SAFETY: certificate and name live; the place for the peer's name is ours.
+    // SAFETY: certificate and name live, the name ends with a NUL; the place for the peer's name is ours.
     let answer = unsafe {
         ffi::X509_check_host(
             certificate.as_ptr(),
-            host.as_ptr().cast::<c_char>(),
+            text.as_ptr().cast::<c_char>(),
             host.len(),
             flags,
             &raw mut peer,
@@ -108,11 +116,12 @@ pub(crate) fn check_host(certificate: &X509Ref, host: &str, flags: u32) -> NameC
 
 /// Whether the certificate is a mail address's.
 pub(crate) fn check_email(certificate: &X509Ref, address: &str, flags: u32) -> NameCheck {
-    // SAFETY: certificate and address live.
+    let text = terminated(address);
+    // SAFETY: certificate and address live, the address ends with a NUL.
     let answer = unsafe {
         ffi::X509_check_email(
             certificate.as_ptr(),
-            address.as_ptr().cast::<c_char>(),
+            text.as_ptr().cast::<c_char>(),
             address.len(),
             flags,
         )

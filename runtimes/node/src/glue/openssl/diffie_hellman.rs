@@ -1,6 +1,6 @@
 //! Diffie-Hellman with any parameters: [`DhKey`], whose halves may be set one by one. Node: `DHPointer` in deps/ncrypto.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 
 use foreign_types::{ForeignType as _, ForeignTypeRef as _};
 use openssl::bn::{BigNum, BigNumRef};
@@ -11,14 +11,9 @@ use openssl_sys as ffi;
 
 use super::key_generate::Stop;
 use super::memory::checked;
-
-type PrimeProgress = unsafe extern "C" fn(c_int, c_int, *mut ffi::BN_GENCB) -> c_int;
+use super::prime::with_progress;
 
 unsafe extern "C" {
-    fn BN_GENCB_new() -> *mut ffi::BN_GENCB;
-    fn BN_GENCB_free(callback: *mut ffi::BN_GENCB);
-    fn BN_GENCB_set(callback: *mut ffi::BN_GENCB, progress: PrimeProgress, data: *mut c_void);
-    fn BN_GENCB_get_arg(callback: *mut ffi::BN_GENCB) -> *mut c_void;
     fn DH_check_pub_key(dh: *const ffi::DH, key: *const ffi::BIGNUM, codes: *mut c_int) -> c_int;
 }
 
@@ -40,17 +35,6 @@ impl std::fmt::Debug for DhKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("DhKey")
     }
-}
-
-unsafe extern "C" fn progress(_: c_int, _: c_int, callback: *mut ffi::BN_GENCB) -> c_int {
-    // SAFETY: the callback object lives during the call.
-    let data = unsafe { BN_GENCB_get_arg(callback) };
-    if data.is_null() {
-        return 1;
-    }
-    // SAFETY: `generate` stored a pointer to a `Stop` that outlives the generation.
-    let stop = unsafe { &*data.cast::<Stop>() };
-    c_int::from(!stop())
 }
 
 /// A number of OpenSSL's as bytes; `None` for null.
@@ -80,19 +64,10 @@ impl DhKey {
     pub(crate) fn generate(bits: i32, generator: i32, stop: &Stop) -> Result<Self, ErrorStack> {
         super::init();
         let dh = Dh::from_pqg(BigNum::new()?, None, BigNum::new()?)?;
-        // SAFETY: allocates.
-        let callback = unsafe { BN_GENCB_new() };
-        if callback.is_null() {
-            return Err(ErrorStack::get());
-        }
-        let data = std::ptr::from_ref(stop).cast_mut().cast::<c_void>();
-        // SAFETY: the callback object lives; `stop` outlives the generation below.
-        unsafe { BN_GENCB_set(callback, progress, data) };
-        // SAFETY: key and callback object live.
-        let made =
-            unsafe { ffi::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, callback) };
-        // SAFETY: ours, freed once.
-        unsafe { BN_GENCB_free(callback) };
+        let made = with_progress(&|| !stop(), |progress| {
+            // SAFETY: key and progress object live.
+            unsafe { ffi::DH_generate_parameters_ex(dh.as_ptr(), bits, generator, progress.cast()) }
+        })?;
         checked(made)?;
         Ok(Self(dh))
     }

@@ -2,14 +2,16 @@
 
 use std::ffi::{CStr, CString, c_char, c_int};
 
-use foreign_types::ForeignType as _;
+use foreign_types::{ForeignType as _, ForeignTypeRef as _};
 use openssl::error::ErrorStack;
 use openssl::nid::Nid;
 use openssl::pkey::{PKeyRef, Private, Public};
-use openssl::pkey_ctx::PkeyCtx;
+use openssl::pkey_ctx::{PkeyCtx, PkeyCtxRef};
 use openssl_sys as ffi;
 
+use super::key::Algorithm;
 use super::memory::checked;
+use super::params::{Param, Params};
 
 /// `RSA_PSS_PARAMS` of openssl/rsa.h.
 #[repr(C)]
@@ -221,4 +223,24 @@ pub(crate) fn decapsulate(
     })?;
     shared_key.truncate(len);
     Ok(shared_key)
+}
+
+/// Makes a signature be over a context string too.
+///
+/// # Errors
+/// OpenSSL's.
+pub(crate) fn set_signature_context<T>(
+    context: &mut PkeyCtxRef<T>,
+    algorithm: Algorithm,
+    bytes: &[u8],
+) -> Result<(), ErrorStack> {
+    let string = Param::Bytes(c"context-string", bytes);
+    // Ed25519 proper has no context: RFC 8032 has a variant that does.
+    let variant = Param::Text(c"instance", "Ed25519ctx");
+    let params = match algorithm {
+        Algorithm::Named(named) if named.name == "Ed25519" => Params::new(&[variant, string])?,
+        _ => Params::new(&[string])?,
+    };
+    // SAFETY: context and parameters live.
+    checked(unsafe { ffi::EVP_PKEY_CTX_set_params(context.as_ptr(), params.as_ptr()) })
 }

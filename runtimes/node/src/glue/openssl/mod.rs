@@ -50,7 +50,7 @@ pub(crate) use key_generate::{
 };
 pub(crate) use key_operate::{
     curve_named, curve_short_named, decapsulate, encapsulate, is_valid_pair, is_valid_public,
-    nist_name, pss_details,
+    nist_name, pss_details, set_signature_context,
 };
 pub(crate) use key_parse::{
     NotPrivate, NotPublic, Structure, is_rsa_private, private_from, public_from_der,

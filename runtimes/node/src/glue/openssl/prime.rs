@@ -8,7 +8,7 @@ use openssl::error::ErrorStack;
 
 /// `BN_GENCB`: who is asked now and then.
 #[repr(C)]
-struct Progress {
+pub(super) struct Progress {
     _private: [u8; 0],
 }
 
@@ -36,7 +36,7 @@ unsafe extern "C" {
 }
 
 /// Whether to go on.
-type GoOn<'a> = &'a dyn Fn() -> bool;
+pub(super) type GoOn<'a> = &'a dyn Fn() -> bool;
 
 unsafe extern "C" fn ask(_: c_int, _: c_int, progress: *mut Progress) -> c_int {
     // SAFETY: OpenSSL passes the object it was given.
@@ -47,7 +47,7 @@ unsafe extern "C" fn ask(_: c_int, _: c_int, progress: *mut Progress) -> c_int {
 }
 
 /// Calculates with an object that asks `go_on`.
-fn with_progress(
+pub(super) fn with_progress(
     mut go_on: GoOn<'_>,
     calculate: impl FnOnce(*mut Progress) -> c_int,
 ) -> Result<c_int, ErrorStack> {
