@@ -157,6 +157,7 @@ impl Pipe {
         )?;
         let file = env.task().files().get(fd)?;
         self.stream.open(scope, file, fd.raw());
+        self.stream.await_connection();
         Ok(())
     }
 }

@@ -119,6 +119,7 @@ impl Tcp {
         let fd = syscall::socket(task, family, SocketType::Stream, 0, flags)?;
         let file = task.files().get(fd)?;
         self.stream.open(scope, file, fd.raw());
+        self.stream.await_connection();
         if self.no_delay.get() {
             self.set_option(scope, SOL_TCP, TCP_NODELAY, 1)?;
         }

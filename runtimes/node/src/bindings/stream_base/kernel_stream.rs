@@ -73,6 +73,8 @@ pub(crate) struct KernelStream {
     connecting: RefCell<Option<(WatchId, v8::Global<v8::Object>)>>,
     is_connecting: Rc<Cell<bool>>,
     is_shut: Cell<bool>,
+    /// Made here and not connected: reading cannot begin. A descriptor from elsewhere is taken at its word, as libuv does.
+    awaits_connection: Cell<bool>,
     /// Handles travel over it.
     is_ipc: bool,
 }
@@ -103,6 +105,7 @@ impl KernelStream {
             connecting: RefCell::default(),
             is_connecting: Rc::default(),
             is_shut: Cell::new(false),
+            awaits_connection: Cell::new(false),
             is_ipc: false,
         }
     }
@@ -123,6 +126,11 @@ impl KernelStream {
         if let Some(object) = self.core.object(scope) {
             scope.env().natives().keep(scope, object);
         }
+    }
+
+    /// Says that the socket was made here and is not connected yet.
+    pub(crate) fn await_connection(&self) {
+        self.awaits_connection.set(true);
     }
 
     /// The socket, if that is what it is over.
@@ -449,7 +457,7 @@ impl StreamResource for KernelStream {
             return 0;
         }
         let is_connected = |socket: &Socket| socket.peer_address().is_ok();
-        if self.with_socket(is_connected) == Some(false) {
+        if self.awaits_connection.get() && self.with_socket(is_connected) == Some(false) {
             return -Errno::ENOTCONN.raw();
         }
         let number = self.core.number();
