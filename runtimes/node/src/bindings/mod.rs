@@ -50,6 +50,7 @@ mod serdes;
 mod signal_wrap;
 mod socket_address;
 mod spawn_sync;
+pub(crate) mod sqlite;
 pub(crate) mod stream_base;
 mod stream_pipe;
 mod stream_wrap;
@@ -119,6 +120,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     serdes::BINDING,
     signal_wrap::BINDING,
     spawn_sync::BINDING,
+    sqlite::BINDING,
     stream_pipe::BINDING,
     stream_wrap::BINDING,
     string_decoder::BINDING,

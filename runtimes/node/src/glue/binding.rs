@@ -217,6 +217,7 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     crate::bindings::PRIVATE_FUNCTIONS
         .iter()
         .copied()
+        .chain(crate::bindings::sqlite::private_functions())
         .for_each(&mut add);
     functions
 });

@@ -72,7 +72,8 @@ pub(crate) fn copy_bytes(value: Value<'_>) -> Option<Vec<u8>> {
     with_bytes(value, <[u8]>::to_vec)
 }
 
-fn quota(scope: &Scope<'_, '_>) -> Option<Arc<Quota>> {
+/// The quota of the isolate, if it has one.
+pub(crate) fn quota(scope: &Scope<'_, '_>) -> Option<Arc<Quota>> {
     let isolate: &v8::Isolate = scope;
     isolate.get_slot::<Arc<Quota>>().map(Arc::clone)
 }

@@ -124,7 +124,7 @@ impl Class {
     }
 
     /// Every Rust function of the class, its parents included.
-    pub(super) fn functions(&self) -> impl Iterator<Item = NativeFn> {
+    pub(crate) fn functions(&self) -> impl Iterator<Item = NativeFn> {
         let own = self.members().map(|member| match member.kind {
             MemberKind::Method(function) | MemberKind::Getter(function) => function,
         });

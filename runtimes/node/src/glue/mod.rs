@@ -21,6 +21,7 @@ mod native;
 pub(crate) mod nghttp2;
 pub(crate) mod openssl;
 mod sources;
+pub(crate) mod sqlite;
 mod store;
 mod value;
 mod zlib;
@@ -33,7 +34,7 @@ pub(crate) use binding::{
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
 pub(crate) use buffer::{
     allocate_array_buffer, allocate_shared_array_buffer, copy_bytes, new_array_buffer,
-    new_node_buffer, new_uint8_array, with_bytes, with_bytes_mut,
+    new_node_buffer, new_uint8_array, quota, with_bytes, with_bytes_mut,
 };
 pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,

@@ -42,6 +42,8 @@ pub(super) struct Compressor {
     context: CCtx<'static>,
     pledged: Option<u64>,
     consumed: Option<u64>,
+    /// How many bytes of input the frame has had.
+    taken: usize,
     /// What the settings make the tables and the window need.
     estimate: usize,
     is_at_start: bool,
@@ -79,6 +81,7 @@ impl Compressor {
             context,
             pledged,
             consumed: pledged.map(|_| 0),
+            taken: 0,
             estimate,
             is_at_start: true,
             is_complete: true,
@@ -97,6 +100,7 @@ impl Compressor {
                 self.is_complete = true;
                 self.is_at_start = true;
                 self.has_emitted = false;
+                self.taken = 0;
                 if let Some(consumed) = self.consumed.take()
                     && Some(consumed) != self.pledged
                 {
@@ -135,6 +139,7 @@ impl Engine for Compressor {
         if let Some(total) = &mut self.consumed {
             *total = total.saturating_add(u64::try_from(consumed).unwrap_or(u64::MAX));
         }
+        self.taken = self.taken.saturating_add(consumed);
         self.has_emitted |= produced > 0;
         self.after(remaining, flush);
         Step {
@@ -170,8 +175,11 @@ impl Engine for Compressor {
         Ok(())
     }
 
+    /// What is touched: the tables, and of the window as much as there was input.
     fn memory(&self) -> usize {
-        self.context.sizeof()
+        let size = self.context.sizeof();
+        let tables = size / 3;
+        tables + self.taken.min(size - tables)
     }
 
     /// The library fits its tables to a size that it knows.

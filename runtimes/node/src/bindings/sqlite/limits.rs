@@ -1,0 +1,120 @@
+//! `database.limits`: an object whose properties are SQLite's limits. SQLite: <https://sqlite.org/limits.html>.
+
+use std::rc::Rc;
+
+use super::statement::{made_by_us, make, owner};
+use super::{database, options, wrong_state, wrong_type};
+use crate::glue::sqlite::Connection;
+use crate::glue::{
+    Args, BindingResult, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
+};
+
+pub(super) static LIMITS: Class = Class::new("DatabaseSyncLimits", made_by_us).fields(2);
+
+struct Limits;
+
+impl Native for Limits {}
+
+/// Name, number, how it is read and set.
+type Limit = (&'static str, i32, NativeFn, NativeFn);
+
+/// The limits Node shows, in SQLite's order.
+const TABLE: [Limit; 11] = [
+    ("length", 0, |s, a| read_limit(s, a, 0), |s, a| set_limit(s, a, 0)),
+    ("sqlLength", 1, |s, a| read_limit(s, a, 1), |s, a| set_limit(s, a, 1)),
+    ("column", 2, |s, a| read_limit(s, a, 2), |s, a| set_limit(s, a, 2)),
+    ("exprDepth", 3, |s, a| read_limit(s, a, 3), |s, a| set_limit(s, a, 3)),
+    ("compoundSelect", 4, |s, a| read_limit(s, a, 4), |s, a| set_limit(s, a, 4)),
+    ("vdbeOp", 5, |s, a| read_limit(s, a, 5), |s, a| set_limit(s, a, 5)),
+    ("functionArg", 6, |s, a| read_limit(s, a, 6), |s, a| set_limit(s, a, 6)),
+    ("attach", 7, |s, a| read_limit(s, a, 7), |s, a| set_limit(s, a, 7)),
+    ("likePatternLength", 8, |s, a| read_limit(s, a, 8), |s, a| set_limit(s, a, 8)),
+    ("variableNumber", 9, |s, a| read_limit(s, a, 9), |s, a| set_limit(s, a, 9)),
+    ("triggerDepth", 10, |s, a| read_limit(s, a, 10), |s, a| set_limit(s, a, 10)),
+];
+
+static LIMIT_TABLE: [Limit; 11] = TABLE;
+
+/// The functions of the table, which no binding names.
+pub(super) fn accessors() -> impl Iterator<Item = NativeFn> {
+    LIMIT_TABLE.iter().flat_map(|(_, _, read, set)| [*read, *set])
+}
+
+/// The object of a database.
+pub(super) fn new_object<'s>(
+    scope: &mut Scope<'s, '_>,
+    database: Object<'s>,
+) -> Result<Object<'s>, Failure> {
+    let object = make(scope, &LIMITS, database, Limits)?;
+    for (name, _, read, set) in &LIMIT_TABLE {
+        let read = scope.function(name, *read).ok_or(Failure::Pending)?;
+        let set = scope.function(name, *set).ok_or(Failure::Pending)?;
+        let mut descriptor = v8::PropertyDescriptor::new_from_get_set(read.into(), set.into());
+        descriptor.set_enumerable(true);
+        descriptor.set_configurable(false);
+        object
+            .define_property(scope, scope.name(name).into(), &descriptor)
+            .ok_or(Failure::Pending)?;
+    }
+    Ok(object)
+}
+
+fn connection<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rc<Connection>, Failure> {
+    args.native::<Limits>(scope)?;
+    owner(scope, args.this())
+        .and_then(|database| database::of(scope, database))
+        .ok_or_else(|| wrong_state("database is not open"))?
+        .connection()
+}
+
+fn read_limit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, which: i32) -> BindingResult<'s> {
+    Ok(connection(scope, args)?.limit(which, -1).into())
+}
+
+fn set_limit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, which: i32) -> BindingResult<'s> {
+    let connection = connection(scope, args)?;
+    let value = args.get(0);
+    let refused = || wrong_type("Limit value must be a non-negative integer or Infinity.");
+    let number = v8::Local::<v8::Number>::try_from(value)
+        .map_err(|_| refused())?
+        .value();
+    let to = if number == f64::INFINITY {
+        i32::MAX
+    } else {
+        let whole = v8::Local::<v8::Int32>::try_from(value).map_err(|_| refused())?;
+        whole.value()
+    };
+    if to < 0 {
+        let message = "Limit value must be non-negative.";
+        return Err(Failure::range_error("ERR_OUT_OF_RANGE", message));
+    }
+    connection.limit(which, to);
+    Ok(().into())
+}
+
+/// The option `limits` of the constructor.
+pub(super) fn read<'s>(
+    scope: &Scope<'s, '_>,
+    value: Value<'s>,
+) -> Result<Vec<(i32, i32)>, Failure> {
+    let given = v8::Local::<v8::Object>::try_from(value)
+        .map_err(|_| wrong_type("The \"options.limits\" argument must be an object."))?;
+    let mut limits = Vec::new();
+    for (name, which, ..) in &LIMIT_TABLE {
+        let Some(value) = options::given(scope, given, name)? else {
+            continue;
+        };
+        let number = v8::Local::<v8::Int32>::try_from(value).map_err(|_| {
+            wrong_type(&format!(
+                "The \"options.limits.{name}\" argument must be an integer."
+            ))
+        })?;
+        if number.value() < 0 {
+            let message =
+                format!("The \"options.limits.{name}\" argument must be non-negative.");
+            return Err(Failure::range_error("ERR_OUT_OF_RANGE", message));
+        }
+        limits.push((*which, number.value()));
+    }
+    Ok(limits)
+}
