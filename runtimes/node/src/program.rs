@@ -218,19 +218,7 @@ pub(crate) fn with_isolate(
     );
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
-    let remote = env.event_loop().io().remote();
-    task.set_interrupter(Arc::new(Stopper {
-        isolate: env.isolate_handle().clone(),
-        remote,
-        task: Arc::downgrade(task),
-        interruption: interruption(&env),
-    }));
-    let waiter: Arc<dyn cenote_base::wait::Observer> =
-        Arc::clone(env.event_loop().io().waiter()) as _;
-    let registrations: [Registration; 2] = [
-        task.signal_queue().register(Arc::clone(&waiter)),
-        task.child_queue().register(waiter),
-    ];
+    let registrations = listen_to_kernel(task, &env);
     let foreground = Foreground::register(
         &isolate,
         Arc::clone(env.clock()),
@@ -284,6 +272,23 @@ pub(crate) fn with_isolate(
     drop(env);
     drop(isolate);
     ended
+}
+
+/// Has the kernel interrupt the isolate, and wake its loop for signals and ended children.
+fn listen_to_kernel(task: &Arc<Task>, env: &Environment) -> [Registration; 2] {
+    let remote = env.event_loop().io().remote();
+    task.set_interrupter(Arc::new(Stopper {
+        isolate: env.isolate_handle().clone(),
+        remote,
+        task: Arc::downgrade(task),
+        interruption: interruption(env),
+    }));
+    let waiter: Arc<dyn cenote_base::wait::Observer> =
+        Arc::clone(env.event_loop().io().waiter()) as _;
+    [
+        task.signal_queue().register(Arc::clone(&waiter)),
+        task.child_queue().register(waiter),
+    ]
 }
 
 /// How the process ended.

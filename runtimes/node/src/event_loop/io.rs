@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future as _;
 use std::pin::pin;
 use std::rc::Rc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
@@ -108,8 +108,7 @@ pub(crate) struct Io {
     next: Cell<u64>,
     /// Turns in which an end was put off.
     put_off: Cell<u32>,
-    /// Nanoseconds spent asleep; other threads ask for it.
-    idle: Arc<AtomicU64>,
+    idle: Arc<Idle>,
 }
 
 impl std::fmt::Debug for Io {
@@ -220,14 +219,15 @@ impl Io {
             .min()
     }
 
-    /// Nanoseconds the loop spent waiting.
-    pub(crate) const fn idle(&self) -> &Arc<AtomicU64> {
+    /// How long the loop waited.
+    pub(crate) const fn idle(&self) -> &Arc<Idle> {
         &self.idle
     }
 
     /// Sleeps until woken or until `deadline`.
     fn sleep(&self, deadline: Option<MonoTime>) {
         let start = self.clock.now();
+        self.idle.begin(start);
         let mut woken = pin!(self.waiter.woken());
         let mut timer = deadline.map(|deadline| self.clock.timer(deadline));
         block_on(std::future::poll_fn(|cx| {
@@ -239,11 +239,45 @@ impl Io {
                 None => Poll::Pending,
             }
         }));
-        let slept = self.clock.now().duration_since(start).as_nanos();
-        self.idle.fetch_add(
-            u64::try_from(slept).unwrap_or(u64::MAX),
-            std::sync::atomic::Ordering::Relaxed,
-        );
+        self.idle.end(start, self.clock.now());
+    }
+}
+
+/// How long a loop waited; other threads ask for it, also while it waits. Node: `uv_metrics_idle_time`.
+#[derive(Debug, Default)]
+pub(crate) struct Idle {
+    /// Nanoseconds of the waits that are over.
+    total: AtomicU64,
+    /// When the wait under way began, in nanoseconds since the machine's boot; 0 for none.
+    since: AtomicU64,
+}
+
+fn nanoseconds(time: MonoTime) -> u64 {
+    u64::try_from(time.since_boot().as_nanos()).unwrap_or(u64::MAX)
+}
+
+impl Idle {
+    fn begin(&self, now: MonoTime) {
+        self.since.store(nanoseconds(now), Ordering::Release);
+    }
+
+    fn end(&self, start: MonoTime, now: MonoTime) {
+        let slept = nanoseconds(now).saturating_sub(nanoseconds(start));
+        self.since.store(0, Ordering::Release);
+        self.total.fetch_add(slept, Ordering::AcqRel);
+    }
+
+    /// Milliseconds until now.
+    pub(crate) fn milliseconds(&self, now: MonoTime) -> f64 {
+        let total = self.total.load(Ordering::Acquire);
+        let current = match self.since.load(Ordering::Acquire) {
+            0 => 0,
+            since => nanoseconds(now).saturating_sub(since),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
+        {
+            total.saturating_add(current) as f64 / 1e6
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use cenote_base::Clock;
 
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 
-pub(crate) use io::{FileReady, Readiness, Remote, WatchId};
+pub(crate) use io::{FileReady, Idle, Readiness, Remote, WatchId};
 pub(crate) use ticks::{
     CallContext, after_callback, call_back, in_callback_scope, make_callback, make_callback_in,
 };

@@ -19,7 +19,7 @@ use crate::glue::{
 };
 
 const UNSUPPORTED: &str = "Cannot clone object of unsupported type.";
-const UNTRANSFERABLE: &str = "Found untransferable value in transferList";
+const UNTRANSFERABLE: &str = "Found invalid value in transferList.";
 const TRANSFER_UNSUPPORTED: &str = "Cannot transfer object of unsupported type.";
 const TRANSFER_NEEDED: &str =
     "Object that needs transfer was found in message but not listed in transferList";

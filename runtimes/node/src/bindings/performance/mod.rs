@@ -116,13 +116,8 @@ fn notify<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 /// Milliseconds the loop spent waiting.
 fn loop_idle_time<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let idle = env
-        .event_loop()
-        .io()
-        .idle()
-        .load(std::sync::atomic::Ordering::Relaxed);
-    #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
-    Ok((idle as f64 / 1e6).into())
+    let now = env.clock().now();
+    Ok(env.event_loop().io().idle().milliseconds(now).into())
 }
 
 fn uv_metrics_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {

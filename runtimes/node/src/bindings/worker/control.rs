@@ -2,11 +2,13 @@
 //!
 //! Lock order: `Control::state` is a leaf.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use cenote_base::Clock;
+
 use crate::environment::Environment;
-use crate::event_loop::Remote;
+use crate::event_loop::{Idle, Remote};
 
 /// Status of a worker that was stopped.
 const STOPPED: i32 = 1;
@@ -20,7 +22,8 @@ struct Running {
     isolate: v8::IsolateHandle,
     remote: Remote,
     stop: Arc<AtomicBool>,
-    idle: Arc<AtomicU64>,
+    idle: Arc<Idle>,
+    clock: Arc<dyn Clock>,
 }
 
 #[derive(Default)]
@@ -57,6 +60,7 @@ impl Control {
             remote: env.event_loop().io().remote(),
             stop: Arc::clone(env.stop_flag()),
             idle: Arc::clone(env.event_loop().io().idle()),
+            clock: Arc::clone(env.clock()),
         };
         let mut state = self.state();
         let is_stopped = state.is_stopped;
@@ -129,14 +133,7 @@ impl Control {
 
     /// Milliseconds the loop spent waiting.
     pub(crate) fn loop_idle(&self) -> Option<f64> {
-        let idle = self
-            .state()
-            .running
-            .as_ref()
-            .map(|running| running.idle.load(Ordering::Relaxed))?;
-        #[expect(clippy::cast_precision_loss, reason = "exact for a hundred days")]
-        {
-            Some(idle as f64 / 1e6)
-        }
+        let running = self.state().running.clone()?;
+        Some(running.idle.milliseconds(running.clock.now()))
     }
 }
