@@ -328,8 +328,9 @@ fn get_min_proto<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResul
 }
 
 fn set_options<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let options = args.i64(0)?;
-    context(scope, args)?.set_options(options.cast_unsigned());
+    // The receiver first: without one there is no other mistake.
+    let context = context(scope, args)?;
+    context.set_options(args.i64(0)?.cast_unsigned());
     Ok(().into())
 }
 

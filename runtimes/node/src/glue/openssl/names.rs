@@ -83,7 +83,16 @@ pub(crate) fn curve_names() -> Vec<String> {
         .collect()
 }
 
-/// The cipher suites a TLS connection offers by default.
+/// The suites of TLS 1.3, some of which OpenSSL offers only when asked. Node lists them all.
+const TLS_1_3: [&str; 5] = [
+    "tls_aes_256_gcm_sha384",
+    "tls_chacha20_poly1305_sha256",
+    "tls_aes_128_gcm_sha256",
+    "tls_aes_128_ccm_8_sha256",
+    "tls_aes_128_ccm_sha256",
+];
+
+/// The cipher suites a TLS connection offers by default, and those of TLS 1.3.
 pub(crate) fn ssl_cipher_names() -> Vec<String> {
     super::init();
     let Ok(builder) = openssl::ssl::SslContextBuilder::new(openssl::ssl::SslMethod::tls()) else {
@@ -107,6 +116,7 @@ pub(crate) fn ssl_cipher_names() -> Vec<String> {
             let name = unsafe { CStr::from_ptr(name) };
             Some(name.to_str().ok()?.to_ascii_lowercase())
         })
+        .chain(TLS_1_3.into_iter().map(str::to_owned))
         .collect()
 }
 

@@ -177,10 +177,29 @@ pub(super) struct Bundle {
     pub(super) others: Vec<X509>,
 }
 
+unsafe extern "C" {
+    fn d2i_PKCS12_bio(
+        bio: *mut openssl_sys::BIO,
+        reuse: *mut *mut openssl_sys::PKCS12,
+    ) -> *mut openssl_sys::PKCS12;
+}
+
+/// Reads the outer structure as Node does, from a BIO: what is wrong with it is worded differently in memory.
+fn read_pkcs12(bytes: &[u8]) -> Result<openssl::pkcs12::Pkcs12, ErrorStack> {
+    let reader = PemReader::new(bytes)?;
+    // SAFETY: the BIO lives; nothing is to be reused.
+    let file = unsafe { d2i_PKCS12_bio(reader.bio.as_ptr(), std::ptr::null_mut()) };
+    if file.is_null() {
+        return Err(ErrorStack::get());
+    }
+    // SAFETY: a new structure that nobody else owns.
+    Ok(unsafe { openssl::pkcs12::Pkcs12::from_ptr(file) })
+}
+
 /// Opens a PKCS#12 file.
 pub(super) fn open_pkcs12(bytes: &[u8], phrase: Option<&[u8]>) -> Result<Bundle, ErrorStack> {
     crate::glue::openssl::init();
-    let file = openssl::pkcs12::Pkcs12::from_der(bytes)?;
+    let file = read_pkcs12(bytes)?;
     let phrase: Option<Vec<u8>> = phrase.map(|phrase| {
         // A C string ends at the first NUL.
         phrase
