@@ -219,7 +219,9 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let event_loop = env.event_loop();
     EventLoop::run_queue(&event_loop.pending, scope);
-    let must_not_sleep = event_loop.immediate_ref.get()
+    // What ran just now may have been the last thing that kept the loop alive. libuv: `uv__backend_timeout`.
+    let must_not_sleep = !event_loop.is_alive()
+        || event_loop.immediate_ref.get()
         || !event_loop.pending.borrow().is_empty()
         || !event_loop.closing.borrow().is_empty();
     io::poll(scope, must_not_sleep);

@@ -63,20 +63,12 @@ pub(super) static TLS_WRAP: Class = with_stream_methods(
             inspect::get_alpn_negotiated_protocol,
         )
         .method("getCertificate", peer::get_certificate)
-        .partial_method(
-            "getX509Certificate",
-            peer::get_x509_certificate,
-            "the fields of the certificate, not yet a handle",
-        )
+        .method("getX509Certificate", peer::get_x509_certificate)
         .method("getCipher", inspect::get_cipher)
         .method("getEphemeralKeyInfo", inspect::get_ephemeral_key_info)
         .method("getFinished", inspect::get_finished)
         .method("getPeerCertificate", peer::get_peer_certificate)
-        .partial_method(
-            "getPeerX509Certificate",
-            peer::get_peer_x509_certificate,
-            "the fields of the certificate, not yet a handle",
-        )
+        .method("getPeerX509Certificate", peer::get_peer_x509_certificate)
         .method("getPeerFinished", inspect::get_peer_finished)
         .method("getProtocol", inspect::get_protocol)
         .method("getSession", inspect::get_session)
