@@ -46,7 +46,8 @@ impl Timers {
             start,
             now: Cell::new(start),
             deadline: Cell::new(None),
-            has_ref: Cell::new(true),
+            // JavaScript counts its timers from none; those without a reference (a socket's timeout) never change that.
+            has_ref: Cell::new(false),
             alarms: RefCell::default(),
             next_alarm: Cell::new(0),
         }
