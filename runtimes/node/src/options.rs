@@ -237,6 +237,66 @@ impl CommandLine {
             let text = "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both";
             return Err(format!("{}: {text}\n", self.argv0));
         }
+        let both = |one: &str, other: &str| {
+            Err(format!(
+                "{}: either {one} or {other} can be used, not both\n",
+                self.argv0
+            ))
+        };
+        let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
+        let has_eval = self.is("--print") || self.values.contains_key("--eval");
+        let is_repl = self.is("--interactive");
+        if self.is("--check") && has_eval {
+            return both("--check", "--eval");
+        }
+        if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
+            return both("--tls-min-v1.3", "--tls-max-v1.2");
+        }
+        for (name, values) in [
+            (
+                "--unhandled-rejections",
+                &["", "warn-with-error-code", "throw", "strict", "warn", "none"][..],
+            ),
+            ("--trace-require-module", &["", "all", "no-node-modules", "true", "false"]),
+            ("--test-isolation", &["", "process", "none"]),
+        ] {
+            if !values.contains(&self.text(name).as_str()) {
+                return invalid(name);
+            }
+        }
+        for (mode, is_on) in [("--test", self.is("--test")), ("--watch", self.is("--watch"))] {
+            if !is_on {
+                continue;
+            }
+            if self.is("--check") {
+                return both(mode, "--check");
+            }
+            if has_eval {
+                return both(mode, "--eval");
+            }
+            if is_repl {
+                return both(mode, "--interactive");
+            }
+        }
+        if self.is("--watch")
+            && self.rest.is_empty()
+            && !self.is("--test")
+            && self.list("--watch-path").is_empty()
+        {
+            return Err(format!(
+                "{}: --watch requires specifying a file\n",
+                self.argv0
+            ));
+        }
+        if self
+            .given_number("--heapsnapshot-near-heap-limit")
+            .is_some_and(|count| count < 0.0)
+        {
+            return Err(format!(
+                "{}: --heapsnapshot-near-heap-limit must not be negative\n",
+                self.argv0
+            ));
+        }
         Ok(())
     }
 
@@ -367,7 +427,7 @@ impl CommandLine {
         };
         if is_environment && *environment != ALLOWED_IN_ENVIRONMENT {
             return Err(format!(
-                "{}: {name} is not allowed in NODE_OPTIONS\n",
+                "{}: {word} is not allowed in NODE_OPTIONS\n",
                 self.argv0
             ));
         }

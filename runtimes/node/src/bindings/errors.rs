@@ -174,6 +174,47 @@ pub(crate) fn trigger_uncaught_exception<'s>(
     env.exit(code);
 }
 
+/// Writes where JavaScript is now to the process's standard error. Node: `PrintStackTrace`.
+pub(super) fn print_stack(scope: &mut Scope<'_, '_>) {
+    let limit = scope
+        .env()
+        .command_line()
+        .given_number("--stack-trace-limit")
+        .unwrap_or(10.0);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, then bounded"
+    )]
+    let limit = (limit as usize).min(200);
+    let Some(stack) = v8::StackTrace::current_stack_trace(scope, limit) else {
+        return;
+    };
+    let mut text = String::new();
+    for index in 0..stack.get_frame_count() {
+        let Some(frame) = stack.get_frame(scope, index) else {
+            break;
+        };
+        let place = format!(
+            "{}:{}:{}",
+            frame
+                .get_script_name_or_source_url(scope)
+                .map(|name| name.to_rust_string_lossy(scope))
+                .unwrap_or_default(),
+            frame.get_line_number(),
+            frame.get_column()
+        );
+        match frame.get_function_name(scope) {
+            Some(name) if name.length() > 0 => {
+                let name = name.to_rust_string_lossy(scope);
+                text.push_str(&format!("    at {name} ({place})\n"));
+            }
+            _ => text.push_str(&format!("    at {place}\n")),
+        }
+    }
+    scope.env().print_error(text.as_bytes());
+}
+
 /// Whether an exception that nobody catches ends the process as by SIGABRT: `--abort-on-uncaught-exception`, unless a handler
 /// was set. Node: `ShouldAbortOnUncaughtException`.
 fn aborts_on_uncaught(scope: &mut Scope<'_, '_>) -> bool {

@@ -11,6 +11,7 @@ use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, new_instance,
 };
 
+use super::fs::gate;
 use super::fs::{Answer, Encoding, answer, entry_type, list};
 
 pub(super) const BINDING: Binding = Binding::new("fs_dir")
@@ -66,12 +67,16 @@ fn opendir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     if args.is_undefined(2) {
         return opendir_sync(scope, args);
     }
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::READ)? {
+        return Ok(refused);
+    }
     let opened = open(scope, args);
     let outcome = opened.map(|handle| Answer::Value(v8::Global::new(scope, handle)));
     answer(scope, args, 2, outcome)
 }
 
 fn opendir_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    gate::check(scope, args, gate::READ)?;
     // Node's synchronous form does not name the path.
     let handle = open(scope, args).map_err(Failure::without_path)?;
     Ok(handle.into())

@@ -27,6 +27,7 @@ mod fs_dir;
 mod fs_event_wrap;
 mod http2;
 mod http_parser;
+mod heap_utils;
 mod icu;
 mod ipc_serdes;
 mod js_stream;
@@ -100,6 +101,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     fs_event_wrap::BINDING,
     http2::BINDING,
     http_parser::BINDING,
+    heap_utils::BINDING,
     icu::BINDING,
     ipc_serdes::BINDING,
     js_stream::BINDING,

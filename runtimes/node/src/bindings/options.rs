@@ -6,11 +6,7 @@ use crate::shapes::{CLI_ALIASES, CLI_INFO};
 
 pub(super) const BINDING: Binding = Binding::new("options")
     .function("getCLIOptionsValues", get_cli_options_values)
-    .partial(
-        "getCLIOptionsInfo",
-        get_cli_options_info,
-        "help texts are empty",
-    )
+    .function("getCLIOptionsInfo", get_cli_options_info)
     .function("getOptionsAsFlags", get_options_as_flags)
     .function("getEmbedderOptions", get_embedder_options);
 
@@ -46,10 +42,14 @@ fn get_cli_options_values<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bi
 }
 
 fn get_cli_options_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    // Node's own texts, by option; read only for `--help` and for what is allowed in NODE_OPTIONS.
+    let help: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_str(include_str!("../../data/cli-help.json")).unwrap_or_default();
     let options = v8::Map::new(scope);
     for (name, kind, environment, default_is_true) in CLI_INFO {
         let info = scope.object();
-        scope.set(info, "helpText", scope.text("").into());
+        let text = help.get(*name).and_then(serde_json::Value::as_str);
+        scope.set(info, "helpText", scope.text(text.unwrap_or("")).into());
         scope.set(
             info,
             "envVarSettings",

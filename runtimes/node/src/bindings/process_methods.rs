@@ -62,8 +62,8 @@ fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
 
 /// `execve(path, args, env)`: the process becomes another program. Does not return; a failure ends it as by SIGABRT.
 fn execve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
     let path = args.path(scope, 0)?;
+    super::permission::check(scope, super::permission::Permission::ChildProcess, &path)?;
     let list = |scope: &mut Scope<'s, '_>, index| -> Result<Vec<Vec<u8>>, Failure> {
         let list = args.array(index)?;
         (0..list.length())
@@ -86,6 +86,7 @@ fn execve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
                 error.errno().name()
             );
             env.print_error(text.as_bytes());
+            super::errors::print_stack(scope);
             env.abort();
         }
     }

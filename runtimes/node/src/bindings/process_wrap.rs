@@ -168,10 +168,10 @@ fn stdio<'s>(
 
 /// `spawn(file, args, cwd, envPairs, stdio, flags, uid, gid)`: 0, or a negative errno; sets `pid`.
 fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
     const DETACHED: u32 = 1;
     let process = args.native::<Process>(scope)?;
     let file = args.path(scope, 0)?;
+    super::permission::check(scope, super::permission::Permission::ChildProcess, &file)?;
     let flags = args.get(5).uint32_value(scope).unwrap_or(0);
     let described = stdio(scope, args.get(4));
     let (stdio, ours) = match described {

@@ -226,8 +226,9 @@ fn stdio<'s>(
 
 /// `spawn(options)`: `{ pid, status, signal, output, error }`.
 fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    super::permission::check(scope, super::permission::Permission::ChildProcess, b"")?;
     let options = args.object(0)?;
+    let file = bytes_of(scope, option(scope, options, "file")?).unwrap_or_default();
+    super::permission::check(scope, super::permission::Permission::ChildProcess, &file)?;
     let env = scope.env();
     let task = Arc::clone(env.task());
     let described = option(scope, options, "stdio").and_then(|value| stdio(scope, &task, value));
@@ -236,7 +237,6 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         Err(Failure::System { errno, .. }) => return result(scope, None, Some(errno)),
         Err(failure) => return Err(failure),
     };
-    let file = bytes_of(scope, option(scope, options, "file")?).unwrap_or_default();
     let child = Child {
         args: list_of(scope, option(scope, options, "args")?).unwrap_or_else(|| vec![file.clone()]),
         file,

@@ -1,9 +1,18 @@
 //! `internalBinding('v8')`: heap statistics. Node: `src/node_v8.cc`.
 
-use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use serde_json::{Value as Json, json};
+
+use crate::glue::{
+    Args, Audience, Binding, BindingResult, Class, Collection, CollectionListener, Failure,
+    HeapNumbers, Native, Object, Return, Scope, ScopeExt, attach, listen_to_collections,
+};
 
 pub(super) const BINDING: Binding = Binding::new("v8")
-    .note("no heap snapshots, no profiles, no garbage collection profiler; flags cannot be set, they are the whole host's")
+    .class(&GC_PROFILER)
+    .note("no processor profiles; flags cannot be set, they are the whole host's")
     .function("cachedDataVersionTag", cached_data_version_tag)
     .function("updateHeapStatisticsBuffer", update_heap_statistics)
     .function("updateHeapSpaceStatisticsBuffer", update_heap_space_statistics)
@@ -104,4 +113,108 @@ fn is_one_byte<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
 fn set_flags_from_string<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     args.string(0)?;
     Ok(().into())
+}
+
+static GC_PROFILER: Class = Class::new("GCProfiler", new_gc_profiler)
+    .method("start", start_gc_profiler)
+    .method("stop", stop_gc_profiler);
+
+/// `v8.GCProfiler`: the collections while it runs.
+#[derive(Default)]
+struct GcProfiler {
+    /// When it was started, in milliseconds since 1970, while it runs.
+    started: std::cell::Cell<Option<f64>>,
+    seen: Rc<RefCell<Vec<Json>>>,
+}
+
+impl Native for GcProfiler {}
+
+/// Collections that one profile holds.
+const MOST_COLLECTIONS: usize = 10_000;
+
+fn new_gc_profiler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    attach(scope, args.this(), Rc::new(GcProfiler::default()));
+    Ok(().into())
+}
+
+fn now_ms(scope: &Scope<'_, '_>) -> f64 {
+    let now = scope.env().clock().realtime();
+    #[expect(clippy::cast_precision_loss, reason = "exact for milliseconds since 1970")]
+    let ms = (now.sec.saturating_mul(1000).saturating_add(i64::from(now.nsec / 1_000_000))) as f64;
+    ms
+}
+
+fn start_gc_profiler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let profiler = args.native::<GcProfiler>(scope)?;
+    if profiler.started.get().is_some() {
+        return Ok(().into());
+    }
+    profiler.started.set(Some(now_ms(scope)));
+    let seen = Rc::clone(&profiler.seen);
+    let listener: CollectionListener = Box::new(move |collection| {
+        let Ok(mut seen) = seen.try_borrow_mut() else {
+            return;
+        };
+        if seen.len() < MOST_COLLECTIONS {
+            seen.extend(describe_collection(collection));
+        }
+    });
+    listen_to_collections(scope, Audience::Profiler, Some(listener));
+    Ok(().into())
+}
+
+fn describe_collection(collection: &Collection) -> Option<Json> {
+    let [before, after] = collection.heap.as_deref()?;
+    let kind = match collection.kind {
+        1 => "Scavenge",
+        2 => "MinorMarkSweep",
+        4 => "MarkSweepCompact",
+        8 => "IncrementalMarking",
+        16 => "ProcessWeakCallbacks",
+        _ => "All",
+    };
+    Some(json!({
+        "gcType": kind,
+        "beforeGC": describe_heap(before),
+        "cost": u64::try_from(collection.duration.as_micros()).unwrap_or(u64::MAX),
+        "afterGC": describe_heap(after),
+    }))
+}
+
+fn describe_heap(heap: &HeapNumbers) -> Json {
+    let whole: serde_json::Map<String, Json> = heap
+        .whole
+        .iter()
+        .map(|(name, number)| ((*name).to_owned(), (*number).into()))
+        .collect();
+    let spaces: Vec<Json> = heap
+        .spaces
+        .iter()
+        .map(|(name, [size, used, available, physical])| {
+            json!({
+                "spaceName": name,
+                "spaceSize": size,
+                "spaceUsedSize": used,
+                "spaceAvailableSize": available,
+                "physicalSpaceSize": physical,
+            })
+        })
+        .collect();
+    json!({ "heapStatistics": whole, "heapSpaceStatistics": spaces })
+}
+
+/// `stop()`: the profile as JSON text; `undefined` if it was not running.
+fn stop_gc_profiler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let profiler = args.native::<GcProfiler>(scope)?;
+    let Some(started) = profiler.started.take() else {
+        return Ok(Return::Undefined);
+    };
+    listen_to_collections(scope, Audience::Profiler, None);
+    let profile = json!({
+        "version": 1,
+        "startTime": started,
+        "statistics": std::mem::take(&mut *profiler.seen.borrow_mut()),
+        "endTime": now_ms(scope),
+    });
+    Ok(scope.string(&profile.to_string())?.into())
 }

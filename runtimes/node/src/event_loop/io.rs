@@ -109,6 +109,7 @@ pub(crate) struct Io {
     /// Turns in which an end was put off.
     put_off: Cell<u32>,
     idle: Arc<Idle>,
+    events: Cell<u64>,
 }
 
 impl std::fmt::Debug for Io {
@@ -127,6 +128,7 @@ impl Io {
             next: Cell::new(1),
             put_off: Cell::new(0),
             idle: Arc::default(),
+            events: Cell::default(),
         }
     }
 
@@ -241,6 +243,11 @@ impl Io {
         }));
         self.idle.end(start, self.clock.now());
     }
+
+    /// How many callbacks of files and other threads ran.
+    pub(crate) fn events(&self) -> u64 {
+        self.events.get()
+    }
 }
 
 /// How long a loop waited; other threads ask for it, also while it waits. Node: `uv_metrics_idle_time`.
@@ -349,6 +356,7 @@ fn serve(scope: &mut Scope<'_, '_>) -> bool {
         if let Some(callback) = callback {
             v8::scope!(let inner, scope);
             callback(inner);
+            io.events.set(io.events.get() + 1);
             worked = true;
         }
     }

@@ -40,6 +40,7 @@ pub(crate) struct EventLoop {
     immediate_ref: Cell<bool>,
     /// Whether V8 works on something in another thread that will end here (WebAssembly being compiled).
     background: Cell<bool>,
+    turns: Cell<u64>,
     depth: Cell<usize>,
 }
 
@@ -65,6 +66,7 @@ impl EventLoop {
             refs: Cell::new(0),
             immediate_ref: Cell::new(false),
             background: Cell::new(false),
+            turns: Cell::default(),
             depth: Cell::new(0),
         }
     }
@@ -124,6 +126,11 @@ impl EventLoop {
             || self.refs.get() > 0
             || !self.pending.borrow().is_empty()
             || !self.closing.borrow().is_empty()
+    }
+
+    /// How many turns there were.
+    pub(crate) fn turns(&self) -> u64 {
+        self.turns.get()
     }
 
     /// Forgets everything that is pending.
@@ -218,6 +225,7 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     v8::scope!(let scope, scope);
     let env = scope.env();
     let event_loop = env.event_loop();
+    event_loop.turns.set(event_loop.turns.get() + 1);
     EventLoop::run_queue(&event_loop.pending, scope);
     // What ran just now may have been the last thing that kept the loop alive. libuv: `uv__backend_timeout`.
     let must_not_sleep = !event_loop.is_alive()

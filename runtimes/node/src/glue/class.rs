@@ -273,6 +273,22 @@ pub(crate) fn new_instance_here<'s>(
         .ok_or(Failure::Pending)
 }
 
+/// An instance whose constructor does not run: for classes that only native code makes.
+pub(crate) fn bare_instance<'s>(
+    scope: &mut Scope<'s, '_>,
+    class: &'static Class,
+) -> Result<Object<'s>, Failure> {
+    let constructor = constructor_of(scope, class)?;
+    let prototype = scope.get_property(constructor.into(), "prototype")?;
+    let template = v8::ObjectTemplate::new(scope);
+    template.set_internal_field_count(class.fields);
+    let object = template.new_instance(scope).ok_or(Failure::Pending)?;
+    object
+        .set_prototype(scope, prototype)
+        .ok_or(Failure::Pending)?;
+    Ok(object)
+}
+
 /// For classes whose instances only native code makes.
 pub(crate) fn illegal_constructor<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
     Err(Failure::type_error(

@@ -7,9 +7,9 @@ use crate::bindings::permission::{self, Permission};
 use crate::glue::{Args, Failure, Return, Scope};
 
 /// What a call needs: the place of a path among its arguments, and for what.
-pub(super) type Needs = &'static [(usize, Permission)];
+pub(in crate::bindings) type Needs = &'static [(usize, Permission)];
 
-pub(super) const READ: Needs = &[(0, Permission::FileSystemRead)];
+pub(in crate::bindings) const READ: Needs = &[(0, Permission::FileSystemRead)];
 pub(super) const WRITE: Needs = &[(0, Permission::FileSystemWrite)];
 pub(super) const READ_WRITE: Needs = &[
     (0, Permission::FileSystemRead),
@@ -46,7 +46,7 @@ pub(super) fn of_open(flags: OpenFlags) -> Needs {
 ///
 /// # Errors
 /// The refusal of a synchronous call.
-pub(super) fn refuse<'s>(
+pub(in crate::bindings) fn refuse<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
     request: usize,
@@ -65,7 +65,7 @@ pub(super) fn refuse<'s>(
 ///
 /// # Errors
 /// `ERR_ACCESS_DENIED`.
-pub(super) fn check<'s>(
+pub(in crate::bindings) fn check<'s>(
     scope: &Scope<'s, '_>,
     args: &Args<'s>,
     needs: Needs,

@@ -8,7 +8,7 @@
 //! `stat_watcher` (`fs.watchFile`), `tree` (copying and removing trees), `file_handle` (`FileHandle`, `FSReqCallback`), `modules` (what the module loaders ask).
 
 mod file_handle;
-mod gate;
+pub(super) mod gate;
 mod modules;
 mod paths;
 mod request;

@@ -293,9 +293,8 @@ fn trim_slashes(path: &[u8]) -> &[u8] {
 }
 
 pub(super) fn mkdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
-        return Ok(refused);
-    }
+    // Thrown at once, also for those that wait: as Node does for this one.
+    gate::check(scope, args, gate::WRITE)?;
     let path = args.path(scope, 0)?;
     let mode = mode_of(scope, args, 1);
     let env = scope.env();
@@ -493,9 +492,8 @@ pub(super) fn realpath<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
 }
 
 pub(super) fn chmod<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 2, gate::WRITE)? {
-        return Ok(refused);
-    }
+    // Thrown at once, also for those that wait: as Node does for this one.
+    gate::check(scope, args, gate::WRITE)?;
     let mode = mode_of(scope, args, 1);
     on_path(scope, args, 2, "chmod", |task, path| {
         syscall::fchmodat(task, At::Cwd, path, mode, AtFlags::empty())
@@ -566,9 +564,8 @@ pub(super) fn times(args: &Args<'_>, from: usize) -> Result<[TimeChange; 2], Fai
 }
 
 pub(super) fn utimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
-        return Ok(refused);
-    }
+    // Thrown at once, also for those that wait: as Node does for this one.
+    gate::check(scope, args, gate::WRITE)?;
     let times = times(args, 1)?;
     on_path(scope, args, 3, "utime", |task, path| {
         syscall::utimensat(task, At::Cwd, Some(path), times, AtFlags::empty())
@@ -576,9 +573,8 @@ pub(super) fn utimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 }
 
 pub(super) fn lutimes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 3, gate::WRITE)? {
-        return Ok(refused);
-    }
+    // Thrown at once, also for those that wait: as Node does for this one.
+    gate::check(scope, args, gate::WRITE)?;
     let times = times(args, 1)?;
     on_path(scope, args, 3, "lutime", |task, path| {
         syscall::utimensat(

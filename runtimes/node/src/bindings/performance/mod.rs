@@ -2,7 +2,7 @@
 
 mod histogram;
 
-use crate::glue::{Args, Binding, BindingResult, Collection, Failure, Scope, ScopeExt, Value};
+use crate::glue::{Args, Audience, Binding, BindingResult, Collection, Failure, Scope, ScopeExt, Value};
 
 pub(super) const BINDING: Binding = Binding::new("performance")
     .note("no tests of statistics between histograms")
@@ -17,7 +17,11 @@ pub(super) const BINDING: Binding = Binding::new("performance")
     .function("setupObservers", setup_observers)
     .function("notify", notify)
     .function("loopIdleTime", loop_idle_time)
-    .partial("uvMetricsInfo", uv_metrics_info, "always zeros")
+    .partial(
+        "uvMetricsInfo",
+        uv_metrics_info,
+        "events that wait are not counted",
+    )
     .function("installGarbageCollectionTracking", install_gc_tracking)
     .function("removeGarbageCollectionTracking", remove_gc_tracking);
 
@@ -120,9 +124,18 @@ fn loop_idle_time<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingRes
     Ok(env.event_loop().io().idle().milliseconds(now).into())
 }
 
+/// `[loopCount, events, eventsWaiting]`.
 fn uv_metrics_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let zeros = [scope.number(0.0), scope.number(0.0), scope.number(0.0)];
-    Ok(scope.array(&zeros).into())
+    let env = scope.env();
+    #[expect(clippy::cast_precision_loss, reason = "counts stay below 2^53")]
+    let number = |count: u64| count as f64;
+    let event_loop = env.event_loop();
+    let numbers = [
+        scope.number(number(event_loop.turns())),
+        scope.number(number(event_loop.io().events())),
+        scope.number(0.0),
+    ];
+    Ok(scope.array(&numbers).into())
 }
 
 /// Collections are told to observers from here on.
@@ -135,26 +148,33 @@ fn install_gc_tracking<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bindi
         let ended = clock.now();
         let begun = ended.since_boot().saturating_sub(collection.duration);
         let at_ms = begun.saturating_sub(start.since_boot()).as_secs_f64() * 1e3;
-        let collection = *collection;
+        let (kind, flags, duration) = (collection.kind, collection.flags, collection.duration);
         remote.send(move |scope| {
-            if let Err(failure) = tell_collection(scope, collection, at_ms) {
+            let collection = Collection {
+                kind,
+                flags,
+                duration,
+                heap: None,
+            };
+            if let Err(failure) = tell_collection(scope, &collection, at_ms) {
                 failure.throw(scope);
             }
         });
     };
-    crate::glue::listen_to_collections(scope, Some(Box::new(listener)));
+    let listener: crate::glue::CollectionListener = Box::new(listener);
+    crate::glue::listen_to_collections(scope, Audience::Observers, Some(listener));
     Ok(().into())
 }
 
 fn remove_gc_tracking<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    crate::glue::listen_to_collections(scope, None);
+    crate::glue::listen_to_collections(scope, Audience::Observers, None);
     Ok(().into())
 }
 
 /// Tells the observers of a collection: `(name, type, start, duration, details)`.
 fn tell_collection(
     scope: &mut Scope<'_, '_>,
-    collection: Collection,
+    collection: &Collection,
     at_ms: f64,
 ) -> Result<(), Failure> {
     let env = scope.env();
