@@ -318,6 +318,15 @@ impl CommandLine {
 
     /// Options that follow from others.
     fn imply(&mut self) {
+        for (given, implied) in [
+            ("--test-random-seed", "[has_test_random_seed]"),
+            ("--env-file", "[has_env_file_string]"),
+        ] {
+            if self.values.contains_key(given) {
+                self.values
+                    .insert(implied.into(), OptionValue::Boolean(true));
+            }
+        }
         if self.is("--permission") && !self.is("--allow-addons") {
             self.set_boolean("--addons", false);
         }

@@ -78,29 +78,35 @@ fn get_cli_options_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
     Ok(result.into())
 }
 
+/// The options as a command line would give them: booleans that differ from their default, everything else that has a value.
 fn get_options_as_flags<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
+    let line = env.command_line();
     let mut flags: Vec<Value<'s>> = Vec::new();
-    for (name, value) in env
-        .command_line()
-        .all()
-        .filter(|(name, _)| name.starts_with("--") && !name.starts_with("--no-"))
-    {
-        match value {
-            OptionValue::Boolean(true) => flags.push(scope.string(name)?.into()),
-            OptionValue::Boolean(false) => {}
-            OptionValue::Number(number) => {
-                flags.push(scope.string(&format!("{name}={number}"))?.into())
+    for (name, _, _, default_is_true) in CLI_INFO.iter().filter(|info| info.0.starts_with("--")) {
+        match line.value(name) {
+            Some(OptionValue::Boolean(true)) if !default_is_true => {
+                flags.push(scope.string(name)?.into());
             }
-            OptionValue::Text(text) if text.is_empty() => {}
-            OptionValue::Text(text) => flags.push(scope.string(&format!("{name}={text}"))?.into()),
-            OptionValue::List(items) => {
+            Some(OptionValue::Boolean(false)) if *default_is_true => {
+                let negative = name.replacen("--", "--no-", 1);
+                flags.push(scope.string(&negative)?.into());
+            }
+            Some(OptionValue::Boolean(_)) | None => {}
+            Some(OptionValue::Number(number)) => {
+                flags.push(scope.string(&format!("{name}={number}"))?.into());
+            }
+            Some(OptionValue::Text(text)) if text.is_empty() => {}
+            Some(OptionValue::Text(text)) => {
+                flags.push(scope.string(&format!("{name}={text}"))?.into());
+            }
+            Some(OptionValue::List(items)) => {
                 for item in items {
                     flags.push(scope.string(&format!("{name}={item}"))?.into());
                 }
             }
-            OptionValue::HostPort { host, port } => {
-                flags.push(scope.string(&format!("{name}={host}:{port}"))?.into())
+            Some(OptionValue::HostPort { host, port }) => {
+                flags.push(scope.string(&format!("{name}={host}:{port}"))?.into());
             }
         }
     }

@@ -201,15 +201,20 @@ fn get_own_non_index_properties<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
 ) -> BindingResult<'s> {
-    const ONLY_ENUMERABLE: u32 = 2;
     let Ok(object) = Object::try_from(args.get(0)) else {
         return Ok(Return::Undefined);
     };
-    let filter = if args.u32(scope, 1)? == ONLY_ENUMERABLE {
-        v8::PropertyFilter::ONLY_ENUMERABLE
-    } else {
-        v8::PropertyFilter::ALL_PROPERTIES
-    };
+    let wanted = args.u32(scope, 1)?;
+    let filter = [
+        (1, v8::PropertyFilter::ONLY_WRITABLE),
+        (2, v8::PropertyFilter::ONLY_ENUMERABLE),
+        (4, v8::PropertyFilter::ONLY_CONFIGURABLE),
+        (8, v8::PropertyFilter::SKIP_STRINGS),
+        (16, v8::PropertyFilter::SKIP_SYMBOLS),
+    ]
+    .into_iter()
+    .filter(|(bit, _)| wanted & bit != 0)
+    .fold(v8::PropertyFilter::ALL_PROPERTIES, |all, (_, filter)| all | filter);
     let how = v8::GetPropertyNamesArgsBuilder::new()
         .mode(v8::KeyCollectionMode::OwnOnly)
         .property_filter(filter)
