@@ -4,6 +4,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
+use cenote_abi::Errno;
 use cenote_base::Fd;
 use cenote_kernel::syscall;
 
@@ -12,19 +13,24 @@ use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach, new_instance,
 };
 
+use super::file_stream::FileReading;
 use super::request::{Answer, Asker};
 use crate::bindings::messaging::transfer;
+use crate::bindings::stream_base::{
+    StreamCore, StreamRequest, StreamResource, Write, Wrote, with_stream_methods,
+};
 
 /// A request of one asynchronous call.
 pub(super) static FS_REQ_CALLBACK: Class =
     Class::new("FSReqCallback", new_request).extends(&ASYNC_WRAP);
 
 /// A descriptor that closes itself.
-pub(super) static FILE_HANDLE: Class = Class::new("FileHandle", new_handle)
-    .extends(&ASYNC_WRAP)
-    .getter("fd", fd)
-    .method("close", close)
-    .method("releaseFD", release_fd);
+pub(super) static FILE_HANDLE: Class = with_stream_methods(
+    Class::new("FileHandle", new_handle)
+        .extends(&ASYNC_WRAP)
+        .method("close", close)
+        .method("releaseFD", release_fd),
+);
 
 struct Request {
     info: AsyncInfo,
@@ -43,15 +49,32 @@ fn new_request<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     Ok(().into())
 }
 
-struct FileHandle {
+pub(super) struct FileHandle {
     info: AsyncInfo,
     fd: Cell<i32>,
     task: std::sync::Arc<cenote_kernel::Task>,
+    reading: FileReading,
+}
+
+impl FileHandle {
+    /// How far reading it as a stream is.
+    pub(super) fn reading(&self) -> &FileReading {
+        &self.reading
+    }
+
+    /// The descriptor, negative once it is closed or given away.
+    pub(super) fn descriptor(&self) -> i32 {
+        self.fd.get()
+    }
 }
 
 impl Native for FileHandle {
     fn async_info(&self) -> Option<&AsyncInfo> {
         Some(&self.info)
+    }
+
+    fn stream(&self) -> Option<&dyn StreamResource> {
+        Some(self)
     }
 
     fn transfer_mode(&self) -> u32 {
@@ -133,20 +156,47 @@ fn new_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     let this = args.this();
     let info = AsyncInfo::new(scope, this, "FILEHANDLE");
     let task = std::sync::Arc::clone(scope.env().task());
-    attach(
-        scope,
-        this,
-        Rc::new(FileHandle {
-            info,
-            fd: Cell::new(fd),
-            task,
-        }),
-    );
+    let handle = Rc::new(FileHandle {
+        info,
+        fd: Cell::new(fd),
+        task,
+        reading: FileReading::new(args.i64(1).ok(), args.i64(2).ok()),
+    });
+    let number = attach(scope, this, Rc::clone(&handle));
+    handle.reading.core().set_number(number);
     Ok(().into())
 }
 
-fn fd<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(args.native::<FileHandle>(scope)?.fd.get().into())
+/// Reading the file as a stream. Writing is not a stream's work here, nor in Node.
+impl StreamResource for FileHandle {
+    fn core(&self) -> &StreamCore {
+        self.reading.core()
+    }
+
+    fn read_start(&self, scope: &mut Scope<'_, '_>) -> i32 {
+        self.reading.start(scope, self.fd.get())
+    }
+
+    fn read_stop(&self, _scope: &mut Scope<'_, '_>) -> i32 {
+        self.reading.stop();
+        0
+    }
+
+    fn write(&self, _scope: &mut Scope<'_, '_>, _write: Write) -> Result<Wrote, i32> {
+        Err(-Errno::ENOSYS.raw())
+    }
+
+    fn shutdown(&self, _scope: &mut Scope<'_, '_>, _request: StreamRequest) -> i32 {
+        -Errno::ENOSYS.raw()
+    }
+
+    fn is_alive(&self) -> bool {
+        self.fd.get() >= 0
+    }
+
+    fn fd(&self) -> i32 {
+        self.fd.get()
+    }
 }
 
 /// Closes; a promise.
@@ -155,6 +205,7 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let promises = scope.node_symbol("fs_use_promises_symbol");
     let (asker, promise) = Asker::of(scope, promises.into())?;
     let fd = handle.fd.replace(-1);
+    handle.reading.end(scope);
     let outcome = syscall::close(scope.env().task(), Fd::new(fd))
         .map(|()| Answer::Nothing)
         .map_err(|error| Failure::from(error).with_syscall("close"));

@@ -8,6 +8,7 @@
 //! `stat_watcher` (`fs.watchFile`), `tree` (copying and removing trees), `file_handle` (`FileHandle`, `FSReqCallback`), `modules` (what the module loaders ask).
 
 mod file_handle;
+mod file_stream;
 pub(super) mod gate;
 mod modules;
 mod paths;

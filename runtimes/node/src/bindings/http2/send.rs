@@ -72,6 +72,7 @@ impl Session {
             native
                 .stream()
                 .map_or(Err(-Errno::ECANCELED.raw()), |stream| {
+                    stream.core().count_written(bytes.len());
                     stream.write(scope, Write::of(bytes, request))
                 })
         });

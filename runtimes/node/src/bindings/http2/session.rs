@@ -223,7 +223,7 @@ fn default_fields() -> Vec<(usize, f64)> {
 
 /// The options JavaScript put into the options buffer.
 fn given_options(scope: &mut Scope<'_, '_>) -> Result<(SessionOptions, Limits), Failure> {
-    const FLAGS: usize = 10;
+    const FLAGS: usize = 13;
     const ALIGNED: u32 = 1;
     const MAX: u32 = 2;
     let buffer = scope.env().field(scope, "http2", "optionsBuffer")?;
@@ -236,6 +236,8 @@ fn given_options(scope: &mut Scope<'_, '_>) -> Result<(SessionOptions, Limits), 
         max_send_header_block_length: option(2),
         peer_max_concurrent_streams: option(3),
         max_settings: option(9),
+        stream_reset_rate: option(11).zip(option(10)),
+        no_strict_whitespace: option(12),
         padding: match option(4) {
             Some(ALIGNED) => Padding::Aligned,
             Some(MAX) => Padding::Max,

@@ -52,6 +52,7 @@ pub(super) fn given(scope: &mut Scope<'_, '_>) -> Result<Vec<Setting>, Failure> 
             settings.push((i32::try_from(*id).unwrap_or(0), element(&buffer, index)));
         }
     }
+    settings.sort_by_key(|(id, _)| *id);
     for index in 0..custom_count(&buffer) {
         let id = i32::try_from(element(&buffer, CUSTOM + 2 * index) & 0xffff).unwrap_or(0);
         settings.push((id, element(&buffer, CUSTOM + 2 * index + 1)));

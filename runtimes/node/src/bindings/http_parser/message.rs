@@ -25,6 +25,9 @@ pub(super) struct Message {
     header_bytes: u64,
     extension_bytes: u64,
     max_header_bytes: u64,
+    field_count: u32,
+    /// The most header fields; 0: as many as there are.
+    max_fields: u32,
 }
 
 impl Message {
@@ -36,8 +39,10 @@ impl Message {
         }
     }
 
-    /// A message begins.
-    pub(super) fn begin(&mut self) {
+    /// A message begins, which may have so many header fields (0: any number).
+    pub(super) fn begin(&mut self, max_fields: u32) {
+        self.field_count = 0;
+        self.max_fields = max_fields;
         self.fields.clear();
         self.values.clear();
         self.extension_bytes = 0;
@@ -66,6 +71,22 @@ impl Message {
     /// The head is complete, or a chunk's: counting starts again.
     pub(super) fn restart_header_count(&mut self) {
         self.header_bytes = 0;
+    }
+
+    /// The head is complete: trailers are counted for themselves.
+    pub(super) fn restart_field_count(&mut self) {
+        self.field_count = 0;
+    }
+
+    /// Counts a field, if these bytes are the first of its name.
+    pub(super) fn track_field(&mut self) -> Result<(), Refusal> {
+        if self.fields.len() == self.values.len() {
+            self.field_count = self.field_count.saturating_add(1);
+            if self.max_fields > 0 && self.field_count > self.max_fields {
+                return Err(HEADER_OVERFLOW);
+            }
+        }
+        Ok(())
     }
 
     /// A chunk's head is complete.
@@ -135,6 +156,17 @@ mod tests {
         assert_eq!(message.track(b"0"), Err(HEADER_OVERFLOW));
         message.restart_header_count();
         assert!(message.track(b"0").is_ok());
+    }
+
+    #[test]
+    fn refuses_too_many_fields() {
+        let mut message = Message::new(100);
+        message.begin(1);
+        assert!(message.track_field().is_ok());
+        message.add_field(b"A");
+        assert!(message.track_field().is_ok(), "the same field goes on");
+        message.add_value(b"1");
+        assert_eq!(message.track_field(), Err(HEADER_OVERFLOW));
     }
 
     #[test]

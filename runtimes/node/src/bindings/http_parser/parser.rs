@@ -4,6 +4,7 @@
 //! while the parser runs (a callback may do that) gives the object a new machine; what the old one still finds is dropped.
 
 use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 
 use super::connections::{ConnectionsList, Entry};
@@ -54,6 +55,8 @@ pub(super) struct Parser {
     headers_completed: Cell<bool>,
     current: RefCell<Option<Rc<Vec<u8>>>>,
     consumed: RefCell<Option<Consumed>>,
+    /// What `execute` and `finish` were given while the parser ran: it is parsed right after.
+    deferred: RefCell<VecDeque<Option<Rc<Vec<u8>>>>>,
 }
 
 impl Native for Parser {
@@ -251,19 +254,58 @@ fn finish<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// Parses bytes, or the end of them. Gives how many bytes were parsed, an error object, or nothing at the end.
+///
+/// A callback may call this again: what it gives is parsed when the running call is done, and counts as parsed till then.
 pub(super) fn run<'s>(
     scope: &mut Scope<'s, '_>,
     object: Object<'s>,
     parser: &Rc<Parser>,
     bytes: Option<&Rc<Vec<u8>>>,
 ) -> Result<Option<Value<'s>>, Failure> {
+    const MAX_DEFERRED: usize = 16;
+    const MAX_DEFERRED_BYTES: usize = 16 << 20;
     let machine = parser.machine()?;
     if machine.is_running() {
-        return Err(Failure::error(
-            "ERR_INTERNAL_ASSERTION",
-            "The parser runs already",
-        ));
+        let mut deferred = parser.deferred.borrow_mut();
+        let waiting: usize = deferred.iter().flatten().map(|bytes| bytes.len()).sum();
+        let more = bytes.map_or(0, |bytes| bytes.len());
+        if deferred.len() >= MAX_DEFERRED || waiting.saturating_add(more) > MAX_DEFERRED_BYTES {
+            return Err(Failure::error(
+                "ERR_INTERNAL_ASSERTION",
+                "The parser runs already",
+            ));
+        }
+        deferred.push_back(bytes.cloned());
+        return Ok(bytes.map(|bytes| parsed_number(scope, bytes.len())));
     }
+    let mut result = run_once(scope, object, parser, &machine, bytes);
+    loop {
+        let next = parser.deferred.borrow_mut().pop_front();
+        let Some(next) = next else { break };
+        if result.is_err() || !parser.is_current(&machine) {
+            parser.deferred.borrow_mut().clear();
+            break;
+        }
+        match run_once(scope, object, parser, &machine, next.as_ref()) {
+            Ok(Some(value)) if !value.is_number() => result = Ok(Some(value)),
+            Ok(_) => {}
+            Err(failure) => result = Err(failure),
+        }
+    }
+    result
+}
+
+fn parsed_number<'s>(scope: &Scope<'s, '_>, len: usize) -> Value<'s> {
+    scope.number(f64::from(u32::try_from(len).unwrap_or(u32::MAX)))
+}
+
+fn run_once<'s>(
+    scope: &mut Scope<'s, '_>,
+    object: Object<'s>,
+    parser: &Rc<Parser>,
+    machine: &Rc<Machine>,
+    bytes: Option<&Rc<Vec<u8>>>,
+) -> Result<Option<Value<'s>>, Failure> {
     *parser.current.borrow_mut() = bytes.cloned();
     let mut receiver = Receiver {
         scope,
@@ -291,14 +333,14 @@ pub(super) fn run<'s>(
     if let Some(failure) = failure {
         return Err(failure);
     }
-    if !parser.is_current(&machine) {
+    if !parser.is_current(machine) {
         // Closed, or given to another message: there is nobody to tell about the rest.
         outcome = llhttp::Outcome {
             errno: llhttp::OK,
             parsed: bytes.map_or(0, |bytes| bytes.len()),
         };
     }
-    let parsed = scope.number(f64::from(u32::try_from(outcome.parsed).unwrap_or(u32::MAX)));
+    let parsed = parsed_number(scope, outcome.parsed);
     if outcome.errno != llhttp::OK && !machine.is_upgrade() {
         let (code, reason) = match refusal {
             Some(refusal) if outcome.errno == llhttp::USER => refusal,
@@ -486,7 +528,8 @@ impl Receiver<'_, '_, '_> {
     }
 
     fn on_message_begin(&mut self) -> Option<Verdict> {
-        self.parser.message.borrow_mut().begin();
+        let max_fields = self.max_fields()?;
+        self.parser.message.borrow_mut().begin(max_fields);
         self.parser.headers_completed.set(false);
         self.parser.set_message_start(now(self.scope));
         v8::scope!(let scope, self.scope);
@@ -507,7 +550,27 @@ impl Receiver<'_, '_, '_> {
         Some(Verdict::Continue)
     }
 
+    /// The most header fields of a request: half of what JavaScript put into `maxHeaderPairs`. 0: any number.
+    fn max_fields(&mut self) -> Option<u32> {
+        let is_request = self
+            .parser
+            .machine()
+            .is_ok_and(|machine| machine.kind() == MessageKind::Request);
+        if !is_request {
+            return Some(0);
+        }
+        v8::scope!(let scope, self.scope);
+        let object = v8::Local::new(scope, self.object);
+        let pairs = scope.get_property(object, "maxHeaderPairs").ok()?;
+        let pairs = v8::Local::<v8::Integer>::try_from(pairs).map_or(0, |pairs| pairs.value());
+        Some(u32::try_from(pairs / 2).unwrap_or(0))
+    }
+
     fn on_header_field(&mut self, bytes: &[u8]) -> Option<Verdict> {
+        let tracked = self.parser.message.borrow_mut().track_field();
+        if tracked.is_err() {
+            return self.accept(tracked);
+        }
         let is_full = self.parser.message.borrow().is_full();
         if is_full {
             self.flush()?;
@@ -546,7 +609,11 @@ impl Receiver<'_, '_, '_> {
         const NO_BODY: f64 = 1.0;
         const UPGRADE: f64 = 2.0;
         self.parser.headers_completed.set(true);
-        self.parser.message.borrow_mut().restart_header_count();
+        {
+            let mut message = self.parser.message.borrow_mut();
+            message.restart_header_count();
+            message.restart_field_count();
+        }
         let have_flushed = self.parser.message.borrow().have_flushed;
         if have_flushed {
             self.flush()?;

@@ -172,6 +172,12 @@ impl StreamCore {
         scope.env().natives().object(scope, self.number.get())
     }
 
+    /// Counts bytes that native code writes; those of JavaScript are counted by its methods.
+    pub(crate) fn count_written(&self, len: usize) {
+        self.bytes_written
+            .set(self.bytes_written.get().saturating_add(len as u64));
+    }
+
     /// Puts a listener above the others: it gets what is read from now on.
     pub(crate) fn push_listener(&self, listener: Rc<dyn StreamListener>) -> ListenerId {
         let id = ListenerId(self.next.get());

@@ -29,6 +29,9 @@ pub(crate) struct SessionOptions {
     pub(crate) max_send_header_block_length: Option32,
     pub(crate) peer_max_concurrent_streams: Option32,
     pub(crate) max_settings: Option32,
+    /// How many streams may be reset at once, and how many a second.
+    pub(crate) stream_reset_rate: Option<(u32, u32)>,
+    pub(crate) no_strict_whitespace: Option32,
     pub(crate) padding: Padding,
 }
 
@@ -111,6 +114,19 @@ impl Options {
         if let Some(max) = options.max_settings {
             // SAFETY: as above.
             unsafe { sys::nghttp2_option_set_max_settings(raw, max as usize) };
+        }
+        if let Some((burst, rate)) = options.stream_reset_rate {
+            // SAFETY: as above.
+            unsafe {
+                sys::nghttp2_option_set_stream_reset_rate_limit(raw, burst.into(), rate.into());
+            }
+        }
+        if let Some(value) = options.no_strict_whitespace {
+            let value = c_int::from(value != 0);
+            // SAFETY: as above.
+            unsafe {
+                sys::nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(raw, value);
+            }
         }
         Some(made)
     }
