@@ -2,7 +2,7 @@
 //!
 //! Lock order: one socket's `state` at a time.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use cenote_abi::Errno;
@@ -254,9 +254,9 @@ fn same_place(one: &SocketAddress, other: &SocketAddress) -> bool {
     place(one) == place(other)
 }
 
-fn loopback_for(to: std::net::IpAddr) -> std::net::IpAddr {
+fn loopback_for(to: IpAddr) -> IpAddr {
     match canonical(to) {
-        std::net::IpAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-        std::net::IpAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     }
 }

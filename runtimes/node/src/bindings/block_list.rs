@@ -4,12 +4,15 @@
 //! Every address is compared as a number of 128 bits, an IPv4 address as the IPv6 address that maps it.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::messaging::transfer::{CLONEABLE, TransferData};
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
-    native_of,
+    native_of, new_instance,
 };
 
 pub(super) const BINDING: Binding = Binding::new("block_list")
@@ -48,7 +51,31 @@ struct Address {
     flow_label: u32,
 }
 
-impl Native for Address {}
+impl Native for Address {
+    fn transfer_mode(&self) -> u32 {
+        CLONEABLE
+    }
+
+    fn clone_data(&self, _scope: &mut Scope<'_, '_>) -> Option<Box<dyn TransferData>> {
+        Some(Box::new(*self))
+    }
+}
+
+impl TransferData for Address {
+    fn into_object<'s>(self: Box<Self>, scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
+        let args = [
+            scope.text(&self.ip.to_string()).into(),
+            scope.number(self.port.into()),
+            scope.number(family_number(self.ip).into()),
+            scope.number(self.flow_label.into()),
+        ];
+        new_instance(scope, &SOCKET_ADDRESS, &args)
+    }
+}
+
+fn family_number(ip: IpAddr) -> i32 {
+    if ip.is_ipv4() { AF_INET } else { AF_INET6 }
+}
 
 /// The number an address is compared by.
 fn number(ip: IpAddr) -> u128 {
@@ -96,11 +123,7 @@ fn new_address<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 fn detail<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let address = args.native::<Address>(scope)?;
     let into = args.object(0)?;
-    let family = if address.ip.is_ipv4() {
-        AF_INET
-    } else {
-        AF_INET6
-    };
+    let family = family_number(address.ip);
     scope.set(into, "address", scope.text(&address.ip.to_string()).into());
     scope.set(into, "port", scope.number(address.port.into()));
     scope.set(into, "family", scope.number(family.into()));
@@ -160,36 +183,39 @@ impl Rule {
     }
 }
 
-/// A list; the newest rule is the last.
+/// The rules; the newest is the last.
 #[derive(Debug, Default)]
-struct BlockList {
-    addresses: RefCell<Vec<IpAddr>>,
+struct List {
+    addresses: Vec<IpAddr>,
     /// The same addresses, to be found.
-    known: RefCell<std::collections::HashSet<u128>>,
-    rules: RefCell<Vec<Rule>>,
+    known: HashSet<u128>,
+    rules: Vec<Rule>,
 }
 
-impl Native for BlockList {}
-
-impl BlockList {
-    fn add_address(&self, ip: IpAddr) -> Result<(), Failure> {
+impl List {
+    fn add_address(&mut self, ip: IpAddr) -> Result<(), Failure> {
         self.make_room()?;
-        if self.known.borrow_mut().insert(number(ip)) {
-            self.addresses.borrow_mut().push(ip);
+        if self.known.insert(number(ip)) {
+            self.addresses.push(ip);
         }
         Ok(())
     }
 
-    fn add_rule(&self, rule: Rule) -> Result<(), Failure> {
+    fn add_rule(&mut self, rule: Rule) -> Result<(), Failure> {
         self.make_room()?;
-        self.rules.borrow_mut().push(rule);
+        self.rules.push(rule);
         Ok(())
     }
 
-    fn remove_rule(&self, rule: Rule) {
-        let mut rules = self.rules.borrow_mut();
-        if let Some(at) = rules.iter().rposition(|own| *own == rule) {
-            rules.remove(at);
+    fn remove_address(&mut self, ip: IpAddr) {
+        if self.known.remove(&number(ip)) {
+            self.addresses.retain(|own| number(*own) != number(ip));
+        }
+    }
+
+    fn remove_rule(&mut self, rule: Rule) {
+        if let Some(at) = self.rules.iter().rposition(|own| *own == rule) {
+            self.rules.remove(at);
         }
     }
 
@@ -204,12 +230,47 @@ impl BlockList {
     }
 
     fn len(&self) -> usize {
-        self.addresses.borrow().len() + self.rules.borrow().len()
+        self.addresses.len() + self.rules.len()
     }
 
     fn blocks(&self, ip: IpAddr) -> bool {
-        self.known.borrow().contains(&number(ip))
-            || self.rules.borrow().iter().any(|rule| rule.applies(ip))
+        self.known.contains(&number(ip)) || self.rules.iter().any(|rule| rule.applies(ip))
+    }
+}
+
+/// A list, which its copies in other threads share.
+#[derive(Debug, Default)]
+struct BlockList {
+    shared: RefCell<Arc<Mutex<List>>>,
+}
+
+impl BlockList {
+    fn with<R>(&self, act: impl FnOnce(&mut List) -> R) -> R {
+        let shared = Arc::clone(&self.shared.borrow());
+        let mut list = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        act(&mut list)
+    }
+}
+
+impl Native for BlockList {
+    fn transfer_mode(&self) -> u32 {
+        CLONEABLE
+    }
+
+    fn clone_data(&self, _scope: &mut Scope<'_, '_>) -> Option<Box<dyn TransferData>> {
+        Some(Box::new(SharedList(Arc::clone(&self.shared.borrow()))))
+    }
+}
+
+/// A list under way to another thread.
+struct SharedList(Arc<Mutex<List>>);
+
+impl TransferData for SharedList {
+    fn into_object<'s>(self: Box<Self>, scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
+        let object = new_instance(scope, &BLOCK_LIST, &[])?;
+        let list = native_of::<BlockList>(scope, object).ok_or(Failure::Pending)?;
+        list.shared.replace(self.0);
+        Ok(object)
     }
 }
 
@@ -234,7 +295,8 @@ fn address<'s>(scope: &Scope<'s, '_>, value: Value<'s>) -> Result<IpAddr, Failur
 
 fn add_address<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    list.add_address(address(scope, args.get(0))?)?;
+    let ip = address(scope, args.get(0))?;
+    list.with(|list| list.add_address(ip))?;
     Ok(().into())
 }
 
@@ -243,7 +305,8 @@ fn add_addresses<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResul
     let handles = args.array(0)?;
     for index in 0..handles.length() {
         let handle = handles.get_index(scope, index).ok_or(Failure::Pending)?;
-        list.add_address(address(scope, handle)?)?;
+        let ip = address(scope, handle)?;
+        list.with(|list| list.add_address(ip))?;
     }
     Ok(().into())
 }
@@ -255,7 +318,7 @@ fn add_range<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
     if number(start) > number(end) {
         return Ok(false.into());
     }
-    list.add_rule(Rule::Range(start, end))?;
+    list.with(|list| list.add_rule(Rule::Range(start, end)))?;
     Ok(true.into())
 }
 
@@ -266,37 +329,36 @@ fn subnet<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rule, Failure> {
 
 fn add_subnet<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    list.add_rule(subnet(scope, args)?)?;
+    let rule = subnet(scope, args)?;
+    list.with(|list| list.add_rule(rule))?;
     Ok(().into())
 }
 
 fn remove_address<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    let gone = number(address(scope, args.get(0))?);
-    if list.known.borrow_mut().remove(&gone) {
-        list.addresses
-            .borrow_mut()
-            .retain(|own| number(*own) != gone);
-    }
+    let gone = address(scope, args.get(0))?;
+    list.with(|list| list.remove_address(gone));
     Ok(().into())
 }
 
 fn remove_range<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
     let (start, end) = (address(scope, args.get(0))?, address(scope, args.get(1))?);
-    list.remove_rule(Rule::Range(start, end));
+    list.with(|list| list.remove_rule(Rule::Range(start, end)));
     Ok(().into())
 }
 
 fn remove_subnet<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    list.remove_rule(subnet(scope, args)?);
+    let rule = subnet(scope, args)?;
+    list.with(|list| list.remove_rule(rule));
     Ok(().into())
 }
 
 fn check<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    Ok(list.blocks(address(scope, args.get(0))?).into())
+    let ip = address(scope, args.get(0))?;
+    Ok(list.with(|list| list.blocks(ip)).into())
 }
 
 /// `checkString(address, family)`: what is no address is not blocked.
@@ -305,34 +367,32 @@ fn check_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     let text = args.text(scope, 0)?;
     let family = args.i32(scope, 1)?;
     Ok(parse(&text, family)
-        .is_some_and(|ip| list.blocks(ip))
+        .is_some_and(|ip| list.with(|list| list.blocks(ip)))
         .into())
 }
 
 /// The rules as text: the addresses, then the rest; the newest first.
 fn get_rules<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    let addresses = list.addresses.borrow();
-    let rules = list.rules.borrow();
-    let texts: Vec<Value<'s>> = addresses
-        .iter()
-        .rev()
-        .map(|ip| format!("Address: {} {ip}", family(*ip)))
-        .chain(rules.iter().rev().map(Rule::text))
-        .map(|text| scope.text(&text).into())
-        .collect();
+    let texts: Vec<Value<'s>> = list.with(|list| {
+        let addresses = list.addresses.iter().rev();
+        addresses
+            .map(|ip| format!("Address: {} {ip}", family(*ip)))
+            .chain(list.rules.iter().rev().map(Rule::text))
+            .map(|text| scope.text(&text).into())
+            .collect()
+    });
     Ok(Value::from(scope.array(&texts)).into())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a small count")]
 fn get_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok((args.native::<BlockList>(scope)?.len() as f64).into())
+    let list = args.native::<BlockList>(scope)?;
+    Ok((list.with(|list| list.len()) as f64).into())
 }
 
 fn clear<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let list = args.native::<BlockList>(scope)?;
-    list.addresses.borrow_mut().clear();
-    list.known.borrow_mut().clear();
-    list.rules.borrow_mut().clear();
+    list.with(|list| *list = List::default());
     Ok(().into())
 }

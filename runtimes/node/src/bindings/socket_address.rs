@@ -1,4 +1,4 @@
-//! Socket addresses between JavaScript and the kernel: text and port to address, and back. Node: `AddressToJS` in src/tcp_wrap.cc;
+//! Socket addresses between JavaScript and the kernel: text and port to address, and back. Node: `AddressToJS` in `src/tcp_wrap.cc`;
 //! libuv: `uv_ip4_addr`, `uv_ip6_addr`.
 
 use std::net::{Ipv4Addr, Ipv6Addr};

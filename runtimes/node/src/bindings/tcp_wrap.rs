@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::socket::{
@@ -11,12 +12,17 @@ use cenote_abi::socket::{
 };
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall;
+use cenote_vfs::OpenFile;
 
 use super::connection::{self, Refusal};
+use super::messaging::transfer::{DISALLOWED, TRANSFERABLE, TransferData};
+use super::passing;
 use super::socket_address;
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource, new_request_wrap};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HandleState, close_handle};
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach,
+};
 
 pub(super) const BINDING: Binding = Binding::new("tcp_wrap")
     .class(&TCP)
@@ -74,6 +80,36 @@ impl Native for Tcp {
 
     fn kernel_stream(&self) -> Option<&KernelStream> {
         Some(&self.stream)
+    }
+
+    fn transfer_mode(&self) -> u32 {
+        if self.is_open() && !self.stream.is_connecting() && !self.handle.is_closed() {
+            TRANSFERABLE
+        } else {
+            DISALLOWED
+        }
+    }
+
+    fn transfer(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        object: Object<'_>,
+    ) -> Option<Box<dyn TransferData>> {
+        let file = self.stream.file()?;
+        let object = v8::Local::new(scope, object);
+        let nothing = scope.undefined();
+        close_handle(scope, object, nothing);
+        Some(Box::new(Moving(file)))
+    }
+}
+
+/// A socket under way to another thread.
+struct Moving(Arc<OpenFile>);
+
+impl TransferData for Moving {
+    fn into_object<'s>(self: Box<Self>, scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failure> {
+        passing::receive(scope, self.0)
+            .ok_or_else(|| Failure::system(Errno::EMFILE.raw(), "accept"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a name server answered, as JavaScript values. Node: `Parse…Reply` in src/cares_wrap.cc.
+//! What a name server answered, as JavaScript values. Node: `Parse…Reply` in `src/cares_wrap.cc`.
 
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, Record};

@@ -1,4 +1,4 @@
-//! `ChannelWrap`: questions to name servers. Node: `ChannelWrap` and `QueryWrap` in src/cares_wrap.cc; c-ares for retries and timeouts.
+//! `ChannelWrap`: questions to name servers. Node: `ChannelWrap` and `QueryWrap` in `src/cares_wrap.cc`; c-ares for retries and timeouts.
 //!
 //! Each attempt is one UDP socket of the kernel, connected to one server, so that a refusal is heard. The servers are those of
 //! `setServers`, of `/etc/resolv.conf`, or the machine itself. Where the network outside is closed, asking ends in `ECONNREFUSED`.

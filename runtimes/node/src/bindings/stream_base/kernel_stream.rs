@@ -48,6 +48,9 @@ struct QueueReady {
 
 impl Readiness for QueueReady {
     fn is_ready(&self) -> bool {
+        if self.is_connecting.get() {
+            return false;
+        }
         self.needs_no_room.get()
             || self
                 .file

@@ -196,11 +196,6 @@ impl StreamCore {
         drop(gone);
     }
 
-    /// Whether native code listens.
-    pub(crate) fn has_listener(&self) -> bool {
-        !self.listeners.borrow().is_empty()
-    }
-
     /// Tells the listener on top, or JavaScript, what was read.
     pub(crate) fn emit_read(&self, scope: &mut Scope<'_, '_>, read: StreamRead) {
         if let StreamRead::Bytes(bytes) = &read {
