@@ -1,4 +1,4 @@
-//! Secrets two sides share: `DHBitsJob` (Diffie-Hellman with any kind of key) and encapsulation. Node: `DHBitsTraits` in src/crypto/crypto_dh.cc, src/crypto/crypto_kem.cc.
+//! Secrets two sides share: `DHBitsJob` (Diffie-Hellman with any kind of key) and encapsulation. Node: `DHBitsTraits` in `src/crypto/crypto_dh.cc`, `src/crypto/crypto_kem.cc`.
 
 use openssl::error::ErrorStack;
 use openssl::pkey::{PKey, PKeyRef, Private, Public};

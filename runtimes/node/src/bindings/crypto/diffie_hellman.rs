@@ -1,4 +1,4 @@
-//! `DiffieHellman` and `DiffieHellmanGroup`. Node: src/crypto/crypto_dh.cc.
+//! `DiffieHellman` and `DiffieHellmanGroup`. Node: `src/crypto/crypto_dh.cc`.
 
 use std::rc::Rc;
 

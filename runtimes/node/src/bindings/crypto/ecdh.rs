@@ -1,4 +1,4 @@
-//! `ECDH` and `ECDHConvertKey`: elliptic curves without key objects. Node: `ECDH` in src/crypto/crypto_ec.cc.
+//! `ECDH` and `ECDHConvertKey`: elliptic curves without key objects. Node: `ECDH` in `src/crypto/crypto_ec.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

@@ -1,4 +1,4 @@
-//! What a key is: its algorithm, its sizes, its curve, whether it is sound. Node: `GetAsymmetricKeyType`, `GetKeyDetail` and `CheckEcKeyData` in src/crypto/crypto_keys.cc.
+//! What a key is: its algorithm, its sizes, its curve, whether it is sound. Node: `GetAsymmetricKeyType`, `GetKeyDetail` and `CheckEcKeyData` in `src/crypto/crypto_keys.cc`.
 
 use openssl::bn::BigNumRef;
 use openssl::nid::Nid;

@@ -1,5 +1,5 @@
 //! Asymmetric keys from JavaScript: five arguments (data, format, type, passphrase, curve) that are PEM, DER, a JSON Web Key,
-//! raw bytes, or the handle of a key. Node: `GetPrivateKeyFromJs` and `GetPublicOrPrivateKeyFromJs` in src/crypto/crypto_keys.cc.
+//! raw bytes, or the handle of a key. Node: `GetPrivateKeyFromJs` and `GetPublicOrPrivateKeyFromJs` in `src/crypto/crypto_keys.cc`.
 //!
 //! Different from Node: keys in OpenSSL's stores (`kKeyFormatStore`) are those in files only, read through the guest's own
 //! file system and never by OpenSSL.

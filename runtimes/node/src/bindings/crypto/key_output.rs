@@ -1,4 +1,4 @@
-//! Asymmetric keys to JavaScript: PEM text, DER, JSON Web Keys, raw bytes, or handles. Node: `ToEncodedPublicKey`, `ToEncodedPrivateKey` and the exports of `KeyObjectHandle` in src/crypto/crypto_keys.cc.
+//! Asymmetric keys to JavaScript: PEM text, DER, JSON Web Keys, raw bytes, or handles. Node: `ToEncodedPublicKey`, `ToEncodedPrivateKey` and the exports of `KeyObjectHandle` in `src/crypto/crypto_keys.cc`.
 
 use openssl::bn::{BigNum, BigNumContext};
 use openssl::cipher::CipherRef;

@@ -1,5 +1,5 @@
 //! Jobs that make key pairs: RSA, RSA-PSS, DSA, elliptic curves, Diffie-Hellman, and the algorithms without parameters.
-//! Node: `KeyPairGenJob` in src/crypto/crypto_keygen.h, and the `…KeyGenTraits`.
+//! Node: `KeyPairGenJob` in `src/crypto/crypto_keygen.h`, and the `…KeyGenTraits`.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Encryption with RSA: `publicEncrypt` and its siblings, and Web Crypto's `RSACipherJob`. Node: `PublicKeyCipher` in src/crypto/crypto_cipher.cc, `RSACipherTraits` in src/crypto/crypto_rsa.cc.
+//! Encryption with RSA: `publicEncrypt` and its siblings, and Web Crypto's `RSACipherJob`. Node: `PublicKeyCipher` in `src/crypto/crypto_cipher.cc`, `RSACipherTraits` in `src/crypto/crypto_rsa.cc`.
 
 use openssl::error::ErrorStack;
 use openssl::md::Md;

@@ -1,4 +1,4 @@
-//! `Sign`, `Verify` and `SignJob`. Node: src/crypto/crypto_sig.cc.
+//! `Sign`, `Verify` and `SignJob`. Node: `src/crypto/crypto_sig.cc`.
 
 use std::cell::RefCell;
 use std::rc::Rc;

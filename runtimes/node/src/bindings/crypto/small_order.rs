@@ -1,5 +1,5 @@
 //! Points of small order on the Edwards curves: a key or signature made of one verifies many messages, so Web Crypto and Node
-//! call such signatures false. Node: `SignTraits` in src/crypto/crypto_sig.cc; the points are those of RFC 8032's curves.
+//! call such signatures false. Node: `SignTraits` in `src/crypto/crypto_sig.cc`; the points are those of RFC 8032's curves.
 
 use openssl::pkey::{PKeyRef, Public};
 

@@ -1,4 +1,4 @@
-//! `certVerifySpkac`, `certExportPublicKey` and `certExportChallenge`. Node: src/crypto/crypto_spkac.cc.
+//! `certVerifySpkac`, `certExportPublicKey` and `certExportChallenge`. Node: `src/crypto/crypto_spkac.cc`.
 
 use super::errors;
 use super::input;

@@ -1,4 +1,4 @@
-//! Certificates: `parseX509` and what it returns. Node: `X509Certificate` in src/crypto/crypto_x509.cc.
+//! Certificates: `parseX509` and what it returns. Node: `X509Certificate` in `src/crypto/crypto_x509.cc`.
 
 use std::rc::Rc;
 

@@ -1,4 +1,4 @@
-//! A certificate as `tlsSocket.getPeerCertificate()` shows it. Node: `X509ToObject` in src/crypto/crypto_x509.cc.
+//! A certificate as `tlsSocket.getPeerCertificate()` shows it. Node: `X509ToObject` in `src/crypto/crypto_x509.cc`.
 
 use openssl::bn::BigNumContext;
 use openssl::hash::MessageDigest;

@@ -1,16 +1,8 @@
 //! Parameters of OpenSSL's fetched algorithms: `OSSL_PARAM`, built from [`Param`]s.
 
-use std::ffi::{CStr, c_char, c_int};
+use std::ffi::CStr;
 
 use openssl::error::ErrorStack;
-
-unsafe extern "C" {
-    fn OSSL_PARAM_BLD_push_uint64(
-        builder: *mut openssl_sys::OSSL_PARAM_BLD,
-        key: *const c_char,
-        value: u64,
-    ) -> c_int;
-}
 
 /// One parameter: its name (OpenSSL's `core_names.h`) and value.
 #[derive(Clone, Copy, Debug)]
@@ -19,8 +11,6 @@ pub(crate) enum Param<'a> {
     Text(&'static CStr, &'a str),
     /// Bytes.
     Bytes(&'static CStr, &'a [u8]),
-    /// A number, of any size the algorithm wants.
-    Number(&'static CStr, u64),
     /// A number of the size of an `unsigned int`.
     Uint(&'static CStr, u32),
 }
@@ -59,11 +49,6 @@ impl Params {
                         bytes.len(),
                     )
                 };
-                done == 1
-            }
-            Param::Number(key, number) => {
-                // SAFETY: the key is static.
-                let done = unsafe { OSSL_PARAM_BLD_push_uint64(builder, key.as_ptr(), *number) };
                 done == 1
             }
             Param::Uint(key, number) => {
