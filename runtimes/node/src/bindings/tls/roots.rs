@@ -7,6 +7,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use openssl::error::ErrorStack;
 use openssl::x509::X509;
 
 use super::super::crypto::errors::{error_text, failure};
@@ -31,7 +32,7 @@ struct TrustState {
 fn out_of_memory(scope: &Scope<'_, '_>) -> Failure {
     failure(
         scope,
-        &openssl::error::ErrorStack::get(),
+        &ErrorStack::get(),
         "The root certificates cannot be loaded",
     )
 }
@@ -176,6 +177,14 @@ pub(in crate::bindings) fn get_of_user<'s>(
     pem_list(scope, &certificates, false)
 }
 
+/// The newest error alone, which is the one Node tells here.
+fn newest(errors: &ErrorStack) -> ErrorStack {
+    if let Some(error) = errors.errors().last() {
+        error.put();
+    }
+    ErrorStack::get()
+}
+
 /// `resetRootCertStore(certificates)`: from now on these are trusted by default.
 pub(in crate::bindings) fn reset<'s>(
     scope: &mut Scope<'s, '_>,
@@ -193,7 +202,7 @@ pub(in crate::bindings) fn reset<'s>(
             ));
         };
         let found = certificates_of_pem(&pem)
-            .map_err(|errors| failure(scope, &errors, "Failed to parse certificate"))?;
+            .map_err(|errors| failure(scope, &newest(&errors), "Failed to parse certificate"))?;
         if found.is_empty() {
             return Err(Failure::error(
                 "ERR_CRYPTO_OPERATION_FAILED",

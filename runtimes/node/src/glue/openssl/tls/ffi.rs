@@ -68,6 +68,7 @@ unsafe extern "C" {
         raw_sign: *mut c_uchar,
         raw_hash: *mut c_uchar,
     ) -> c_int;
+    pub(super) fn SSL_certs_clear(ssl: *mut SSL);
     pub(super) fn SSL_renegotiate(ssl: *mut SSL) -> c_int;
     pub(super) fn SSL_renegotiate_pending(ssl: *const SSL) -> c_int;
     pub(super) fn SSL_dup_CA_list(list: *const stack_st_X509_NAME) -> *mut stack_st_X509_NAME;

@@ -439,6 +439,9 @@ impl TlsSession {
         if found != 1 || certificate.is_null() || key.is_null() {
             return false;
         }
+        // A certificate of another kind of key would stay beside the new one, and might be chosen.
+        // SAFETY: the session lives.
+        unsafe { ffi::SSL_certs_clear(self.raw()) };
         // SAFETY: both live; the session takes references of its own.
         if unsafe { openssl_sys::SSL_use_certificate(self.raw(), certificate) } != 1 {
             return false;
