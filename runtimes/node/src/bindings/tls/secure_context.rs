@@ -264,7 +264,7 @@ fn set_sigalgs<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     let list = args.text(scope, 0)?;
     context
         .set_signature_algorithms(&list)
-        .map_err(|errors| failure(scope, &errors, "Failed to set signature algorithms"))?;
+        .map_err(|errors| failure(scope, &errors, "error:00000000:lib(0)::reason(0)"))?;
     Ok(().into())
 }
 
