@@ -1,4 +1,4 @@
-//! JSON Web Keys, asymmetric ones: RSA, EC, OKP (Edwards and Montgomery curves) and AKP (post-quantum). Node: `ImportJWK…Key` and `ExportJWK…Key` in src/crypto/crypto_{rsa,ec,pqc}.cc.
+//! JSON Web Keys, asymmetric ones: RSA, EC, OKP (Edwards and Montgomery curves) and AKP (post-quantum). Node: `ImportJWK…Key` and `ExportJWK…Key` in `src/crypto/crypto_{rsa,ec,pqc}.cc`.
 
 use openssl::bn::{BigNum, BigNumContext, BigNumRef};
 use openssl::ec::{EcGroup, EcKey};

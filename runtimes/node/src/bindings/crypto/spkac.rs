@@ -6,8 +6,12 @@ use crate::glue::openssl::Spkac;
 use crate::glue::{Args, BindingResult, Failure, Return, Scope, ScopeExt, new_node_buffer};
 
 /// Whether an SPKAC is signed with the key in it.
-pub(super) fn verify<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn verify<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = input::bytes(args.get(0), "spkac")?;
+    if text.is_empty() {
+        // As Node: an empty string, which is false.
+        return Ok(scope.text("").into());
+    }
     let signed = Spkac::decode(&text).is_ok_and(|spkac| spkac.is_signed());
     errors::clear();
     Ok(signed.into())

@@ -318,19 +318,11 @@ fn check_ca<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
 }
 
 /// The answer to a check: the name that matched, or `undefined`.
-fn checked<'s>(
-    scope: &Scope<'s, '_>,
-    check: NameCheck,
-    given: &str,
-    what: &str,
-) -> BindingResult<'s> {
+fn checked<'s>(scope: &Scope<'s, '_>, check: NameCheck, given: &str) -> BindingResult<'s> {
     match check {
         NameCheck::Match(peer) => Ok(scope.string(peer.as_deref().unwrap_or(given))?.into()),
         NameCheck::NoMatch => Ok(Return::Undefined),
-        NameCheck::Invalid => Err(Failure::type_error(
-            "ERR_INVALID_ARG_VALUE",
-            format!("Invalid {what}"),
-        )),
+        NameCheck::Invalid => Err(Failure::type_error("ERR_INVALID_ARG_VALUE", "Invalid name")),
         NameCheck::Failed => Err(Failure::error(
             "ERR_CRYPTO_OPERATION_FAILED",
             "Operation failed",
@@ -342,21 +334,21 @@ fn check_host_name<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     let own = own(scope, args)?;
     let name = args.text(scope, 0)?;
     let check = check_host(&own.certificate, &name, args.u32(scope, 1)?);
-    checked(scope, check, &name, "name")
+    checked(scope, check, &name)
 }
 
 fn check_email_address<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let own = own(scope, args)?;
     let address = args.text(scope, 0)?;
     let check = check_email(&own.certificate, &address, args.u32(scope, 1)?);
-    checked(scope, check, &address, "name")
+    checked(scope, check, &address)
 }
 
 fn check_ip_address<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let own = own(scope, args)?;
     let address = args.text(scope, 0)?;
     let check = check_ip(&own.certificate, &address, args.u32(scope, 1)?);
-    checked(scope, check, &address, "IP")
+    checked(scope, check, &address)
 }
 
 /// `checkIssued(other)`: whether `other` issued this certificate.

@@ -107,7 +107,7 @@ impl DhKey {
     pub(crate) fn set_public_key(&self, key: BigNum) -> Result<(), ErrorStack> {
         // SAFETY: the key lives and takes the number over.
         checked(unsafe { ffi::DH_set0_key(self.0.as_ptr(), key.as_ptr(), std::ptr::null_mut()) })?;
-        std::mem::forget(key);
+        let _taken_over = std::mem::ManuallyDrop::new(key);
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl DhKey {
     pub(crate) fn set_private_key(&self, key: BigNum) -> Result<(), ErrorStack> {
         // SAFETY: the key lives and takes the number over.
         checked(unsafe { ffi::DH_set0_key(self.0.as_ptr(), std::ptr::null_mut(), key.as_ptr()) })?;
-        std::mem::forget(key);
+        let _taken_over = std::mem::ManuallyDrop::new(key);
         Ok(())
     }
 

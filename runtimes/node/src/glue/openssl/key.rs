@@ -268,9 +268,7 @@ pub(super) unsafe fn owned<T>(key: *mut ffi::EVP_PKEY) -> Result<PKey<T>, ErrorS
 
 /// The public half of a private key. It is the same key underneath; only its type forgets the private part.
 pub(crate) fn public_half(key: &PKeyRef<Private>) -> PKey<Public> {
-    let key = key.to_owned();
-    let raw = key.as_ptr();
-    std::mem::forget(key);
+    let raw = std::mem::ManuallyDrop::new(key.to_owned()).as_ptr();
     // SAFETY: the reference of `key` goes over; a private key has a public half.
     unsafe { PKey::from_ptr(raw) }
 }

@@ -1,4 +1,4 @@
-//! Making keys, with a way to stop: big primes take minutes, and a process that is killed must not hold a thread that long. Node: `KeyGenTraits` of src/crypto/crypto_{rsa,dsa,ec,dh,keygen}.cc.
+//! Making keys, with a way to stop: big primes take minutes, and a process that is killed must not hold a thread that long. Node: `KeyGenTraits` of `src/crypto/crypto_{rsa,dsa,ec,dh,keygen}.cc`.
 
 use std::ffi::{c_int, c_void};
 

@@ -79,7 +79,7 @@ pub(crate) fn pss_details<T>(key: &PKeyRef<T>) -> Option<PssDetails> {
         DEFAULT_SALT_LEN
     } else {
         // SAFETY: not null; lives with the key.
-        i64::from(unsafe { ffi::ASN1_INTEGER_get(parameters.salt_length) })
+        unsafe { ffi::ASN1_INTEGER_get(parameters.salt_length) }
     };
     Some(PssDetails {
         digest,

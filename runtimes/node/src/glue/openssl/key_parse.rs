@@ -85,6 +85,9 @@ fn pem_block(pem: &[u8], name: &CStr) -> Option<Vec<u8>> {
     Some(block)
 }
 
+/// How one kind of block is decoded.
+type Decode = fn(&[u8]) -> Result<PKey<Public>, ErrorStack>;
+
 /// A public key from PEM: a public key, an RSA public key, or a certificate.
 ///
 /// # Errors
@@ -92,14 +95,12 @@ fn pem_block(pem: &[u8], name: &CStr) -> Option<Vec<u8>> {
 pub(crate) fn public_from_pem(pem: &[u8]) -> Result<PKey<Public>, NotPublic> {
     super::init();
     drop(ErrorStack::get());
-    let certified =
-        |der: &[u8]| X509::from_der(der).and_then(|certificate| certificate.public_key());
-    let spki = |der: &[u8]| public_from_der(der, Structure::Spki);
-    let pkcs1 = |der: &[u8]| public_from_der(der, Structure::Pkcs1);
-    let kinds: [(&CStr, &dyn Fn(&[u8]) -> Result<PKey<Public>, ErrorStack>); 3] = [
-        (c"PUBLIC KEY", &spki),
-        (c"RSA PUBLIC KEY", &pkcs1),
-        (c"CERTIFICATE", &certified),
+    let kinds: [(&CStr, Decode); 3] = [
+        (c"PUBLIC KEY", |der| public_from_der(der, Structure::Spki)),
+        (c"RSA PUBLIC KEY", |der| {
+            public_from_der(der, Structure::Pkcs1)
+        }),
+        (c"CERTIFICATE", |der| X509::from_der(der)?.public_key()),
     ];
     for (name, decode) in kinds {
         if let Some(der) = pem_block(pem, name) {
