@@ -15,6 +15,7 @@ use crate::suite::{Suite, Test, Verdict};
 const FOLDERS: &[&str] = &[
     "async-hooks",
     "es-module",
+    "message",
     "module-hooks",
     "parallel",
     "sequential",
@@ -61,6 +62,23 @@ impl NodeSuite {
             flags: words("Flags:"),
             env,
         })
+    }
+
+    fn verdict(&self, test: &str, outcome: Result<Outcome, String>) -> Verdict {
+        if !test.starts_with("message/") {
+            return verdict(outcome);
+        }
+        let pattern = self.root.join("test").join(test).with_extension("out");
+        let (pattern, outcome) = match (fs::read_to_string(pattern), outcome) {
+            (Ok(pattern), Ok(outcome)) => (pattern, outcome),
+            (Err(error), _) => return Verdict::Failed(error.to_string()),
+            (_, Err(message)) => return Verdict::Failed(message),
+        };
+        let text = [outcome.stdout, outcome.stderr].concat();
+        match matches_lines(&pattern, &String::from_utf8_lossy(&text)) {
+            Ok(()) => Verdict::Passed,
+            Err(difference) => Verdict::Failed(difference),
+        }
     }
 
     fn in_machine(&self, test: &str) -> Result<Outcome, String> {
@@ -134,7 +152,10 @@ impl Suite for NodeSuite {
                 let is_program = path
                     .extension()
                     .is_some_and(|own| ["js", "mjs", "cjs"].iter().any(|one| own == *one));
-                if name.starts_with("test-") && is_program {
+                // A message test is any program with a file of what it must print.
+                let is_message = *folder == "message" && path.with_extension("out").is_file();
+                if is_program && (is_message || (*folder != "message" && name.starts_with("test-")))
+                {
                     let group = if *folder == "parallel" || *folder == "sequential" {
                         module_of(&name)
                     } else {
@@ -156,11 +177,12 @@ impl Suite for NodeSuite {
     }
 
     fn run(&self, test: &str) -> Verdict {
-        verdict(self.in_machine(test))
+        self.verdict(test, self.in_machine(test))
     }
 
     fn on_host(&self, test: &str) -> Option<Verdict> {
-        Some(verdict(self.under_node(&oracle::node()?, test)))
+        let outcome = self.under_node(&oracle::node()?, test);
+        Some(self.verdict(test, outcome))
     }
 }
 
@@ -170,6 +192,53 @@ fn module_of(name: &str) -> &str {
         .split(['-', '.'])
         .next()
         .unwrap_or(name)
+}
+
+/// Whether the lines are those of a pattern file, in which `*` stands for anything; empty lines do not count. Node: test/message/testcfg.py.
+fn matches_lines(pattern: &str, text: &str) -> Result<(), String> {
+    let lines = |text: &str| -> Vec<String> {
+        text.lines()
+            .map(str::trim_end)
+            .filter(|line| !line.is_empty() && !line.starts_with("==") && !line.starts_with("**"))
+            .map(str::to_owned)
+            .collect()
+    };
+    let (expected, seen) = (lines(pattern), lines(text));
+    if expected.len() != seen.len() {
+        return Err(format!(
+            "{} lines instead of {}:\n{text}",
+            seen.len(),
+            expected.len()
+        ));
+    }
+    match expected
+        .iter()
+        .zip(&seen)
+        .find(|(pattern, line)| !matches_line(pattern, line))
+    {
+        Some((pattern, line)) => Err(format!("`{line}` instead of `{pattern}`")),
+        None => Ok(()),
+    }
+}
+
+/// Whether a line begins with what the pattern says.
+fn matches_line(pattern: &str, line: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = line.strip_prefix(first) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.split_once(part) {
+            Some((_, after)) => rest = after,
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
 }
 
 fn verdict(outcome: Result<Outcome, String>) -> Verdict {
