@@ -74,6 +74,10 @@ impl<'a> Finder<'a> {
     }
 
     fn add(&mut self, name: &str) {
+        // A name that is not well-formed cannot be imported.
+        if name.contains(char::REPLACEMENT_CHARACTER) {
+            return;
+        }
         if !self.exports.names.iter().any(|known| known == name) {
             self.exports.names.push(name.to_owned());
         }
@@ -177,24 +181,15 @@ impl<'a> Finder<'a> {
                 if matches!(name, "get" | "set" | "async") && self.word(at + 1).is_some() {
                     return;
                 }
-                if self.is(at + 1, ':') {
-                    self.add(name);
-                    match self.simple_value(at + 2) {
-                        Some(end) => at = end,
-                        None => return,
-                    }
-                } else if self.is(at + 1, ',') || self.is(at + 1, '}') {
-                    self.add(name);
-                    at += 1;
-                } else {
-                    return;
+                match self.entry(name, at) {
+                    Some(end) => at = end,
+                    None => return,
                 }
             } else if let Some(name) = self.text(at) {
                 if !self.is(at + 1, ':') {
                     return;
                 }
-                self.add(name);
-                match self.simple_value(at + 2) {
+                match self.entry(name, at) {
                     Some(end) => at = end,
                     None => return,
                 }
@@ -208,16 +203,18 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// Where a value ends that is a name, a member of one, or a literal; others end the scan, as in the original.
-    fn simple_value(&self, mut at: usize) -> Option<usize> {
-        match self.tokens.get(at)? {
-            Token::Word(_) | Token::Text(_) | Token::Value => at += 1,
-            Token::Punct(_) => return None,
+    /// An entry `name` or `name: value`, which counts if the value begins with a word; where the scan goes on.
+    fn entry(&mut self, name: &str, at: usize) -> Option<usize> {
+        if !self.is(at + 1, ':') {
+            self.add(name);
+            return Some(at + 1);
         }
-        while self.is(at, '.') && self.word(at + 1).is_some() {
-            at += 2;
+        let value = self.word(at + 2)?;
+        if value.starts_with(|first: char| first.is_ascii_digit()) {
+            return None;
         }
-        (self.is(at, ',') || self.is(at, '}')).then_some(at)
+        self.add(name);
+        Some(at + 3)
     }
 
     /// `Object.defineProperty(exports, 'name', { enumerable: true, get … | value: … })`.
@@ -458,33 +455,38 @@ fn end_of_template(bytes: &[u8], start: usize) -> usize {
     bytes.len()
 }
 
-/// The value of a string literal, and where it ends.
+/// The value of a string literal, and where it ends. What is not well-formed (half a surrogate pair) becomes U+FFFD.
 fn string(source: &str, start: usize) -> (String, usize) {
     let quote = source.as_bytes().get(start).copied().map(char::from);
-    let mut text = String::new();
+    let mut units: Vec<u16> = Vec::new();
+    let push = |units: &mut Vec<u16>, char: char| {
+        units.extend_from_slice(char.encode_utf16(&mut [0; 2]));
+    };
     let mut chars = source.get(start + 1..).unwrap_or_default().char_indices();
+    let mut end = source.len();
     while let Some((offset, char)) = chars.next() {
         if Some(char) == quote || char == '\n' {
-            return (text, start + 1 + offset + char.len_utf8());
+            end = start + 1 + offset + char.len_utf8();
+            break;
         }
         if char != '\\' {
-            text.push(char);
+            push(&mut units, char);
             continue;
         }
         match chars.next().map(|(_, char)| char) {
-            Some('n') => text.push('\n'),
-            Some('t') => text.push('\t'),
-            Some('r') => text.push('\r'),
-            Some('x') => push_code(&mut text, &mut chars, 2),
-            Some('u') => push_code(&mut text, &mut chars, 4),
+            Some('n') => push(&mut units, '\n'),
+            Some('t') => push(&mut units, '\t'),
+            Some('r') => push(&mut units, '\r'),
+            Some('x') => push_code(&mut units, &mut chars, 2),
+            Some('u') => push_code(&mut units, &mut chars, 4),
             Some('\n') | None => {}
-            Some(other) => text.push(other),
+            Some(other) => push(&mut units, other),
         }
     }
-    (text, source.len())
+    (String::from_utf16_lossy(&units), end)
 }
 
-fn push_code(text: &mut String, chars: &mut std::str::CharIndices<'_>, digits: usize) {
+fn push_code(units: &mut Vec<u16>, chars: &mut std::str::CharIndices<'_>, digits: usize) {
     let rest = chars.as_str();
     let code = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
         Some((hex, _)) if digits == 4 => {
@@ -502,7 +504,13 @@ fn push_code(text: &mut String, chars: &mut std::str::CharIndices<'_>, digits: u
             code
         }
     };
-    text.extend(code.and_then(char::from_u32));
+    let Some(code) = code else { return };
+    match (u16::try_from(code), char::from_u32(code)) {
+        // Also half a pair; its other half may follow.
+        (Ok(unit), _) => units.push(unit),
+        (Err(_), Some(char)) => units.extend_from_slice(char.encode_utf16(&mut [0; 2])),
+        (Err(_), None) => {}
+    }
 }
 
 #[cfg(test)]
@@ -529,8 +537,13 @@ mod tests {
     #[test]
     fn object_literals_end_at_the_first_complex_value() {
         assert_eq!(
-            names("module.exports = { a, b: c.d, 'e': 'f', g: function () {}, h }"),
-            ["a", "b", "e", "g"]
+            names("module.exports = { a, 'b': c, d: e.f, g }"),
+            ["a", "b", "d"]
+        );
+        assert!(names("module.exports = { a: 'x', b }").is_empty());
+        assert_eq!(
+            names(r"exports['\u{D83C}\u{DF10}'] = 1; exports['\u{D83C}'] = 2;"),
+            ["\u{1F310}"]
         );
         assert_eq!(names("0 && (module.exports = { x, y })"), ["x", "y"]);
     }

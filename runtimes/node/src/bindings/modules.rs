@@ -80,9 +80,12 @@ fn load(
     let package = match scope.env().read_file(path.as_bytes()) {
         Ok(bytes) => Some(Rc::new(parse(path, &bytes).map_err(|reason| {
             let message = format!(
-                "Invalid package config {path}.{}{}",
-                blame(),
-                if reason.is_empty() {
+                "Invalid package config {path}{}{}",
+                match blame() {
+                    blame if blame.is_empty() => ".".to_owned(),
+                    blame => blame,
+                },
+                if reason.is_empty() || !blame().is_empty() {
                     String::new()
                 } else {
                     format!(" {reason}")
@@ -156,6 +159,7 @@ fn read_package_json<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
         value.is_string().then(|| value.to_rust_string_lossy(scope))
     };
     let (base, specifier) = (text(args.get(2), scope), text(args.get(3), scope));
+    let base = base.map(|base| file_path(&base).unwrap_or(base));
     let blame = move || match (&base, &specifier) {
         (Some(base), Some(specifier)) => format!(" while importing \"{specifier}\" from {base}."),
         (Some(base), None) => format!(" while importing {base}."),

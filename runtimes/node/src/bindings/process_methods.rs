@@ -379,10 +379,20 @@ fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         .to_string(scope)
         .ok_or(Failure::Pending)?
         .to_rust_string_lossy(scope);
-    Err(Failure::error(
-        "ERR_DLOPEN_FAILED",
-        format!("{name}: native addons cannot be loaded in this machine"),
-    ))
+    super::permission::check(
+        scope,
+        super::permission::Permission::Addon,
+        name.as_bytes(),
+    )?;
+    // What is no shared object is refused in the dynamic linker's words.
+    const ELF_HEADER: usize = 64;
+    let why = match scope.env().read_file(name.as_bytes()) {
+        Err(_) => "cannot open shared object file: No such file or directory",
+        Ok(bytes) if bytes.len() < ELF_HEADER => "file too short",
+        Ok(bytes) if !bytes.starts_with(b"\x7fELF") => "invalid ELF header",
+        Ok(_) => "native addons cannot be loaded in this machine",
+    };
+    Err(Failure::error("ERR_DLOPEN_FAILED", format!("{name}: {why}")))
 }
 
 fn load_env_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

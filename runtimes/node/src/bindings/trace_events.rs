@@ -99,7 +99,6 @@ fn add(env: &Environment, event: &Event<'_>) {
         "tts": 0,
         "ph": event.phase.to_string(),
         "cat": event.category,
-        "name": event.name,
         "dur": 0,
         "tdur": 0,
         "args": event.args,
@@ -115,7 +114,12 @@ fn add(env: &Environment, event: &Event<'_>) {
     let is_full = {
         let mut text = tracing.text.borrow_mut();
         text.push_str(separator);
-        text.push_str(&object.to_string());
+        // Names are written as they are: JavaScript has escaped them already, where that is needed.
+        text.push_str(&object.to_string().replacen(
+            '{',
+            &format!("{{\"name\":\"{}\",", event.name),
+            1,
+        ));
         text.len() > BUFFERED
     };
     if is_full {

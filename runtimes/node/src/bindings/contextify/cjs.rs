@@ -2,6 +2,7 @@
 
 use super::compile::{Origin, SourceText, compile_function, set_id, urls_of};
 use crate::bindings::compile_cache::{self, Kind};
+use crate::environment::Stored;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
 /// What a compilation for the `CommonJS` loader gave.
@@ -103,6 +104,9 @@ pub(super) fn compile_function_for_cjs_loader<'s>(
                 }
             }
             if !(can_parse_as_esm && detect) {
+                if can_parse_as_esm {
+                    warn_of_module(catch, filename);
+                }
                 catch.rethrow();
                 return Err(Failure::Pending);
             }
@@ -131,6 +135,21 @@ pub(super) fn compile_function_for_cjs_loader<'s>(
         compiled.function.map_or(undefined, Into::into),
     );
     Ok(result.into())
+}
+
+/// Says that the file that could not be loaded is a module.
+fn warn_of_module<'s>(scope: &mut Scope<'s, '_>, filename: v8::Local<'s, v8::String>) {
+    let env = scope.env();
+    let Some(warn) = env.stored_function(scope, Stored::EmitWarningSync) else {
+        return;
+    };
+    let text = format!(
+        "Failed to load the ES module: {}. Make sure to set \"type\": \"module\" in the nearest package.json file or use the .mjs extension.",
+        filename.to_rust_string_lossy(scope)
+    );
+    v8::tc_scope!(let inner, scope);
+    let text = inner.text(&text).into();
+    let _warned = warn.call(inner, inner.undefined(), &[text]);
 }
 
 /// `containsModuleSyntax(code, filename, resourceName, cjsVar)`.

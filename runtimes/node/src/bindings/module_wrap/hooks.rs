@@ -75,12 +75,7 @@ pub(crate) fn import_dynamically<'s>(
         None => {
             // Code without options (eval, new Function): the global says what to do.
             let global = scope.get_current_context().global(scope);
-            let id = global.get_private(scope, scope.private("node:host_defined_option_symbol"))?;
-            if id.is_undefined() {
-                scope.node_symbol("vm_dynamic_import_missing_flag").into()
-            } else {
-                id
-            }
+            global.get_private(scope, scope.private("node:host_defined_option_symbol"))?
         }
     };
     let attributes: Value<'s> = attributes_object(scope, attributes, 2).into();
