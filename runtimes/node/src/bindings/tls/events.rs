@@ -1,4 +1,4 @@
-//! What OpenSSL calls during a handshake, as calls into JavaScript: [`Events`]. Node: the callbacks in src/crypto/crypto_tls.cc.
+//! What OpenSSL calls during a handshake, as calls into JavaScript: [`Events`]. Node: the callbacks in `src/crypto/crypto_tls.cc`.
 
 use std::ffi::CStr;
 use std::rc::Rc;

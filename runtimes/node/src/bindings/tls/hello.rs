@@ -1,5 +1,5 @@
 //! The first message of a client, read before OpenSSL gets it: with listeners for stored sessions, the handshake waits until
-//! JavaScript has looked for the session that the client names. Node: src/crypto/crypto_clienthello.cc.
+//! JavaScript has looked for the session that the client names. Node: `src/crypto/crypto_clienthello.cc`.
 //!
 //! What is not understood is left to OpenSSL, which says what is wrong with it.
 

@@ -1,5 +1,5 @@
 //! TLS: `internalBinding('tls_wrap')` ([`BINDING`]), and of `internalBinding('crypto')` the class `SecureContext` and the root
-//! certificates. Node: src/crypto/crypto_tls.cc, src/crypto/crypto_context.cc, src/crypto/crypto_clienthello.cc; lib/internal/tls/*.js.
+//! certificates. Node: `src/crypto/crypto_tls.cc`, `src/crypto/crypto_context.cc`, `src/crypto/crypto_clienthello.cc`; `lib/internal/tls/*.js`.
 //!
 //! A `TLSWrap` is a stream ([`StreamResource`](super::stream_base::StreamResource)) over another stream, whose listener it is: what the
 //! stream below reads is encrypted, what JavaScript reads here is not. OpenSSL between them works on memory

@@ -1,5 +1,5 @@
 //! Certificates of both sides: as the plain objects of `getPeerCertificate()`, and as `X509Certificate` handles. Node:
-//! `GetPeerCert`, `AddIssuerChainToObject`, `GetLastIssuedCert` in src/crypto/crypto_common.cc.
+//! `GetPeerCert`, `AddIssuerChainToObject`, `GetLastIssuedCert` in `src/crypto/crypto_common.cc`.
 
 use openssl::x509::{X509, X509VerifyResult};
 

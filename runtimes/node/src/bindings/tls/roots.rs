@@ -1,5 +1,5 @@
 //! Root certificates: bundled (Mozilla's), the system's, the user's extra ones, and the list JavaScript set. Node:
-//! src/crypto/crypto_context.cc, `tls.getCACertificates()`, `tls.setDefaultCACertificates()`.
+//! `src/crypto/crypto_context.cc`, `tls.getCACertificates()`, `tls.setDefaultCACertificates()`.
 //!
 //! The system and its files are the guest's: `SSL_CERT_FILE`, `SSL_CERT_DIR`, `NODE_EXTRA_CA_CERTS` are the process's variables, read
 //! through the kernel. Nothing of the host's is asked.

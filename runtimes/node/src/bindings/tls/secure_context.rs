@@ -1,4 +1,4 @@
-//! `SecureContext`: what `tls.createSecureContext()` fills. Node: src/crypto/crypto_context.cc.
+//! `SecureContext`: what `tls.createSecureContext()` fills. Node: `src/crypto/crypto_context.cc`.
 //!
 //! Differs: there are no engines, and no certificate compression (OpenSSL is built without it).
 

@@ -1,4 +1,4 @@
-//! The class `TLSWrap`, what it holds, and how it is made and destroyed. Node: `TLSWrap` in src/crypto/crypto_tls.cc.
+//! The class `TLSWrap`, what it holds, and how it is made and destroyed. Node: `TLSWrap` in `src/crypto/crypto_tls.cc`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};

@@ -184,11 +184,7 @@ pub(super) unsafe extern "C" fn get_session(
     // SAFETY: OpenSSL gives the place for an integer. 0: the reference that is returned becomes OpenSSL's.
     unsafe { *copy = 0 };
     match tell(ssl, None, |events| events.stored_session()) {
-        Some(session) => {
-            let raw = session.as_ptr();
-            std::mem::forget(session);
-            raw
-        }
+        Some(session) => std::mem::ManuallyDrop::new(session).as_ptr(),
         None => std::ptr::null_mut(),
     }
 }

@@ -119,7 +119,7 @@ fn hash_name(nid: c_int) -> String {
     short_name(nid).unwrap_or_else(|| "UNDEF".to_owned())
 }
 
-/// What OpenSSL calls a verification error, as Node names it. Node: `X509Pointer::ErrorCode` in deps/ncrypto.
+/// What OpenSSL calls a verification error, as Node names it. Node: `X509Pointer::ErrorCode` in `deps/ncrypto`.
 pub(crate) fn verify_error_code(error: X509VerifyResult) -> &'static str {
     const CODES: &[(c_int, &str)] = &[
         (2, "UNABLE_TO_GET_ISSUER_CERT"),

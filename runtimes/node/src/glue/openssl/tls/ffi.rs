@@ -1,4 +1,4 @@
-//! Declarations that `openssl-sys` lacks. From openssl/ssl.h, openssl/x509_vfy.h, openssl/pem.h, openssl/params.h.
+//! Declarations that `openssl-sys` lacks. From `openssl/ssl.h`, `openssl/x509_vfy.h`, `openssl/pem.h`, `openssl/params.h`.
 
 use std::ffi::{c_char, c_int, c_long, c_uchar, c_uint, c_void};
 
@@ -21,7 +21,6 @@ pub(super) const SSL_OP_ALLOW_CLIENT_RENEGOTIATION: u64 = 1 << 8;
 pub(super) const SSL_OP_NO_SSLV3: u64 = 1 << 25;
 /// Client, server, no internal store, no automatic clearing.
 pub(super) const SESSION_CACHE_MODE: c_long = 0x1 | 0x2 | 0x100 | 0x200 | 0x80;
-pub(super) const TLSEXT_NAMETYPE_HOST_NAME: c_int = 0;
 pub(super) const NID_AUTH_PSK: c_int = 1048;
 
 pub(super) type InfoCallback = unsafe extern "C" fn(*const SSL, c_int, c_int);
