@@ -609,6 +609,8 @@ fn v8_option(word: &str) -> Option<(&str, &str)> {
         "--no-turbofan",
         "--no-concurrent-recompilation",
         "--no-concurrent-array-buffer-sweeping",
+        "--turbo-fast-api-calls",
+        "--no-turbo-fast-api-calls",
         "--max-semi-space-size",
         "--gc-interval",
         "--gc-global",

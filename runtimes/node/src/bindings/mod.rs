@@ -70,6 +70,7 @@ mod url_pattern;
 pub(crate) mod util;
 mod uv;
 mod v8;
+mod wasi;
 mod wasm_web_api;
 pub(crate) mod worker;
 mod zlib;
@@ -140,6 +141,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     util::BINDING,
     uv::BINDING,
     v8::BINDING,
+    wasi::BINDING,
     wasm_web_api::BINDING,
     worker::BINDING,
     zlib::BINDING,

@@ -37,7 +37,11 @@ pub(super) static DATABASE: Class = Class::new("DatabaseSync", new_database)
     .method("applyChangeset", session::apply)
     .method("enableLoadExtension", enable_load_extension)
     .method("enableDefensive", enable_defensive)
-    .partial_method("loadExtension", load_extension, "extensions are code of the host's; there are none")
+    .partial_method(
+        "loadExtension",
+        load_extension,
+        "extensions are code of the host's; there are none",
+    )
     .method("serialize", serialize)
     .method("deserialize", deserialize)
     .method("setAuthorizer", functions::set_authorizer)
@@ -341,7 +345,9 @@ fn serialize<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
         let error = connection.current_error();
         return Err(failure(scope, &SqlFailure::Sql(error)));
     };
-    Ok(new_uint8_array(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_uint8_array(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 fn deserialize<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

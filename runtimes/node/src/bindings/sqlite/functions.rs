@@ -7,9 +7,7 @@ use super::{database, options, wrong_type};
 use crate::glue::sqlite::{
     Aggregate, Authorizer, CallbackError, FunctionFlags, ScalarFunction, SqlValue,
 };
-use crate::glue::{
-    Args, BindingResult, Failure, Object, Scope, ScopeExt, Value, js_string_bytes,
-};
+use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Value, js_string_bytes};
 
 /// The arguments of a call from SQL.
 fn arguments<'s>(
@@ -51,7 +49,11 @@ struct Scalar {
 }
 
 impl ScalarFunction for Scalar {
-    fn call(&self, scope: &mut Scope<'_, '_>, args: &[SqlValue]) -> Result<SqlValue, CallbackError> {
+    fn call(
+        &self,
+        scope: &mut Scope<'_, '_>,
+        args: &[SqlValue],
+    ) -> Result<SqlValue, CallbackError> {
         let args = arguments(scope, args, self.uses_bigints)?;
         let function = v8::Local::new(scope, &self.function);
         let result = function
@@ -77,7 +79,11 @@ pub(super) fn add_function<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     }
     let function = v8::Local::<v8::Function>::try_from(args.get(at))
         .map_err(|_| wrong_type("The \"function\" argument must be a function."))?;
-    let count = if varargs { -1 } else { length(scope, function)? };
+    let count = if varargs {
+        -1
+    } else {
+        length(scope, function)?
+    };
     let scalar = Scalar {
         function: v8::Global::new(scope, function),
         uses_bigints,
@@ -187,7 +193,13 @@ pub(super) fn add_aggregate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> B
         uses_bigints,
     };
     connection
-        .add_aggregate(&name, count, flags, inverse.is_some(), Box::new(accumulator))
+        .add_aggregate(
+            &name,
+            count,
+            flags,
+            inverse.is_some(),
+            Box::new(accumulator),
+        )
         .map_err(|error| failure(scope, &error))?;
     Ok(().into())
 }

@@ -20,24 +20,81 @@ type Limit = (&'static str, i32, NativeFn, NativeFn);
 
 /// The limits Node shows, in SQLite's order.
 const TABLE: [Limit; 11] = [
-    ("length", 0, |s, a| read_limit(s, a, 0), |s, a| set_limit(s, a, 0)),
-    ("sqlLength", 1, |s, a| read_limit(s, a, 1), |s, a| set_limit(s, a, 1)),
-    ("column", 2, |s, a| read_limit(s, a, 2), |s, a| set_limit(s, a, 2)),
-    ("exprDepth", 3, |s, a| read_limit(s, a, 3), |s, a| set_limit(s, a, 3)),
-    ("compoundSelect", 4, |s, a| read_limit(s, a, 4), |s, a| set_limit(s, a, 4)),
-    ("vdbeOp", 5, |s, a| read_limit(s, a, 5), |s, a| set_limit(s, a, 5)),
-    ("functionArg", 6, |s, a| read_limit(s, a, 6), |s, a| set_limit(s, a, 6)),
-    ("attach", 7, |s, a| read_limit(s, a, 7), |s, a| set_limit(s, a, 7)),
-    ("likePatternLength", 8, |s, a| read_limit(s, a, 8), |s, a| set_limit(s, a, 8)),
-    ("variableNumber", 9, |s, a| read_limit(s, a, 9), |s, a| set_limit(s, a, 9)),
-    ("triggerDepth", 10, |s, a| read_limit(s, a, 10), |s, a| set_limit(s, a, 10)),
+    (
+        "length",
+        0,
+        |s, a| read_limit(s, a, 0),
+        |s, a| set_limit(s, a, 0),
+    ),
+    (
+        "sqlLength",
+        1,
+        |s, a| read_limit(s, a, 1),
+        |s, a| set_limit(s, a, 1),
+    ),
+    (
+        "column",
+        2,
+        |s, a| read_limit(s, a, 2),
+        |s, a| set_limit(s, a, 2),
+    ),
+    (
+        "exprDepth",
+        3,
+        |s, a| read_limit(s, a, 3),
+        |s, a| set_limit(s, a, 3),
+    ),
+    (
+        "compoundSelect",
+        4,
+        |s, a| read_limit(s, a, 4),
+        |s, a| set_limit(s, a, 4),
+    ),
+    (
+        "vdbeOp",
+        5,
+        |s, a| read_limit(s, a, 5),
+        |s, a| set_limit(s, a, 5),
+    ),
+    (
+        "functionArg",
+        6,
+        |s, a| read_limit(s, a, 6),
+        |s, a| set_limit(s, a, 6),
+    ),
+    (
+        "attach",
+        7,
+        |s, a| read_limit(s, a, 7),
+        |s, a| set_limit(s, a, 7),
+    ),
+    (
+        "likePatternLength",
+        8,
+        |s, a| read_limit(s, a, 8),
+        |s, a| set_limit(s, a, 8),
+    ),
+    (
+        "variableNumber",
+        9,
+        |s, a| read_limit(s, a, 9),
+        |s, a| set_limit(s, a, 9),
+    ),
+    (
+        "triggerDepth",
+        10,
+        |s, a| read_limit(s, a, 10),
+        |s, a| set_limit(s, a, 10),
+    ),
 ];
 
 static LIMIT_TABLE: [Limit; 11] = TABLE;
 
 /// The functions of the table, which no binding names.
 pub(super) fn accessors() -> impl Iterator<Item = NativeFn> {
-    LIMIT_TABLE.iter().flat_map(|(_, _, read, set)| [*read, *set])
+    LIMIT_TABLE
+        .iter()
+        .flat_map(|(_, _, read, set)| [*read, *set])
 }
 
 /// The object of a database.
@@ -110,8 +167,7 @@ pub(super) fn read<'s>(
             ))
         })?;
         if number.value() < 0 {
-            let message =
-                format!("The \"options.limits.{name}\" argument must be non-negative.");
+            let message = format!("The \"options.limits.{name}\" argument must be non-negative.");
             return Err(Failure::range_error("ERR_OUT_OF_RANGE", message));
         }
         limits.push((*which, number.value()));

@@ -10,7 +10,9 @@ pub(super) fn object(value: Value<'_>) -> Result<Object<'_>, Failure> {
 }
 
 fn wrong_option(name: &str, wanted: &str) -> Failure {
-    wrong_type(&format!("The \"options.{name}\" argument must be {wanted}."))
+    wrong_type(&format!(
+        "The \"options.{name}\" argument must be {wanted}."
+    ))
 }
 
 /// The option, if it is given.

@@ -81,16 +81,14 @@ fn this<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rc<ChangeSession>,
     Ok(session)
 }
 
-fn changes<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-    is_patchset: bool,
-) -> BindingResult<'s> {
+fn changes<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, is_patchset: bool) -> BindingResult<'s> {
     let session = this(scope, args)?;
     let bytes = session
         .changes(scope, is_patchset)
         .map_err(|error| failure(scope, &error))?;
-    Ok(new_uint8_array(scope, bytes).ok_or(Failure::Pending)?.into())
+    Ok(new_uint8_array(scope, bytes)
+        .ok_or(Failure::Pending)?
+        .into())
 }
 
 fn changeset<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -150,7 +148,9 @@ impl Changes for Deciding {
 pub(super) fn apply<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let connection = database::this(scope, args)?.connection()?;
     if !args.get(0).is_uint8_array() {
-        return Err(wrong_type("The \"changeset\" argument must be a Uint8Array."));
+        return Err(wrong_type(
+            "The \"changeset\" argument must be a Uint8Array.",
+        ));
     }
     let mut deciding = Deciding {
         filter: None,

@@ -23,8 +23,14 @@ pub(super) static STATEMENT: Class = Class::new("StatementSync", made_by_us)
     .method("get", get)
     .method("run", run)
     .method("columns", columns)
-    .method("setAllowBareNamedParameters", set_allow_bare_named_parameters)
-    .method("setAllowUnknownNamedParameters", set_allow_unknown_named_parameters)
+    .method(
+        "setAllowBareNamedParameters",
+        set_allow_bare_named_parameters,
+    )
+    .method(
+        "setAllowUnknownNamedParameters",
+        set_allow_unknown_named_parameters,
+    )
     .method("setReadBigInts", set_read_big_ints)
     .method("setReturnArrays", set_return_arrays)
     .getter("sourceSQL", source_sql)
@@ -370,10 +376,7 @@ pub(super) fn all_rows<'s>(
     Ok(scope.array(&rows?).into())
 }
 
-fn collect<'s>(
-    scope: &mut Scope<'s, '_>,
-    prepared: &Prepared,
-) -> Result<Vec<Value<'s>>, Failure> {
+fn collect<'s>(scope: &mut Scope<'s, '_>, prepared: &Prepared) -> Result<Vec<Value<'s>>, Failure> {
     let mut rows = Vec::new();
     let mut names = Vec::new();
     while step(scope, &prepared.statement)? {

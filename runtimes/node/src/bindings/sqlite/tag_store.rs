@@ -5,12 +5,10 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use super::statement::{
-    self, Prepared, all_rows, compile, first_row, made_by_us, make, new_iterator, owner, run_once,
+    Prepared, all_rows, compile, first_row, made_by_us, make, new_iterator, owner, run_once,
 };
 use super::{database, wrong_state, wrong_type};
-use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Scope, ScopeExt, Value, js_string_bytes,
-};
+use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, js_string_bytes};
 
 pub(super) static TAG_STORE: Class = Class::new("SQLTagStore", made_by_us)
     .enumerable()
@@ -132,8 +130,7 @@ fn run<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 fn iterate<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (prepared, values) = prepare(scope, args)?;
-    let rows: v8::Local<'s, v8::Object> =
-        new_iterator(scope, args.this(), &prepared, &values)?;
+    let rows: v8::Local<'s, v8::Object> = new_iterator(scope, args.this(), &prepared, &values)?;
     Ok(rows.into())
 }
 
@@ -156,7 +153,5 @@ fn size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 fn database_of<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     args.native::<TagStore>(scope)?;
-    Ok(statement::owner(scope, args.this())
-        .ok_or(Failure::Pending)?
-        .into())
+    Ok(owner(scope, args.this()).ok_or(Failure::Pending)?.into())
 }

@@ -2,9 +2,7 @@
 
 use super::wrong_type;
 use crate::glue::sqlite::{CallbackError, SqlError, SqlFailure, SqlValue};
-use crate::glue::{
-    Failure, Scope, ScopeExt, Value, copy_bytes, js_string_bytes, new_uint8_array,
-};
+use crate::glue::{Failure, Scope, ScopeExt, Value, copy_bytes, js_string_bytes, new_uint8_array};
 
 const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
@@ -13,7 +11,11 @@ pub(super) fn to_exception<'s>(scope: &Scope<'s, '_>, error: &SqlError) -> Value
     let exception = v8::Exception::error(scope, scope.utf8(&error.message));
     if let Ok(object) = v8::Local::<v8::Object>::try_from(exception) {
         scope.set(object, "code", scope.text("ERR_SQLITE_ERROR").into());
-        scope.set(object, "errcode", v8::Integer::new(scope, error.code).into());
+        scope.set(
+            object,
+            "errcode",
+            v8::Integer::new(scope, error.code).into(),
+        );
         scope.set(object, "errstr", scope.utf8(&error.meaning).into());
     }
     exception
@@ -40,14 +42,12 @@ pub(super) fn to_js<'s>(
         SqlValue::Null => scope.null(),
         SqlValue::Integer(number) => integer(scope, number, uses_bigints)?,
         SqlValue::Real(number) => scope.number(number),
-        SqlValue::Text(text) => {
-            v8::String::new_from_utf8(scope, &text, v8::NewStringType::Normal)
-                .ok_or_else(|| {
-                    let message = "Cannot create a string longer than 0x1fffffe8 characters";
-                    Failure::error("ERR_STRING_TOO_LONG", message)
-                })?
-                .into()
-        }
+        SqlValue::Text(text) => v8::String::new_from_utf8(scope, &text, v8::NewStringType::Normal)
+            .ok_or_else(|| {
+                let message = "Cannot create a string longer than 0x1fffffe8 characters";
+                Failure::error("ERR_STRING_TOO_LONG", message)
+            })?
+            .into(),
         SqlValue::Blob(bytes) => new_uint8_array(scope, bytes)
             .ok_or(Failure::Pending)?
             .into(),
@@ -124,7 +124,9 @@ pub(super) fn to_result(
         return if is_lossless {
             Ok(SqlValue::Integer(number))
         } else {
-            Err(CallbackError::Message("BigInt value is too large for SQLite"))
+            Err(CallbackError::Message(
+                "BigInt value is too large for SQLite",
+            ))
         };
     }
     if value.is_promise() {

@@ -19,7 +19,8 @@ pub(crate) enum CallbackError {
 /// A function of SQL.
 pub(crate) trait ScalarFunction {
     /// Its value.
-    fn call(&self, scope: &mut Scope<'_, '_>, args: &[SqlValue]) -> Result<SqlValue, CallbackError>;
+    fn call(&self, scope: &mut Scope<'_, '_>, args: &[SqlValue])
+    -> Result<SqlValue, CallbackError>;
 }
 
 /// An aggregate function of SQL; its state is a JavaScript value.
@@ -78,8 +79,9 @@ fn guarded<R>(
     if connection.has_thrown() {
         return Err(CallbackError::Threw);
     }
-    let outcome = calls::call_back(callback)
-        .unwrap_or(Err(CallbackError::Message("JavaScript cannot be called now")));
+    let outcome = calls::call_back(callback).unwrap_or(Err(CallbackError::Message(
+        "JavaScript cannot be called now",
+    )));
     if matches!(outcome, Err(CallbackError::Threw)) {
         connection.note_throw();
     }
@@ -229,7 +231,11 @@ struct Evaluation {
 /// # Safety
 /// `context` must be an aggregate's.
 unsafe fn place(context: *mut sys::sqlite3_context, makes: bool) -> *mut *mut Evaluation {
-    let len = if makes { size_of::<*mut Evaluation>() } else { 0 };
+    let len = if makes {
+        size_of::<*mut Evaluation>()
+    } else {
+        0
+    };
     let len = c_int::try_from(len).unwrap_or(0);
     // SAFETY: by the contract of this function.
     unsafe { sys::sqlite3_aggregate_context(context, len) }.cast::<*mut Evaluation>()

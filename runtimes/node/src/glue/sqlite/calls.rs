@@ -34,7 +34,11 @@ impl Drop for Restore {
 }
 
 /// Runs SQLite for this guest; without a scope, callbacks fail.
-pub(super) fn run<R>(user: &User, scope: Option<&mut Scope<'_, '_>>, call: impl FnOnce() -> R) -> R {
+pub(super) fn run<R>(
+    user: &User,
+    scope: Option<&mut Scope<'_, '_>>,
+    call: impl FnOnce() -> R,
+) -> R {
     let scope = scope.map_or(std::ptr::null_mut(), |scope| {
         std::ptr::from_mut(scope).cast::<c_void>()
     });

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use cenote_kernel::Task;
 
-use super::callbacks::{self, Aggregate, Applying, Authorizer, Changes, Registered, ScalarFunction};
+use super::callbacks::{
+    self, Aggregate, Applying, Authorizer, Changes, Registered, ScalarFunction,
+};
 use super::calls::{self, User};
 use super::statement::Statement;
 use super::{copied, library, sys, text_of};
@@ -49,8 +51,10 @@ pub(crate) enum SqlFailure {
 }
 
 fn meaning(code: i32) -> Vec<u8> {
-    // SAFETY: static texts for any number.
-    unsafe { text_of(sys::sqlite3_errstr(code)) }.unwrap_or_default()
+    // SAFETY: any number may be asked for.
+    let text = unsafe { sys::sqlite3_errstr(code) };
+    // SAFETY: a static text.
+    unsafe { text_of(text) }.unwrap_or_default()
 }
 
 /// How a function of SQL may be used.
@@ -150,7 +154,12 @@ impl Connection {
         let data = data.cast_mut().cast::<c_void>();
         // SAFETY: open; the connection is pinned by its `Rc` and closes the database before it ends.
         unsafe {
-            sys::sqlite3_progress_handler(raw, STEPS_BETWEEN_LOOKS, Some(callbacks::progress), data);
+            sys::sqlite3_progress_handler(
+                raw,
+                STEPS_BETWEEN_LOOKS,
+                Some(callbacks::progress),
+                data,
+            );
         }
         Ok(connection)
     }
@@ -232,8 +241,10 @@ impl Connection {
         }
         // SAFETY: a handle, though perhaps one that could not be opened: SQLite allows this.
         let code = unsafe { sys::sqlite3_extended_errcode(raw) };
-        // SAFETY: as above; the text is copied at once.
-        let message = unsafe { text_of(sys::sqlite3_errmsg(raw)) };
+        // SAFETY: as above.
+        let message = unsafe { sys::sqlite3_errmsg(raw) };
+        // SAFETY: a text of the handle's, copied at once.
+        let message = unsafe { text_of(message) };
         SqlError {
             code,
             message: message.unwrap_or_default(),
@@ -481,7 +492,9 @@ impl Connection {
         });
         self.sessions.borrow_mut().push(Rc::downgrade(&session));
         self.run_code(None, || {
-            let name = table.as_ref().map_or(std::ptr::null(), |name| name.as_ptr());
+            let name = table
+                .as_ref()
+                .map_or(std::ptr::null(), |name| name.as_ptr());
             // SAFETY: a session, and a name or null for all tables.
             unsafe { sys::sqlite3session_attach(session.raw.get(), name) }
         })?;
@@ -531,8 +544,7 @@ impl Connection {
         self.run(Some(scope), || {
             let mut len = 0;
             // SAFETY: open, a name, and a place for the length.
-            let data =
-                unsafe { sys::sqlite3_serialize(raw, database.as_ptr(), &raw mut len, 0) };
+            let data = unsafe { sys::sqlite3_serialize(raw, database.as_ptr(), &raw mut len, 0) };
             if data.is_null() {
                 return Ok((len == 0).then(Vec::new).filter(|_| false));
             }
@@ -613,7 +625,10 @@ impl Drop for Connection {
 
 /// A text for SQLite, which reads up to the first NUL.
 pub(super) fn text_until_nul(text: &[u8]) -> CString {
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    let end = text
+        .iter()
+        .position(|byte| *byte == 0)
+        .unwrap_or(text.len());
     CString::new(text.get(..end).unwrap_or_default()).unwrap_or_default()
 }
 

@@ -1,4 +1,4 @@
-//! SQLite's files are the guest's: a VFS over the kernel's calls. SQLite: <https://sqlite.org/vfs.html>, src/os_unix.c.
+//! SQLite's files are the guest's: a VFS over the kernel's calls. SQLite: <https://sqlite.org/vfs.html>, `src/os_unix.c`.
 //!
 //! Locks are open file description locks on the bytes SQLite's own Unix layer uses, so guests of all kinds agree on them.
 //! Differs: no shared memory, so write-ahead logs work in exclusive locking mode only.
@@ -113,8 +113,15 @@ unsafe extern "C" fn open(
     out_flags: *mut c_int,
 ) -> c_int {
     let handle = handle.cast::<Handle>();
-    // SAFETY: SQLite gives room for `szOsFile` bytes. Without methods it does not close what failed to open.
-    unsafe { (*handle).base.pMethods = std::ptr::null() };
+    // Without methods SQLite does not close what failed to open.
+    let nothing = Handle {
+        base: sys::sqlite3_file {
+            pMethods: std::ptr::null(),
+        },
+        file: std::ptr::null_mut(),
+    };
+    // SAFETY: SQLite gives room for `szOsFile` bytes, aligned for pointers.
+    unsafe { handle.write(nothing) };
     let Some(user) = calls::user() else {
         return sys::SQLITE_CANTOPEN;
     };
@@ -123,10 +130,14 @@ unsafe extern "C" fn open(
     let Ok((file, out)) = open_for(&user.task, path, flags) else {
         return sys::SQLITE_CANTOPEN;
     };
-    // SAFETY: the room is SQLite's, given for this.
-    unsafe { (*handle).file = Box::into_raw(Box::new(file)) };
+    let opened = Handle {
+        base: sys::sqlite3_file {
+            pMethods: &raw const METHODS,
+        },
+        file: Box::into_raw(Box::new(file)),
+    };
     // SAFETY: as above.
-    unsafe { (*handle).base.pMethods = &raw const METHODS };
+    unsafe { handle.write(opened) };
     if !out_flags.is_null() {
         // SAFETY: checked just now.
         unsafe { *out_flags = out };
@@ -146,10 +157,17 @@ fn open_for(
     };
     let mut wanted = OpenFlags::O_CLOEXEC;
     wanted.set(OpenFlags::O_CREAT, flags & sys::SQLITE_OPEN_CREATE != 0);
-    wanted.set(OpenFlags::O_EXCL, flags & sys::SQLITE_OPEN_EXCLUSIVE != 0 || is_temporary);
+    wanted.set(
+        OpenFlags::O_EXCL,
+        flags & sys::SQLITE_OPEN_EXCLUSIVE != 0 || is_temporary,
+    );
     let mode = Mode::from_bits_truncate(if is_temporary { 0o600 } else { 0o644 });
     let writes = flags & sys::SQLITE_OPEN_READWRITE != 0;
-    let first = if writes { wanted | OpenFlags::O_RDWR } else { wanted };
+    let first = if writes {
+        wanted | OpenFlags::O_RDWR
+    } else {
+        wanted
+    };
     let opened = block_on(syscall::openat(task, At::Cwd, &path, first, mode));
     let (fd, out) = match opened {
         Ok(fd) => (fd, flags),
@@ -239,8 +257,10 @@ unsafe extern "C" fn full_pathname(
     }
     // SAFETY: there is room for this and one more byte, as was just checked.
     unsafe { std::ptr::copy_nonoverlapping(full.as_ptr(), out.cast::<u8>(), full.len()) };
-    // SAFETY: that one more byte.
-    unsafe { *out.add(full.len()) = 0 };
+    // SAFETY: that one more byte is in the same room.
+    let end = unsafe { out.add(full.len()) };
+    // SAFETY: as above.
+    unsafe { end.write(0) };
     sys::SQLITE_OK
 }
 

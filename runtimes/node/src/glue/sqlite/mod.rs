@@ -14,7 +14,9 @@ mod memory;
 mod statement;
 
 pub(crate) use callbacks::{Aggregate, Authorizer, CallbackError, Changes, ScalarFunction};
-pub(crate) use connection::{Backup, ChangeSession, Connection, FunctionFlags, SqlError, SqlFailure};
+pub(crate) use connection::{
+    Backup, ChangeSession, Connection, FunctionFlags, SqlError, SqlFailure,
+};
 pub(crate) use statement::{ColumnText, Statement};
 
 use libsqlite3_sys as sys;
@@ -51,7 +53,11 @@ unsafe fn text_of(text: *const std::ffi::c_char) -> Option<Vec<u8>> {
         return None;
     }
     // SAFETY: by the contract of this function.
-    Some(unsafe { std::ffi::CStr::from_ptr(text) }.to_bytes().to_vec())
+    Some(
+        unsafe { std::ffi::CStr::from_ptr(text) }
+            .to_bytes()
+            .to_vec(),
+    )
 }
 
 /// Who frees a value bound or returned: the library makes a copy.

@@ -105,8 +105,10 @@ impl Statement {
     /// The name of a parameter, its first sign included; parameters count from 1.
     pub(crate) fn parameter_name(&self, index: i32) -> Option<Vec<u8>> {
         let raw = self.raw().ok()?;
-        // SAFETY: any number may be asked for; the text is copied at once.
-        unsafe { text_of(sys::sqlite3_bind_parameter_name(raw, index)) }
+        // SAFETY: any number may be asked for.
+        let name = unsafe { sys::sqlite3_bind_parameter_name(raw, index) };
+        // SAFETY: a text of the statement's, or null, copied at once.
+        unsafe { text_of(name) }
     }
 
     /// The number of a named parameter; 0 if there is none.
@@ -184,8 +186,10 @@ impl Statement {
             ColumnText::Type => sys::sqlite3_column_decltype,
         };
         let read = || {
-            // SAFETY: any number may be asked for; the text is copied at once.
-            Ok(unsafe { text_of(read(raw, column)) })
+            // SAFETY: any number may be asked for.
+            let text = unsafe { read(raw, column) };
+            // SAFETY: a text of the statement's, or null, copied at once.
+            Ok(unsafe { text_of(text) })
         };
         self.connection.run(None, read).ok().flatten()
     }
@@ -198,12 +202,12 @@ impl Statement {
         let read = || {
             // SAFETY: a statement, here and below; any number may be asked for. `bytes` is asked for after the pointer.
             Ok(match unsafe { sys::sqlite3_column_type(raw, column) } {
-                // SAFETY: as above.
                 sys::SQLITE_INTEGER => {
+                    // SAFETY: as above.
                     SqlValue::Integer(unsafe { sys::sqlite3_column_int64(raw, column) })
                 }
-                // SAFETY: as above.
                 sys::SQLITE_FLOAT => {
+                    // SAFETY: as above.
                     SqlValue::Real(unsafe { sys::sqlite3_column_double(raw, column) })
                 }
                 sys::SQLITE_TEXT => {
@@ -230,11 +234,13 @@ impl Statement {
 
     /// The text it was compiled from.
     pub(crate) fn source(&self) -> Vec<u8> {
-        // SAFETY: a statement; the text is copied at once.
-        self.raw()
-            .ok()
-            .and_then(|raw| unsafe { text_of(sys::sqlite3_sql(raw)) })
-            .unwrap_or_default()
+        let Ok(raw) = self.raw() else {
+            return Vec::new();
+        };
+        // SAFETY: a statement.
+        let text = unsafe { sys::sqlite3_sql(raw) };
+        // SAFETY: a text of the statement's, copied at once.
+        unsafe { text_of(text) }.unwrap_or_default()
     }
 
     /// The text with the values in place of the parameters; `None` when it would be too long.
