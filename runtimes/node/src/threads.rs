@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use crate::bindings::messaging::channel::{PortData, SiblingGroup};
 use crate::glue::Quota;
@@ -55,6 +55,8 @@ pub(crate) struct ThreadGroup {
     /// Array buffers and messages of all isolates together.
     pub(crate) quota: Arc<Quota>,
     next_thread: AtomicU64,
+    /// When the process began: microseconds since 1970, and nanoseconds on the machine's clock.
+    pub(crate) time_origin: OnceLock<(f64, f64)>,
     /// Web locks.
     pub(crate) locks: crate::bindings::locks::manager::LockManager,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
@@ -74,6 +76,7 @@ impl ThreadGroup {
             limits,
             quota: Quota::new(limits.array_buffers),
             next_thread: AtomicU64::new(1),
+            time_origin: OnceLock::new(),
             locks: crate::bindings::locks::manager::LockManager::default(),
             channels: Mutex::default(),
             ports: Mutex::default(),

@@ -38,25 +38,22 @@ fn trigger_heap_snapshot<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
     } else {
         args.path(scope, 0)?
     };
-    super::permission::check(
-        scope,
-        super::permission::Permission::FileSystemWrite,
-        &path,
-    )?;
+    super::permission::check(scope, super::permission::Permission::FileSystemWrite, &path)?;
     let env = scope.env();
     let task = std::sync::Arc::clone(env.task());
-    let flags = OpenFlags::O_WRONLY
-        | OpenFlags::O_CREAT
-        | OpenFlags::O_TRUNC
-        | OpenFlags::O_CLOEXEC;
+    let flags =
+        OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC;
     let fd = crate::blocking::blocking(&env, async || {
-        syscall::openat(&task, At::Cwd, &path, flags, Mode::from_bits_truncate(0o644)).await
+        syscall::openat(
+            &task,
+            At::Cwd,
+            &path,
+            flags,
+            Mode::from_bits_truncate(0o644),
+        )
+        .await
     })
-    .map_err(|error| {
-        Failure::from(error)
-            .with_syscall("open")
-            .with_path(&path)
-    })?;
+    .map_err(|error| Failure::from(error).with_syscall("open").with_path(&path))?;
     scope.take_heap_snapshot(|chunk| {
         crate::program::write_all(&task, fd, chunk);
         !task.must_end()
@@ -111,6 +108,12 @@ fn create_heap_snapshot_stream<'s>(
     scope: &mut Scope<'s, '_>,
     _args: &Args<'s>,
 ) -> BindingResult<'s> {
+    let chunks = take_snapshot(scope);
+    Ok(stream_of(scope, chunks)?.into())
+}
+
+/// A snapshot of this isolate's heap, in pieces.
+pub(crate) fn take_snapshot(scope: &mut Scope<'_, '_>) -> VecDeque<Vec<u8>> {
     let mut chunks = VecDeque::new();
     let mut size = 0;
     scope.take_heap_snapshot(|chunk| {
@@ -118,6 +121,14 @@ fn create_heap_snapshot_stream<'s>(
         chunks.push_back(chunk.to_vec());
         size <= LIMIT
     });
+    chunks
+}
+
+/// The object JavaScript reads a snapshot from.
+pub(crate) fn stream_of<'s>(
+    scope: &mut Scope<'s, '_>,
+    chunks: VecDeque<Vec<u8>>,
+) -> Result<v8::Local<'s, v8::Object>, Failure> {
     let object = crate::glue::bare_instance(scope, &HEAP_SNAPSHOT_STREAM)?;
     let info = AsyncInfo::new(scope, object, "HEAPSNAPSHOT");
     let stream = Rc::new(Stream {
@@ -126,7 +137,7 @@ fn create_heap_snapshot_stream<'s>(
         is_reading: std::cell::Cell::new(false),
     });
     attach(scope, object, stream);
-    Ok(object.into())
+    Ok(object)
 }
 
 /// `readStart()`: gives what there is, until it is told to stop.
@@ -165,9 +176,7 @@ fn give<'s>(
     const READ_BYTES_OR_ERROR: usize = 0;
     const ARRAY_BUFFER_OFFSET: usize = 1;
     const UV_EOF: f64 = -4095.0;
-    let state = scope
-        .env()
-        .field(scope, "stream_wrap", "streamBaseState")?;
+    let state = scope.env().field(scope, "stream_wrap", "streamBaseState")?;
     let value: Value<'s> = match chunk {
         Some(chunk) => {
             state.set(

@@ -2,7 +2,9 @@
 
 mod histogram;
 
-use crate::glue::{Args, Audience, Binding, BindingResult, Collection, Failure, Scope, ScopeExt, Value};
+use crate::glue::{
+    Args, Audience, Binding, BindingResult, Collection, Failure, Scope, ScopeExt, Value,
+};
 
 pub(super) const BINDING: Binding = Binding::new("performance")
     .note("no tests of statistics between histograms")
@@ -55,11 +57,14 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         reason = "microseconds since 1970 fit a double"
     )]
     let timestamp = realtime.sec as f64 * 1e6 + realtime.nsec as f64 / 1e3;
-    milestones.set(TIME_ORIGIN_TIMESTAMP, timestamp);
     let start = nanoseconds(env.event_loop().timers().start().since_boot());
-    for milestone in [TIME_ORIGIN, ENVIRONMENT, NODE_START, V8_START] {
-        milestones.set(milestone, start);
+    // The main thread comes first: its beginning is the process's.
+    let origin = *env.threads().time_origin.get_or_init(|| (timestamp, start));
+    milestones.set(TIME_ORIGIN_TIMESTAMP, origin.0);
+    for milestone in [TIME_ORIGIN, NODE_START, V8_START] {
+        milestones.set(milestone, origin.1);
     }
+    milestones.set(ENVIRONMENT, start);
     milestones.set(LOOP_START, -1.0);
     milestones.set(LOOP_EXIT, -1.0);
     Ok(())
@@ -81,11 +86,11 @@ pub(crate) fn mark_loop(scope: &mut Scope<'_, '_>, has_ended: bool) -> Result<()
 /// Milliseconds since the process started.
 fn now<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let elapsed = env
-        .clock()
-        .now()
-        .duration_since(env.event_loop().timers().start());
-    Ok((elapsed.as_secs_f64() * 1e3).into())
+    let origin = env
+        .field(scope, "performance", "milestones")?
+        .get(TIME_ORIGIN);
+    let now = nanoseconds(env.clock().now().since_boot());
+    Ok(((now - origin) / 1e6).into())
 }
 
 fn mark_bootstrap_complete<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {

@@ -11,6 +11,7 @@ use cenote_base::abi::user::UsageTarget;
 use cenote_kernel::syscall;
 
 use super::control::Control;
+use crate::bindings::heap_utils;
 use crate::bindings::messaging::channel::Port;
 use crate::bindings::messaging::port::new_port;
 use crate::bindings::process::{SharedVariables, Variables};
@@ -40,6 +41,11 @@ pub(crate) static WORKER: Class = Class::new("Worker", new_worker)
         "getHeapStatistics",
         get_heap_statistics,
         "answered by the worker's loop: not while it is busy",
+    )
+    .partial_method(
+        "takeHeapSnapshot",
+        take_heap_snapshot,
+        "always without V8's internals and without numbers; taken by the worker's loop: not while it is busy",
     )
     .partial_method(
         "cpuUsage",
@@ -527,6 +533,20 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
             }
             let args = [scope.null(), object.into()];
             make_callback(scope, taker, "ondone", &args, &CallContext::ROOT);
+        },
+    )
+}
+
+fn take_heap_snapshot<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    ask(
+        scope,
+        args,
+        heap_utils::take_snapshot,
+        |scope, taker, chunks| {
+            if let Ok(stream) = heap_utils::stream_of(scope, chunks) {
+                let args = [stream.into()];
+                make_callback(scope, taker, "ondone", &args, &CallContext::ROOT);
+            }
         },
     )
 }
