@@ -100,7 +100,7 @@ impl Native for Stream {
 /// Most bytes of a snapshot that is kept in memory.
 const LIMIT: usize = 512 << 20;
 
-fn new_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn new_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     illegal_constructor(scope, args)
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn stream_of<'s>(
 }
 
 /// `readStart()`: gives what there is, until it is told to stop.
-fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let stream = args.native::<Stream>(scope)?;
     if stream.is_reading.replace(true) {
         return Ok(0.into());
@@ -161,7 +161,7 @@ fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     Ok(0.into())
 }
 
-fn read_stop<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn read_stop<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     args.native::<Stream>(scope)?.is_reading.set(false);
     Ok(0.into())
 }

@@ -164,6 +164,9 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     blob::new_reader,
     blob::pull,
     blob::set_wakeup,
+    heap_utils::new_stream,
+    heap_utils::read_start,
+    heap_utils::read_stop,
     locks::callback_fulfilled,
     locks::callback_rejected,
 ];
