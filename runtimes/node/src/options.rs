@@ -255,16 +255,29 @@ impl CommandLine {
         for (name, values) in [
             (
                 "--unhandled-rejections",
-                &["", "warn-with-error-code", "throw", "strict", "warn", "none"][..],
+                &[
+                    "",
+                    "warn-with-error-code",
+                    "throw",
+                    "strict",
+                    "warn",
+                    "none",
+                ][..],
             ),
-            ("--trace-require-module", &["", "all", "no-node-modules", "true", "false"]),
+            (
+                "--trace-require-module",
+                &["", "all", "no-node-modules", "true", "false"],
+            ),
             ("--test-isolation", &["", "process", "none"]),
         ] {
             if !values.contains(&self.text(name).as_str()) {
                 return invalid(name);
             }
         }
-        for (mode, is_on) in [("--test", self.is("--test")), ("--watch", self.is("--watch"))] {
+        for (mode, is_on) in [
+            ("--test", self.is("--test")),
+            ("--watch", self.is("--watch")),
+        ] {
             if !is_on {
                 continue;
             }

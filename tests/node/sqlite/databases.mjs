@@ -66,6 +66,7 @@ t(() => db.prepare('SELECT count(*) AS n FROM people').get());
 
 db.setAuthorizer((action) => (action === constants.SQLITE_DELETE ? constants.SQLITE_DENY : constants.SQLITE_OK));
 t(() => db.exec('DELETE FROM people'));
+t(() => db.prepare('WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000) SELECT sum(i) AS s FROM n').get());
 const sql = db.createTagStore();
 t(() => sql.get`SELECT ${1} + ${2} AS three`);
 for (const database of [db, copy, other, second]) database.close();

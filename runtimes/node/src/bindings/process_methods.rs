@@ -379,11 +379,7 @@ fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         .to_string(scope)
         .ok_or(Failure::Pending)?
         .to_rust_string_lossy(scope);
-    super::permission::check(
-        scope,
-        super::permission::Permission::Addon,
-        name.as_bytes(),
-    )?;
+    super::permission::check(scope, super::permission::Permission::Addon, name.as_bytes())?;
     // What is no shared object is refused in the dynamic linker's words.
     const ELF_HEADER: usize = 64;
     let why = match scope.env().read_file(name.as_bytes()) {
@@ -392,7 +388,10 @@ fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         Ok(bytes) if !bytes.starts_with(b"\x7fELF") => "invalid ELF header",
         Ok(_) => "native addons cannot be loaded in this machine",
     };
-    Err(Failure::error("ERR_DLOPEN_FAILED", format!("{name}: {why}")))
+    Err(Failure::error(
+        "ERR_DLOPEN_FAILED",
+        format!("{name}: {why}"),
+    ))
 }
 
 fn load_env_file<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -214,7 +214,9 @@ fn get_own_non_index_properties<'s>(
     ]
     .into_iter()
     .filter(|(bit, _)| wanted & bit != 0)
-    .fold(v8::PropertyFilter::ALL_PROPERTIES, |all, (_, filter)| all | filter);
+    .fold(v8::PropertyFilter::ALL_PROPERTIES, |all, (_, filter)| {
+        all | filter
+    });
     let how = v8::GetPropertyNamesArgsBuilder::new()
         .mode(v8::KeyCollectionMode::OwnOnly)
         .property_filter(filter)

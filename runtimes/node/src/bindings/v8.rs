@@ -15,10 +15,20 @@ pub(super) const BINDING: Binding = Binding::new("v8")
     .note("no processor profiles; flags cannot be set, they are the whole host's")
     .function("cachedDataVersionTag", cached_data_version_tag)
     .function("updateHeapStatisticsBuffer", update_heap_statistics)
-    .function("updateHeapSpaceStatisticsBuffer", update_heap_space_statistics)
-    .function("updateHeapCodeStatisticsBuffer", update_heap_code_statistics)
+    .function(
+        "updateHeapSpaceStatisticsBuffer",
+        update_heap_space_statistics,
+    )
+    .function(
+        "updateHeapCodeStatisticsBuffer",
+        update_heap_code_statistics,
+    )
     .function("isStringOneByteRepresentation", is_one_byte)
-    .partial("setFlagsFromString", set_flags_from_string, "only checks: V8's flags are shared by all guests of the host process")
+    .partial(
+        "setFlagsFromString",
+        set_flags_from_string,
+        "only checks: V8's flags are shared by all guests of the host process",
+    )
     .setup(setup);
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
@@ -139,8 +149,14 @@ fn new_gc_profiler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
 
 fn now_ms(scope: &Scope<'_, '_>) -> f64 {
     let now = scope.env().clock().realtime();
-    #[expect(clippy::cast_precision_loss, reason = "exact for milliseconds since 1970")]
-    let ms = (now.sec.saturating_mul(1000).saturating_add(i64::from(now.nsec / 1_000_000))) as f64;
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact for milliseconds since 1970"
+    )]
+    let ms = (now
+        .sec
+        .saturating_mul(1000)
+        .saturating_add(i64::from(now.nsec / 1_000_000))) as f64;
     ms
 }
 

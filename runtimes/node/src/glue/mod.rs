@@ -40,14 +40,12 @@ pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
     listen_to_messages, resolve_module, resolve_module_source,
 };
-pub(crate) use class::{bare_instance, 
-    Class, constructor_of, illegal_constructor, new_instance, new_instance_here,
+pub(crate) use class::{
+    Class, bare_instance, constructor_of, illegal_constructor, new_instance, new_instance_here,
 };
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
-pub(crate) use gc::{
-    Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections,
-};
+pub(crate) use gc::{Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections};
 pub(crate) use heap::{
     NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
 };

@@ -1,6 +1,6 @@
 //! `internalBinding('sqlite')`: `node:sqlite`. Node: `src/node_sqlite.cc`.
 //!
-//! `database` is `DatabaseSync`; `statement` its statements and their rows; `functions` what JavaScript gives to SQL;
+//! `database` is `DatabaseSync`; `statement` its statements, `rows` their rows; `functions` what JavaScript gives to SQL;
 //! `session` recorded changes; `backup` copies; `tag_store` statements by template; `limits` the object of limits; `values`
 //! what passes between the two languages; `options` how options are read. All files are the guest's (`glue/sqlite`).
 //!
@@ -12,6 +12,7 @@ mod database;
 mod functions;
 mod limits;
 mod options;
+mod rows;
 mod session;
 mod statement;
 mod tag_store;
@@ -29,7 +30,7 @@ pub(super) const BINDING: Binding = Binding::new("sqlite")
 /// Functions that no table names: the accessors of limits, and `Symbol.dispose`.
 pub(crate) fn private_functions() -> impl Iterator<Item = NativeFn> {
     let disposers: [NativeFn; 2] = [database::dispose, session::dispose];
-    let classes = [&statement::ITERATOR, &tag_store::TAG_STORE, &limits::LIMITS];
+    let classes = [&rows::ITERATOR, &tag_store::TAG_STORE, &limits::LIMITS];
     limits::accessors()
         .chain(disposers)
         .chain(classes.into_iter().flat_map(|class| class.functions()))

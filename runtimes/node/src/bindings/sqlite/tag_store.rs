@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
-use super::statement::{
-    Prepared, all_rows, compile, first_row, made_by_us, make, new_iterator, owner, run_once,
-};
+use super::rows::{all_rows, first_row, new_iterator, run_once};
+use super::statement::{Prepared, compile, made_by_us, make, owner};
 use super::{database, wrong_state, wrong_type};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, js_string_bytes};
 

@@ -1,4 +1,4 @@
-//! [`Connection`]: an open database; its sessions ([`ChangeSession`]) and copies ([`Backup`]).
+//! [`Connection`]: an open database.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{CString, c_char, c_int, c_void};
@@ -11,8 +11,9 @@ use super::callbacks::{
     self, Aggregate, Applying, Authorizer, Changes, Registered, ScalarFunction,
 };
 use super::calls::{self, User};
+use super::session::{Backup, ChangeSession};
 use super::statement::Statement;
-use super::{copied, library, sys, text_of};
+use super::{library, sys, text_of};
 use crate::glue::{Quota, Scope};
 
 /// How many steps of its machine a statement makes between looks at whether the process must end.
@@ -150,6 +151,8 @@ impl Connection {
             // Even then there may be a handle, which has the message and is closed with `connection`.
             return Err(connection.last_error(code));
         }
+        // Nothing runs on threads of the library's own, where neither files nor memory would be the guest's.
+        connection.limit(sys::SQLITE_LIMIT_WORKER_THREADS, 0);
         let data = std::ptr::from_ref(connection.as_ref());
         let data = data.cast_mut().cast::<c_void>();
         // SAFETY: open; the connection is pinned by its `Rc` and closes the database before it ends.
@@ -485,18 +488,14 @@ impl Connection {
             // SAFETY: open, a name, and a place for the session.
             unsafe { sys::sqlite3session_create(raw, database.as_ptr(), &raw mut session) }
         })?;
-        let session = Rc::new(ChangeSession {
-            raw: Cell::new(session),
-            connection: Rc::clone(self),
-            is_in_use: Cell::new(false),
-        });
+        let session = Rc::new(ChangeSession::new(self, session));
         self.sessions.borrow_mut().push(Rc::downgrade(&session));
         self.run_code(None, || {
             let name = table
                 .as_ref()
                 .map_or(std::ptr::null(), |name| name.as_ptr());
             // SAFETY: a session, and a name or null for all tables.
-            unsafe { sys::sqlite3session_attach(session.raw.get(), name) }
+            unsafe { sys::sqlite3session_attach(session.raw(), name) }
         })?;
         Ok(session)
     }
@@ -606,11 +605,7 @@ impl Connection {
                 Ok(raw)
             }
         })?;
-        let backup = Rc::new(Backup {
-            raw: Cell::new(raw),
-            source: Rc::clone(self),
-            target: Rc::clone(target),
-        });
+        let backup = Rc::new(Backup::new(raw, self, target));
         self.backups.borrow_mut().push(Rc::downgrade(&backup));
         Ok(backup)
     }
@@ -630,137 +625,4 @@ pub(super) fn text_until_nul(text: &[u8]) -> CString {
         .position(|byte| *byte == 0)
         .unwrap_or(text.len());
     CString::new(text.get(..end).unwrap_or_default()).unwrap_or_default()
-}
-
-/// A recording of changes.
-#[derive(Debug)]
-pub(crate) struct ChangeSession {
-    raw: Cell<*mut sys::sqlite3_session>,
-    connection: Rc<Connection>,
-    is_in_use: Cell<bool>,
-}
-
-impl ChangeSession {
-    /// The database it records.
-    pub(crate) const fn connection(&self) -> &Rc<Connection> {
-        &self.connection
-    }
-
-    /// Whether it records.
-    pub(crate) fn is_open(&self) -> bool {
-        !self.raw.get().is_null()
-    }
-
-    /// Whether its changes are being read out.
-    pub(crate) fn is_in_use(&self) -> bool {
-        self.is_in_use.get()
-    }
-
-    /// Ends the recording.
-    pub(crate) fn end(&self) {
-        if self.is_in_use() {
-            return;
-        }
-        let raw = self.raw.replace(std::ptr::null_mut());
-        if !raw.is_null() && self.connection.is_open() {
-            let _ended = self.connection.run(None, || {
-                // SAFETY: a session of an open connection, which is not used after this.
-                unsafe { sys::sqlite3session_delete(raw) };
-                Ok(())
-            });
-        }
-    }
-
-    /// The changes so far, as a changeset or as a patchset.
-    pub(crate) fn changes(
-        &self,
-        scope: &mut Scope<'_, '_>,
-        is_patchset: bool,
-    ) -> Result<Vec<u8>, SqlFailure> {
-        let raw = self.raw.get();
-        if raw.is_null() || self.is_in_use.replace(true) {
-            return Err(SqlFailure::Sql(SqlError::of_code(sys::SQLITE_MISUSE)));
-        }
-        let outcome = self.connection.run(Some(scope), || {
-            let mut len = 0;
-            let mut data = std::ptr::null_mut();
-            let read = if is_patchset {
-                sys::sqlite3session_patchset
-            } else {
-                sys::sqlite3session_changeset
-            };
-            // SAFETY: a session, and places for the answer.
-            let code = unsafe { read(raw, &raw mut len, &raw mut data) };
-            // SAFETY: SQLite has that many bytes there.
-            let bytes = unsafe { copied(data.cast::<u8>(), len) };
-            // SAFETY: SQLite's own memory, not used after this.
-            unsafe { sys::sqlite3_free(data) };
-            if code == sys::SQLITE_OK {
-                Ok(bytes)
-            } else {
-                Err(code)
-            }
-        });
-        self.is_in_use.set(false);
-        outcome
-    }
-}
-
-impl Drop for ChangeSession {
-    fn drop(&mut self) {
-        self.is_in_use.set(false);
-        self.end();
-    }
-}
-
-/// A copy of a database under way.
-#[derive(Debug)]
-pub(crate) struct Backup {
-    raw: Cell<*mut sys::sqlite3_backup>,
-    source: Rc<Connection>,
-    target: Rc<Connection>,
-}
-
-impl Backup {
-    /// Copies some pages; SQLite's code, and how many pages are left, of how many.
-    pub(crate) fn step(&self, pages: i32) -> Option<(i32, i32, i32)> {
-        let raw = self.raw.get();
-        if raw.is_null() || !self.source.is_open() {
-            return None;
-        }
-        let step = || {
-            // SAFETY: a backup between two open connections.
-            let code = unsafe { sys::sqlite3_backup_step(raw, pages) };
-            // SAFETY: as above.
-            let left = unsafe { sys::sqlite3_backup_remaining(raw) };
-            // SAFETY: as above.
-            let total = unsafe { sys::sqlite3_backup_pagecount(raw) };
-            Ok((code, left, total))
-        };
-        self.target.run(None, step).ok()
-    }
-
-    /// The error of the target.
-    pub(crate) fn target_error(&self) -> SqlError {
-        self.target.current_error()
-    }
-
-    /// Ends the copy, done or not.
-    pub(crate) fn finish(&self) {
-        let raw = self.raw.replace(std::ptr::null_mut());
-        if !raw.is_null() {
-            let _finished = self.target.run(None, || {
-                // SAFETY: a backup, which is not used after this.
-                unsafe { sys::sqlite3_backup_finish(raw) };
-                Ok(())
-            });
-        }
-    }
-}
-
-impl Drop for Backup {
-    fn drop(&mut self) {
-        self.finish();
-        self.target.close();
-    }
 }

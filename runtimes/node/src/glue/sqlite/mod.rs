@@ -11,12 +11,12 @@ mod connection;
 mod files;
 mod library;
 mod memory;
+mod session;
 mod statement;
 
 pub(crate) use callbacks::{Aggregate, Authorizer, CallbackError, Changes, ScalarFunction};
-pub(crate) use connection::{
-    Backup, ChangeSession, Connection, FunctionFlags, SqlError, SqlFailure,
-};
+pub(crate) use connection::{Connection, FunctionFlags, SqlError, SqlFailure};
+pub(crate) use session::{Backup, ChangeSession};
 pub(crate) use statement::{ColumnText, Statement};
 
 use libsqlite3_sys as sys;
