@@ -1,4 +1,4 @@
-//! llhttp, Node's HTTP/1 parser in C (third_party/llhttp), as a safe [`Machine`] that tells [`Events`] what it finds.
+//! llhttp, Node's HTTP/1 parser in C (`third_party/llhttp`), as a safe [`Machine`] that tells [`Events`] what it finds.
 //!
 //! The C structure is behind an `UnsafeCell` and only ever touched through its raw pointer, so a callback may ask and pause the
 //! machine that is calling it. A second `execute` meanwhile is refused: the structure must not change under the running code.

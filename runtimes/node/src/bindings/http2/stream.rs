@@ -351,7 +351,7 @@ impl Stream {
         }
     }
 
-    /// Submits the RST_STREAM frame.
+    /// Submits the frame that resets.
     pub(super) fn flush_reset(&self, scope: &mut Scope<'_, '_>) {
         let Some(session) = self.session.upgrade() else {
             return;

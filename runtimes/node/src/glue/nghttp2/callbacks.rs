@@ -30,7 +30,7 @@ pub(crate) enum Frame<'a> {
         flags: u8,
         len: usize,
     },
-    /// HEADERS, or PUSH_PROMISE (then `stream` is the promised one).
+    /// HEADERS, or `PUSH_PROMISE` (then `stream` is the promised one).
     Headers {
         stream: i32,
         flags: u8,
@@ -113,16 +113,16 @@ fn rcbuf<'a>(buffer: *mut sys::nghttp2_rcbuf) -> &'a [u8] {
 }
 
 fn header_of(frame: *const sys::nghttp2_frame) -> sys::nghttp2_frame_hd {
-    // SAFETY: every member of the union begins with the header.
-    unsafe { (*frame).hd }
+    // SAFETY: every member of the union begins with the header, at its address.
+    unsafe { *frame.cast::<sys::nghttp2_frame_hd>() }
 }
 
-/// The stream a frame is about; for PUSH_PROMISE the promised one.
+/// The stream a frame is about; for `PUSH_PROMISE` the promised one.
 fn stream_of(frame: *const sys::nghttp2_frame) -> i32 {
     let header = header_of(frame);
     if u32::from(header.type_) == sys::NGHTTP2_PUSH_PROMISE {
         // SAFETY: the type says which member it is.
-        unsafe { (*frame).push_promise.promised_stream_id }
+        unsafe { (*frame.cast::<sys::nghttp2_push_promise>()).promised_stream_id }
     } else {
         header.stream_id
     }
@@ -136,7 +136,7 @@ pub(super) unsafe extern "C" fn on_begin_headers(
     // A PUSH_PROMISE has no category; reading the member HEADERS has there gives a number without meaning, as in Node.
     let category = if u32::from(header_of(frame).type_) == sys::NGHTTP2_HEADERS {
         // SAFETY: the type says which member it is.
-        unsafe { (*frame).headers.cat }
+        unsafe { (*frame.cast::<sys::nghttp2_headers>()).cat }
     } else {
         sys::NGHTTP2_HCAT_REQUEST
     };
@@ -199,7 +199,7 @@ fn received<'a>(frame: *const sys::nghttp2_frame) -> Frame<'a> {
         },
         sys::NGHTTP2_PRIORITY => {
             // SAFETY: the type says which member it is.
-            let spec = unsafe { (*frame).priority.pri_spec };
+            let spec = unsafe { (*frame.cast::<sys::nghttp2_priority>()).pri_spec };
             Frame::Priority {
                 stream: header.stream_id,
                 parent: spec.stream_id,
@@ -209,7 +209,7 @@ fn received<'a>(frame: *const sys::nghttp2_frame) -> Frame<'a> {
         }
         sys::NGHTTP2_SETTINGS => {
             // SAFETY: the type says which member it is.
-            let settings = unsafe { (*frame).settings };
+            let settings = unsafe { *frame.cast::<sys::nghttp2_settings>() };
             Frame::Settings {
                 is_ack,
                 entries: setting_entries(settings.iv, settings.niv),
@@ -218,11 +218,11 @@ fn received<'a>(frame: *const sys::nghttp2_frame) -> Frame<'a> {
         sys::NGHTTP2_PING => Frame::Ping {
             is_ack,
             // SAFETY: the type says which member it is.
-            data: unsafe { (*frame).ping.opaque_data },
+            data: unsafe { (*frame.cast::<sys::nghttp2_ping>()).opaque_data },
         },
         sys::NGHTTP2_GOAWAY => {
             // SAFETY: the type says which member it is.
-            let goaway = unsafe { (*frame).goaway };
+            let goaway = unsafe { *frame.cast::<sys::nghttp2_goaway>() };
             Frame::Goaway {
                 code: goaway.error_code,
                 last_stream: goaway.last_stream_id,
@@ -249,7 +249,7 @@ fn setting_entries(at: *const sys::nghttp2_settings_entry, len: usize) -> Vec<Se
 
 fn extension_payload(frame: *const sys::nghttp2_frame) -> *const c_void {
     // SAFETY: only called for frames whose type says that they are extensions.
-    unsafe { (*frame).ext.payload }
+    unsafe { (*frame.cast::<sys::nghttp2_extension>()).payload }
 }
 
 fn altsvc<'a>(stream: i32, payload: *const sys::nghttp2_ext_altsvc) -> Frame<'a> {
@@ -427,7 +427,7 @@ pub(super) unsafe extern "C" fn on_send_data(
 ) -> c_int {
     let stream = header_of(frame).stream_id;
     // SAFETY: this callback is for DATA frames only.
-    let padding = unsafe { (*frame).data.padlen };
+    let padding = unsafe { (*frame.cast::<sys::nghttp2_data>()).padlen };
     let header: [u8; 9] = bytes(header, 9).try_into().unwrap_or_default();
     told(user_data, (), |running| {
         running.events.on_send_data(stream, header, padding, len);
