@@ -225,7 +225,14 @@ impl<'a> Finder<'a> {
         let Some(end) = self.exports_object(at + 4) else {
             return;
         };
-        let Some(name) = self.is(end, ',').then(|| self.text(end + 1)).flatten() else {
+        if !self.is(end, ',') {
+            return;
+        }
+        if let Some(key) = self.word(end + 1) {
+            self.define_keys(key, end + 2);
+            return;
+        }
+        let Some(name) = self.text(end + 1) else {
             return;
         };
         if !self.is(end + 2, ',') || !self.is(end + 3, '{') {
@@ -244,6 +251,21 @@ impl<'a> Finder<'a> {
         if (self.word(at) == Some("value") && self.is(at + 1, ':')) || self.word(at) == Some("get")
         {
             self.add(name);
+        }
+    }
+
+    /// Inside such a loop: `Object.defineProperty(exports, key, { …, get: function () { return _x[key]; } })`.
+    fn define_keys(&mut self, key: &str, at: usize) {
+        const REACH: usize = 24;
+        let from = (at..at + REACH).find_map(|at| {
+            let is_return = self.word(at) == Some("return")
+                && self.is(at + 2, '[')
+                && self.word(at + 3) == Some(key)
+                && self.is(at + 4, ']');
+            is_return.then(|| self.word(at + 1)).flatten()
+        });
+        if let Some(from) = from {
+            self.reexport_of(from);
         }
     }
 

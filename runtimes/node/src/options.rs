@@ -464,7 +464,13 @@ impl CommandLine {
             return Ok(());
         }
         if *kind == V8_OPTION {
-            self.v8.insert(name, inline.unwrap_or("").to_owned());
+            // Those that Node's library asks for have a value, too.
+            if matches!(self.value(&name), Some(OptionValue::Boolean(_))) {
+                self.set_boolean(&name, !is_negated);
+            }
+            if !is_negated {
+                self.v8.insert(name, inline.unwrap_or("").to_owned());
+            }
             return Ok(());
         }
         if is_negated {

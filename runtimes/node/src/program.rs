@@ -257,6 +257,8 @@ pub(crate) fn with_isolate(
     };
     drop(registrations);
     drop(foreground);
+    let heap_guard = crate::glue::take_heap_guard(&mut isolate);
+    crate::glue::stop_listening(&mut isolate);
     isolate.remove_slot::<Rc<Environment>>();
     let next_program = env.take_next_program();
     let ended = outcome.map(|outcome| Ended {
@@ -271,6 +273,7 @@ pub(crate) fn with_isolate(
     }
     drop(env);
     drop(isolate);
+    drop(heap_guard);
     ended
 }
 

@@ -4,6 +4,7 @@
 //! grows the array when it does not fit.
 
 use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
 
 use crate::environment::Stored;
 use crate::glue::{Args, Binding, BindingResult, Failure, Field, Object, Scope, ScopeExt, Value};
@@ -390,6 +391,14 @@ fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Binding
     Ok(scope.array(&hooks).into())
 }
 
+/// Objects whose `destroy` hooks wait for their collection. The handles are here and not in their finalizers: those are
+/// dropped when V8 does not know any more that a handle goes, and would then be called on freed memory.
+#[derive(Default)]
+struct DestroyHooks {
+    waiting: RefCell<HashMap<u64, v8::Weak<v8::Object>>>,
+    next: std::cell::Cell<u64>,
+}
+
 /// Calls the `destroy` hooks when this object is collected, unless `destroyed.destroyed` says it happened.
 fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let resource = args.object(0)?;
@@ -398,18 +407,22 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
         .ok()
         .map(|object| v8::Global::new(scope, object));
     let remote = scope.env().event_loop().io().remote();
-    let waiting = std::rc::Rc::new(RefCell::new(None::<v8::Weak<v8::Object>>));
-    let keeper = std::rc::Rc::clone(&waiting);
+    let hooks = scope.env().state::<DestroyHooks>();
+    let number = hooks.next.replace(hooks.next.get().wrapping_add(1));
     let weak = v8::Weak::with_finalizer(
         scope,
         resource,
         Box::new(move |isolate| {
-            drop(keeper.borrow_mut().take());
             let env = isolate
                 .get_slot::<std::rc::Rc<crate::environment::Environment>>()
                 .map(std::rc::Rc::clone);
             let Some(env) = env else { return };
-            let destroyed = destroyed;
+            let weak = env
+                .state::<DestroyHooks>()
+                .waiting
+                .borrow_mut()
+                .remove(&number);
+            drop(weak);
             env.event_loop().complete(move |scope| {
                 let is_done = destroyed.is_some_and(|object| {
                     let object = v8::Local::new(scope, &object);
@@ -424,7 +437,7 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
             remote.wake();
         }),
     );
-    *waiting.borrow_mut() = Some(weak);
+    hooks.waiting.borrow_mut().insert(number, weak);
     Ok(().into())
 }
 

@@ -267,10 +267,17 @@ pub(crate) fn append_exception_line<'s>(
     message: v8::Local<'s, v8::Message>,
     is_fatal: bool,
 ) {
+    let object = Object::try_from(error).ok();
+    // What was attached first says best where it came from.
+    let is_attached = object
+        .and_then(|object| object.get_private(scope, scope.private("node:arrowMessage")))
+        .is_some_and(|arrow| arrow.is_string());
+    if is_attached {
+        return;
+    }
     let Some(source) = error_source(scope, message) else {
         return;
     };
-    let object = Object::try_from(error).ok();
     match object {
         Some(object) if !is_fatal || object.is_native_error() => {
             let key = scope.private("node:arrowMessage");

@@ -65,7 +65,7 @@ pub(crate) fn listen_to_collections(
     let isolate: &mut v8::Isolate = scope;
     if isolate.get_slot::<Box<Watch>>().is_none() {
         let watch = Box::new(Watch::default());
-        // The isolate's slot owns the watch, so it is freed with the isolate.
+        // The isolate's slot owns the watch until `stop_listening`.
         let pointer = std::ptr::from_ref(watch.as_ref())
             .cast_mut()
             .cast::<c_void>();
@@ -78,6 +78,18 @@ pub(crate) fn listen_to_collections(
         listeners.retain(|(known, _)| *known != audience);
         listeners.extend(listener.map(|listener| (audience, listener)));
     }
+}
+
+/// Takes the callbacks back. Before the isolate is dropped: it collects once more then, when its slots are gone already.
+pub(crate) fn stop_listening(isolate: &mut v8::Isolate) {
+    let Some(watch) = isolate.remove_slot::<Box<Watch>>() else {
+        return;
+    };
+    let pointer = std::ptr::from_ref(watch.as_ref())
+        .cast_mut()
+        .cast::<c_void>();
+    isolate.remove_gc_prologue_callback(begin, pointer);
+    isolate.remove_gc_epilogue_callback(end, pointer);
 }
 
 /// Reads the heap's numbers; V8 allows this inside its callbacks.
@@ -117,7 +129,7 @@ unsafe extern "C" fn begin(
     _: v8::GCCallbackFlags,
     data: *mut c_void,
 ) {
-    // SAFETY: `data` is the watch in the isolate's slot, which lives as long as the isolate that calls this.
+    // SAFETY: `data` is the watch in the isolate's slot; `stop_listening` takes this callback back before it goes.
     let watch = unsafe { &*data.cast::<Watch>() };
     if watch.wants_heap() {
         // SAFETY: V8 hands over the isolate that collects, on its own thread.

@@ -32,8 +32,16 @@ pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
     exhausted
 }
 
+/// Takes what the callback needs out of the isolate's slot, to be dropped after the isolate: it collects once more when its
+/// slots are gone already.
+pub(crate) fn take_heap_guard(isolate: &mut v8::Isolate) -> Option<Box<dyn std::any::Any>> {
+    isolate
+        .remove_slot::<Box<Guard>>()
+        .map(|guard| guard as Box<dyn std::any::Any>)
+}
+
 unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
-    // SAFETY: `data` is the guard in the isolate's slot, which lives as long as the isolate that calls this.
+    // SAFETY: `data` is the guard in the isolate's slot, or what `take_heap_guard` gave: it outlives the isolate.
     let guard = unsafe { &*data.cast::<Guard>() };
     guard.exhausted.store(true, Ordering::SeqCst);
     guard.isolate.terminate_execution();

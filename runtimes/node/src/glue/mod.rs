@@ -45,9 +45,12 @@ pub(crate) use class::{
 };
 pub(crate) use errors::{Failure, collect_uv_error};
 pub(crate) use field::Field;
-pub(crate) use gc::{Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections};
+pub(crate) use gc::{
+    Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections, stop_listening,
+};
 pub(crate) use heap::{
     NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
+    take_heap_guard,
 };
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,

@@ -51,6 +51,12 @@ pub(super) fn new_module_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) ->
     .ok_or(Failure::Pending)?;
     scope.set(that, "url", url.into());
     scope.set(that, "synthetic", scope.boolean(is_synthetic));
+    if is_synthetic && args.get(4).is_object() {
+        // The CommonJS module that this one stands for: a cycle through it is found by it.
+        let key = scope.node_symbol("imported_cjs_symbol");
+        that.set(scope, key.into(), args.get(4))
+            .ok_or(Failure::Pending)?;
+    }
     if !is_synthetic {
         let script = module.get_unbound_module_script(scope);
         let source_url = script.get_source_url(scope);
