@@ -3,6 +3,7 @@
 
 mod commands_dir;
 mod component;
+mod js_limits;
 mod mounts;
 
 use std::sync::{Arc, Mutex};

@@ -23,6 +23,7 @@ use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
 use crate::glue::{
     Failure, Scope, ScopeExt, guard_heap, install_isolate_callbacks, set_stack_limit,
+    stop_when_exhausted,
 };
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
@@ -216,6 +217,7 @@ pub(crate) fn with_isolate(
         start.line,
         start.thread,
     );
+    stop_when_exhausted(&isolate, env.stop_flag());
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
     let registrations = listen_to_kernel(task, &env);

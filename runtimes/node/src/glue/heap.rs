@@ -4,24 +4,36 @@
 //! room to get out: one gigabyte, which is only touched if needed (16 MB was measured to be too little for some guests).
 
 use std::ffi::c_void;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Room to unwind in once the limit was hit.
 const EMERGENCY: usize = 1 << 30;
 
-/// What the callback needs; lives as long as the isolate.
+/// What the callbacks need; lives as long as the isolate.
 struct Guard {
     isolate: v8::IsolateHandle,
+    address: v8::UnsafeRawIsolatePtr,
+    quota: Option<Arc<Quota>>,
     exhausted: Arc<AtomicBool>,
+    /// The limit that was set, once V8 was given more because an array buffer was refused.
+    raised_from: AtomicUsize,
+    /// What tells that no JavaScript may be called any more.
+    stopped: OnceLock<Arc<AtomicBool>>,
 }
 
-/// Makes the heap limit end the guest. The returned flag says that it did. Call once per isolate.
+/// Makes the heap limit end the guest. The returned flag says that it did. Call once per isolate, after its quota is in its slot.
 pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
     let exhausted = Arc::new(AtomicBool::new(false));
+    // SAFETY: the pointer is used in callbacks of this isolate alone, while it lives.
+    let address = unsafe { isolate.as_raw_isolate_ptr() };
     let guard = Box::new(Guard {
         isolate: isolate.thread_safe_handle(),
+        address,
+        quota: isolate.get_slot::<Arc<Quota>>().map(Arc::clone),
         exhausted: Arc::clone(&exhausted),
+        raised_from: AtomicUsize::new(0),
+        stopped: OnceLock::new(),
     });
     // The isolate's slot owns the guard, so it is freed with the isolate.
     let pointer = std::ptr::from_ref(guard.as_ref())
@@ -29,6 +41,7 @@ pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
         .cast::<c_void>();
     isolate.set_slot(guard);
     isolate.add_near_heap_limit_callback(near_heap_limit, pointer);
+    isolate.add_gc_epilogue_callback(collected, pointer, v8::GCType::kGCTypeMarkSweepCompact);
     exhausted
 }
 
@@ -40,12 +53,60 @@ pub(crate) fn take_heap_guard(isolate: &mut v8::Isolate) -> Option<Box<dyn std::
         .map(|guard| guard as Box<dyn std::any::Any>)
 }
 
-unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, _initial: usize) -> usize {
+/// Has the flag set when the heap is exhausted, so that no handler of the guest's runs after that.
+pub(crate) fn stop_when_exhausted(isolate: &v8::Isolate, flag: &Arc<AtomicBool>) {
+    if let Some(guard) = isolate.get_slot::<Box<Guard>>() {
+        guard.stopped.get_or_init(|| Arc::clone(flag));
+    }
+}
+
+impl Guard {
+    fn used(&self) -> usize {
+        // SAFETY: called from callbacks of this isolate, on its thread; V8 allows statistics inside them.
+        let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(self.address) };
+        isolate.get_heap_statistics().used_heap_size()
+    }
+
+    fn end(&self) {
+        self.exhausted.store(true, Ordering::SeqCst);
+        if let Some(stopped) = self.stopped.get() {
+            stopped.store(true, Ordering::Release);
+        }
+        self.isolate.terminate_execution();
+    }
+}
+
+/// Called when the heap cannot grow, and as a last resort when an array buffer is refused. The latter is a `RangeError`, not the end:
+/// V8 is given room instead (whatever is answered, less than it has would be an abort if the heap were full after all), and from then on
+/// every collection looks whether the heap itself is still within the limit.
+unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial: usize) -> usize {
     // SAFETY: `data` is the guard in the isolate's slot, or what `take_heap_guard` gave: it outlives the isolate.
     let guard = unsafe { &*data.cast::<Guard>() };
-    guard.exhausted.store(true, Ordering::SeqCst);
-    guard.isolate.terminate_execution();
+    let was_refused = guard
+        .quota
+        .as_ref()
+        .is_some_and(|quota| quota.was_refused());
+    if was_refused && guard.used() < initial / 4 * 3 {
+        guard.raised_from.store(initial, Ordering::Relaxed);
+    } else {
+        guard.end();
+    }
     current.saturating_add(EMERGENCY)
+}
+
+/// Called after each full collection.
+unsafe extern "C" fn collected(
+    _: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    data: *mut c_void,
+) {
+    // SAFETY: as in `near_heap_limit`.
+    let guard = unsafe { &*data.cast::<Guard>() };
+    let limit = guard.raised_from.load(Ordering::Relaxed);
+    if limit != 0 && guard.used() > limit {
+        guard.end();
+    }
 }
 
 unsafe extern "C" {
@@ -78,6 +139,8 @@ pub(crate) fn set_stack_limit(isolate: &mut v8::Isolate, bytes: usize) {
 pub(crate) struct Quota {
     used: AtomicUsize,
     limit: usize,
+    /// Whether V8 was refused memory since it was asked last.
+    refused: AtomicBool,
 }
 
 /// Bytes that native code allocated for JavaScript, counted until they are freed.
@@ -136,6 +199,7 @@ impl Quota {
         Arc::new(Self {
             used: AtomicUsize::new(0),
             limit,
+            refused: AtomicBool::new(false),
         })
     }
 
@@ -145,6 +209,10 @@ impl Quota {
                 used.checked_add(bytes).filter(|sum| *sum <= self.limit)
             })
             .is_ok()
+    }
+
+    fn was_refused(&self) -> bool {
+        self.refused.swap(false, Ordering::Relaxed)
     }
 
     pub(super) fn give_back(&self, bytes: usize) {
@@ -214,6 +282,7 @@ unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
         return std::ptr::null_mut();
     };
     if !quota.take(len) {
+        quota.refused.store(true, Ordering::Relaxed);
         return std::ptr::null_mut();
     }
     // SAFETY: the layout's size is at least one.

@@ -50,7 +50,7 @@ pub(crate) use gc::{
 };
 pub(crate) use heap::{
     NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
-    take_heap_guard,
+    stop_when_exhausted, take_heap_guard,
 };
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
