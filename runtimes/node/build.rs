@@ -61,7 +61,7 @@ fn run() -> Result<(), String> {
     Ok(())
 }
 
-/// Compiles the HTTP parser (third_party/llhttp): optimised in every profile, as it is in the path of every byte of HTTP.
+/// Compiles the HTTP parser (`third_party/llhttp`): optimised in every profile, as it is in the path of every byte of HTTP.
 fn compile_llhttp(crate_dir: &Path) {
     let folder = crate_dir.join("../../third_party/llhttp");
     println!("cargo:rerun-if-changed={}", folder.display());

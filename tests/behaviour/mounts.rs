@@ -11,9 +11,9 @@ use crate::block_on;
 fn filesystem_of_the_vfs_crate_is_read_and_written_by_both_runtimes() {
     let files = VfsPath::new(MemoryFS::new());
     files.join("notes").unwrap().create_dir().unwrap();
-    write!(
+    writeln!(
         files.join("notes/one.txt").unwrap().create_file().unwrap(),
-        "from the embedder\n"
+        "from the embedder"
     )
     .unwrap();
     block_on(async {

@@ -233,25 +233,8 @@ impl CommandLine {
             let wanted = r#""module","commonjs", "module-typescript" or "commonjs-typescript""#;
             return Err(format!("{}: --input-type must be {wanted}\n", self.argv0));
         }
-        if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
-            let text = "either --tls-min-v1.3 or --tls-max-v1.2 can be used, not both";
-            return Err(format!("{}: {text}\n", self.argv0));
-        }
-        let both = |one: &str, other: &str| {
-            Err(format!(
-                "{}: either {one} or {other} can be used, not both\n",
-                self.argv0
-            ))
-        };
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
-        let has_eval = self.is("--print") || self.values.contains_key("--eval");
-        let is_repl = self.is("--interactive");
-        if self.is("--check") && has_eval {
-            return both("--check", "--eval");
-        }
-        if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
-            return both("--tls-min-v1.3", "--tls-max-v1.2");
-        }
+        self.check_pairs()?;
         for (name, values) in [
             (
                 "--unhandled-rejections",
@@ -274,23 +257,6 @@ impl CommandLine {
                 return invalid(name);
             }
         }
-        for (mode, is_on) in [
-            ("--test", self.is("--test")),
-            ("--watch", self.is("--watch")),
-        ] {
-            if !is_on {
-                continue;
-            }
-            if self.is("--check") {
-                return both(mode, "--check");
-            }
-            if has_eval {
-                return both(mode, "--eval");
-            }
-            if is_repl {
-                return both(mode, "--interactive");
-            }
-        }
         if self.is("--watch")
             && self.rest.is_empty()
             && !self.is("--test")
@@ -309,6 +275,42 @@ impl CommandLine {
                 "{}: --heapsnapshot-near-heap-limit must not be negative\n",
                 self.argv0
             ));
+        }
+        Ok(())
+    }
+
+    /// Refuses options that exclude each other.
+    fn check_pairs(&self) -> Result<(), String> {
+        let both = |one: &str, other: &str| {
+            Err(format!(
+                "{}: either {one} or {other} can be used, not both\n",
+                self.argv0
+            ))
+        };
+        let has_eval = self.is("--print") || self.values.contains_key("--eval");
+        let is_repl = self.is("--interactive");
+        if self.is("--check") && has_eval {
+            return both("--check", "--eval");
+        }
+        if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
+            return both("--tls-min-v1.3", "--tls-max-v1.2");
+        }
+        for (mode, is_on) in [
+            ("--test", self.is("--test")),
+            ("--watch", self.is("--watch")),
+        ] {
+            if !is_on {
+                continue;
+            }
+            if self.is("--check") {
+                return both(mode, "--check");
+            }
+            if has_eval {
+                return both(mode, "--eval");
+            }
+            if is_repl {
+                return both(mode, "--interactive");
+            }
         }
         Ok(())
     }

@@ -510,7 +510,7 @@ pub(crate) fn read_file(env: &Environment, path: &[u8]) -> SysResult<Vec<u8>> {
     let fd = crate::blocking::blocking(env, async || {
         syscall::openat(
             task,
-            syscall::At::Cwd,
+            At::Cwd,
             path,
             OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC,
             mode,

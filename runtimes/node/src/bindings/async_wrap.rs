@@ -396,7 +396,7 @@ fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Binding
 #[derive(Default)]
 struct DestroyHooks {
     waiting: RefCell<HashMap<u64, v8::Weak<v8::Object>>>,
-    next: std::cell::Cell<u64>,
+    next: Cell<u64>,
 }
 
 /// Calls the `destroy` hooks when this object is collected, unless `destroyed.destroyed` says it happened.

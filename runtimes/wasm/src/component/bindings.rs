@@ -1,10 +1,5 @@
 //! What `wasmtime` generates from the interfaces of `wit/`: the traits that [`super::filesystem`] implements.
-#![expect(
-    clippy::all,
-    clippy::pedantic,
-    clippy::restriction,
-    reason = "generated code"
-)]
+#![expect(clippy::all, clippy::restriction, reason = "generated code")]
 
 wasmtime::component::bindgen!({
     path: "wit",

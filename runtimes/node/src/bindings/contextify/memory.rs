@@ -1,4 +1,4 @@
-//! `vm.measureMemory`: how much memory JavaScript holds. Node: `MeasureMemory` in src/node_contextify.cc.
+//! `vm.measureMemory`: how much memory JavaScript holds. Node: `MeasureMemory` in `src/node_contextify.cc`.
 //!
 //! V8 can attribute objects to contexts while it collects; this build does not show that. So the heap is measured as a whole:
 //! the estimate is what is used, the range what is used at least and what is reserved.

@@ -281,11 +281,9 @@ mod tests {
     use super::{RATE_128, RATE_256, kangaroo_twelve, shake, turbo_shake};
 
     fn hex(bytes: &[u8]) -> String {
-        use std::fmt::Write as _;
-        bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+        bytes
+            .iter()
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
     }
 
     #[test]
@@ -310,7 +308,9 @@ mod tests {
             hex(&out),
             "1ac2d450fc3b4205d19da7bfca1b37513c0803577ac7167f06fe2ce1f0ef39e5"
         );
-        let data: Vec<u8> = (0..17_usize.pow(4)).map(|n| (n % 251) as u8).collect();
+        let data: Vec<u8> = (0..17_usize.pow(4))
+            .map(|n| u8::try_from(n % 251).unwrap())
+            .collect();
         kangaroo_twelve(RATE_128, &data, &[], &mut out);
         assert_eq!(
             hex(&out),
