@@ -30,6 +30,7 @@ pub mod syscall_table;
 pub mod tty;
 pub mod user;
 pub mod wait;
+pub mod wasi;
 
 pub use errno::Errno;
 pub use signal::{SigNum, SigSet};

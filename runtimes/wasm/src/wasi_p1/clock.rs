@@ -5,8 +5,8 @@ use cenote_abi::clock::ClockId;
 use cenote_base::SysResult;
 use cenote_kernel::syscall;
 
-use super::convert::timestamp;
 use crate::linux::call::Call;
+use cenote_abi::wasi::timestamp;
 
 /// The clock of a number.
 pub(super) fn clock(id: i32) -> SysResult<ClockId> {

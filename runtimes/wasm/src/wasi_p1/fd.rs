@@ -10,10 +10,10 @@ use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, At, Fcntl, TimeChange};
 use cenote_vfs::{IoctlRequest, TtyRequest};
 
-use super::convert;
 use super::descriptors::{PREOPEN_NAME, Place};
 use crate::linux::call::Call;
 use crate::memory::{GuestMemory, widen};
+use cenote_abi::wasi;
 
 /// What a vector of overlapping parts is read through, at most.
 const BOUNCE: usize = 1 << 20;
@@ -97,7 +97,7 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
     let (flags, rights) = if call.process().descriptors.is_preopen(fd) {
         (
             0,
-            convert::ALL_RIGHTS & !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL),
+            wasi::ALL_RIGHTS & !(wasi::RIGHT_FD_SEEK | wasi::RIGHT_FD_TELL),
         )
     } else {
         let fd = real(call, fd)?;
@@ -108,15 +108,15 @@ pub(super) async fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> 
             _ => file.file().is_seekable(),
         };
         (
-            convert::fdflags(file.flags()),
+            wasi::fdflags(file.flags()),
             rights(file.access_mode(), has_positions),
         )
     };
     let mut bytes = [0; 24];
-    bytes[0] = convert::file_type(kind);
+    bytes[0] = wasi::file_type(kind);
     bytes[2..4].copy_from_slice(&flags.to_le_bytes());
     bytes[8..16].copy_from_slice(&rights.to_le_bytes());
-    bytes[16..].copy_from_slice(&convert::ALL_RIGHTS.to_le_bytes());
+    bytes[16..].copy_from_slice(&wasi::ALL_RIGHTS.to_le_bytes());
     call.memory()?.write(result, &bytes)
 }
 
@@ -132,30 +132,29 @@ fn is_terminal(task: &Task, fd: Fd) -> bool {
 
 /// Rights as programs read them: wasi-libc takes a character device without the right to seek for a terminal.
 fn rights(mode: AccessMode, has_positions: bool) -> u64 {
-    let mut rights = convert::ALL_RIGHTS;
+    let mut rights = wasi::ALL_RIGHTS;
     if !mode.can_read() {
-        rights &= !(convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR);
+        rights &= !(wasi::RIGHT_FD_READ | wasi::RIGHT_FD_READDIR);
     }
     if !mode.can_write() {
-        rights &=
-            !(convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE);
+        rights &= !(wasi::RIGHT_FD_WRITE | wasi::RIGHT_FD_ALLOCATE | wasi::RIGHT_FD_SET_SIZE);
     }
     if !has_positions {
-        rights &= !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL);
+        rights &= !(wasi::RIGHT_FD_SEEK | wasi::RIGHT_FD_TELL);
     }
     rights
 }
 
 pub(super) async fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: i32) -> SysResult {
-    if flags & !convert::ALL_FDFLAGS != 0 {
+    if flags & !wasi::ALL_FDFLAGS != 0 {
         return Err(Errno::EINVAL.into());
     }
     let fd = real(call, fd)?;
     // Only what fcntl can set: the others are decided when a file is opened.
-    if flags & (convert::FDFLAGS_DSYNC | convert::FDFLAGS_RSYNC | convert::FDFLAGS_SYNC) != 0 {
+    if flags & (wasi::FDFLAGS_DSYNC | wasi::FDFLAGS_RSYNC | wasi::FDFLAGS_SYNC) != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    syscall::fcntl(call.task(), fd, Fcntl::SetFl(convert::open_flags(flags)))
+    syscall::fcntl(call.task(), fd, Fcntl::SetFl(wasi::open_flags(flags)))
         .await
         .map(|_| ())
 }
@@ -173,7 +172,7 @@ pub(super) async fn fd_fdstat_set_rights(
 
 pub(super) async fn fd_filestat_get(call: &mut Call<'_>, fd: i32, result: u32) -> SysResult {
     let stat = attributes(call, fd)?;
-    call.memory()?.write(result, &convert::filestat(&stat))
+    call.memory()?.write(result, &wasi::filestat(&stat))
 }
 
 pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: i64) -> SysResult {
@@ -185,7 +184,7 @@ pub(super) async fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: i64
 pub(super) fn time_changes(atime: i64, mtime: i64, flags: i32) -> SysResult<[TimeChange; 2]> {
     let change = |time: i64, set: i32, now: i32| match (flags & set != 0, flags & now != 0) {
         (true, true) => Err(Errno::EINVAL),
-        (true, false) => Ok(TimeChange::To(convert::time(unsigned(time)))),
+        (true, false) => Ok(TimeChange::To(wasi::time(unsigned(time)))),
         (false, true) => Ok(TimeChange::Now),
         (false, false) => Ok(TimeChange::Omit),
     };
@@ -398,7 +397,7 @@ fn fill_entries(
         record.extend(entry.next_cursor.to_le_bytes());
         record.extend(entry.ino.to_le_bytes());
         record.extend(u32::try_from(entry.name.len()).unwrap_or(0).to_le_bytes());
-        record.extend([convert::file_type(Some(entry.file_type)), 0, 0, 0]);
+        record.extend([wasi::file_type(Some(entry.file_type)), 0, 0, 0]);
         record.extend(entry.name);
         let count = record.len().min(out.len() - used);
         out[used..used + count].copy_from_slice(&record[..count]);

@@ -7,7 +7,6 @@
 
 mod args;
 mod clock;
-mod convert;
 mod descriptors;
 mod fd;
 mod path;
@@ -16,6 +15,7 @@ mod proc;
 mod random;
 mod sock;
 
+use cenote_abi::wasi;
 use cenote_base::SysResult;
 use cenote_kernel::signal::Delivery;
 use wasmtime::{Caller, Linker};
@@ -144,10 +144,10 @@ async fn settle(
         }
     }
     Ok(Some(match result {
-        Ok(()) => i32::from(convert::SUCCESS),
+        Ok(()) => i32::from(wasi::SUCCESS),
         Err(error) => {
             tracing::trace!(target: "cenote::wasi", pid = %call.task().pid(), name, %error);
-            i32::from(convert::errno(error.errno()))
+            i32::from(wasi::errno(error.errno()))
         }
     }))
 }

@@ -5,11 +5,11 @@ use cenote_abi::fs::{AtFlags, Mode, OpenFlags, PATH_MAX, RenameFlags};
 use cenote_base::SysResult;
 use cenote_kernel::syscall;
 
-use super::convert;
 use super::descriptors::Place;
 use super::fd::{time_changes, write_u32};
 use crate::linux::call::Call;
 use crate::memory::widen;
+use cenote_abi::wasi;
 
 /// Reads a path of the call and finds where it is.
 ///
@@ -64,7 +64,7 @@ pub(super) async fn path_filestat_get(
 ) -> SysResult {
     let place = place(call, fd, path, len)?;
     let stat = syscall::fstatat(call.task(), place.at, &place.path, nofollow(flags))?;
-    call.memory()?.write(result, &convert::filestat(&stat))
+    call.memory()?.write(result, &wasi::filestat(&stat))
 }
 
 #[expect(clippy::too_many_arguments, reason = "the specification has as many")]
@@ -126,21 +126,20 @@ pub(super) async fn path_open(
     result: u32,
 ) -> SysResult {
     let rights = base.cast_unsigned();
-    let reads = rights & (convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR) != 0;
-    let writes = rights
-        & (convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE)
-        != 0;
-    let mut flags = convert::open_flags(fdflags) | OpenFlags::O_CLOEXEC;
+    let reads = rights & (wasi::RIGHT_FD_READ | wasi::RIGHT_FD_READDIR) != 0;
+    let writes =
+        rights & (wasi::RIGHT_FD_WRITE | wasi::RIGHT_FD_ALLOCATE | wasi::RIGHT_FD_SET_SIZE) != 0;
+    let mut flags = wasi::open_flags(fdflags) | OpenFlags::O_CLOEXEC;
     flags |= match (reads, writes) {
         (true, true) => OpenFlags::O_RDWR,
         (false, true) => OpenFlags::O_WRONLY,
         (_, false) => OpenFlags::O_RDONLY,
     };
     for (bit, flag) in [
-        (convert::OFLAGS_CREAT, OpenFlags::O_CREAT),
-        (convert::OFLAGS_DIRECTORY, OpenFlags::O_DIRECTORY),
-        (convert::OFLAGS_EXCL, OpenFlags::O_EXCL),
-        (convert::OFLAGS_TRUNC, OpenFlags::O_TRUNC),
+        (wasi::OFLAGS_CREAT, OpenFlags::O_CREAT),
+        (wasi::OFLAGS_DIRECTORY, OpenFlags::O_DIRECTORY),
+        (wasi::OFLAGS_EXCL, OpenFlags::O_EXCL),
+        (wasi::OFLAGS_TRUNC, OpenFlags::O_TRUNC),
     ] {
         flags.set(flag, oflags & bit != 0);
     }

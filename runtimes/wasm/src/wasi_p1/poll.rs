@@ -8,11 +8,11 @@ use cenote_base::SysResult;
 use cenote_kernel::syscall::{self, PollFd};
 
 use super::clock::clock;
-use super::convert;
 use super::descriptors::Descriptors;
 use super::fd::write_u32;
 use crate::linux::call::Call;
 use crate::memory::widen;
+use cenote_abi::wasi;
 
 /// Bytes of a `subscription` and of an `event`.
 const SUBSCRIPTION: u32 = 48;
@@ -81,13 +81,13 @@ pub(super) async fn poll_oneoff(
         let (errno, flags) = match one.wanted {
             Wanted::Failed(errno) => (errno, 0),
             Wanted::Clock(after) if ready == 0 && timeout.is_some_and(|passed| after <= passed) => {
-                (convert::SUCCESS, 0)
+                (wasi::SUCCESS, 0)
             }
             Wanted::Clock(_) => continue,
             Wanted::Ready(index) => match fds.get(index).map(|fd| fd.revents) {
-                Some(revents) if revents.contains(PollEvents::POLLNVAL) => (convert::BADF, 0),
+                Some(revents) if revents.contains(PollEvents::POLLNVAL) => (wasi::BADF, 0),
                 Some(revents) if !revents.is_empty() => (
-                    convert::SUCCESS,
+                    wasi::SUCCESS,
                     u16::from(revents.contains(PollEvents::POLLHUP)),
                 ),
                 _ => continue,
@@ -123,7 +123,7 @@ fn decode(
             let is_absolute = u32_at(40) & 1 != 0;
             let left = if is_absolute {
                 let now = syscall::clock_gettime(task, clock(u32_at(16).cast_signed())?)?;
-                timeout.saturating_sub(convert::timestamp(now))
+                timeout.saturating_sub(wasi::timestamp(now))
             } else {
                 timeout
             };
@@ -141,7 +141,7 @@ fn decode(
                 ));
                 Wanted::Ready(fds.len() - 1)
             }
-            Err(error) => Wanted::Failed(convert::errno(error.errno())),
+            Err(error) => Wanted::Failed(wasi::errno(error.errno())),
         },
         _ => return Err(Errno::EINVAL.into()),
     };
@@ -158,7 +158,7 @@ fn event(subscription: &Subscription, errno: u16, flags: u16) -> [u8; EVENT] {
     bytes[8..10].copy_from_slice(&errno.to_le_bytes());
     bytes[10] = subscription.kind;
     // How many bytes there are is not known; that it is more than none is.
-    if subscription.kind != 0 && errno == convert::SUCCESS {
+    if subscription.kind != 0 && errno == wasi::SUCCESS {
         bytes[16..24].copy_from_slice(&1_u64.to_le_bytes());
     }
     bytes[24..26].copy_from_slice(&flags.to_le_bytes());

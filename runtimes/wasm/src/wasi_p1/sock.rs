@@ -5,9 +5,9 @@ use cenote_abi::socket::{MessageFlags, ShutdownHow, SocketFlags};
 use cenote_base::SysResult;
 use cenote_kernel::syscall::{self, SendMessage};
 
-use super::convert;
 use super::fd::{real, write_u32};
 use crate::linux::call::Call;
+use cenote_abi::wasi;
 
 /// `riflags`: look without taking, wait for everything.
 const RECV_PEEK: i32 = 1;
@@ -19,7 +19,7 @@ pub(super) async fn sock_accept(
     flags: i32,
     result: u32,
 ) -> SysResult {
-    if flags & !convert::FDFLAGS_NONBLOCK != 0 {
+    if flags & !wasi::FDFLAGS_NONBLOCK != 0 {
         return Err(Errno::EINVAL.into());
     }
     let fd = real(call, fd)?;

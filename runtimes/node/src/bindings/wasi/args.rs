@@ -1,10 +1,11 @@
 //! Arguments, environment, clocks, random numbers, signals; and sockets, which there are none of.
 
 use cenote_abi::clock::ClockId;
+use cenote_abi::wasi;
 use cenote_abi::{Errno, SigNum};
 use cenote_kernel::syscall;
 
-use super::{Call, Outcome, Refusal, convert};
+use super::{Call, Outcome, Refusal};
 
 /// Writes strings into a buffer, each with a NUL, and where each begins into a list.
 fn write_list(call: &Call<'_>, list: &[Vec<u8>], addresses: u32, buffer: u32) -> Outcome {
@@ -55,7 +56,7 @@ pub(super) fn clock(id: i32) -> Outcome<ClockId> {
 pub(super) fn clock_res_get(call: &mut Call<'_>, id: i32, result: u32) -> Outcome {
     let step = syscall::clock_getres(call.task(), clock(id)?)?;
     call.memory
-        .write(result, &convert::timestamp(step).to_le_bytes())
+        .write(result, &wasi::timestamp(step).to_le_bytes())
 }
 
 pub(super) fn clock_time_get(
@@ -66,7 +67,7 @@ pub(super) fn clock_time_get(
 ) -> Outcome {
     let now = syscall::clock_gettime(call.task(), clock(id)?)?;
     call.memory
-        .write(result, &convert::timestamp(now).to_le_bytes())
+        .write(result, &wasi::timestamp(now).to_le_bytes())
 }
 
 pub(super) fn random_get(call: &mut Call<'_>, buffer: u32, len: u32) -> Outcome {

@@ -10,7 +10,11 @@ use cenote_base::{Fd, SysResult};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, At};
 
-use super::{Outcome, Refusal, convert};
+use super::{Outcome, Refusal};
+
+/// What uvwasi says of a directory: itself, and what is opened below it.
+const DIRECTORY_RIGHTS: u64 = 264_240_792;
+const DIRECTORY_INHERITING: u64 = 268_435_455;
 
 /// How many symbolic links one path may lead through.
 const MAX_LINKS: usize = 32;
@@ -87,8 +91,8 @@ impl Descriptors {
                 fd,
                 preopen: Some(name.to_vec()),
                 rights: Some(Rights {
-                    base: convert::DIRECTORY_RIGHTS,
-                    inheriting: convert::DIRECTORY_INHERITING,
+                    base: DIRECTORY_RIGHTS,
+                    inheriting: DIRECTORY_INHERITING,
                 }),
             },
         );

@@ -2,13 +2,14 @@
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, FallocFlags, FileType, Stat, Whence};
+use cenote_abi::wasi;
 use cenote_base::wait::block_on;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, At, Fcntl, TimeChange};
 
 use super::descriptors::{Entry, Rights};
 use super::memory::Memory;
-use super::{Call, Outcome, Refusal, convert};
+use super::{Call, Outcome, Refusal};
 use crate::blocking::blocking;
 
 fn entry(call: &Call<'_>, fd: i32) -> Outcome<Entry> {
@@ -69,46 +70,37 @@ pub(super) fn fd_fdstat_get(call: &mut Call<'_>, fd: i32, result: u32) -> Outcom
     let kind = syscall::fstat(call.task(), entry.fd)?.file_type();
     let file = call.task().files().get(entry.fd)?;
     let rights = entry.rights.unwrap_or_else(|| {
-        let mut base = convert::ALL_RIGHTS;
+        let mut base = wasi::ALL_RIGHTS;
         // What has no positions is taken for a terminal or a pipe by programs.
         if kind != Some(FileType::Regular) {
-            base &= !(convert::RIGHT_FD_SEEK | convert::RIGHT_FD_TELL);
+            base &= !(wasi::RIGHT_FD_SEEK | wasi::RIGHT_FD_TELL);
         }
         Rights {
             base,
-            inheriting: convert::ALL_RIGHTS,
+            inheriting: wasi::ALL_RIGHTS,
         }
     });
-    let mut flags = convert::fdflags(file.flags());
+    let mut flags = wasi::fdflags(file.flags());
     if kind == Some(FileType::Directory) {
         flags = 0;
     }
     let [flags_low, flags_high] = flags.to_le_bytes();
-    let mut bytes = vec![
-        convert::file_type(kind),
-        0,
-        flags_low,
-        flags_high,
-        0,
-        0,
-        0,
-        0,
-    ];
+    let mut bytes = vec![wasi::file_type(kind), 0, flags_low, flags_high, 0, 0, 0, 0];
     bytes.extend(rights.base.to_le_bytes());
     bytes.extend(rights.inheriting.to_le_bytes());
     call.memory.write(result, &bytes)
 }
 
 pub(super) fn fd_fdstat_set_flags(call: &mut Call<'_>, fd: i32, flags: i32) -> Outcome {
-    if flags & !convert::ALL_FDFLAGS != 0 {
+    if flags & !wasi::ALL_FDFLAGS != 0 {
         return Err(Refusal::INVALID);
     }
     let fd = real(call, fd)?;
     // Only what fcntl can set: the others are decided when a file is opened.
-    if flags & (convert::FDFLAGS_DSYNC | convert::FDFLAGS_RSYNC | convert::FDFLAGS_SYNC) != 0 {
+    if flags & (wasi::FDFLAGS_DSYNC | wasi::FDFLAGS_RSYNC | wasi::FDFLAGS_SYNC) != 0 {
         return Err(Errno::EOPNOTSUPP.into());
     }
-    let set = Fcntl::SetFl(convert::open_flags(flags));
+    let set = Fcntl::SetFl(wasi::open_flags(flags));
     block_on(syscall::fcntl(call.task(), fd, set))?;
     Ok(())
 }
@@ -128,7 +120,7 @@ pub(super) fn fd_fdstat_set_rights(
 
 pub(super) fn fd_filestat_get(call: &mut Call<'_>, fd: i32, result: u32) -> Outcome {
     let stat = attributes(call, fd)?;
-    call.memory.write(result, &convert::filestat(&stat))
+    call.memory.write(result, &wasi::filestat(&stat))
 }
 
 pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: i64) -> Outcome {
@@ -140,7 +132,7 @@ pub(super) fn fd_filestat_set_size(call: &mut Call<'_>, fd: i32, size: i64) -> O
 pub(super) fn time_changes(atime: i64, mtime: i64, flags: i32) -> Outcome<[TimeChange; 2]> {
     let change = |time: i64, set: i32, now: i32| match (flags & set != 0, flags & now != 0) {
         (true, true) => Err(Refusal::INVALID),
-        (true, false) => Ok(TimeChange::To(convert::time(time.cast_unsigned()))),
+        (true, false) => Ok(TimeChange::To(wasi::time(time.cast_unsigned()))),
         (false, true) => Ok(TimeChange::Now),
         (false, false) => Ok(TimeChange::Omit),
     };
@@ -289,7 +281,7 @@ pub(super) fn fd_readdir(
         out.extend(entry.next_cursor.to_le_bytes());
         out.extend(entry.ino.to_le_bytes());
         out.extend(u32::try_from(entry.name.len()).unwrap_or(0).to_le_bytes());
-        out.extend([convert::file_type(Some(entry.file_type)), 0, 0, 0]);
+        out.extend([wasi::file_type(Some(entry.file_type)), 0, 0, 0]);
         out.extend(entry.name);
         out.len() < room
     })?;

@@ -3,13 +3,12 @@
 //!
 //! The table below names the calls; `args`, `fd`, `path` and `poll` make them, each one system call or a few. `memory` is the
 //! module's memory, `descriptors` its numbers of files, and the walk that keeps paths below the directories it was given;
-//! `convert` the numbers of WASI. (The WebAssembly runtime of this machine has the same world for programs of its own; it is
+//! `cenote_abi::wasi` has the numbers. (The WebAssembly runtime of this machine has the same world for programs of its own; it is
 //! another crate, over another engine's memory.)
 //!
 //! Differs: rights are told, not enforced; sockets cannot be used.
 
 mod args;
-mod convert;
 mod descriptors;
 mod fd;
 mod memory;
@@ -20,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
+use cenote_abi::wasi;
 use cenote_base::{Fd, SysError};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, Fcntl};
@@ -47,13 +47,13 @@ impl Refusal {
 
 impl From<SysError> for Refusal {
     fn from(error: SysError) -> Self {
-        Self(convert::errno(error.errno()))
+        Self(wasi::errno(error.errno()))
     }
 }
 
 impl From<Errno> for Refusal {
     fn from(errno: Errno) -> Self {
-        Self(convert::errno(errno))
+        Self(wasi::errno(errno))
     }
 }
 
@@ -253,7 +253,7 @@ fn strings<'s>(
 
 /// An error of uvwasi's setting up.
 fn setup_failure(scope: &Scope<'_, '_>, error: SysError) -> Failure {
-    let number = convert::errno(error.errno());
+    let number = wasi::errno(error.errno());
     let code = format!("UVWASI_{}", error.errno().name());
     let message = format!("{code}, uvwasi_init");
     let exception = v8::Exception::error(scope, scope.text(&message));

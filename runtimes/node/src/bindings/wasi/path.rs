@@ -2,11 +2,12 @@
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, Mode, OpenFlags, RenameFlags};
+use cenote_abi::wasi;
 use cenote_kernel::syscall::{self, At};
 
 use super::descriptors::Rights;
 use super::fd::time_changes;
-use super::{Call, Outcome, Refusal, convert};
+use super::{Call, Outcome, Refusal};
 use crate::blocking::blocking;
 
 const FOLLOW: i32 = 1;
@@ -42,7 +43,7 @@ pub(super) fn path_filestat_get(
 ) -> Outcome {
     let (at, path) = place(call, fd, (path, len), flags & FOLLOW != 0)?;
     let stat = syscall::fstatat(call.task(), at, &path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
-    call.memory.write(result, &convert::filestat(&stat))
+    call.memory.write(result, &wasi::filestat(&stat))
 }
 
 #[expect(clippy::too_many_arguments, reason = "the specification has as many")]
@@ -109,20 +110,20 @@ pub(super) fn path_open(
         base: base.cast_unsigned(),
         inheriting: inheriting.cast_unsigned(),
     };
-    let reads = rights.base & (convert::RIGHT_FD_READ | convert::RIGHT_FD_READDIR) != 0;
-    let writing = convert::RIGHT_FD_WRITE | convert::RIGHT_FD_ALLOCATE | convert::RIGHT_FD_SET_SIZE;
+    let reads = rights.base & (wasi::RIGHT_FD_READ | wasi::RIGHT_FD_READDIR) != 0;
+    let writing = wasi::RIGHT_FD_WRITE | wasi::RIGHT_FD_ALLOCATE | wasi::RIGHT_FD_SET_SIZE;
     let writes = rights.base & writing != 0;
-    let mut flags = convert::open_flags(fdflags) | OpenFlags::O_CLOEXEC | OpenFlags::O_NOFOLLOW;
+    let mut flags = wasi::open_flags(fdflags) | OpenFlags::O_CLOEXEC | OpenFlags::O_NOFOLLOW;
     flags |= match (reads, writes) {
         (true, true) => OpenFlags::O_RDWR,
         (false, true) => OpenFlags::O_WRONLY,
         (_, false) => OpenFlags::O_RDONLY,
     };
     for (bit, flag) in [
-        (convert::OFLAGS_CREAT, OpenFlags::O_CREAT),
-        (convert::OFLAGS_DIRECTORY, OpenFlags::O_DIRECTORY),
-        (convert::OFLAGS_EXCL, OpenFlags::O_EXCL),
-        (convert::OFLAGS_TRUNC, OpenFlags::O_TRUNC),
+        (wasi::OFLAGS_CREAT, OpenFlags::O_CREAT),
+        (wasi::OFLAGS_DIRECTORY, OpenFlags::O_DIRECTORY),
+        (wasi::OFLAGS_EXCL, OpenFlags::O_EXCL),
+        (wasi::OFLAGS_TRUNC, OpenFlags::O_TRUNC),
     ] {
         flags.set(flag, oflags & bit != 0);
     }

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use cenote_abi::poll::PollEvents;
+use cenote_abi::wasi;
 use cenote_kernel::syscall::{self, PollFd};
 
 use super::args::clock;
-use super::{Call, Outcome, Refusal, convert};
+use super::{Call, Outcome, Refusal};
 use crate::blocking::blocking;
 
 /// Bytes of a `subscription` and of an `event`.
@@ -73,14 +74,14 @@ pub(super) fn poll_oneoff(
         let (errno, flags) = match one.wanted {
             Wanted::Failed(errno) => (errno, 0),
             Wanted::Clock(after) if ready == 0 && timeout.is_some_and(|passed| after <= passed) => {
-                (convert::SUCCESS, 0)
+                (wasi::SUCCESS, 0)
             }
             Wanted::Clock(_) => continue,
             Wanted::Ready(index) => match fds.get(index).map(|fd| fd.revents) {
-                Some(revents) if revents.contains(PollEvents::POLLNVAL) => (convert::BADF, 0),
+                Some(revents) if revents.contains(PollEvents::POLLNVAL) => (wasi::BADF, 0),
                 Some(revents) if !revents.is_empty() => {
                     let has_ended = revents.contains(PollEvents::POLLHUP);
-                    (convert::SUCCESS, u16::from(has_ended))
+                    (wasi::SUCCESS, u16::from(has_ended))
                 }
                 _ => continue,
             },
@@ -107,7 +108,7 @@ fn decode(
             let is_absolute = word(40) & 1 != 0;
             let left = if is_absolute {
                 let now = syscall::clock_gettime(call.task(), clock(word(16).cast_signed())?)?;
-                timeout.saturating_sub(convert::timestamp(now))
+                timeout.saturating_sub(wasi::timestamp(now))
             } else {
                 timeout
             };
@@ -139,7 +140,7 @@ fn event(subscription: &Subscription, errno: u16, flags: u16) -> Vec<u8> {
     bytes.extend(errno.to_le_bytes());
     bytes.extend([subscription.kind, 0, 0, 0, 0, 0]);
     // How many bytes there are is not known; that it is more than none is.
-    let has_bytes = subscription.kind != 0 && errno == convert::SUCCESS;
+    let has_bytes = subscription.kind != 0 && errno == wasi::SUCCESS;
     bytes.extend(u64::from(has_bytes).to_le_bytes());
     bytes.extend(flags.to_le_bytes());
     bytes.extend([0; 6]);

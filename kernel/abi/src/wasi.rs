@@ -1,19 +1,21 @@
-//! Numbers of WASI preview 1 and their counterparts: errnos, kinds of files, flags, structures.
+//! Numbers of WASI preview 1 and what they are of Linux's: errnos, kinds of files, flags, structures.
 //!
+//! Both runtimes speak it: programs of the wasm runtime (`runtimes/wasm/src/wasi_p1`), and JavaScript's `node:wasi`.
 //! The one table from [`Errno`] to WASI's is exhaustive where WASI has a number; what WASI cannot say is `io`.
 
-use cenote_abi::Errno;
-use cenote_abi::fs::{FileType, OpenFlags, Stat, Timespec};
+use crate::Errno;
+use crate::fs::{FileType, OpenFlags, Stat, Timespec};
 
 /// WASI's `success`.
-pub(super) const SUCCESS: u16 = 0;
+pub const SUCCESS: u16 = 0;
 /// WASI's `badf`.
-pub(super) const BADF: u16 = 8;
+pub const BADF: u16 = 8;
 
 macro_rules! errno_table {
     ($($linux:ident = $wasi:literal;)*) => {
         /// WASI's number for an errno; 29 (`io`) for those it has none for.
-        pub(super) fn errno(errno: Errno) -> u16 {
+        #[must_use]
+        pub fn errno(errno: Errno) -> u16 {
             match errno { $(Errno::$linux => $wasi,)* _ => 29 }
         }
     };
@@ -33,7 +35,8 @@ errno_table! {
 }
 
 /// `filetype`.
-pub(super) fn file_type(kind: Option<FileType>) -> u8 {
+#[must_use]
+pub fn file_type(kind: Option<FileType>) -> u8 {
     match kind {
         // A pipe has no number of its own; programs take 0 for "not a file, not a terminal".
         None | Some(FileType::Fifo) => 0,
@@ -46,32 +49,48 @@ pub(super) fn file_type(kind: Option<FileType>) -> u8 {
     }
 }
 
-pub(super) const FDFLAGS_APPEND: i32 = 1;
-pub(super) const FDFLAGS_DSYNC: i32 = 2;
-pub(super) const FDFLAGS_NONBLOCK: i32 = 4;
-pub(super) const FDFLAGS_RSYNC: i32 = 8;
-pub(super) const FDFLAGS_SYNC: i32 = 16;
-pub(super) const ALL_FDFLAGS: i32 = 31;
+/// `fdflags`: append.
+pub const FDFLAGS_APPEND: i32 = 1;
+/// `fdflags`: dsync.
+pub const FDFLAGS_DSYNC: i32 = 2;
+/// `fdflags`: nonblock.
+pub const FDFLAGS_NONBLOCK: i32 = 4;
+/// `fdflags`: rsync.
+pub const FDFLAGS_RSYNC: i32 = 8;
+/// `fdflags`: sync.
+pub const FDFLAGS_SYNC: i32 = 16;
+/// All of `fdflags`.
+pub const ALL_FDFLAGS: i32 = 31;
 
-pub(super) const OFLAGS_CREAT: i32 = 1;
-pub(super) const OFLAGS_DIRECTORY: i32 = 2;
-pub(super) const OFLAGS_EXCL: i32 = 4;
-pub(super) const OFLAGS_TRUNC: i32 = 8;
+/// `oflags`: creat.
+pub const OFLAGS_CREAT: i32 = 1;
+/// `oflags`: directory.
+pub const OFLAGS_DIRECTORY: i32 = 2;
+/// `oflags`: excl.
+pub const OFLAGS_EXCL: i32 = 4;
+/// `oflags`: trunc.
+pub const OFLAGS_TRUNC: i32 = 8;
 
-pub(super) const RIGHT_FD_READ: u64 = 1 << 1;
-pub(super) const RIGHT_FD_SEEK: u64 = 1 << 2;
-pub(super) const RIGHT_FD_TELL: u64 = 1 << 5;
-pub(super) const RIGHT_FD_WRITE: u64 = 1 << 6;
-pub(super) const RIGHT_FD_ALLOCATE: u64 = 1 << 8;
-pub(super) const RIGHT_FD_READDIR: u64 = 1 << 14;
-pub(super) const RIGHT_FD_SET_SIZE: u64 = 1 << 22;
-pub(super) const ALL_RIGHTS: u64 = (1 << 30) - 1;
-/// What uvwasi says of a directory: itself, and what is opened below it.
-pub(super) const DIRECTORY_RIGHTS: u64 = 264_240_792;
-pub(super) const DIRECTORY_INHERITING: u64 = 268_435_455;
+/// `rights`: `fd_read`.
+pub const RIGHT_FD_READ: u64 = 1 << 1;
+/// `rights`: `fd_seek`.
+pub const RIGHT_FD_SEEK: u64 = 1 << 2;
+/// `rights`: `fd_tell`.
+pub const RIGHT_FD_TELL: u64 = 1 << 5;
+/// `rights`: `fd_write`.
+pub const RIGHT_FD_WRITE: u64 = 1 << 6;
+/// `rights`: `fd_allocate`.
+pub const RIGHT_FD_ALLOCATE: u64 = 1 << 8;
+/// `rights`: `fd_readdir`.
+pub const RIGHT_FD_READDIR: u64 = 1 << 14;
+/// `rights`: `fd_filestat_set_size`.
+pub const RIGHT_FD_SET_SIZE: u64 = 1 << 22;
+/// All of `rights`.
+pub const ALL_RIGHTS: u64 = (1 << 30) - 1;
 
 /// Status flags for `fdflags`.
-pub(super) fn open_flags(fdflags: i32) -> OpenFlags {
+#[must_use]
+pub fn open_flags(fdflags: i32) -> OpenFlags {
     let mut flags = OpenFlags::empty();
     flags.set(OpenFlags::O_APPEND, fdflags & FDFLAGS_APPEND != 0);
     flags.set(OpenFlags::O_NONBLOCK, fdflags & FDFLAGS_NONBLOCK != 0);
@@ -84,7 +103,8 @@ pub(super) fn open_flags(fdflags: i32) -> OpenFlags {
 }
 
 /// `fdflags` for status flags.
-pub(super) fn fdflags(flags: OpenFlags) -> u16 {
+#[must_use]
+pub fn fdflags(flags: OpenFlags) -> u16 {
     let mut bits = 0;
     for (flag, bit) in [
         (OpenFlags::O_APPEND, 1),
@@ -100,7 +120,8 @@ pub(super) fn fdflags(flags: OpenFlags) -> u16 {
 }
 
 /// Nanoseconds since 1970; times before that are 1970.
-pub(super) fn timestamp(time: Timespec) -> u64 {
+#[must_use]
+pub fn timestamp(time: Timespec) -> u64 {
     u64::try_from(time.sec)
         .unwrap_or(0)
         .saturating_mul(1_000_000_000)
@@ -108,12 +129,14 @@ pub(super) fn timestamp(time: Timespec) -> u64 {
 }
 
 /// A time of nanoseconds since 1970.
-pub(super) fn time(nanoseconds: u64) -> Timespec {
-    Timespec::from_duration(std::time::Duration::from_nanos(nanoseconds))
+#[must_use]
+pub fn time(nanoseconds: u64) -> Timespec {
+    Timespec::from_duration(core::time::Duration::from_nanos(nanoseconds))
 }
 
 /// `filestat`: 64 bytes.
-pub(super) fn filestat(stat: &Stat) -> [u8; 64] {
+#[must_use]
+pub fn filestat(stat: &Stat) -> [u8; 64] {
     let mut bytes = [0; 64];
     bytes[..8].copy_from_slice(&stat.dev.to_le_bytes());
     bytes[8..16].copy_from_slice(&stat.ino.to_le_bytes());
