@@ -189,7 +189,7 @@ pub(super) fn open_file_handle<'s>(
 }
 
 pub(super) fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    unmanaged::closed(scope, args.i32(scope, 0)?)?;
+    unmanaged::closed(scope, descriptor(scope, args, 0)?.raw())?;
     on_descriptor(scope, args, 1, "close", syscall::close)
 }
 
