@@ -1,5 +1,9 @@
 //! What one end hears when the other is gone, was never there, or is many: resets, refusals, groups.
-#![expect(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test stops where it is surprised"
+)]
 
 use std::io::{IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr};
