@@ -113,8 +113,10 @@ fn environment(cwd: &str) -> Vec<(&'static str, String)> {
 fn on_host(shell: &str, text: &str, cwd: &str) -> Result<Outcome, String> {
     fs::create_dir_all(cwd).map_err(|error| error.to_string())?;
     fs::write(Path::new(cwd).join("../script.sh"), text).map_err(|error| error.to_string())?;
-    let mut command = Command::new("sh");
+    // What the test's own starter ignores (SIGHUP, under nohup) is not the script's to see.
+    let mut command = Command::new("env");
     command
+        .args(["--default-signal", "sh"])
         .args(["-c", "umask 022; exec \"$@\"", "sh", shell, "../script.sh"])
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")

@@ -67,15 +67,6 @@ pub(crate) enum Executable {
     Component(Arc<ComponentImage>),
 }
 
-impl Executable {
-    fn is_shared(&self) -> bool {
-        match self {
-            Self::Module(image) => Arc::strong_count(image) > 1,
-            Self::Component(image) => Arc::strong_count(image) > 1,
-        }
-    }
-}
-
 /// The cache.
 pub(crate) struct ModuleCache {
     engine: Engine,
@@ -234,7 +225,6 @@ fn evict_oldest(entries: &mut HashMap<Digest, Arc<Entry>>) {
     let oldest = entries
         .iter()
         .filter(|(_, entry)| Arc::strong_count(entry) == 1)
-        .filter(|(_, entry)| !entry.image.get().is_some_and(Executable::is_shared))
         .min_by_key(|(_, entry)| entry.last_use.load(Ordering::Relaxed))
         .map(|(digest, _)| *digest);
     if let Some(digest) = oldest {

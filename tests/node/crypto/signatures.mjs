@@ -79,6 +79,9 @@ console.log(crypto.publicDecrypt(rsa, crypto.privateEncrypt(rsa, text)).toString
 console.log(attempt(() => crypto.publicEncrypt(elliptic, text)), attempt(() => crypto.publicEncrypt(rsa, Buffer.alloc(500))));
 console.log(attempt(() => crypto.privateDecrypt(rsa, Buffer.alloc(128))), attempt(() => crypto.publicDecrypt(rsa, Buffer.alloc(128))));
 crypto.sign('sha256', text, rsa, (error, signature) => {
-  crypto.verify('sha256', text, rsa, signature, (failed, good) => console.log(error, failed, good));
+  crypto.verify('sha256', text, rsa, signature, (failed, good) => {
+    console.log(error, failed, good);
+    // One after the other: the pool's threads may finish in any order.
+    crypto.sign('sha256', text, edwards, (refused) => console.log(refused.message, refused.code));
+  });
 });
-crypto.sign('sha256', text, edwards, (error) => console.log(error.message, error.code));

@@ -5,11 +5,25 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use cenote_abi::Errno;
 use cenote_abi::socket::{AddressFamily, SocketAddress};
+use cenote_base::SysResult;
 
 use crate::glue::{Args, Failure, Object, Scope, ScopeExt};
 
 /// The index of the only interface.
 const LOOPBACK_INDEX: u32 = 1;
+
+/// 0, or the negative error number.
+pub(super) fn status(outcome: SysResult) -> i32 {
+    outcome.map_or_else(|error| -error.errno().raw(), |()| 0)
+}
+
+/// As [`status`], for `bind`: to libuv an address of the wrong family is a wrong argument.
+pub(super) fn status_of_bind(outcome: SysResult) -> i32 {
+    match status(outcome) {
+        wrong if wrong == -Errno::EAFNOSUPPORT.raw() => -Errno::EINVAL.raw(),
+        other => other,
+    }
+}
 
 /// An address of this family; a negative error number when the text is none.
 pub(super) fn parse(text: &str, port: u16, family: AddressFamily) -> Result<SocketAddress, i32> {

@@ -17,7 +17,7 @@ use cenote_vfs::OpenFile;
 use super::connection::{self, Refusal};
 use super::messaging::transfer::{DISALLOWED, TRANSFERABLE, TransferData};
 use super::passing;
-use super::socket_address;
+use super::socket_address::{self, status, status_of_bind};
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource, new_request_wrap};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HandleState, close_handle};
 use crate::glue::{
@@ -138,11 +138,6 @@ fn new_connect_wrap<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     new_request_wrap(scope, args, "TCPCONNECTWRAP")
 }
 
-/// 0, or the negative error number.
-fn status(outcome: SysResult) -> i32 {
-    outcome.map_or_else(|error| -error.errno().raw(), |()| 0)
-}
-
 impl Tcp {
     /// Makes the socket, if there is none.
     fn ensure(&self, scope: &Scope<'_, '_>, family: AddressFamily) -> SysResult {
@@ -214,13 +209,11 @@ fn bind_to<'s>(
         }
         syscall::bind(scope.env().task(), Fd::new(tcp.stream.fd()), &address)
     });
-    Ok(match status(bound) {
+    Ok(match status_of_bind(bound) {
         taken if taken == -Errno::EADDRINUSE.raw() => {
             tcp.delayed_error.set(Some(taken));
             0
         }
-        // libuv: an address of the wrong family is a wrong argument.
-        wrong if wrong == -Errno::EAFNOSUPPORT.raw() => -Errno::EINVAL.raw(),
         other => {
             tcp.delayed_error.set(None);
             other

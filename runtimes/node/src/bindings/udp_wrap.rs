@@ -26,7 +26,7 @@ use cenote_kernel::syscall::{self, SendMessage};
 use cenote_net::Socket;
 use cenote_vfs::OpenFile;
 
-use super::socket_address;
+use super::socket_address::{self, status, status_of_bind};
 use super::stream_base::new_request_wrap;
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP, HandleState};
 use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
@@ -114,11 +114,6 @@ impl Native for Udp {
     fn file(&self) -> Option<Arc<OpenFile>> {
         self.file.borrow().clone()
     }
-}
-
-/// 0, or the negative error number.
-fn status(outcome: SysResult) -> i32 {
-    outcome.map_or_else(|error| -error.errno().raw(), |()| 0)
 }
 
 impl Udp {
@@ -290,12 +285,7 @@ fn bind_to<'s>(
         }
         syscall::bind(scope.env().task(), udp.fd(), &address)
     });
-    Ok(match status(bound) {
-        // libuv: an address of the wrong family is a wrong argument.
-        wrong if wrong == -Errno::EAFNOSUPPORT.raw() => -Errno::EINVAL.raw(),
-        other => other,
-    }
-    .into())
+    Ok(status_of_bind(bound).into())
 }
 
 fn connect<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

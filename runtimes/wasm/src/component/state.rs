@@ -4,7 +4,6 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote_abi::random::RandomFlags;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::{Task, syscall};
 use rand::TryRng;
@@ -19,6 +18,7 @@ use crate::engine::RunningProgram;
 use crate::pace::{Pace, Paced};
 use crate::process::{MemoryLimit, Parts};
 use crate::runtime::Shared;
+use crate::wasi_p1::random_fill;
 
 /// Core modules a component may be made of; tools make four of one.
 const COMPONENT_PARTS: Parts = Parts {
@@ -130,14 +130,8 @@ fn seed(task: &Task) -> u128 {
     u128::from_le_bytes(bytes)
 }
 
-fn fill(task: &Task, mut bytes: &mut [u8]) {
-    while !bytes.is_empty() {
-        match syscall::getrandom(task, bytes, RandomFlags::empty()) {
-            Ok(count) if count > 0 => bytes = bytes.get_mut(count..).unwrap_or_default(),
-            // getrandom(2) with no flags does not fail.
-            _ => return,
-        }
-    }
+fn fill(task: &Task, bytes: &mut [u8]) {
+    random_fill(task, bytes).expect("getrandom(2) without flags does not fail");
 }
 
 /// The machine's randomness.

@@ -21,6 +21,7 @@ use cenote_kernel::signal::Delivery;
 use wasmtime::{Caller, Linker};
 
 pub(crate) use descriptors::{Descriptors, PREOPEN_NAME, Place, place_in_preopen};
+pub(crate) use random::fill as random_fill;
 
 use crate::error::Stop;
 use crate::linux::call::Call;

@@ -301,64 +301,27 @@ fn indices<'s>(
     result.set(scope.array(&numbers));
 }
 
-fn get_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Value>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    get(scope, name, args, result)
+/// An index is a name like others: each callback for indices asks the one for names.
+macro_rules! by_index {
+    ($($indexed:ident => $named:ident($($more:ident: $kind:ty)?) -> $answer:ty;)*) => {$(
+        fn $indexed<'s>(
+            scope: &mut Scope<'s, '_>,
+            index: u32,
+            $($more: $kind,)?
+            args: Arguments<'s>,
+            result: v8::ReturnValue<'_, $answer>,
+        ) -> v8::Intercepted {
+            let name = name_of_index(scope, index);
+            $named(scope, name, $($more,)? args, result)
+        }
+    )*};
 }
 
-fn query_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Integer>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    query(scope, name, args, result)
-}
-
-fn set_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    value: Value<'s>,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Boolean>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    set(scope, name, value, args, result)
-}
-
-fn describe_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Value>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    describe(scope, name, args, result)
-}
-
-fn define_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    descriptor: &v8::PropertyDescriptor,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Boolean>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    define(scope, name, descriptor, args, result)
-}
-
-fn delete_index<'s>(
-    scope: &mut Scope<'s, '_>,
-    index: u32,
-    args: Arguments<'s>,
-    result: v8::ReturnValue<'_, v8::Boolean>,
-) -> v8::Intercepted {
-    let name = name_of_index(scope, index);
-    delete(scope, name, args, result)
+by_index! {
+    get_index => get() -> v8::Value;
+    query_index => query() -> v8::Integer;
+    set_index => set(value: Value<'s>) -> v8::Boolean;
+    describe_index => describe() -> v8::Value;
+    define_index => define(descriptor: &v8::PropertyDescriptor) -> v8::Boolean;
+    delete_index => delete() -> v8::Boolean;
 }

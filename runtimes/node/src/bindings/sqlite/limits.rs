@@ -19,82 +19,27 @@ impl Native for Limits {}
 type Limit = (&'static str, i32, NativeFn, NativeFn);
 
 /// The limits Node shows, in SQLite's order.
-const TABLE: [Limit; 11] = [
-    (
-        "length",
-        0,
-        |s, a| read_limit(s, a, 0),
-        |s, a| set_limit(s, a, 0),
-    ),
-    (
-        "sqlLength",
-        1,
-        |s, a| read_limit(s, a, 1),
-        |s, a| set_limit(s, a, 1),
-    ),
-    (
-        "column",
-        2,
-        |s, a| read_limit(s, a, 2),
-        |s, a| set_limit(s, a, 2),
-    ),
-    (
-        "exprDepth",
-        3,
-        |s, a| read_limit(s, a, 3),
-        |s, a| set_limit(s, a, 3),
-    ),
-    (
-        "compoundSelect",
-        4,
-        |s, a| read_limit(s, a, 4),
-        |s, a| set_limit(s, a, 4),
-    ),
-    (
-        "vdbeOp",
-        5,
-        |s, a| read_limit(s, a, 5),
-        |s, a| set_limit(s, a, 5),
-    ),
-    (
-        "functionArg",
-        6,
-        |s, a| read_limit(s, a, 6),
-        |s, a| set_limit(s, a, 6),
-    ),
-    (
-        "attach",
-        7,
-        |s, a| read_limit(s, a, 7),
-        |s, a| set_limit(s, a, 7),
-    ),
-    (
-        "likePatternLength",
-        8,
-        |s, a| read_limit(s, a, 8),
-        |s, a| set_limit(s, a, 8),
-    ),
-    (
-        "variableNumber",
-        9,
-        |s, a| read_limit(s, a, 9),
-        |s, a| set_limit(s, a, 9),
-    ),
-    (
-        "triggerDepth",
-        10,
-        |s, a| read_limit(s, a, 10),
-        |s, a| set_limit(s, a, 10),
-    ),
+static TABLE: [Limit; 11] = [
+    limit::<0>("length"),
+    limit::<1>("sqlLength"),
+    limit::<2>("column"),
+    limit::<3>("exprDepth"),
+    limit::<4>("compoundSelect"),
+    limit::<5>("vdbeOp"),
+    limit::<6>("functionArg"),
+    limit::<7>("attach"),
+    limit::<8>("likePatternLength"),
+    limit::<9>("variableNumber"),
+    limit::<10>("triggerDepth"),
 ];
 
-static LIMIT_TABLE: [Limit; 11] = TABLE;
+const fn limit<const NUMBER: i32>(name: &'static str) -> Limit {
+    (name, NUMBER, read_limit::<NUMBER>, set_limit::<NUMBER>)
+}
 
 /// The functions of the table, which no binding names.
 pub(super) fn accessors() -> impl Iterator<Item = NativeFn> {
-    LIMIT_TABLE
-        .iter()
-        .flat_map(|(_, _, read, set)| [*read, *set])
+    TABLE.iter().flat_map(|(_, _, read, set)| [*read, *set])
 }
 
 /// The object of a database.
@@ -103,7 +48,7 @@ pub(super) fn new_object<'s>(
     database: Object<'s>,
 ) -> Result<Object<'s>, Failure> {
     let object = make(scope, &LIMITS, database, Limits)?;
-    for (name, _, read, set) in &LIMIT_TABLE {
+    for (name, _, read, set) in &TABLE {
         let read = scope.function(name, *read).ok_or(Failure::Pending)?;
         let set = scope.function(name, *set).ok_or(Failure::Pending)?;
         let mut descriptor = v8::PropertyDescriptor::new_from_get_set(read.into(), set.into());
@@ -124,11 +69,17 @@ fn connection<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rc<Connectio
         .connection()
 }
 
-fn read_limit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, which: i32) -> BindingResult<'s> {
-    Ok(connection(scope, args)?.limit(which, -1).into())
+fn read_limit<'s, const NUMBER: i32>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
+    Ok(connection(scope, args)?.limit(NUMBER, -1).into())
 }
 
-fn set_limit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, which: i32) -> BindingResult<'s> {
+fn set_limit<'s, const NUMBER: i32>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+) -> BindingResult<'s> {
     let connection = connection(scope, args)?;
     let value = args.get(0);
     let refused = || wrong_type("Limit value must be a non-negative integer or Infinity.");
@@ -145,7 +96,7 @@ fn set_limit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, which: i32) -> Bind
         let message = "Limit value must be non-negative.";
         return Err(Failure::range_error("ERR_OUT_OF_RANGE", message));
     }
-    connection.limit(which, to);
+    connection.limit(NUMBER, to);
     Ok(().into())
 }
 
@@ -157,7 +108,7 @@ pub(super) fn read<'s>(
     let given = v8::Local::<v8::Object>::try_from(value)
         .map_err(|_| wrong_type("The \"options.limits\" argument must be an object."))?;
     let mut limits = Vec::new();
-    for (name, which, ..) in &LIMIT_TABLE {
+    for (name, which, ..) in &TABLE {
         let Some(value) = options::given(scope, given, name)? else {
             continue;
         };
