@@ -15,6 +15,7 @@ const RANKS: &[(&str, u8)] = &[
     ("cenote-wasm", 5),
     ("cenote-node", 5),
     ("cenote", 6),
+    ("cenote-proto", 6),
     ("cenote-server", 7),
     ("cenote-test", 7),
     ("cenote-cli", 8),

@@ -1,0 +1,3 @@
+//! Compiles the contract.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The gRPC contract between a sidecar and those who use it.

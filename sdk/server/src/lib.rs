@@ -1,0 +1,2 @@
+//! The sidecar: machines served over gRPC.
+#![forbid(unsafe_code)]
