@@ -1,7 +1,9 @@
-//! Unmodified npm packages, mounted as `node_modules`, loaded by the programs of `tests/fixtures/npm/programs` in both module
+//! Unmodified npm packages, mounted as `node_modules`, loaded by the programs of `tests/fixtures/npm*/programs` in both module
 //! systems: output and status equal those of Node on the host.
 //!
-//! The packages are not in the repository: `npm ci` puts them into the cache, once for a lock file.
+//! Each fixture directory has a set of packages of its own. They are not in the repository: `npm ci` puts them into the cache,
+//! once for a lock file. A program runs with a VM's default limits unless one of its first lines says otherwise, with the
+//! reason: `// heap: 256 MiB: why`.
 #![expect(clippy::panic, reason = "a test target")]
 
 use std::fs;
@@ -16,20 +18,42 @@ use sha2::{Digest, Sha256};
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() {
-    let fixture = repository::root().join("tests/fixtures/npm");
-    let programs = repository::files_below(&fixture.join("programs"), &["mjs", "cjs"])
-        .unwrap_or_else(|error| panic!("{}: {error}", fixture.display()));
-    let cases = programs
+    let fixtures = repository::root().join("tests/fixtures");
+    let cases = sets(&fixtures)
+        .unwrap_or_else(|error| panic!("{}: {error}", fixtures.display()))
+        .into_iter()
+        .flat_map(|set| cases(&fixtures.join(&set), &set))
+        .collect();
+    run_cases(cases, &fixtures.join("npm-expectations.toml"));
+}
+
+/// The names of the fixture directories: `npm` and those that begin with `npm-`.
+fn sets(fixtures: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fixtures.read_dir()? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if entry.path().is_dir() && (name == "npm" || name.starts_with("npm-")) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The programs of one fixture directory.
+fn cases(fixture: &Path, set: &str) -> Vec<Case> {
+    repository::files_below(&fixture.join("programs"), &["mjs", "cjs"])
+        .unwrap_or_else(|error| panic!("{}: {error}", fixture.display()))
         .into_iter()
         .map(|program| Case {
-            name: program.to_string_lossy().into_owned(),
+            name: format!("{set}/{}", program.display()),
             run: Box::new({
-                let fixture = fixture.clone();
+                let fixture = fixture.to_owned();
                 move || check(&fixture, &program)
             }),
         })
-        .collect();
-    run_cases(cases, &fixture.join("expectations.toml"));
+        .collect()
 }
 
 fn check(fixture: &Path, program: &Path) -> Result<(), String> {
@@ -93,7 +117,14 @@ fn on_host(node: &Path, installed: &Path, name: &str, text: &[u8]) -> Result<Out
 }
 
 fn in_machine(installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
-    let world = World::with(|builder| builder.node_modules(installed.join("node_modules")))?;
+    let heap = wanted_heap(text)?;
+    let world = World::with(|builder| {
+        let builder = builder.node_modules(installed.join("node_modules"));
+        match heap {
+            Some(bytes) => builder.js_heap(bytes),
+            None => builder,
+        }
+    })?;
     world.write(&format!("/root/work/{name}"), text)?;
     world.run(&Job {
         program: "node",
@@ -103,4 +134,17 @@ fn in_machine(installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, Stri
         stdin: b"",
         timeout: TIMEOUT,
     })
+}
+
+/// The heap limit in bytes that a program asks for in its first lines, if it does.
+fn wanted_heap(text: &[u8]) -> Result<Option<usize>, String> {
+    let text = String::from_utf8_lossy(text);
+    let mut comments = text.lines().take_while(|line| line.starts_with("//"));
+    let Some(wish) = comments.find_map(|line| line.strip_prefix("// heap: ")) else {
+        return Ok(None);
+    };
+    wish.split_once(" MiB: ")
+        .and_then(|(number, _)| number.parse::<usize>().ok())
+        .map(|mebibytes| Some(mebibytes << 20))
+        .ok_or_else(|| format!("`// heap: {wish}` is not of the form `// heap: 256 MiB: why`"))
 }
