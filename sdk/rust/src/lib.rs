@@ -34,6 +34,7 @@ mod policy;
 mod process;
 mod root;
 mod runtime;
+mod terminal;
 
 pub use builder::NodeRuntimeBuilder;
 pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
@@ -47,5 +48,6 @@ pub use mounts::{HostMount, MountAccess};
 pub use policy::{FileAccess, FileRule, Permissions};
 pub use process::Process;
 pub use runtime::NodeRuntime;
+pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;

@@ -297,7 +297,7 @@ fn command_line(settings: &Settings, returns: bool) -> (String, Vec<Vec<u8>>) {
 }
 
 /// The machine's variables with the call's over them, as `NAME=value`.
-fn environment(machine: &Machine, over: &BTreeMap<String, String>) -> Vec<Vec<u8>> {
+pub(crate) fn environment(machine: &Machine, over: &BTreeMap<String, String>) -> Vec<Vec<u8>> {
     let mut variables = machine.env().clone();
     variables.extend(
         over.iter()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::call::{Call, Exec, ModuleType, Run, Spawn, Target};
 use crate::machine::Machine;
-use crate::{Error, NodeRuntimeBuilder};
+use crate::{Error, NodeRuntimeBuilder, Terminal, TerminalOptions};
 
 /// A virtual machine in which Node.js programs and Linux commands run together.
 ///
@@ -66,6 +66,14 @@ impl NodeRuntime {
     pub fn shell(&self, script: impl Into<String>) -> Call<Exec> {
         self.command("/bin/sh")
             .args([b"-c".to_vec(), script.into().into_bytes()])
+    }
+
+    /// Starts a program on a terminal of its own: a shell unless the options name another. See [`Terminal`].
+    ///
+    /// # Errors
+    /// [`Error::Start`] when the program or the terminal cannot be had, [`Error::Option`] for a size of zero.
+    pub async fn open_terminal(&self, options: TerminalOptions) -> Result<Terminal, Error> {
+        crate::host::run(Terminal::start(Arc::clone(&self.machine), options)).await
     }
 
     /// Kills every process of the machine, waits until they are gone and gives its memory back. A second time does nothing.

@@ -36,7 +36,7 @@ impl File for PtyMaster {
     fn read(&self, _at: u64, buf: &mut [u8]) -> SysResult<usize> {
         let mut state = self.terminal.state.lock();
         let count = state.discipline.take_output(buf);
-        let is_hung_up = state.had_slave && state.slaves == 0;
+        let is_hung_up = !state.master_is_open || (state.had_slave && state.slaves == 0);
         drop(state);
         if count > 0 {
             self.terminal.slave_queue.wake(PollEvents::WRITABLE);
@@ -53,6 +53,9 @@ impl File for PtyMaster {
 
     fn write(&self, _at: u64, buf: &[u8]) -> SysResult<usize> {
         let mut state = self.terminal.state.lock();
+        if !state.master_is_open {
+            return Err(Errno::EIO.into());
+        }
         let (count, effects) = state.discipline.input(buf);
         let foreground = state.foreground;
         drop(state);
@@ -74,7 +77,7 @@ impl File for PtyMaster {
         if state.discipline.has_input_room() {
             events |= PollEvents::WRITABLE;
         }
-        if state.had_slave && state.slaves == 0 {
+        if !state.master_is_open || (state.had_slave && state.slaves == 0) {
             events |= PollEvents::POLLHUP;
         }
         events

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use cenote_abi::Errno;
 use cenote_abi::fs::OpenFlags;
-use cenote_abi::tty::WinSize;
+use cenote_abi::tty::{Termios, WinSize};
+use cenote_abi::{Errno, SigNum};
 use cenote_base::{Gid, Pgid, SysError, SysResult, Uid, WaitQueue};
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
@@ -93,7 +93,24 @@ impl Terminal {
         state.window = window;
         let foreground = state.foreground;
         drop(state);
-        self.signal(foreground, &[cenote_abi::SigNum::SIGWINCH]);
+        self.signal(foreground, &[SigNum::SIGWINCH]);
+    }
+
+    /// The settings.
+    #[must_use]
+    pub fn settings(&self) -> Termios {
+        self.state.lock().discipline.termios
+    }
+
+    /// Changes the settings at once, as a terminal emulator does before its program starts.
+    pub fn set_settings(&self, settings: Termios) {
+        self.state.lock().discipline.set_termios(settings);
+        self.wake();
+    }
+
+    /// Sends a signal to the foreground group, as a key does.
+    pub fn signal_foreground(&self, signal: SigNum) {
+        self.signal(self.foreground(), &[signal]);
     }
 
     /// The foreground group.
@@ -109,7 +126,7 @@ impl Terminal {
     }
 
     /// Sends signals to a group.
-    pub(super) fn signal(&self, group: Option<Pgid>, signals: &[cenote_abi::SigNum]) {
+    pub(super) fn signal(&self, group: Option<Pgid>, signals: &[SigNum]) {
         let (Some(kernel), Some(group)) = (self.kernel(), group) else {
             return;
         };
@@ -125,10 +142,18 @@ impl Terminal {
         self.master_queue.wake_all();
     }
 
-    /// The master is gone: whoever has the terminal loses it.
-    pub(super) fn hang_up(&self) {
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_hung_up(&self) -> bool {
+        !self.state.lock().master_is_open
+    }
+
+    /// Ends the connection, as when the master is closed: whoever has the terminal loses it. A second time does nothing.
+    pub fn hang_up(&self) {
         let mut state = self.state.lock();
-        state.master_is_open = false;
+        if !std::mem::take(&mut state.master_is_open) {
+            return;
+        }
         let session = state.session.take().and_then(|session| session.upgrade());
         let foreground = state.foreground.take();
         drop(state);
@@ -142,14 +167,11 @@ impl Terminal {
                 .table()
                 .get(cenote_base::Pid::new(session.sid().raw()))
             {
-                send_kernel(&leader, cenote_abi::SigNum::SIGHUP);
-                send_kernel(&leader, cenote_abi::SigNum::SIGCONT);
+                send_kernel(&leader, SigNum::SIGHUP);
+                send_kernel(&leader, SigNum::SIGCONT);
             }
         }
-        self.signal(
-            foreground,
-            &[cenote_abi::SigNum::SIGHUP, cenote_abi::SigNum::SIGCONT],
-        );
+        self.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]);
         self.wake();
     }
 }
@@ -227,15 +249,16 @@ impl PtyTable {
 
 impl Kernel {
     /// A pseudo-terminal for the embedder: the master end as an open file, and the terminal to open slaves of and to
-    /// give to [`SpawnRequest::controlling_terminal`](crate::SpawnRequest::controlling_terminal).
+    /// give to [`SpawnRequest::controlling_terminal`](crate::SpawnRequest::controlling_terminal). `owner` owns its node below `/dev/pts`.
     ///
     /// # Errors
     /// `ENOSPC`: the machine has all it may have.
     pub fn open_terminal(
         self: &Arc<Self>,
         window: WinSize,
+        owner: (Uid, Gid),
     ) -> SysResult<(Arc<OpenFile>, Arc<Terminal>)> {
-        let master = self.ptys().create(self, (Uid::ROOT, Gid::ROOT), false)?;
+        let master = self.ptys().create(self, owner, false)?;
         let terminal = Arc::clone(master.terminal());
         terminal.state.lock().window = window;
         Ok((OpenFile::new(master, OpenFlags::O_RDWR), terminal))

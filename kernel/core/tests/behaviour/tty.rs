@@ -1,6 +1,6 @@
 //! Terminals: job control through a pseudo-terminal, as a shell uses it.
 
-use cenote_base::Pgid;
+use cenote_base::{Gid, Pgid, Uid};
 use cenote_base::wait::block_on;
 use cenote_kernel::abi::SigNum;
 use cenote_kernel::abi::fs::{Mode, OpenFlags};
@@ -12,6 +12,8 @@ use cenote_kernel::vfs::{IoctlRequest, TtyRequest};
 use cenote_kernel::{SigAction, SigHandler, Task, host_io};
 
 use super::world::{World, assert_errno, deliver, eventually, fd, fork_with};
+
+const ROOT: (Uid, Gid) = (Uid::ROOT, Gid::ROOT);
 
 fn tty(task: &Task, request: TtyRequest<'_>) -> cenote_base::SysResult<i32> {
     syscall::ioctl(task, fd(0), IoctlRequest::Tty(request))
@@ -36,7 +38,7 @@ fn keys_reach_the_foreground_group() {
             cols: 80,
             xpixel: 0,
             ypixel: 0,
-        })
+        }, ROOT)
         .unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
@@ -132,7 +134,7 @@ fn keys_reach_the_foreground_group() {
 #[test]
 fn background_group_is_stopped_when_it_reads() {
     let world = World::new();
-    let (_master, terminal) = world.kernel.open_terminal(WinSize::default()).unwrap();
+    let (_master, terminal) = world.kernel.open_terminal(WinSize::default(), ROOT).unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
         |request| {
@@ -168,7 +170,7 @@ fn background_group_is_stopped_when_it_reads() {
 #[test]
 fn closing_the_master_hangs_up() {
     let world = World::new();
-    let (master, terminal) = world.kernel.open_terminal(WinSize::default()).unwrap();
+    let (master, terminal) = world.kernel.open_terminal(WinSize::default(), ROOT).unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
         |request| {
