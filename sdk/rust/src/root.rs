@@ -13,7 +13,9 @@ use cenote_abi::fs::{AtFlags, Mode};
 use cenote_base::limits::Budget;
 use cenote_base::{Clock, Gid, SysError, SysResult, Uid};
 use cenote_kernel::Kernel;
-use cenote_registry::{CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup};
+use cenote_registry::{
+    CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup, RegistryError,
+};
 use cenote_vfs::fs::{
     AdapterFs, Content, HostDir, HostDirOptions, Image, ImageBuilder, PlainContent, overlay,
 };
@@ -55,14 +57,20 @@ impl Content for Packed {
         Some(self.0.digest().0)
     }
 
+    fn head(&self) -> SysResult<&[u8]> {
+        self.0.head().map_err(|error| damaged(&error))
+    }
+
     fn bytes(&self) -> SysResult<Arc<[u8]>> {
-        let bytes = self.0.bytes().map_err(|error| {
-            tracing::error!(%error, "a file of the registry cannot be unpacked");
-            SysError::with_note(Errno::EIO, "a file of the registry is damaged")
-        })?;
+        let bytes = self.0.bytes().map_err(|error| damaged(&error))?;
         *UNPACKED_LAST.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&bytes));
         Ok(bytes)
     }
+}
+
+fn damaged(error: &RegistryError) -> SysError {
+    tracing::error!(%error, "a file of the registry cannot be unpacked");
+    SysError::with_note(Errno::EIO, "a file of the registry is damaged")
 }
 
 fn add(image: &mut ImageBuilder, entry: &Entry) -> SysResult {

@@ -20,6 +20,15 @@ pub trait Content: Send + Sync + Debug + 'static {
         None
     }
 
+    /// The first bytes, as many as can be told without unpacking the rest; none by default. `execve` reads the head of a program
+    /// each time, and seldom more of it.
+    ///
+    /// # Errors
+    /// `EIO`: they cannot be unpacked.
+    fn head(&self) -> SysResult<&[u8]> {
+        Ok(&[])
+    }
+
     /// The bytes, exactly [`len`](Self::len) of them. Called often: keep them once they are unpacked, for as long as
     /// somebody uses them or for good.
     ///

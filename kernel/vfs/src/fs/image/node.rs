@@ -119,13 +119,14 @@ impl Inode for Node {
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> SysResult<usize> {
-        let bytes = self.content()?.bytes()?;
+        let content = self.content()?;
         let start = usize::try_from(offset).unwrap_or(usize::MAX);
-        let left = bytes.get(start..).unwrap_or_default();
-        let count = left.len().min(buf.len());
-        let (filled, _) = buf.split_at_mut(count);
-        filled.copy_from_slice(left.get(..count).unwrap_or_default());
-        Ok(count)
+        let end = start.saturating_add(buf.len()) as u64;
+        let head = content.head()?;
+        if end.min(content.len()) <= head.len() as u64 {
+            return Ok(copy_from(head, start, buf));
+        }
+        Ok(copy_from(&content.bytes()?, start, buf))
     }
 
     fn write_at(&self, _offset: u64, _buf: &[u8]) -> SysResult<usize> {
@@ -151,6 +152,15 @@ impl Inode for Node {
     fn shared_bytes(&self) -> Option<Arc<[u8]>> {
         self.content().ok()?.bytes().ok()
     }
+}
+
+/// Copies what lies from `start` on, as far as both reach, and tells how much that was.
+fn copy_from(bytes: &[u8], start: usize, buf: &mut [u8]) -> usize {
+    let left = bytes.get(start..).unwrap_or_default();
+    let count = left.len().min(buf.len());
+    let (filled, _) = buf.split_at_mut(count);
+    filled.copy_from_slice(left.get(..count).unwrap_or_default());
+    count
 }
 
 impl fmt::Debug for Node {

@@ -65,3 +65,51 @@ fn files_are_found_listed_and_read_and_nothing_changes() {
         b"../bin"
     );
 }
+
+/// A file that is packed: its head can be told at once, and unpacking is counted.
+#[derive(Debug, Default)]
+struct PackedContent {
+    unpacked: std::sync::atomic::AtomicUsize,
+}
+
+impl Content for PackedContent {
+    fn len(&self) -> u64 {
+        10
+    }
+
+    fn head(&self) -> cenote_base::SysResult<&[u8]> {
+        Ok(b"0123")
+    }
+
+    fn bytes(&self) -> cenote_base::SysResult<std::sync::Arc<[u8]>> {
+        self.unpacked
+            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Ok((*b"0123456789").into())
+    }
+}
+
+#[test]
+fn the_head_of_a_packed_file_is_read_without_unpacking_it() {
+    let content = std::sync::Arc::new(PackedContent::default());
+    let mut builder = ImageBuilder::new();
+    builder
+        .file(b"/program", Mode::from_raw(0o755), content.clone())
+        .unwrap();
+    let image = builder.build();
+    let program = image.root().lookup(b"program").unwrap();
+    let unpacked = || content.unpacked.load(std::sync::atomic::Ordering::Relaxed);
+    let mut buf = [0; 3];
+    assert_eq!(
+        (program.read_at(1, &mut buf).unwrap(), &buf),
+        (3, b"123"),
+        "within the head"
+    );
+    assert_eq!(unpacked(), 0);
+    assert_eq!(
+        (program.read_at(2, &mut buf).unwrap(), &buf),
+        (3, b"234"),
+        "past the head"
+    );
+    assert_eq!(unpacked(), 1);
+    assert_eq!(program.read_at(9, &mut buf).unwrap(), 1, "at the end");
+}
