@@ -55,9 +55,15 @@ pub(crate) enum Stored {
     PromiseHookBefore,
     PromiseHookAfter,
     PromiseHookSettled,
+    ConsoleExtensionInstaller,
+    EnableAsyncHook,
+    DisableAsyncHook,
+    EnableNetworkTracking,
+    DisableNetworkTracking,
+    SourceMapCacheGetter,
 }
 
-const STORED: usize = Stored::PromiseHookSettled as usize + 1;
+const STORED: usize = Stored::SourceMapCacheGetter as usize + 1;
 
 /// The state of one isolate.
 pub(crate) struct Environment {

@@ -10,6 +10,7 @@ mod bindings;
 mod blocking;
 mod cjs_lexer;
 mod code_cache;
+mod diagnostic_file;
 mod dotenv;
 mod encoding;
 mod environment;
@@ -19,6 +20,7 @@ mod event_loop;
     reason = "the one place of this crate that may: see its header"
 )]
 mod glue;
+mod inspector;
 mod isolate;
 mod loader;
 mod natives_syntax;

@@ -338,6 +338,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     crate::natives_syntax::install(scope)?;
     apply_v8_options(scope)?;
     crate::return_value::install(scope)?;
+    crate::inspector::begin(scope)?;
     let main = env
         .command_line()
         .main_script(env.handle_type(0) == handle_types::TTY);
@@ -345,6 +346,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     performance::mark_loop(scope, false)?;
     let code = event_loop::spin(scope)?;
     performance::mark_loop(scope, true)?;
+    crate::inspector::at_exit(scope);
     Ok(code)
 }
 

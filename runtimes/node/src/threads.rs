@@ -59,6 +59,10 @@ pub(crate) struct ThreadGroup {
     pub(crate) time_origin: OnceLock<(f64, f64)>,
     /// Web locks.
     pub(crate) locks: crate::bindings::locks::manager::LockManager,
+    /// How many profiles and reports were written.
+    pub(crate) diagnostic_files: crate::diagnostic_file::FileCounter,
+    /// The way to the main thread's inspector.
+    pub(crate) main_mailbox: OnceLock<Arc<crate::inspector::Mailbox>>,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
     ports: Mutex<Ports>,
 }
@@ -78,6 +82,8 @@ impl ThreadGroup {
             next_thread: AtomicU64::new(1),
             time_origin: OnceLock::new(),
             locks: crate::bindings::locks::manager::LockManager::default(),
+            diagnostic_files: crate::diagnostic_file::FileCounter::default(),
+            main_mailbox: OnceLock::new(),
             channels: Mutex::default(),
             ports: Mutex::default(),
         })

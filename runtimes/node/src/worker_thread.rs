@@ -162,6 +162,7 @@ fn run_program(
     apply_v8_options(scope)?;
     let port = new_port(scope, port)?;
     worker::set_env_message_port(scope, port);
+    crate::inspector::begin(scope)?;
     event_loop::run_main(scope, |scope| {
         loader::run_main(scope, "internal/main/worker_thread")
     });
@@ -170,6 +171,7 @@ fn run_program(
     control.begin_loop(started.as_secs_f64() * 1e3);
     let code = event_loop::spin(scope)?;
     performance::mark_loop(scope, true)?;
+    crate::inspector::at_exit(scope);
     Ok(code)
 }
 

@@ -3,13 +3,11 @@
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 
 pub(super) const BINDING: Binding = Binding::new("config")
-    .note("no inspector: Node's library then refuses the debugger with its own errors")
     .function("getDefaultLocale", get_default_locale)
     .setup(setup);
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
     for name in [
-        "hasInspector",
         "fipsMode",
         "openSSLIsBoringSSL",
         "isDebugBuild",
@@ -17,7 +15,7 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
     ] {
         scope.set(binding, name, scope.boolean(false));
     }
-    for name in ["hasOpenSSL", "hasTracing"] {
+    for name in ["hasInspector", "hasOpenSSL", "hasTracing"] {
         scope.set(binding, name, scope.boolean(true));
     }
     Ok(())

@@ -171,6 +171,7 @@ pub(crate) fn trigger_uncaught_exception<'s>(
         .ok()
         .flatten()
         .unwrap_or(1);
+    crate::inspector::at_exit(scope);
     env.exit(code);
 }
 
@@ -310,6 +311,11 @@ fn report_fatal_exception<'s>(
                     && let Some(enhanced) = enhancer.call(catch, catch.undefined(), &[error])
                 {
                     trace = Some(enhanced);
+                }
+                if place == Stored::EnhanceBeforeInspector
+                    && let Some(agent) = crate::inspector::existing(&env)
+                {
+                    agent.report_uncaught(catch, error, message);
                 }
             }
         } else {

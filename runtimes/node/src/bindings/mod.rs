@@ -29,6 +29,7 @@ mod heap_utils;
 mod http2;
 mod http_parser;
 mod icu;
+mod inspector;
 mod ipc_serdes;
 mod js_stream;
 pub(crate) mod locks;
@@ -45,6 +46,7 @@ mod pipe_wrap;
 pub(crate) mod process;
 mod process_methods;
 mod process_wrap;
+mod profiler;
 mod report;
 mod sea;
 mod serdes;
@@ -78,6 +80,7 @@ mod zlib;
 use crate::glue::{Binding, NativeFn};
 use crate::loader;
 
+pub(crate) use inspector::install_create_task;
 pub(crate) use signal_wrap::arrived as signal_arrived;
 
 /// Every binding. The order is the order of the native functions, so a snapshot is tied to it (and to the build anyway).
@@ -104,6 +107,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     http_parser::BINDING,
     heap_utils::BINDING,
     icu::BINDING,
+    inspector::BINDING,
     ipc_serdes::BINDING,
     js_stream::BINDING,
     locks::BINDING,
@@ -118,6 +122,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     pipe_wrap::BINDING,
     process_methods::BINDING,
     process_wrap::BINDING,
+    profiler::BINDING,
     report::BINDING,
     sea::BINDING,
     serdes::BINDING,
@@ -169,4 +174,6 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     heap_utils::read_stop,
     locks::callback_fulfilled,
     locks::callback_rejected,
+    inspector::create_task,
+    inspector::run_task,
 ];

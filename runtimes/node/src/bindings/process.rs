@@ -240,6 +240,11 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
 #[derive(Default)]
 struct Title(RefCell<String>);
 
+/// The process's title.
+pub(crate) fn title(env: &crate::environment::Environment) -> String {
+    env.state::<Title>().0.borrow().clone()
+}
+
 fn get_title<'s>(
     scope: &mut Scope<'s, '_>,
     _: v8::Local<'s, v8::Name>,

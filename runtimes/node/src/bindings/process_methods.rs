@@ -255,6 +255,7 @@ fn really_exit<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     if scope.env().command_line().is("--trace-exit") {
         print_exit_trace(scope, code);
     }
+    crate::inspector::at_exit(scope);
     scope.env().exit(code);
     // Termination strikes at the next check; an exception makes sure that no statement runs before it.
     Err(Failure::Pending)

@@ -29,6 +29,30 @@ pub(super) const BINDING: Binding = Binding::new("trace_events")
     .class(&CATEGORY_SET)
     .function("trace", trace);
 
+/// What can be traced, as Node lists it.
+pub(crate) const CATEGORIES: &[&str] = &[
+    "node",
+    "node.async_hooks",
+    "node.bootstrap",
+    "node.console",
+    "node.dns.native",
+    "node.environment",
+    "node.fs.async",
+    "node.fs.sync",
+    "node.fs_dir.async",
+    "node.fs_dir.sync",
+    "node.http",
+    "node.net.native",
+    "node.perf",
+    "node.perf.timerify",
+    "node.perf.usertiming",
+    "node.promises.rejections",
+    "node.threadpoolwork.async",
+    "node.threadpoolwork.sync",
+    "node.vm.script",
+    "v8",
+];
+
 static CATEGORY_SET: Class = Class::new("CategorySet", new_category_set)
     .method("enable", enable)
     .method("disable", disable);

@@ -63,7 +63,7 @@ pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), 
     for id in EVERY_THREAD.iter().chain(switches) {
         run_with_require(scope, id)?;
     }
-    Ok(())
+    crate::bindings::install_create_task(scope)
 }
 
 /// Whether functions are compiled eagerly now.

@@ -26,6 +26,39 @@ pub(super) fn sandbox_of<'s>(
     Object::try_from(context.get_embedder_data(scope, SANDBOX)?).ok()
 }
 
+/// The contexts that were made, for debuggers that come later.
+#[derive(Default)]
+struct Made {
+    list: std::cell::RefCell<Vec<(v8::Weak<v8::Context>, String)>>,
+    sweep_at: std::cell::Cell<usize>,
+}
+
+/// After how many new contexts those that are gone are forgotten, at least.
+const SWEEP: usize = 32;
+
+/// The contexts that live, with their names.
+pub(crate) fn live_contexts<'s>(
+    scope: &Scope<'s, '_>,
+) -> Vec<(v8::Local<'s, v8::Context>, String)> {
+    let made = scope.env().state::<Made>();
+    let list = made.list.borrow();
+    list.iter()
+        .filter_map(|(context, name)| Some((context.to_local(scope)?, name.clone())))
+        .collect()
+}
+
+fn remember<'s>(scope: &mut Scope<'s, '_>, context: v8::Local<'s, v8::Context>, name: String) {
+    let env = scope.env();
+    let made = env.state::<Made>();
+    let mut list = made.list.borrow_mut();
+    if list.len() >= made.sweep_at.get() {
+        list.retain(|(context, _)| !context.is_empty());
+        made.sweep_at.set(list.len() * 2 + SWEEP);
+    }
+    crate::inspector::context_created(&env, context, &name);
+    list.push((v8::Weak::new(scope, context), name));
+}
+
 /// Marks contexts that [`make_context`] made.
 struct Contextified;
 
@@ -114,6 +147,8 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
             holder.into(),
         )
         .ok_or(Failure::Pending)?;
+    let name = args.get(1).to_rust_string_lossy(scope);
+    remember(scope, context, name);
     if id.is_symbol() {
         sandbox
             .set_private(scope, scope.private("node:host_defined_option_symbol"), id)

@@ -1,0 +1,193 @@
+//! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeTracing` (its categories). Answers are Node's, errors
+//! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, src/inspector/node_protocol.pdl.
+
+use std::cell::Cell;
+
+use cenote_base::abi::fs::Timespec;
+use serde_json::{Value as Json, json};
+
+use crate::inspector::Agent;
+use crate::inspector::agent::Frontend;
+
+/// The dispatcher's numbers for errors.
+const METHOD_NOT_FOUND: i32 = -32601;
+const INVALID_PARAMETERS: i32 = -32602;
+const SERVER_ERROR: i32 = -32000;
+
+/// What a session has switched on.
+#[derive(Default)]
+pub(crate) struct Domains {
+    runtime: Cell<bool>,
+    is_waiting: Cell<bool>,
+    wants_end: Cell<bool>,
+}
+
+/// A message of the debugger's.
+#[derive(Debug)]
+pub(crate) struct Request {
+    id: i64,
+    pub(crate) method: String,
+    params: Json,
+}
+
+/// Why a request failed.
+struct Refusal {
+    code: i32,
+    message: String,
+}
+
+impl Refusal {
+    fn invalid() -> Self {
+        Self {
+            code: INVALID_PARAMETERS,
+            message: "Invalid parameters".into(),
+        }
+    }
+
+    fn unknown(method: &str) -> Self {
+        Self {
+            code: METHOD_NOT_FOUND,
+            message: format!("'{method}' wasn't found"),
+        }
+    }
+
+    fn missing(what: &str) -> Self {
+        Self {
+            code: SERVER_ERROR,
+            message: format!("{what} is not implemented"),
+        }
+    }
+}
+
+impl Request {
+    /// Reads a message; `None` when it is not one (V8 finds the words for that).
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let mut message: Json = serde_json::from_str(text).ok()?;
+        Some(Self {
+            id: message.get("id")?.as_i64()?,
+            method: message.get("method")?.as_str()?.to_owned(),
+            params: message.get_mut("params").map_or(Json::Null, Json::take),
+        })
+    }
+
+    /// Whether code is evaluated as typed into a debugger's console.
+    pub(crate) fn wants_command_line_api(&self) -> bool {
+        matches!(
+            self.method.as_str(),
+            "Runtime.evaluate" | "Debugger.evaluateOnCallFrame"
+        ) && self.params["includeCommandLineAPI"] == Json::Bool(true)
+    }
+
+    /// How deep async stacks go from now on, if this says so.
+    pub(crate) fn async_depth(&self) -> Option<i64> {
+        match self.method.as_str() {
+            "Debugger.setAsyncCallStackDepth" | "Runtime.setAsyncCallStackDepth" => {
+                self.params["maxDepth"].as_i64().filter(|depth| *depth >= 0)
+            }
+            "Debugger.disable" => Some(0),
+            _ => None,
+        }
+    }
+
+    fn flag(&self, name: &str) -> Result<bool, Refusal> {
+        self.params[name].as_bool().ok_or_else(Refusal::invalid)
+    }
+}
+
+/// Answers a request that is none of V8's.
+pub(super) fn dispatch(agent: &Agent, frontend: &Frontend, request: &Request) {
+    let answer = match answer(agent, frontend, request) {
+        Ok(result) => json!({ "id": request.id, "result": result }),
+        Err(Refusal { code, message }) => {
+            json!({ "id": request.id, "error": { "code": code, "message": message } })
+        }
+    };
+    agent.send_to(frontend, answer.to_string());
+}
+
+fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json, Refusal> {
+    let own = &frontend.domains;
+    match request.method.as_str() {
+        "NodeRuntime.enable" => {
+            own.runtime.set(true);
+            if own.is_waiting.get() {
+                event(
+                    agent,
+                    frontend,
+                    "NodeRuntime.waitingForDebugger",
+                    &json!({}),
+                );
+            }
+        }
+        "NodeRuntime.disable" => own.runtime.set(false),
+        "NodeRuntime.notifyWhenWaitingForDisconnect" => {
+            own.wants_end.set(request.flag("enabled")?);
+        }
+        "NodeTracing.getCategories" => {
+            return Ok(json!({ "categories": crate::bindings::trace_events::CATEGORIES }));
+        }
+        "NodeTracing.start" | "NodeTracing.stop" => {
+            return Err(Refusal::missing(&request.method));
+        }
+        other => return Err(Refusal::unknown(other)),
+    }
+    Ok(json!({}))
+}
+
+/// Sends an event.
+fn event(agent: &Agent, frontend: &Frontend, method: &str, params: &Json) {
+    let event = json!({ "method": method, "params": params });
+    agent.send_to(frontend, event.to_string());
+}
+
+/// The program waits for a debugger, or no longer.
+pub(super) fn tell_waiting_for_debugger(agent: &Agent, frontend: &Frontend, is_waiting: bool) {
+    frontend.domains.is_waiting.set(is_waiting);
+    if is_waiting && frontend.domains.runtime.get() {
+        event(
+            agent,
+            frontend,
+            "NodeRuntime.waitingForDebugger",
+            &json!({}),
+        );
+    }
+}
+
+/// The program has ended; whether the session wants to look at it still.
+pub(super) fn tell_waiting_for_disconnect(agent: &Agent, frontend: &Frontend) -> bool {
+    let wants = frontend.domains.wants_end.get();
+    if wants {
+        event(
+            agent,
+            frontend,
+            "NodeRuntime.waitingForDisconnect",
+            &json!({}),
+        );
+    }
+    wants
+}
+
+/// A session ends: so does what it has switched on.
+pub(super) fn close(_agent: &Agent, frontend: &Frontend) {
+    frontend.domains.runtime.set(false);
+}
+
+/// Puts the time into V8's messages that carry one: V8 asks its client for it, which here cannot answer.
+pub(super) fn with_time(message: String, now: impl FnOnce() -> Timespec) -> String {
+    const TIMED: &[&str] = &[
+        "{\"method\":\"Runtime.consoleAPICalled\"",
+        "{\"method\":\"Runtime.exceptionThrown\"",
+    ];
+    const NO_TIME: &str = "\"timestamp\":0,";
+    if !TIMED.iter().any(|start| message.starts_with(start)) {
+        return message;
+    }
+    // Inside strings quotes are escaped, so this is the field itself. Exceptions have it first, console calls last.
+    let now = now();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "exact to the microsecond for centuries"
+    )]
+    let milliseconds = now.sec as f64 * 1e3 + now.nsec as f64 / 1e6;
+    message.replacen(NO_TIME, &format!("\"timestamp\":{milliseconds},"), 1)
+}
