@@ -5,6 +5,7 @@ mod commands_dir;
 mod component;
 mod js_limits;
 mod mounts;
+mod network;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -21,6 +21,7 @@ use crate::address::{Name, canonical, is_own, loopback_of};
 use crate::inbox::Inbox;
 use crate::outward;
 use crate::socket::{Socket, State};
+use crate::table::Listening;
 
 /// One end of a connection.
 #[derive(Debug)]
@@ -203,6 +204,8 @@ impl Socket {
                     queue: Arc::clone(&self.queue),
                     credentials,
                 }));
+                drop(state);
+                self.table.changed().wake_all();
                 Ok(())
             }
             State::Listening(listener) => {
@@ -211,6 +214,16 @@ impl Socket {
             }
             State::Connected(_) | State::Datagram { .. } => Err(Errno::EINVAL.into()),
         }
+    }
+
+    /// Where the socket takes connections, if it does.
+    pub(crate) fn listening(&self) -> Option<Listening> {
+        let pid = match &*self.state.lock() {
+            State::Listening(listener) => listener.credentials.pid,
+            State::Fresh | State::Connected(_) | State::Datagram { .. } => return None,
+        };
+        let name = (*self.name.lock())?;
+        Some(Listening { name, pid })
     }
 
     /// Takes the next connection. See accept(2).
@@ -273,6 +286,14 @@ impl Socket {
         {
             outward::reach(address)?;
         }
+        self.connect_inside(name, credentials)
+    }
+
+    /// Connects a fresh stream or packet socket to a listener of this machine, never to anything outside it.
+    ///
+    /// # Errors
+    /// As [`connect`](Self::connect); `ECONNREFUSED` for an address that is not the machine's.
+    pub fn connect_inside(&self, name: Name, credentials: PeerCredentials) -> SysResult {
         let target = self
             .table
             .find(name, self.kind())

@@ -29,4 +29,4 @@ mod table;
 pub use address::{InodeKey, Name};
 pub use inbox::{Outgoing, Received};
 pub use socket::Socket;
-pub use table::Sockets;
+pub use table::{Listening, Sockets};

@@ -7,7 +7,7 @@ use std::sync::{Arc, Weak};
 use cenote_abi::Errno;
 use cenote_abi::socket::{AddressFamily, SocketType};
 use cenote_base::limits::{Budget, Resource};
-use cenote_base::{SysError, SysResult};
+use cenote_base::{SysError, SysResult, WaitQueue};
 use parking_lot::Mutex;
 
 use crate::address::{InodeKey, Name, canonical, is_own};
@@ -24,6 +24,16 @@ enum Key {
     Port(SocketType, u16),
 }
 
+impl Key {
+    fn of(name: Name, kind: SocketType) -> Self {
+        match name {
+            Name::Path(key, _) => Self::Path(key),
+            Name::Abstract(text) => Self::Abstract(text),
+            Name::Inet(_, port) => Self::Port(kind, port),
+        }
+    }
+}
+
 #[derive(Debug)]
 struct Bound {
     address: Option<IpAddr>,
@@ -38,12 +48,24 @@ struct Names {
     bound: HashMap<Key, Vec<Bound>>,
     next_port: u16,
     all: Vec<Weak<Socket>>,
+    is_shut_down: bool,
+}
+
+/// A socket that takes connections.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Listening {
+    /// Where.
+    pub name: Name,
+    /// The process that called `listen`.
+    pub pid: i32,
 }
 
 /// The sockets of one machine.
 #[derive(Debug)]
 pub struct Sockets {
     names: Mutex<Names>,
+    /// Woken when a socket begins to listen, and when the machine ends.
+    changed: WaitQueue,
     budget: Arc<Budget>,
 }
 
@@ -55,9 +77,11 @@ impl Sockets {
             bound: HashMap::new(),
             next_port: *EPHEMERAL.start(),
             all: Vec::new(),
+            is_shut_down: false,
         };
         Arc::new(Self {
             names: Mutex::new(names),
+            changed: WaitQueue::new(),
             budget,
         })
     }
@@ -66,7 +90,7 @@ impl Sockets {
     ///
     /// # Errors
     /// `EAFNOSUPPORT`: a family we do not have. `ESOCKTNOSUPPORT`, `EPROTONOSUPPORT`: a type or protocol it does not
-    /// have. `ENFILE`: the machine's limit `sockets`.
+    /// have. `ENFILE`: the machine's limit `sockets`. `ENETDOWN`: the machine has ended.
     pub fn socket(
         self: &Arc<Self>,
         family: AddressFamily,
@@ -77,6 +101,13 @@ impl Sockets {
         let charge = self.budget.charge(Resource::Sockets, 1)?;
         let socket = Socket::new(self, family, kind, charge);
         let mut names = self.names.lock();
+        if names.is_shut_down {
+            drop(names);
+            return Err(SysError::with_note(
+                Errno::ENETDOWN,
+                "the machine has ended",
+            ));
+        }
         names.all.retain(|other| other.strong_count() > 0);
         names.all.push(Arc::downgrade(&socket));
         Ok(socket)
@@ -108,10 +139,38 @@ impl Sockets {
     /// Lets go of everything under way, when the machine ends: descriptors sent to each other by sockets that nobody can
     /// reach would keep them alive.
     pub fn shut_down(&self) {
-        let all = std::mem::take(&mut self.names.lock().all);
+        let all = {
+            let mut names = self.names.lock();
+            names.is_shut_down = true;
+            std::mem::take(&mut names.all)
+        };
         for socket in all.iter().filter_map(Weak::upgrade) {
             socket.close();
         }
+        self.changed.wake_all();
+    }
+
+    /// Whether [`shut_down`](Self::shut_down) was called: nothing will listen any more.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.names.lock().is_shut_down
+    }
+
+    /// Woken when a socket begins to listen, and when the machine ends.
+    #[must_use]
+    pub fn changed(&self) -> &WaitQueue {
+        &self.changed
+    }
+
+    /// Who takes connections at this moment, in the order the sockets were made.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<Listening> {
+        // The sockets are let go after the table: the last reference to one closes it.
+        let all: Vec<Arc<Socket>> = {
+            let names = self.names.lock();
+            names.all.iter().filter_map(Weak::upgrade).collect()
+        };
+        all.iter().filter_map(|socket| socket.listening()).collect()
     }
 
     pub(crate) fn budget(&self) -> &Arc<Budget> {
@@ -172,16 +231,21 @@ impl Sockets {
 
     /// Frees the names of a socket.
     pub(crate) fn unbind(&self, socket: &Socket) {
+        let Some(name) = *socket.name.lock() else {
+            return;
+        };
+        let key = Key::of(name, socket.kind());
         let mut names = self.names.lock();
-        names.bound.retain(|_, list| {
-            list.retain(|bound| {
-                bound
-                    .socket
-                    .upgrade()
-                    .is_some_and(|other| !std::ptr::eq(&raw const *other, socket))
-            });
-            !list.is_empty()
+        let Some(list) = names.bound.get_mut(&key) else {
+            return;
+        };
+        // By address, not by upgrading: a reference that turned out to be the last would close its socket under our lock.
+        list.retain(|bound| {
+            bound.socket.strong_count() > 0 && !std::ptr::eq(bound.socket.as_ptr(), socket)
         });
+        if list.is_empty() {
+            names.bound.remove(&key);
+        }
     }
 
     /// Everybody bound to a port, by whatever address.
@@ -197,12 +261,11 @@ impl Sockets {
     /// Who is bound there.
     pub(crate) fn find(&self, name: Name, kind: SocketType) -> Option<Arc<Socket>> {
         let names = self.names.lock();
-        let (key, address) = match name {
-            Name::Path(key, _) => (Key::Path(key), None),
-            Name::Abstract(text) => (Key::Abstract(text), None),
-            Name::Inet(address, port) => (Key::Port(kind, port), Some(canonical(address))),
+        let address = match name {
+            Name::Path(..) | Name::Abstract(_) => None,
+            Name::Inet(address, _) => Some(canonical(address)),
         };
-        let list = names.bound.get(&key)?;
+        let list = names.bound.get(&Key::of(name, kind))?;
         let Some(address) = address else {
             return list.first()?.socket.upgrade();
         };

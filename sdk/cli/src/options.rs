@@ -1,5 +1,6 @@
 //! The command line of `cenote`.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -107,6 +108,9 @@ pub(crate) struct MachineOptions {
     /// Refuse to change files that match
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) deny_write: Vec<String>,
+    /// Let programs of the host connect to a port of the machine, on 127.0.0.1 unless an address is named; HOST 0 chooses a free port
+    #[arg(short = 'p', long, global = true, value_name = "[ADDRESS:]HOST:GUEST")]
+    pub(crate) publish: Vec<Publish>,
     /// Write a trace of what the machine does to standard error (a tracing filter, such as `cenote::exec=debug`)
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) trace: Option<String>,
@@ -136,6 +140,31 @@ impl FromStr for Mount {
             guest: guest.into(),
             access,
         }))
+    }
+}
+
+/// `[ADDRESS:]HOST:GUEST`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Publish {
+    pub(crate) host: SocketAddr,
+    pub(crate) guest: u16,
+}
+
+impl FromStr for Publish {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = "expected [ADDRESS:]HOST:GUEST, e.g. 8080:3000 or 0.0.0.0:8080:3000";
+        let (host, guest) = text.rsplit_once(':').ok_or(wrong)?;
+        let guest = guest.parse().map_err(|_| wrong)?;
+        let host = match host.parse::<u16>() {
+            Ok(port) => (Ipv4Addr::LOCALHOST, port).into(),
+            Err(_) => host.parse().map_err(|_| wrong)?,
+        };
+        if guest == 0 {
+            return Err("a port of the machine is between 1 and 65535".into());
+        }
+        Ok(Self { host, guest })
     }
 }
 
@@ -181,6 +210,19 @@ mod tests {
             (Some("/a:b"), MountAccess::ReadWrite)
         );
         assert!("src:work".parse::<Mount>().is_err());
+    }
+
+    #[test]
+    fn published_port_is_on_loopback_unless_an_address_is_named() {
+        let publish = |text: &str| text.parse::<Publish>();
+        let one = publish("8080:3000").unwrap();
+        assert_eq!(
+            (one.host, one.guest),
+            ("127.0.0.1:8080".parse().unwrap(), 3000)
+        );
+        let all = publish("[::]:80:81").unwrap();
+        assert_eq!((all.host, all.guest), ("[::]:80".parse().unwrap(), 81));
+        assert!(publish("8080").is_err() && publish("a:1").is_err() && publish("1:0").is_err());
     }
 
     #[test]

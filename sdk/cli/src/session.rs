@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use cenote::{
     Call, FileAccess, FileRule, HostMount, MountAccess, NodeRuntime, NodeRuntimeBuilder,
-    OutputStream, Permissions, Process, Signal, Spawn,
+    OutputStream, Permissions, PortForward, Process, Signal, Spawn,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::options::{Action, MachineOptions, Options};
+use crate::options::{Action, MachineOptions, Options, Publish};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -36,8 +36,10 @@ pub(crate) fn run(options: Options) -> Result<i32, Failure> {
 async fn session(options: Options) -> Result<i32, Failure> {
     let Options { action, machine } = options;
     let timeout = machine.timeout;
+    let published = machine.publish.clone();
     let (builder, start) = prepare(action, builder(machine)?)?;
     let rt = builder.create().await?;
+    let _forwards = publish(&rt, &published).await?;
     let process = start(&rt).await?;
 
     forward_stdin(process.clone());
@@ -55,6 +57,23 @@ async fn session(options: Options) -> Result<i32, Failure> {
     err.await?;
     rt.dispose().await;
     Ok(status)
+}
+
+/// Opens the host's ports; a port that was chosen is told.
+async fn publish(rt: &NodeRuntime, published: &[Publish]) -> Result<Vec<PortForward>, Failure> {
+    let mut forwards = Vec::new();
+    for wanted in published {
+        let forward = rt.forward_port(wanted.host, wanted.guest).await?;
+        if wanted.host.port() == 0 {
+            eprintln!(
+                "cenote: {} leads to port {}",
+                forward.host_address(),
+                wanted.guest
+            );
+        }
+        forwards.push(forward);
+    }
+    Ok(forwards)
 }
 
 type Start = Box<dyn Fn(&NodeRuntime) -> Call<Spawn>>;

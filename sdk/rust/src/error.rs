@@ -71,6 +71,36 @@ pub enum Error {
         /// The end of what it wrote to stderr.
         stderr: String,
     },
+    /// A server in the machine could not be reached; `ECONNREFUSED` when nobody listens on the port.
+    #[error("port {port} of the machine: {cause}")]
+    Connect {
+        /// The port in the machine.
+        port: u16,
+        /// Why not.
+        cause: SysError,
+    },
+    /// A server in the machine did not answer as HTTP has it, or the exchange broke off.
+    #[error("HTTP with port {port} of the machine: {reason}")]
+    Http {
+        /// The port in the machine.
+        port: u16,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A host address could not be bound for a port forward.
+    #[error("host address {address}: {cause}")]
+    HostAddress {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// Why not.
+        cause: std::io::Error,
+    },
+    /// What was waited for did not come in time.
+    #[error("waited in vain for {what}")]
+    TimedOut {
+        /// What.
+        what: String,
+    },
     /// The machine was disposed of.
     #[error("the machine was disposed of")]
     Disposed,
@@ -89,10 +119,14 @@ impl Error {
     #[must_use]
     pub fn errno(&self) -> Option<cenote_abi::Errno> {
         match self {
-            Self::Start { cause, .. } | Self::File { cause, .. } | Self::Stream { cause, .. } => {
-                Some(cause.errno())
-            }
-            Self::Option { .. }
+            Self::Start { cause, .. }
+            | Self::File { cause, .. }
+            | Self::Stream { cause, .. }
+            | Self::Connect { cause, .. } => Some(cause.errno()),
+            Self::Http { .. }
+            | Self::HostAddress { .. }
+            | Self::TimedOut { .. }
+            | Self::Option { .. }
             | Self::HostPath { .. }
             | Self::Returned(_)
             | Self::NothingReturned { .. }

@@ -47,7 +47,7 @@ impl Host {
     fn make() -> Result<Self, String> {
         let tokio = tokio::runtime::Builder::new_multi_thread()
             .thread_name("cenote")
-            .enable_time()
+            .enable_all()
             .build()
             .map_err(|error| error.to_string())?;
         Ok(Self { tokio })

@@ -30,6 +30,7 @@ mod files;
 mod host;
 mod machine;
 mod mounts;
+mod network;
 mod policy;
 mod process;
 mod root;
@@ -45,9 +46,14 @@ pub use error::Error;
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::on_slow_start;
 pub use mounts::{HostMount, MountAccess};
+pub use network::{
+    BodySender, Connection, Listener, ListenerFilter, PortForward, RequestBody, Response,
+};
 pub use policy::{FileAccess, FileRule, Permissions};
 pub use process::Process;
 pub use runtime::NodeRuntime;
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
+/// The crate whose requests [`NodeRuntime::fetch`] takes.
+pub use http;
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;
