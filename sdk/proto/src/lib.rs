@@ -1,1 +1,45 @@
-//! The gRPC contract between a sidecar and those who use it.
+//! The gRPC contract between a sidecar and those who use it, compiled from `proto/`.
+//!
+//! [`v1`] is the contract: messages, clients and servers. [`rpc`] is the standard container of error details; [`detail`] puts ours into it
+//! and takes it out again.
+//!
+//! Neighbours: `sdk/server` serves it; `sdk/typescript` reads the same files.
+#![forbid(unsafe_code)]
+
+mod detail;
+
+pub use detail::{detail_of, status_with};
+
+/// The contract, version 1.
+#[expect(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::doc_markdown,
+    clippy::allow_attributes,
+    clippy::allow_attributes_without_reason,
+    reason = "generated; the documentation is in the .proto files"
+)]
+pub mod v1 {
+    tonic::include_proto!("cenote.v1");
+}
+
+/// `google.rpc.Status`.
+pub mod rpc {
+    tonic::include_proto!("google.rpc");
+}
+
+/// The contract's descriptors, for gRPC reflection.
+pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors");
+
+/// The metadata key that names a call's machine.
+pub const VM_METADATA: &str = "cenote-vm";
+
+/// What the contract has grown to within version 1.
+pub const REVISION: u32 = 1;
+
+/// The largest message, in bytes.
+pub const MAX_MESSAGE: usize = 16 << 20;
+
+/// The largest chunk of a stream that a server sends, in bytes.
+pub const CHUNK: usize = 64 << 10;

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 
 use crate::captured::{Captured, OnOutput};
 use crate::machine::Machine;
-use crate::process::{Input, Process, ReturnChannel};
+use crate::process::{Input, Process, ReturnChannel, ReturnedJson};
 use crate::{Error, host};
 
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
@@ -214,12 +214,12 @@ enum End {
     Cancelled,
 }
 
-/// Runs a process to its end under the call's timeout and cancellation.
-async fn finish(
+/// Waits for the end of a process, and brings it about when the timeout has passed or the call is cancelled.
+async fn until_ended(
     process: &Process,
     timeout: Option<Duration>,
     cancel: Option<BoxFuture<()>>,
-) -> Output {
+) -> End {
     let deadline = async {
         match timeout {
             Some(after) => tokio::time::sleep(after).await,
@@ -236,6 +236,16 @@ async fn finish(
     if !matches!(end, End::Exited) {
         process.kill_all();
     }
+    end
+}
+
+/// Runs a process to its end under the call's timeout and cancellation.
+async fn finish(
+    process: &Process,
+    timeout: Option<Duration>,
+    cancel: Option<BoxFuture<()>>,
+) -> Output {
+    let end = until_ended(process, timeout, cancel).await;
     let (exit_code, signal) = exit_code(process.status().await);
     let (stdout, stderr) = process.collect().await;
     Output {
@@ -325,20 +335,42 @@ impl IntoFuture for Call<Spawn> {
     type Output = Result<Process, Error>;
     type IntoFuture = BoxFuture<Self::Output>;
 
-    fn into_future(mut self) -> Self::IntoFuture {
-        host::run(async move {
-            let (timeout, cancel) = (self.settings.timeout.take(), self.settings.cancel.take());
-            if matches!(self.settings.input, Input::Empty) {
-                self.settings.input = Input::Open;
-            }
-            let process = Process::start(&self.machine, self.settings, None).await?;
-            if timeout.is_some() || cancel.is_some() {
-                let watched = process.clone();
-                host::spawn(async move {
-                    finish(&watched, timeout, cancel).await;
-                });
-            }
-            Ok(process)
-        })
+    fn into_future(self) -> Self::IntoFuture {
+        host::run(start(self.machine, self.settings, None))
     }
+}
+
+impl Call<Spawn> {
+    /// Starts code as awaiting does, and also brings back what it passes to the global `__return(value)`.
+    ///
+    /// # Errors
+    /// As awaiting the call.
+    pub async fn returning(self) -> Result<(Process, ReturnedJson), Error> {
+        host::run(async move {
+            let (channel, returned) = ReturnChannel::open(&self.machine)?;
+            let process = start(self.machine, self.settings, Some(channel)).await?;
+            Ok((process, returned))
+        })
+        .await
+    }
+}
+
+/// Starts a process whose input stays open, and ends it when its timeout or cancellation says so.
+async fn start(
+    machine: Arc<Machine>,
+    mut settings: Settings,
+    channel: Option<ReturnChannel>,
+) -> Result<Process, Error> {
+    let (timeout, cancel) = (settings.timeout.take(), settings.cancel.take());
+    if matches!(settings.input, Input::Empty) {
+        settings.input = Input::Open;
+    }
+    let process = Process::start(&machine, settings, channel).await?;
+    if timeout.is_some() || cancel.is_some() {
+        let watched = process.clone();
+        host::spawn(async move {
+            until_ended(&watched, timeout, cancel).await;
+        });
+    }
+    Ok(process)
 }

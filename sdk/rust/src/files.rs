@@ -198,7 +198,7 @@ impl NodeRuntime {
         self.on_files("remove", path, |cx| remove_all(cx, path))
     }
 
-    fn on_files<T>(
+    pub(crate) fn on_files<T>(
         &self,
         operation: &'static str,
         path: &[u8],

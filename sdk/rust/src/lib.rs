@@ -26,6 +26,7 @@ mod builder;
 mod call;
 mod captured;
 mod error;
+mod file_access;
 mod files;
 mod host;
 mod machine;
@@ -33,6 +34,7 @@ mod mounts;
 mod network;
 mod policy;
 mod process;
+mod processes;
 mod root;
 mod runtime;
 mod terminal;
@@ -43,6 +45,7 @@ pub use captured::{Captured, OutputStream};
 pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::limits::Limits;
 pub use error::Error;
+pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::on_slow_start;
 pub use mounts::{HostMount, MountAccess};
@@ -50,7 +53,8 @@ pub use network::{
     BodySender, Connection, Listener, ListenerFilter, PortForward, RequestBody, Response,
 };
 pub use policy::{FileAccess, FileRule, Permissions};
-pub use process::Process;
+pub use process::{Process, ReturnedJson};
+pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::NodeRuntime;
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.

@@ -33,21 +33,22 @@ const RETURN_FD: Fd = Fd::new(3);
 /// The guest's end of the channel for a returned value.
 pub(crate) struct ReturnChannel(Arc<OpenFile>);
 
-/// The host's end of it.
-pub(crate) struct ReturnedValue(Arc<Sink>);
+/// The JSON text of the value that a started process passes to the global `__return(value)`.
+#[derive(Debug)]
+pub struct ReturnedJson(Arc<Sink>);
 
 impl ReturnChannel {
-    pub(crate) fn open(machine: &Machine) -> Result<(Self, ReturnedValue), Error> {
+    pub(crate) fn open(machine: &Machine) -> Result<(Self, ReturnedJson), Error> {
         let (read, write) = machine.pipe()?;
         let sink = Sink::new(machine.output_limit());
         host::spawn(pump(read, Arc::clone(&sink), None));
-        Ok((Self(write), ReturnedValue(sink)))
+        Ok((Self(write), ReturnedJson(sink)))
     }
 }
 
-impl ReturnedValue {
-    /// The JSON text, once the process has ended; empty if nothing was returned.
-    pub(crate) async fn value(self) -> Vec<u8> {
+impl ReturnedJson {
+    /// The JSON text, once the process has ended; empty if nothing was returned. To be called after the end of the process.
+    pub async fn value(self) -> Vec<u8> {
         self.0.drain();
         self.0.ended().await;
         self.0.take().into_bytes()
@@ -200,6 +201,11 @@ impl Process {
     /// [`Error::Disposed`] never: disposing ends the process, which this call then reports.
     pub async fn wait(&self) -> Result<i32, Error> {
         Ok(exit_code(self.status().await).0)
+    }
+
+    /// Waits for the end: the exit code as [`wait`](Self::wait) gives it, and the signal that ended it.
+    pub async fn ended(&self) -> (i32, Option<SigNum>) {
+        exit_code(self.status().await)
     }
 
     /// The exit code, once the process has ended.

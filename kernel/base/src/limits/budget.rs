@@ -99,6 +99,12 @@ impl Budget {
         &self.limits
     }
 
+    /// How much of `resource` there may be.
+    #[must_use]
+    pub fn limit(&self, resource: Resource) -> u64 {
+        resource.limit(&self.limits)
+    }
+
     /// How much of `resource` is in use.
     #[must_use]
     pub fn used(&self, resource: Resource) -> u64 {
