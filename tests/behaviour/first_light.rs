@@ -6,6 +6,7 @@ mod component;
 mod js_limits;
 mod mounts;
 mod network;
+mod timing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

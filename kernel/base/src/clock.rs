@@ -11,6 +11,7 @@ use std::time::Duration;
 use cenote_abi::fs::Timespec;
 use parking_lot::Mutex;
 
+use crate::timing::Timing;
 use crate::wait::Waiter;
 
 /// A point on the machine's monotonic clock: time since the machine was made.
@@ -56,6 +57,17 @@ pub trait Clock: Send + Sync + Debug {
 
     /// A future that ends at `at` or as soon after as can be. May be polled from any thread.
     fn timer(&self, at: MonoTime) -> Timer;
+
+    /// What guests are shown of time.
+    fn timing(&self) -> Timing {
+        Timing::Off
+    }
+
+    /// The clock for waits that are taken in several steps, if it is not this one: it goes on when this one stands still.
+    /// What it says must not be shown to a guest. See [`steady`](crate::timing::steady).
+    fn steady(&self) -> Option<Arc<dyn Clock>> {
+        None
+    }
 }
 
 /// The host's clocks, timers by tokio.

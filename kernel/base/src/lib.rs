@@ -11,6 +11,7 @@ pub mod id;
 pub mod limits;
 pub mod path;
 pub mod policy;
+pub mod timing;
 pub mod wait;
 
 pub use cenote_abi as abi;
@@ -18,4 +19,5 @@ pub use clock::{Clock, HostClock, ManualClock, MonoTime};
 pub use cred::Credentials;
 pub use error::{SysError, SysResult};
 pub use id::{Fd, Gid, Pgid, Pid, Sid, Tid, Uid};
+pub use timing::Timing;
 pub use wait::{Observer, Registration, WaitQueue, Waiter};

@@ -11,7 +11,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use cenote_base::Clock;
+use cenote_base::timing::steady;
+use cenote_base::{Clock, MonoTime};
 
 use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
@@ -77,6 +78,8 @@ pub(crate) struct Environment {
     event_loop: EventLoop,
     command_line: CommandLine,
     clock: Arc<dyn Clock>,
+    steady: Arc<dyn Clock>,
+    started: MonoTime,
     task: Option<Arc<cenote_kernel::Task>>,
     thread: Thread,
     isolate: v8::IsolateHandle,
@@ -115,8 +118,10 @@ impl Environment {
             fields: RefCell::default(),
             natives: NativeTable::default(),
             states: RefCell::default(),
-            event_loop: EventLoop::new(Arc::clone(&clock)),
+            event_loop: EventLoop::new(steady(&clock)),
             command_line,
+            steady: steady(&clock),
+            started: clock.now(),
             clock,
             task,
             thread,
@@ -311,9 +316,19 @@ impl Environment {
         &self.thread
     }
 
-    /// The machine's clock.
+    /// The machine's clock: what the program is shown.
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
+    }
+
+    /// The clock for deadlines, which goes on when the machine's stands still. The program is not shown it.
+    pub(crate) fn steady_clock(&self) -> &Arc<dyn Clock> {
+        &self.steady
+    }
+
+    /// When the thread began, by the machine's clock.
+    pub(crate) const fn started(&self) -> MonoTime {
+        self.started
     }
 
     /// The kernel's task of this process: the first argument of every system call.

@@ -15,6 +15,7 @@ mod dotenv;
 mod encoding;
 mod environment;
 mod event_loop;
+mod frozen;
 #[expect(
     unsafe_code,
     reason = "the one place of this crate that may: see its header"

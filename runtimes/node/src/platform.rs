@@ -168,5 +168,9 @@ impl v8::PlatformImpl for Posts {
 
 /// The one platform. Unprotected: threads that the initialising thread did not start may run isolates too.
 pub(crate) fn new_platform() -> v8::SharedRef<v8::Platform> {
-    v8::new_custom_platform(0, false, true, Posts).make_shared()
+    let mut platform = v8::new_custom_platform(0, false, true, Posts);
+    if !crate::glue::date_clock::install(&mut platform) {
+        tracing::error!(target: "cenote::node", "V8's clock cannot be replaced: Date stands in 1970");
+    }
+    platform.make_shared()
 }

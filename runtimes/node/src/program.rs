@@ -220,10 +220,11 @@ pub(crate) fn with_isolate(
     stop_when_exhausted(&isolate, env.stop_flag());
     install_isolate_callbacks(&mut isolate);
     crate::glue::listen_to_messages(&mut isolate);
+    let date_clock = crate::glue::date_clock::set(Arc::clone(env.clock()));
     let registrations = listen_to_kernel(task, &env);
     let foreground = Foreground::register(
         &isolate,
-        Arc::clone(env.clock()),
+        Arc::clone(env.steady_clock()),
         Arc::clone(env.event_loop().io().waiter()),
     );
     env.set_foreground(Arc::clone(foreground.foreground()));
@@ -276,6 +277,7 @@ pub(crate) fn with_isolate(
     drop(env);
     drop(isolate);
     drop(heap_guard);
+    drop(date_clock);
     ended
 }
 
@@ -337,6 +339,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     crate::bindings::trace_events::start(scope)?;
     crate::natives_syntax::install(scope)?;
     apply_v8_options(scope)?;
+    crate::frozen::hide_shared_memory(scope)?;
     crate::return_value::install(scope)?;
     crate::inspector::begin(scope)?;
     let main = env

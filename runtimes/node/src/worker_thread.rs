@@ -160,6 +160,7 @@ fn run_program(
     process::create_env(scope, process)?;
     performance::start(scope)?;
     apply_v8_options(scope)?;
+    crate::frozen::hide_shared_memory(scope)?;
     let port = new_port(scope, port)?;
     worker::set_env_message_port(scope, port);
     crate::inspector::begin(scope)?;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cenote::{HostMount, MountAccess};
-use clap::{Args, Parser, Subcommand};
+use cenote::{HostMount, MountAccess, Timing};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// Runs Node programs and Linux shells in a virtual machine of their own, inside this process.
 ///
@@ -96,6 +96,9 @@ pub(crate) struct MachineOptions {
     /// Run as this user of the machine (default 0:0, its superuser)
     #[arg(long, global = true, value_name = "UID[:GID]")]
     pub(crate) user: Option<User>,
+    /// How much of time programs see: the real clocks, whole milliseconds, or a clock that stands still
+    #[arg(long, global = true, value_name = "MODE", default_value = "coarse")]
+    pub(crate) timing: TimingMode,
     /// Refuse to start child processes
     #[arg(long, global = true)]
     pub(crate) deny_child_process: bool,
@@ -114,6 +117,24 @@ pub(crate) struct MachineOptions {
     /// Write a trace of what the machine does to standard error (a tracing filter, such as `cenote::exec=debug`)
     #[arg(long, global = true, value_name = "FILTER")]
     pub(crate) trace: Option<String>,
+}
+
+/// How much of time programs see.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TimingMode {
+    Off,
+    Coarse,
+    Frozen,
+}
+
+impl From<TimingMode> for Timing {
+    fn from(mode: TimingMode) -> Self {
+        match mode {
+            TimingMode::Off => Self::Off,
+            TimingMode::Coarse => Self::Coarse,
+            TimingMode::Frozen => Self::Frozen,
+        }
+    }
 }
 
 /// `HOST:GUEST[:rw]`.

@@ -169,7 +169,7 @@ fn mount_script(
 }
 
 fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
-    let mut builder = NodeRuntime::builder();
+    let mut builder = NodeRuntime::builder().timing(options.timing.into());
     for variable in options.env {
         builder = match variable.split_once('=') {
             Some((name, value)) => builder.env(name, value),

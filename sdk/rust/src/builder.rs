@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cenote_base::limits::{Budget, Limits};
-use cenote_base::{Clock, Credentials, Gid, HostClock, Uid};
+use cenote_base::{Credentials, Gid, HostClock, Timing, Uid};
 use cenote_kernel::{Kernel, KernelOptions};
 
 use crate::host::{HostEntropy, MemoryLimits};
@@ -41,6 +41,7 @@ pub struct NodeRuntimeBuilder {
     limits: Limits,
     output_limit: Option<usize>,
     memory: Option<MemoryLimits>,
+    timing: Timing,
 }
 
 impl NodeRuntimeBuilder {
@@ -161,6 +162,12 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Sets how much of time guests see. Default [`Timing::Coarse`]: whole milliseconds.
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
+        self
+    }
+
     /// Makes the machine.
     ///
     /// # Errors
@@ -182,7 +189,8 @@ impl NodeRuntimeBuilder {
                 reason: format!("`{cwd}` is not an absolute path"),
             });
         }
-        let clock: Arc<dyn Clock> = Arc::new(HostClock::new(host.handle().clone()));
+        let clock = HostClock::new(host.handle().clone());
+        let clock = self.timing.limit(Arc::new(clock));
         let budget = Budget::new(self.limits.clone());
         let (root, commands) = root::filesystem(
             self.commands_dir.as_deref(),

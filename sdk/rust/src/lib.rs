@@ -43,6 +43,7 @@ pub use builder::NodeRuntimeBuilder;
 pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
 pub use captured::{Captured, OutputStream};
 pub use cenote_abi::signal::SigNum as Signal;
+pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
 pub use error::Error;
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};

@@ -117,7 +117,7 @@ fn meminfo(kernel: &Kernel) -> String {
 fn stat(kernel: &Kernel, now: MonoTime) -> String {
     let (mut user, mut system) = (0_i64, 0_i64);
     for process in kernel.table().select(|_| true) {
-        let own = process.usage().own();
+        let own = kernel.clock().timing().usage(process.usage().own());
         user = user.saturating_add(ticks(own.user_time));
         system = system.saturating_add(ticks(own.system_time));
     }

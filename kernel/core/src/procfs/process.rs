@@ -131,7 +131,8 @@ fn terminal_of(kernel: &Kernel, process: &Process) -> Option<Arc<Terminal>> {
 /// See `proc_pid_stat(5)`; the comments give the field numbers.
 fn stat(kernel: &Kernel, process: &Process, info: &ProcessInfo) -> String {
     let usage = process.usage();
-    let (own, children) = (usage.own(), usage.children());
+    let timing = kernel.clock().timing();
+    let (own, children) = (timing.usage(usage.own()), timing.usage(usage.children()));
     let terminal = terminal_of(kernel, process);
     let tty = terminal
         .as_ref()

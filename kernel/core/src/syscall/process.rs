@@ -135,7 +135,8 @@ pub async fn wait4(
             return Err(Errno::EINVAL.into());
         }
         let waited = wait_for_child(task, target, options | WaitOptions::WEXITED).await?;
-        Ok(waited.map(|waited| (waited.pid, waited.status, waited.usage)))
+        let timing = task.kernel().clock().timing();
+        Ok(waited.map(|waited| (waited.pid, waited.status, timing.usage(waited.usage))))
     })
     .await
 }
@@ -161,13 +162,14 @@ pub async fn waitid(
             return Err(Errno::EINVAL.into());
         }
         let waited = wait_for_child(task, target, options).await?;
+        let timing = task.kernel().clock().timing();
         Ok(waited.map(|waited| {
             let (code, status) = code_and_status(waited.status);
             let mut info = SigInfo::new(SigNum::SIGCHLD, code);
             info.pid = waited.pid.raw();
             info.uid = waited.uid.raw();
             info.status = status;
-            (info, waited.usage)
+            (info, timing.usage(waited.usage))
         }))
     })
     .await
@@ -412,10 +414,11 @@ pub fn setpriority(task: &Task, target: PriorityTarget, who: i32, nice: i32) -> 
 #[must_use]
 pub fn getrusage(task: &Task, target: UsageTarget) -> Rusage {
     let usage = task.process().usage();
-    match target {
+    let used = match target {
         UsageTarget::Process | UsageTarget::Thread => usage.own(),
         UsageTarget::Children => usage.children(),
-    }
+    };
+    task.kernel().clock().timing().usage(used)
 }
 
 /// What [`times`] tells, in clock ticks.
@@ -437,9 +440,10 @@ pub struct Times {
 #[must_use]
 pub fn times(task: &Task) -> Times {
     use crate::process::exit::ticks;
+    let timing = task.kernel().clock().timing();
     let (own, children) = (
-        task.process().usage().own(),
-        task.process().usage().children(),
+        timing.usage(task.process().usage().own()),
+        timing.usage(task.process().usage().children()),
     );
     Times {
         elapsed: ticks(task.kernel().clock().now().since_boot()),
@@ -454,7 +458,8 @@ pub fn times(task: &Task) -> Times {
 #[must_use]
 pub fn total_usage(task: &Task) -> Rusage {
     let usage = task.process().usage();
-    sum(usage.own(), usage.children())
+    let timing = task.kernel().clock().timing();
+    timing.usage(sum(usage.own(), usage.children()))
 }
 
 /// The scheduling policy of a process: always `SCHED_OTHER`. See `sched_getscheduler(2)`.

@@ -38,22 +38,23 @@ pub fn clock_gettime(task: &Task, clock: ClockId) -> SysResult<Timespec> {
     Ok(if is_realtime(clock) {
         source.realtime()
     } else if is_cpu(clock) {
-        let own = task.process().usage().own();
+        let own = source.timing().usage(task.process().usage().own());
         Timespec::from_duration(own.user_time.saturating_add(own.system_time))
     } else {
         Timespec::from_duration(source.now().since_boot())
     })
 }
 
-/// Tells a clock's resolution: a nanosecond. See `clock_getres(2)`.
+/// Tells a clock's resolution: a nanosecond, or a millisecond where the machine's time is coarse. See `clock_getres(2)`.
 ///
 /// # Errors
 /// None that a decoded call can meet.
-pub fn clock_getres(_task: &Task, clock: ClockId) -> SysResult<Timespec> {
+pub fn clock_getres(task: &Task, clock: ClockId) -> SysResult<Timespec> {
     let nsec = if matches!(clock, ClockId::RealtimeCoarse | ClockId::MonotonicCoarse) {
         4_000_000
     } else {
-        1
+        let step = task.kernel().clock().timing().resolution();
+        step.subsec_nanos()
     };
     Ok(Timespec { sec: 0, nsec })
 }

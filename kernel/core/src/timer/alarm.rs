@@ -42,7 +42,10 @@ pub(crate) struct Alarm {
 }
 
 struct Shared {
+    /// What guests see.
     clock: Arc<dyn Clock>,
+    /// What time is measured by, if it is another.
+    steady: Option<Arc<dyn Clock>>,
     spawner: Arc<dyn Spawner>,
     ring: Ring,
     changed: Arc<Waiter>,
@@ -51,7 +54,10 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct State {
+    /// On the steady clock.
     setting: AlarmSetting,
+    /// What a guest sees of the next time while its clock stands still.
+    shown: Option<MonoTime>,
     is_driven: bool,
 }
 
@@ -67,6 +73,7 @@ impl Alarm {
     pub(crate) fn new(clock: Arc<dyn Clock>, spawner: Arc<dyn Spawner>, ring: Ring) -> Self {
         Self {
             shared: Arc::new(Shared {
+                steady: clock.steady(),
                 clock,
                 spawner,
                 ring,
@@ -76,10 +83,12 @@ impl Alarm {
         }
     }
 
-    /// Sets the alarm (or, without a next time, stops it); answers the setting before.
+    /// Sets the alarm (or, without a next time, stops it) by what the machine's clock shows; answers the setting before.
     pub(crate) fn set(&self, setting: AlarmSetting) -> AlarmSetting {
         let mut state = self.shared.state.lock();
-        let before = std::mem::replace(&mut state.setting, setting);
+        let before = self.shared.shown(&state);
+        state.shown = setting.next;
+        state.setting = self.shared.measured(setting);
         let starts = setting.next.is_some() && !state.is_driven;
         state.is_driven |= starts;
         drop(state);
@@ -94,7 +103,7 @@ impl Alarm {
     }
 
     pub(crate) fn setting(&self) -> AlarmSetting {
-        self.shared.state.lock().setting
+        self.shared.shown(&self.shared.state.lock())
     }
 }
 
@@ -115,13 +124,13 @@ async fn drive(alarm: Weak<Shared>, changed: Arc<Waiter>) {
         let next = shared.state.lock().setting.next;
         let next = next.map(|at| at.max(not_before));
         if let Some(at) = next
-            && at <= shared.clock.now()
+            && at <= shared.now()
         {
-            not_before = shared.clock.now().after(FASTEST);
+            not_before = shared.now().after(FASTEST);
             shared.go_off();
             continue;
         }
-        let mut timer = next.map(|at| shared.clock.timer(at));
+        let mut timer = next.map(|at| shared.measure().timer(at));
         drop(shared);
         let mut woken = changed.woken();
         std::future::poll_fn(|cx| {
@@ -138,14 +147,48 @@ async fn drive(alarm: Weak<Shared>, changed: Arc<Waiter>) {
 }
 
 impl Shared {
+    fn measure(&self) -> &Arc<dyn Clock> {
+        self.steady.as_ref().unwrap_or(&self.clock)
+    }
+
+    fn now(&self) -> MonoTime {
+        self.measure().now()
+    }
+
+    /// A setting by the machine's clock, on the one it is measured by.
+    fn measured(&self, setting: AlarmSetting) -> AlarmSetting {
+        let Some(steady) = &self.steady else {
+            return setting;
+        };
+        let translate = |at: MonoTime| steady.now().after(at.duration_since(self.clock.now()));
+        AlarmSetting {
+            next: setting.next.map(translate),
+            ..setting
+        }
+    }
+
+    /// The setting by the machine's clock.
+    fn shown(&self, state: &State) -> AlarmSetting {
+        if self.steady.is_none() {
+            return state.setting;
+        }
+        AlarmSetting {
+            next: state.setting.next.and(state.shown),
+            ..state.setting
+        }
+    }
+
     fn go_off(&self) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut state = self.state.lock();
         let Some(due) = state.setting.next.filter(|at| *at <= now) else {
             return;
         };
         let (count, next) = expirations(due, state.setting.interval, now);
         state.setting.next = next;
+        if self.steady.is_some() {
+            state.shown = next.map(|_| self.clock.now().after(state.setting.interval));
+        }
         drop(state);
         (self.ring)(count);
     }

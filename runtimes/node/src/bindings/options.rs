@@ -35,7 +35,12 @@ fn get_cli_options_values<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bi
     let env = scope.env();
     let values = scope.null_object();
     for (name, value) in env.command_line().all() {
-        let value = to_js(scope, &value)?;
+        // Node's internals make shared memory.
+        let value = if name == "--expose-internals" && crate::frozen::is_frozen(&env) {
+            scope.boolean(false).into()
+        } else {
+            to_js(scope, &value)?
+        };
         scope.set(values, name, value);
     }
     Ok(values.into())

@@ -301,7 +301,7 @@ fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> 
     let elapsed = env
         .clock()
         .now()
-        .duration_since(env.event_loop().timers().start());
+        .duration_since(env.started());
     Ok(elapsed.as_secs_f64().into())
 }
 

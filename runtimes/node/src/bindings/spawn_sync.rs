@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cenote_abi::wait::WaitStatus;
 use cenote_abi::{Errno, SigNum};
 use cenote_base::wait::block_on;
-use cenote_base::{MonoTime, Pid, Waiter};
+use cenote_base::{Clock, MonoTime, Pid, Waiter};
 use cenote_kernel::{Task, syscall};
 use cenote_vfs::OpenFile;
 
@@ -72,6 +72,8 @@ impl Pipe {
 /// A child on its way to its end.
 struct Run {
     task: Arc<Task>,
+    /// What the deadline is on.
+    clock: Arc<dyn Clock>,
     pid: Pid,
     pipes: Vec<Option<Pipe>>,
     deadline: Option<MonoTime>,
@@ -113,7 +115,7 @@ impl Run {
         if self.status.is_none() {
             self.status = reap(&self.task, self.pid);
         }
-        let now = self.task.kernel().clock().now();
+        let now = self.clock.now();
         if self.deadline.is_some_and(|deadline| now >= deadline) {
             self.deadline = None;
             self.kill(Errno::ETIMEDOUT);
@@ -150,7 +152,7 @@ impl Run {
             crate::program::note_signals(env);
             let timer = self
                 .deadline
-                .map(|deadline| self.task.kernel().clock().timer(deadline));
+                .map(|deadline| self.clock.timer(deadline));
             block_on(crate::blocking::woken_or(&waiter, timer));
         }
     }
@@ -231,6 +233,7 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     super::permission::check(scope, super::permission::Permission::ChildProcess, &file)?;
     let env = scope.env();
     let task = Arc::clone(env.task());
+    let clock = Arc::clone(env.steady_clock());
     let described = option(scope, options, "stdio").and_then(|value| stdio(scope, &task, value));
     let (stdio, pipes) = match described {
         Ok(described) => described,
@@ -265,7 +268,7 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let deadline = timeout.map(|millis| {
         let span = std::time::Duration::try_from_secs_f64(millis / 1e3)
             .unwrap_or(std::time::Duration::MAX);
-        task.kernel().clock().now().after(span)
+        clock.now().after(span)
     });
     let pid = match child.start(&task) {
         Ok(pid) => pid,
@@ -273,6 +276,7 @@ fn spawn<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     };
     let mut run = Run {
         task,
+        clock,
         pid,
         pipes,
         deadline,

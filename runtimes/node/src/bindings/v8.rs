@@ -5,6 +5,8 @@ use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
 
+use cenote_base::Timing;
+
 use crate::glue::{
     Args, Audience, Binding, BindingResult, Class, Collection, CollectionListener, Failure,
     HeapNumbers, Native, Object, Return, Scope, ScopeExt, attach, listen_to_collections,
@@ -167,19 +169,20 @@ fn start_gc_profiler<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
     }
     profiler.started.set(Some(now_ms(scope)));
     let seen = Rc::clone(&profiler.seen);
+    let timing = scope.env().clock().timing();
     let listener: CollectionListener = Box::new(move |collection| {
         let Ok(mut seen) = seen.try_borrow_mut() else {
             return;
         };
         if seen.len() < MOST_COLLECTIONS {
-            seen.extend(describe_collection(collection));
+            seen.extend(describe_collection(collection, timing));
         }
     });
     listen_to_collections(scope, Audience::Profiler, Some(listener));
     Ok(().into())
 }
 
-fn describe_collection(collection: &Collection) -> Option<Json> {
+fn describe_collection(collection: &Collection, timing: Timing) -> Option<Json> {
     let [before, after] = collection.heap.as_deref()?;
     let kind = match collection.kind {
         1 => "Scavenge",
@@ -192,7 +195,7 @@ fn describe_collection(collection: &Collection) -> Option<Json> {
     Some(json!({
         "gcType": kind,
         "beforeGC": describe_heap(before),
-        "cost": u64::try_from(collection.duration.as_micros()).unwrap_or(u64::MAX),
+        "cost": u64::try_from(timing.span(collection.duration).as_micros()).unwrap_or(u64::MAX),
         "afterGC": describe_heap(after),
     }))
 }

@@ -55,7 +55,7 @@ impl std::fmt::Debug for EventLoop {
 }
 
 impl EventLoop {
-    /// A loop whose time starts now.
+    /// A loop whose time starts now. `clock` is the steady one.
     pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
         Self {
             timers: timers::Timers::new(Arc::clone(&clock)),

@@ -97,11 +97,6 @@ impl Timers {
         }
     }
 
-    /// When the loop began.
-    pub(crate) const fn start(&self) -> MonoTime {
-        self.start
-    }
-
     /// Takes the time of the turn anew (`uv_update_time`).
     pub(crate) fn update_now(&self) {
         self.now.set(self.clock.now());

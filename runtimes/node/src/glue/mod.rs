@@ -12,6 +12,7 @@ mod binding;
 mod buffer;
 mod callbacks;
 mod class;
+pub(crate) mod date_clock;
 mod errors;
 mod field;
 mod gc;

@@ -163,7 +163,7 @@ struct KernelClock(Arc<Task>);
 
 impl HostWallClock for KernelClock {
     fn resolution(&self) -> Duration {
-        Duration::from_nanos(1)
+        self.0.kernel().clock().timing().resolution()
     }
 
     fn now(&self) -> Duration {
@@ -174,7 +174,8 @@ impl HostWallClock for KernelClock {
 
 impl HostMonotonicClock for KernelClock {
     fn resolution(&self) -> u64 {
-        1
+        let step = self.0.kernel().clock().timing().resolution();
+        step.subsec_nanos().into()
     }
 
     fn now(&self) -> u64 {

@@ -356,7 +356,7 @@ impl Channel {
                 break;
             };
             let round = attempt / count;
-            let sent = self.send(env.task(), *server, &question, round, env.clock());
+            let sent = self.send(env.task(), *server, &question, round, env.steady_clock());
             match sent {
                 Ok(attempt) => {
                     let number = self.number.get();

@@ -133,6 +133,7 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     let sandbox = sandbox.unwrap_or(global);
     let holder = {
         let inner = &mut v8::ContextScope::new(scope, context);
+        crate::frozen::hide_shared_memory(inner)?;
         prepare(inner, context, sandbox, id)?
     };
     context.set_embedder_data(SANDBOX, sandbox.into());

@@ -121,9 +121,9 @@ fn set_resource(scope: &Scope<'_, '_>, object: Object<'_>, resource: Value<'_>) 
     let _set = object.set_private(scope, scope.private(RESOURCE), resource);
 }
 
-/// The machine's monotonic time in nanoseconds.
+/// The time by which connections expire, in nanoseconds.
 pub(super) fn now(scope: &Scope<'_, '_>) -> u64 {
-    let now = scope.env().clock().now().since_boot().as_nanos();
+    let now = scope.env().steady_clock().now().since_boot().as_nanos();
     u64::try_from(now).unwrap_or(u64::MAX).max(1)
 }
 

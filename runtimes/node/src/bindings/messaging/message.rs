@@ -149,6 +149,10 @@ impl v8::ValueSerializerImpl for Writer {
         scope: &mut Scope<'s, '_>,
         buffer: v8::Local<'s, v8::SharedArrayBuffer>,
     ) -> Option<u32> {
+        if !crate::frozen::may_travel(&scope.env(), buffer) {
+            refuse(scope, "#<SharedArrayBuffer> could not be cloned.");
+            return None;
+        }
         let mut shared = self.found.shared.borrow_mut();
         let known = shared
             .iter()

@@ -57,7 +57,7 @@ pub(crate) fn start(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         reason = "microseconds since 1970 fit a double"
     )]
     let timestamp = realtime.sec as f64 * 1e6 + realtime.nsec as f64 / 1e3;
-    let start = nanoseconds(env.event_loop().timers().start().since_boot());
+    let start = nanoseconds(env.started().since_boot());
     // The main thread comes first: its beginning is the process's.
     let origin = *env.threads().time_origin.get_or_init(|| (timestamp, start));
     milestones.set(TIME_ORIGIN_TIMESTAMP, origin.0);
@@ -125,7 +125,10 @@ fn notify<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 /// Milliseconds the loop spent waiting.
 fn loop_idle_time<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let now = env.clock().now();
+    if crate::frozen::is_frozen(&env) {
+        return Ok(0.0.into());
+    }
+    let now = env.steady_clock().now();
     Ok(env.event_loop().io().idle().milliseconds(now).into())
 }
 
@@ -148,12 +151,13 @@ fn install_gc_tracking<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bindi
     let env = scope.env();
     let remote = env.event_loop().io().remote();
     let clock = std::sync::Arc::clone(env.clock());
-    let start = env.event_loop().timers().start();
+    let start = env.started();
     let listener = move |collection: &Collection| {
         let ended = clock.now();
-        let begun = ended.since_boot().saturating_sub(collection.duration);
+        let took = clock.timing().span(collection.duration);
+        let begun = ended.since_boot().saturating_sub(took);
         let at_ms = begun.saturating_sub(start.since_boot()).as_secs_f64() * 1e3;
-        let (kind, flags, duration) = (collection.kind, collection.flags, collection.duration);
+        let (kind, flags, duration) = (collection.kind, collection.flags, took);
         remote.send(move |scope| {
             let collection = Collection {
                 kind,

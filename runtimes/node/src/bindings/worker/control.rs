@@ -23,7 +23,9 @@ struct Running {
     remote: Remote,
     stop: Arc<AtomicBool>,
     idle: Arc<Idle>,
+    /// The loop's own.
     clock: Arc<dyn Clock>,
+    is_frozen: bool,
 }
 
 #[derive(Default)]
@@ -60,7 +62,8 @@ impl Control {
             remote: env.event_loop().io().remote(),
             stop: Arc::clone(env.stop_flag()),
             idle: Arc::clone(env.event_loop().io().idle()),
-            clock: Arc::clone(env.clock()),
+            clock: Arc::clone(env.steady_clock()),
+            is_frozen: crate::frozen::is_frozen(env),
         };
         let mut state = self.state();
         let is_stopped = state.is_stopped;
@@ -134,6 +137,9 @@ impl Control {
     /// Milliseconds the loop spent waiting.
     pub(crate) fn loop_idle(&self) -> Option<f64> {
         let running = self.state().running.clone()?;
+        if running.is_frozen {
+            return Some(0.0);
+        }
         Some(running.idle.milliseconds(running.clock.now()))
     }
 }

@@ -549,7 +549,7 @@ unsafe extern "C" fn sleep(_: *mut sys::sqlite3_vfs, microseconds: c_int) -> c_i
     let Some(user) = calls::user() else {
         return 0;
     };
-    let clock = user.task.kernel().clock();
+    let clock = cenote_base::timing::steady(user.task.kernel().clock());
     let time = std::time::Duration::from_micros(u64::try_from(microseconds).unwrap_or(0));
     let wake = clock.now().after(time);
     // In short pieces: the process may have to end meanwhile.
