@@ -5,6 +5,8 @@
 //! (comments, templates and regular expressions understood) and matches the patterns over them, at any depth, as the original does.
 //! What cannot be understood is skipped: the answer is a list of good guesses, never an error.
 
+use std::collections::{HashMap, HashSet};
+
 /// What was found.
 #[derive(Debug, Default, Eq, PartialEq)]
 pub(crate) struct Exports {
@@ -29,16 +31,26 @@ pub(crate) fn parse(source: &str) -> Exports {
     let mut finder = Finder {
         tokens: &tokens,
         exports: Exports::default(),
+        seen: (HashSet::new(), HashSet::new()),
+        bindings: HashMap::new(),
     };
+    finder.find_bindings();
     for at in 0..tokens.len() {
         finder.look(at);
     }
     finder.exports
 }
 
+/// How many bindings of required modules are kept for Babel's loops, as in the original.
+const BINDINGS: usize = 255;
+
 struct Finder<'a> {
     tokens: &'a [Token<'a>],
     exports: Exports,
+    /// Which names and specifiers are in `exports` already.
+    seen: (HashSet<String>, HashSet<String>),
+    /// Specifiers by the name of `var name = require('specifier')`.
+    bindings: HashMap<&'a str, &'a str>,
 }
 
 impl<'a> Finder<'a> {
@@ -78,18 +90,13 @@ impl<'a> Finder<'a> {
         if name.contains(char::REPLACEMENT_CHARACTER) {
             return;
         }
-        if !self.exports.names.iter().any(|known| known == name) {
+        if self.seen.0.insert(name.to_owned()) {
             self.exports.names.push(name.to_owned());
         }
     }
 
     fn add_reexport(&mut self, specifier: &str) {
-        if !self
-            .exports
-            .reexports
-            .iter()
-            .any(|known| known == specifier)
-        {
+        if self.seen.1.insert(specifier.to_owned()) {
             self.exports.reexports.push(specifier.to_owned());
         }
     }
@@ -129,17 +136,16 @@ impl<'a> Finder<'a> {
         }
         match self.word(at) {
             Some("Object") => self.define_property(at),
-            Some("__exportStar" | "__export" | "__reExport") => self.export_star(at),
+            Some("__exportStar" | "__export") => self.export_star(at),
             _ => {}
         }
     }
 
-    /// `exports.name =`, `exports['name'] =`, `module.exports = …`.
+    /// `exports.name =`, `exports['name'] =`, `module.exports = …`. A comparison counts too, as in the original.
     fn assignment(&mut self, start: usize, at: usize) {
         if self.is(at, '.') {
             if let Some(name) = self.word(at + 1)
                 && self.is(at + 2, '=')
-                && !self.is(at + 3, '=')
             {
                 self.add(name);
             }
@@ -147,7 +153,6 @@ impl<'a> Finder<'a> {
             if let Some(name) = self.text(at + 1)
                 && self.is(at + 2, ']')
                 && self.is(at + 3, '=')
-                && !self.is(at + 4, '=')
             {
                 self.add(name);
             } else {
@@ -156,6 +161,7 @@ impl<'a> Finder<'a> {
         } else if self.is(at, '=') && self.word(start) == Some("module") {
             // A whole new object: earlier re-exports of this kind are gone, as the original has it.
             self.exports.reexports.clear();
+            self.seen.1.clear();
             if let Some((specifier, _)) = self.require(at + 1) {
                 self.add_reexport(specifier);
             } else if self.is(at + 1, '{') {
@@ -178,7 +184,7 @@ impl<'a> Finder<'a> {
                     }
                 }
             } else if let Some(name) = self.word(at) {
-                if matches!(name, "get" | "set" | "async") && self.word(at + 1).is_some() {
+                if name == "get" && self.word(at + 1).is_some() && self.is(at + 2, '(') {
                     return;
                 }
                 match self.entry(name, at) {
@@ -203,7 +209,8 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// An entry `name` or `name: value`, which counts if the value begins with a word; where the scan goes on.
+    /// An entry `name` or `name: value`, which counts if the value begins with a word; where the scan goes on. A required module as
+    /// the value is taken for a re-export, as in the original.
     fn entry(&mut self, name: &str, at: usize) -> Option<usize> {
         if !self.is(at + 1, ':') {
             self.add(name);
@@ -214,6 +221,9 @@ impl<'a> Finder<'a> {
             return None;
         }
         self.add(name);
+        if let Some((specifier, _)) = self.require(at + 2) {
+            self.add_reexport(specifier);
+        }
         Some(at + 3)
     }
 
@@ -238,20 +248,55 @@ impl<'a> Finder<'a> {
         if !self.is(end + 2, ',') || !self.is(end + 3, '{') {
             return;
         }
-        let mut at = end + 4;
-        if self.words(at, &["enumerable", ":"])
-            && (self.word(at + 2) == Some("true") || self.is(at + 2, '!'))
-        {
-            at += if self.is(at + 2, '!') { 4 } else { 3 };
-            if !self.is(at, ',') {
-                return;
-            }
-            at += 1;
-        }
-        if (self.word(at) == Some("value") && self.is(at + 1, ':')) || self.word(at) == Some("get")
-        {
+        if self.is_safe_property(end + 4) {
             self.add(name);
         }
+    }
+
+    /// `enumerable: true,` if it is there, then a value or a getter that only returns a binding or a member of one: what reading
+    /// another one does is not known.
+    fn is_safe_property(&self, mut at: usize) -> bool {
+        if self.word(at) == Some("enumerable") {
+            if !self.words(at + 1, &[":", "true", ","]) {
+                return false;
+            }
+            at += 4;
+        }
+        match self.word(at) {
+            Some("value") => self.is(at + 1, ':'),
+            Some("get") => self.is_simple_getter(at + 1),
+            _ => false,
+        }
+    }
+
+    /// `: function name() { return x.y; } })` or `() { return x['y']; } })`.
+    fn is_simple_getter(&self, mut at: usize) -> bool {
+        if self.words(at, &[":", "function"]) {
+            at += 2;
+            if self.word(at).is_some() {
+                at += 1;
+            }
+        }
+        if !self.words(at, &["(", ")", "{", "return"]) || self.word(at + 4).is_none() {
+            return false;
+        }
+        at += 5;
+        if self.is(at, '.') && self.word(at + 1).is_some() {
+            at += 2;
+        } else if self.is(at, '[') && self.text(at + 1).is_some() && self.is(at + 2, ']') {
+            at += 3;
+        }
+        if self.is(at, ';') {
+            at += 1;
+        }
+        if !self.is(at, '}') {
+            return false;
+        }
+        at += 1;
+        if self.is(at, ',') {
+            at += 1;
+        }
+        self.words(at, &["}", ")"])
     }
 
     /// Inside such a loop: `Object.defineProperty(exports, key, { …, get: function () { return _x[key]; } })`.
@@ -274,13 +319,7 @@ impl<'a> Finder<'a> {
         if !self.is(at + 1, '(') {
             return;
         }
-        // esbuild's `__reExport(exports_x, require('x'), module.exports)`.
-        let first = if self.word(at) == Some("__reExport") && self.is(at + 3, ',') {
-            at + 4
-        } else {
-            at + 2
-        };
-        if let Some((specifier, _)) = self.require(first) {
+        if let Some((specifier, _)) = self.require(at + 2) {
             self.add_reexport(specifier);
         }
     }
@@ -300,16 +339,24 @@ impl<'a> Finder<'a> {
         }
     }
 
-    /// The specifier of `var name = require('x')`.
+    /// Collects every `name = require('x')`.
+    fn find_bindings(&mut self) {
+        for at in 1..self.tokens.len() {
+            if self.bindings.len() == BINDINGS {
+                return;
+            }
+            if self.is(at, '=')
+                && let Some(name) = self.word(at - 1)
+                && let Some((specifier, _)) = self.require(at + 1)
+            {
+                self.bindings.entry(name).or_insert(specifier);
+            }
+        }
+    }
+
+    /// The exports of the module that is bound to a name are exports too.
     fn reexport_of(&mut self, name: &str) {
-        let found = (0..self.tokens.len()).find_map(|at| {
-            let is_declared = self.word(at) == Some(name) && self.is(at + 1, '=');
-            is_declared
-                .then(|| self.require(at + 2))
-                .flatten()
-                .map(|(specifier, _)| specifier)
-        });
-        if let Some(specifier) = found {
+        if let Some(specifier) = self.bindings.get(name).copied() {
             self.add_reexport(specifier);
         }
     }
@@ -344,6 +391,7 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
     // For each open parenthesis, whether it follows `if`, `while`, `for` or `with`: a slash after its end is a regular expression.
     let mut parentheses = Vec::new();
     let mut last_was_condition = false;
+    let mut braces = Vec::new();
     while let Some(byte) = bytes.get(at).copied() {
         let next = bytes.get(at + 1).copied();
         match byte {
@@ -363,9 +411,9 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
                 tokens.push(Token::Text(text));
                 at = end;
             }
-            b'`' => {
-                at = end_of_template(bytes, at);
-                tokens.push(Token::Value);
+            b'`' => at = template_text(bytes, at + 1, &mut tokens, &mut braces),
+            b'}' if braces.pop() == Some(Brace::Substitution) => {
+                at = template_text(bytes, at + 1, &mut tokens, &mut braces);
             }
             b'0'..=b'9' => {
                 at += bytes
@@ -391,7 +439,9 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
             }
             _ if byte.is_ascii_whitespace() => at += 1,
             _ => {
-                if byte == b'(' {
+                if byte == b'{' {
+                    braces.push(Brace::Plain);
+                } else if byte == b'(' {
                     parentheses.push(matches!(
                         tokens.last(),
                         Some(Token::Word("if" | "while" | "for" | "with"))
@@ -405,6 +455,31 @@ fn tokenize(source: &str) -> Vec<Token<'_>> {
         }
     }
     tokens
+}
+
+/// What an open brace is.
+#[derive(Clone, Copy, PartialEq)]
+enum Brace {
+    Plain,
+    /// `${` in a template, whose text goes on after the closing brace.
+    Substitution,
+}
+
+/// Reads a template's text from `at`, up to its end or its next substitution, and says where the scan goes on.
+fn template_text(
+    bytes: &[u8],
+    at: usize,
+    tokens: &mut Vec<Token<'_>>,
+    braces: &mut Vec<Brace>,
+) -> usize {
+    let (end, is_substitution) = end_of_template_text(bytes, at);
+    if is_substitution {
+        braces.push(Brace::Substitution);
+        tokens.push(Token::Punct('{'));
+    } else {
+        tokens.push(Token::Value);
+    }
+    end
 }
 
 const fn is_word(byte: u8) -> bool {
@@ -455,26 +530,19 @@ fn end_of_regexp(bytes: &[u8], start: usize) -> usize {
     start + 1
 }
 
-/// Where a template ends; substitutions are skipped with it.
-fn end_of_template(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    let mut depth = 0_usize;
+/// Where the text of a template that goes on at `at` ends: behind its last backtick, or behind the `${` of a substitution, which
+/// is the flag.
+fn end_of_template_text(bytes: &[u8], mut at: usize) -> (usize, bool) {
     while let Some(byte) = bytes.get(at) {
         match byte {
             b'\\' => at += 1,
-            b'`' if depth == 0 => return at + 1,
-            b'`' => at = end_of_template(bytes, at) - 1,
-            b'$' if bytes.get(at + 1) == Some(&b'{') => {
-                depth += 1;
-                at += 1;
-            }
-            b'{' if depth > 0 => depth += 1,
-            b'}' if depth > 0 => depth -= 1,
+            b'`' => return (at + 1, false),
+            b'$' if bytes.get(at + 1) == Some(&b'{') => return (at + 2, true),
             _ => {}
         }
         at += 1;
     }
-    bytes.len()
+    (bytes.len(), false)
 }
 
 /// The value of a string literal, and where it ends. What is not well-formed (half a surrogate pair) becomes U+FFFD.
@@ -549,11 +617,45 @@ mod tests {
             names(
                 "exports.a = 1; module.exports.b = 2; exports['c-d'] = 3; exports.e == 4; x.exports.f = 1"
             ),
-            ["a", "b", "c-d"]
+            ["a", "b", "c-d", "e"]
         );
         let source = "Object.defineProperty(exports, '__esModule', { value: true });
             Object.defineProperty(exports, \"g\", { enumerable: true, get: function () { return x.g; } });";
         assert_eq!(names(source), ["__esModule", "g"]);
+    }
+
+    #[test]
+    fn a_getter_counts_if_it_only_returns_a_member() {
+        let define = |rest: &str| format!("Object.defineProperty(exports, 'x', {rest});");
+        for safe in [
+            "{ get() { return a } }",
+            "{ enumerable: true, get: function get() { return a.b; } }",
+            "{ enumerable: true, get: function () { return a['b']; }, }",
+            "{ enumerable: true, value: 1 }",
+        ] {
+            assert_eq!(names(&define(safe)), ["x"], "{safe}");
+        }
+        for not_safe in [
+            "{ get() { warn(); return a; } }",
+            "{ enumerable: true, get: function () { return (0, a.b); } }",
+            "{ enumerable: true, get: () => a }",
+            "{ enumerable: false, get() { return a } }",
+            "{ enumerable: true, get() { return a }, set(value) {} }",
+        ] {
+            assert!(names(&define(not_safe)).is_empty(), "{not_safe}");
+        }
+    }
+
+    #[test]
+    fn templates_nest_to_any_depth() {
+        assert_eq!(
+            names(
+                "`${ `${ '`' }` } } exports.a = 1`; `${ (() => { exports.b = 1 })() } exports.c = 1`; exports.d = 1"
+            ),
+            ["b", "d"]
+        );
+        let deep = "`${".repeat(200_000) + &"}`".repeat(200_000) + "; exports.e = 1";
+        assert_eq!(names(&deep), ["e"]);
     }
 
     #[test]
@@ -563,6 +665,11 @@ mod tests {
             ["a", "b", "d"]
         );
         assert!(names("module.exports = { a: 'x', b }").is_empty());
+        assert_eq!(names("module.exports = { a, get b() {}, c }"), ["a"]);
+        assert_eq!(
+            parse("module.exports = { a: require('a'), b: require('b') }").reexports,
+            ["a"]
+        );
         assert_eq!(
             names(r"exports['\u{D83C}\u{DF10}'] = 1; exports['\u{D83C}'] = 2;"),
             ["\u{1F310}"]

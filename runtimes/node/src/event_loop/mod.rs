@@ -340,8 +340,11 @@ fn finish(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     } else {
         0
     };
-    let code = process_exit_code(scope)?.unwrap_or(default);
-    emit_process_event(scope, "exit", code);
+    let given = process_exit_code(scope)?;
+    if given.is_none() && default == UNSETTLED_TOP_LEVEL_AWAIT {
+        crate::loader::warn_of_unsettled_entry(scope);
+    }
+    emit_process_event(scope, "exit", given.unwrap_or(default));
     if let Some(code) = env.exit_code() {
         return Ok(code);
     }

@@ -6,5 +6,5 @@ mod realm;
 pub(crate) use realm::EagerCompilation;
 pub(crate) use realm::{
     bootstrap, get_internal_binding, get_linked_binding, has_unsettled_entry, per_context_exports,
-    run_main,
+    run_main, warn_of_unsettled_entry,
 };

@@ -187,3 +187,14 @@ pub(crate) fn has_unsettled_entry(scope: &mut Scope<'_, '_>) -> bool {
     v8::Local::<v8::Promise>::try_from(value)
         .is_ok_and(|promise| promise.state() == v8::PromiseState::Pending)
 }
+
+/// Writes to standard error where the entry module waits, if it is one.
+pub(crate) fn warn_of_unsettled_entry(scope: &mut Scope<'_, '_>) {
+    let private = scope.private("node:entry_point_module");
+    let global = scope.get_current_context().global(scope);
+    if let Some(value) = global.get_private(scope, private)
+        && let Ok(wrap) = Object::try_from(value)
+    {
+        crate::bindings::module_wrap::warn_of_stalled_await(scope, wrap);
+    }
+}

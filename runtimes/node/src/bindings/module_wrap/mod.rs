@@ -23,6 +23,7 @@ use crate::glue::{Binding, Class, Failure, Native, Object, Scope, ScopeExt, nati
 pub(crate) use hooks::{import_dynamically, initialize_import_meta};
 pub(crate) use link::{resolve, resolve_source};
 pub(crate) use run::evaluate_synthetic;
+pub(crate) use state::warn_of_stalled_await;
 
 pub(super) const BINDING: Binding = Binding::new("module_wrap")
     .class(&MODULE_WRAP)

@@ -1,8 +1,9 @@
 //! What a module tells of itself, and the exports and source object that are set from outside.
 
 use super::{Slot, Wrapped};
+use crate::bindings::errors::{error_source, print};
 use crate::code_cache;
-use crate::glue::{Args, BindingResult, Failure, Return, Scope, ScopeExt};
+use crate::glue::{Args, BindingResult, Failure, Object, Return, Scope, ScopeExt};
 
 pub(super) fn set_export<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let wrapped = Wrapped::of(scope, args.this())?;
@@ -121,4 +122,25 @@ pub(super) fn create_cached_data<'s>(
     crate::glue::new_node_buffer(scope, bytes)
         .map(Into::into)
         .ok_or(Failure::Pending)
+}
+
+/// Writes to standard error where the graph of a module still waits at a top level. Node: `CheckUnsettledTopLevelAwait`.
+pub(crate) fn warn_of_stalled_await<'s>(scope: &mut Scope<'s, '_>, wrap: Object<'s>) {
+    let Some(wrapped) = Wrapped::find(scope, wrap) else {
+        return;
+    };
+    // V8 ends the process if it is asked about another kind of module, or one that has not begun.
+    if !wrapped.module.is_source_text_module()
+        || wrapped.module.get_status() != v8::ModuleStatus::Evaluated
+        || !wrapped.module.is_graph_async()
+    {
+        return;
+    }
+    for (_, message) in wrapped.module.get_stalled_top_level_await_message(scope) {
+        let source = error_source(scope, message).unwrap_or_default();
+        print(
+            scope,
+            &format!("Warning: Detected unsettled top-level await at {source}\n\n\n"),
+        );
+    }
 }
