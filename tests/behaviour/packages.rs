@@ -109,7 +109,11 @@ fn install(fixture: &Path) -> Result<PathBuf, String> {
 
 fn on_host(node: &Path, installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
     let failed = |error: std::io::Error| error.to_string();
-    let place = tempfile::tempdir_in(installed).map_err(failed)?;
+    // No leading dot: servers of files hide such directories.
+    let place = tempfile::Builder::new()
+        .prefix("run-")
+        .tempdir_in(installed)
+        .map_err(failed)?;
     fs::write(place.path().join(name), text).map_err(failed)?;
     let mut command = oracle::command(node, place.path());
     command.arg(name);

@@ -38,6 +38,7 @@ pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
         let platform = crate::platform::new_platform();
         v8::V8::initialize_platform(platform.clone());
         v8::V8::initialize();
+        crate::time_zone::initialize();
         platform
     })
 }

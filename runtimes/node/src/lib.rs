@@ -34,6 +34,7 @@ mod shapes;
 mod snapshot;
 mod thread_pool;
 mod threads;
+mod time_zone;
 mod worker_thread;
 
 #[cfg(test)]

@@ -334,6 +334,8 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     }
     let process = env.process(scope);
     process::create_env(scope, process)?;
+    let zone = process::variable(scope, "TZ");
+    crate::time_zone::start(scope, zone.as_deref())?;
     performance::start(scope)?;
     crate::bindings::compile_cache::enable_by_environment(scope);
     crate::bindings::trace_events::start(scope)?;

@@ -38,6 +38,8 @@ pub(crate) struct Launch {
     pub(crate) thread: Thread,
     pub(crate) line: CommandLine,
     pub(crate) variables: SharedVariables,
+    /// The time zone of the process: a worker's own variables do not change it.
+    pub(crate) zone: String,
     /// Its end of the channel to the parent.
     pub(crate) port: Port,
 }
@@ -114,11 +116,11 @@ fn live(launch: Launch, task: &Arc<Task>) {
         thread: launch.thread,
         has_snapshot: false,
     };
-    let (variables, port) = (launch.variables, launch.port);
+    let (variables, zone, port) = (launch.variables, launch.zone, launch.port);
     let ended = with_isolate(
         start,
         |env| control.begin(env),
-        |scope| run_program(scope, &control, variables, port),
+        |scope| run_program(scope, &control, variables, &zone, port),
     );
     let Some(ended) = ended else {
         control.set_exit(FAILURE, None);
@@ -151,6 +153,7 @@ fn run_program(
     scope: &mut Scope<'_, '_>,
     control: &Control,
     variables: SharedVariables,
+    zone: &str,
     port: Port,
 ) -> Result<i32, Failure> {
     bootstrap(scope, control)?;
@@ -158,6 +161,7 @@ fn run_program(
     env.state::<Variables>().adopt(variables);
     let process = env.process(scope);
     process::create_env(scope, process)?;
+    crate::time_zone::start(scope, Some(zone))?;
     performance::start(scope)?;
     apply_v8_options(scope)?;
     crate::frozen::hide_shared_memory(scope)?;

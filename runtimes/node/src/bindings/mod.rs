@@ -163,6 +163,7 @@ pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
     crate::frozen::BUFFER,
     crate::frozen::TO_FIXED_LENGTH_BUFFER,
     crate::frozen::TO_RESIZABLE_BUFFER,
+    crate::time_zone::CURRENT,
     crypto::new_native_key_object,
     crypto::new_native_crypto_key,
     crate::return_value::give,

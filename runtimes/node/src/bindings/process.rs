@@ -332,8 +332,20 @@ fn set<'s>(
             .env()
             .state::<Variables>()
             .set(&name, text.replace('\0', ""));
+        zone_may_change(scope, &name);
     }
     v8::Intercepted::kYes
+}
+
+/// After a variable changed: dates follow `TZ` at once, but a worker's own variables are not those of the process.
+fn zone_may_change(scope: &mut Scope<'_, '_>, name: &str) {
+    if name != "TZ" || !scope.env().is_main_thread() {
+        return;
+    }
+    let zone = variable(scope, name);
+    if let Err(failure) = crate::time_zone::adopt(scope, zone.as_deref()) {
+        failure.throw(scope);
+    }
 }
 
 fn query<'s>(
@@ -360,6 +372,7 @@ fn delete<'s>(
 ) -> v8::Intercepted {
     if let Some(name) = name_text(scope, name) {
         scope.env().state::<Variables>().remove(&name);
+        zone_may_change(scope, &name);
     }
     result.set_bool(true);
     v8::Intercepted::kYes

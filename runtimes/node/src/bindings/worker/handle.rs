@@ -271,6 +271,7 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
             },
             line,
             variables,
+            zone: crate::time_zone::name(scope),
             port: theirs,
         })),
         thread: RefCell::default(),
