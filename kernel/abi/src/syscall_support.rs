@@ -49,7 +49,7 @@ pub(crate) const SUPPORT: &[(&str, Support)] = &[
     ("setitimer", Partial("`ITIMER_REAL` only")),
     ("getpid", Full),
     ("sendfile", Full),
-    ("socket", Partial("Unix, TCP and UDP sockets of the machine; nothing outside it")),
+    ("socket", Partial("Unix, TCP and UDP; out of the machine under policy; no raw, packet or netlink sockets")),
     ("connect", Full),
     ("accept", Full),
     ("sendto", Full),

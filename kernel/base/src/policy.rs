@@ -27,13 +27,27 @@ pub enum Request<'a> {
         /// Its arguments, the name first.
         argv: &'a [Vec<u8>],
     },
-    /// Connect out of the machine.
+    /// Connect out of the machine, or send a datagram out of it.
     Connect {
-        /// The host name, where one was asked for.
-        host: Option<&'a str>,
-        /// The address to be connected.
+        /// How.
+        transport: Transport,
+        /// The address that will be connected if the answer is yes: no name is looked up after it.
         address: SocketAddr,
     },
+    /// Ask for the addresses or records of a name outside the machine.
+    Resolve {
+        /// The name, without a dot at its end.
+        name: &'a str,
+    },
+}
+
+/// What carries bytes out of the machine.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum Transport {
+    /// Connections.
+    Tcp,
+    /// Datagrams.
+    Udp,
 }
 
 /// The answer of a policy.
@@ -69,7 +83,7 @@ impl Policy for InsideOnly {
             Request::ReadFile { .. } | Request::WriteFile { .. } | Request::Execute { .. } => {
                 Verdict::Allow
             }
-            Request::Connect { .. } => Verdict::Deny {
+            Request::Connect { .. } | Request::Resolve { .. } => Verdict::Deny {
                 reason: "the network outside the machine is not granted".into(),
             },
         }

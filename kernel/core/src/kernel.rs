@@ -9,7 +9,7 @@ use cenote_abi::{Errno, SigNum};
 use cenote_base::limits::{Budget, Limits, RLimits};
 use cenote_base::policy::{Policy, Request, Verdict};
 use cenote_base::{Clock, Pid, SysError, SysResult, WaitQueue, Waiter};
-use cenote_net::Sockets;
+use cenote_net::{Network, Outward, Sockets};
 use cenote_vfs::fs::Tmpfs;
 use cenote_vfs::{FileSystem, Location, MountFlags, Namespace, OpenFile};
 use parking_lot::{Mutex, RwLock};
@@ -46,6 +46,8 @@ pub struct KernelOptions {
     pub runtimes: Vec<Arc<dyn Runtime>>,
     /// Where randomness comes from.
     pub entropy: Arc<dyn Entropy>,
+    /// What carries bytes out of the machine, where the policy lets them; `None`: nothing.
+    pub network: Option<Arc<dyn Network>>,
 }
 
 /// Where randomness comes from.
@@ -99,11 +101,12 @@ impl Kernel {
             let mut tree = table.lock();
             tree.insert(fork::create_init(kernel, started, fs));
             drop(tree);
+            let outward = Outward::new(Arc::clone(&options.policy), options.network);
             Self {
                 clock: options.clock,
                 spawner: options.spawner,
                 policy: options.policy,
-                sockets: Sockets::new(Arc::clone(&budget)),
+                sockets: Sockets::with_outward(Arc::clone(&budget), outward),
                 ptys: PtyTable::new(),
                 budget,
                 namespace,

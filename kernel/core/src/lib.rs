@@ -33,6 +33,7 @@ pub mod tty;
 
 pub use cenote_abi as abi;
 pub use cenote_base as base;
+pub use cenote_net as net;
 pub use cenote_vfs as vfs;
 
 pub use kernel::{Entropy, Kernel, KernelOptions};

@@ -1,25 +1,27 @@
 //! Connections: [`Connection`] is one end's view, [`Listener`] what waits to be accepted. Streams and packets, Unix and TCP alike.
 //!
-//! A connection inside one machine is made whole by `connect`: the listener's half waits in its backlog with everything sent to it.
+//! A connection inside one machine is made whole by `connect`: the listener's half waits in its backlog with everything sent to it. One
+//! out of the machine takes time: see [`outward`](crate::outward).
 //!
-//! Lock order: `Listener::backlog`, then inboxes. Follows unix(7), tcp(7), listen(2), accept(2). Differs: a TCP connect never takes time,
-//! so `EINPROGRESS` does not happen; with the backlog full it waits (`EAGAIN` here) for TCP too.
+//! Lock order: `Listener::backlog`, then inboxes. Follows unix(7), tcp(7), listen(2), accept(2). Differs: inside the machine a TCP connect
+//! never takes time, so `EINPROGRESS` does not happen; with the backlog full it waits (`EAGAIN` here) for TCP too.
 
 use std::collections::VecDeque;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
 use cenote_abi::socket::{AddressFamily, PeerCredentials, SOMAXCONN, SocketAddress, SocketType};
 use cenote_base::limits::{Charge, Resource};
+use cenote_base::policy::Transport;
 use cenote_base::{SysError, SysResult, WaitQueue};
 use parking_lot::Mutex;
 
 use crate::address::{Name, canonical, is_own, loopback_of};
 use crate::inbox::Inbox;
-use crate::outward;
+use crate::outward::{self, Attempt, Link};
 use crate::socket::{Socket, State};
 use crate::table::Listening;
 
@@ -212,7 +214,9 @@ impl Socket {
                 listener.backlog.lock().limit = limit;
                 Ok(())
             }
-            State::Connected(_) | State::Datagram { .. } => Err(Errno::EINVAL.into()),
+            State::Connecting(_) | State::Connected(_) | State::Datagram { .. } => {
+                Err(Errno::EINVAL.into())
+            }
         }
     }
 
@@ -220,7 +224,9 @@ impl Socket {
     pub(crate) fn listening(&self) -> Option<Listening> {
         let pid = match &*self.state.lock() {
             State::Listening(listener) => listener.credentials.pid,
-            State::Fresh | State::Connected(_) | State::Datagram { .. } => return None,
+            State::Fresh | State::Connecting(_) | State::Connected(_) | State::Datagram { .. } => {
+                return None;
+            }
         };
         let name = (*self.name.lock())?;
         Some(Listening { name, pid })
@@ -236,7 +242,7 @@ impl Socket {
         }
         let listener = match &*self.state.lock() {
             State::Listening(listener) => Arc::clone(listener),
-            State::Fresh | State::Connected(_) | State::Datagram { .. } => {
+            State::Fresh | State::Connecting(_) | State::Connected(_) | State::Datagram { .. } => {
                 return Err(Errno::EINVAL.into());
             }
         };
@@ -263,13 +269,19 @@ impl Socket {
     ///
     /// # Errors
     /// `EAGAIN`: the listener's backlog is full, wait on this socket's queue. `ECONNREFUSED`: nobody listens there. `EISCONN`;
-    /// `EINVAL`: it listens; `EPROTOTYPE`: the other is of another type; `ENETUNREACH`: not an address of the machine.
+    /// `EINVAL`: it listens, or is bound to loopback and is to leave it; `EPROTOTYPE`: the other is of another type. Out of the machine:
+    /// `EINPROGRESS`: begun, see [`connected`](Self::connected); `EALREADY`: begun before; `EACCES`: the policy refuses;
+    /// `ENETUNREACH`: there is no way out; `ENOBUFS`: the limit `outward_connections`; what an earlier attempt failed with.
     pub fn connect(&self, name: Name, credentials: PeerCredentials) -> SysResult {
         if self.kind() == SocketType::Datagram {
             return self.connect_datagram(name);
         }
         match &*self.state.lock() {
             State::Fresh => {}
+            State::Connecting(_) => return Err(Errno::EALREADY.into()),
+            State::Connected(_) if self.is_unannounced.swap(false, Ordering::Relaxed) => {
+                return Ok(());
+            }
             State::Connected(_) => return Err(Errno::EISCONN.into()),
             State::Listening(_) => {
                 let errno = if self.family == AddressFamily::Unix {
@@ -281,12 +293,131 @@ impl Socket {
             }
             State::Datagram { .. } => return Err(Errno::EINVAL.into()),
         }
-        if let Name::Inet(address, _) = name
-            && !is_own(address)
-        {
-            outward::reach(address)?;
+        let pending = self.pending_error.lock().take();
+        if let Some(error) = pending {
+            return Err(error.into());
         }
-        self.connect_inside(name, credentials)
+        let Name::Inet(address, port) = name else {
+            return self.connect_inside(name, credentials);
+        };
+        if !is_own(address) {
+            return self.connect_outside(outward::socket_address(address, port), credentials);
+        }
+        match self.connect_inside(name, credentials) {
+            Err(error) if error.errno() == Errno::ECONNREFUSED => {
+                let to = outward::socket_address(loopback_of(address), port);
+                if self.table.outward().grants_loopback(Transport::Tcp, to) {
+                    self.connect_outside(to, credentials)
+                } else {
+                    Err(error)
+                }
+            }
+            done => done,
+        }
+    }
+
+    /// Begins a connection out of the machine.
+    fn connect_outside(&self, to: SocketAddr, credentials: PeerCredentials) -> SysResult {
+        let own = *self.name.lock();
+        if let Some(Name::Inet(address, _)) = own
+            && address.is_loopback()
+            && !to.ip().is_loopback()
+        {
+            // Linux: ip_route_output gives no way from there to elsewhere.
+            return Err(Errno::EINVAL.into());
+        }
+        let network = self.table.outward().reach(Transport::Tcp, to)?;
+        let charge = self
+            .table
+            .budget()
+            .charge(Resource::OutwardConnections, 1)?;
+        let port = match own {
+            Some(Name::Inet(_, port)) => port,
+            _ => self.table.ephemeral_port(self.kind())?,
+        };
+        let attempt = Arc::<Attempt>::default();
+        {
+            let mut state = self.state.lock();
+            if !matches!(&*state, State::Fresh) {
+                return Err(Errno::EALREADY.into());
+            }
+            *state = State::Connecting(Arc::clone(&attempt));
+        }
+        let link = Link {
+            near: self.this.clone(),
+            attempt,
+            to,
+            port,
+            credentials,
+            charge: Some(charge),
+        };
+        network.connect(to, link);
+        Err(Errno::EINPROGRESS.into())
+    }
+
+    /// What a connection out of the machine came to; `None` while it is being made.
+    pub fn connected(&self) -> Option<SysResult> {
+        match &*self.state.lock() {
+            State::Connecting(_) => return None,
+            State::Connected(_) => {
+                self.is_unannounced.store(false, Ordering::Relaxed);
+                return Some(Ok(()));
+            }
+            State::Fresh | State::Listening(_) | State::Datagram { .. } => {}
+        }
+        let error = self.pending_error.lock().take();
+        Some(Err(error.unwrap_or(Errno::ECONNABORTED).into()))
+    }
+
+    /// Makes the connection that `link` asked for whole; answers its far end.
+    pub(crate) fn complete(link: &Link, charge: Charge) -> Option<Arc<Self>> {
+        let near = link.near.upgrade()?;
+        let queue = Arc::new(WaitQueue::new());
+        let shown = |address: IpAddr, port| Name::Inet(address, port).to_address(near.family);
+        let own = outward::machine_address(link.to.ip());
+        let (ours, theirs) = join(
+            near.keeps_bounds(),
+            (&near.queue, shown(own, link.port), link.credentials),
+            (
+                &queue,
+                shown(link.to.ip(), link.to.port()),
+                link.credentials,
+            ),
+        );
+        {
+            let mut state = near.state.lock();
+            match &*state {
+                State::Connecting(attempt) if Arc::ptr_eq(attempt, &link.attempt) => {}
+                _ => return None,
+            }
+            *state = State::Connected(ours);
+            near.is_unannounced.store(true, Ordering::Relaxed);
+        }
+        near.name.lock().get_or_insert(Name::Inet(own, link.port));
+        let far = Self::with_state(
+            &near.table,
+            near.family,
+            near.kind(),
+            charge,
+            queue,
+            State::Connected(theirs),
+        );
+        near.queue.wake_all();
+        Some(far)
+    }
+
+    /// The connection that was asked for is not to be had.
+    pub(crate) fn fail_to_connect(&self, attempt: &Arc<Attempt>, errno: Errno) {
+        {
+            let mut state = self.state.lock();
+            match &*state {
+                State::Connecting(own) if Arc::ptr_eq(own, attempt) => {}
+                _ => return,
+            }
+            *self.pending_error.lock() = Some(errno);
+            *state = State::Fresh;
+        }
+        self.queue.wake_all();
     }
 
     /// Connects a fresh stream or packet socket to a listener of this machine, never to anything outside it.
@@ -303,7 +434,7 @@ impl Socket {
         }
         let listener = match &*target.state.lock() {
             State::Listening(listener) => Arc::clone(listener),
-            State::Fresh | State::Connected(_) | State::Datagram { .. } => {
+            State::Fresh | State::Connecting(_) | State::Connected(_) | State::Datagram { .. } => {
                 return Err(Errno::ECONNREFUSED.into());
             }
         };

@@ -2,19 +2,22 @@
 //!
 //! Lock order: one socket's `state` at a time.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::io::IoSlice;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::socket::{
-    AddressFamily, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, SO_BROADCAST, SOL_IP, SOL_IPV6,
-    SOL_SOCKET, SocketAddress,
+    AddressFamily, IP_MULTICAST_LOOP, IPV6_MULTICAST_LOOP, MessageFlags, PeerCredentials,
+    SO_BROADCAST, SOL_IP, SOL_IPV6, SOL_SOCKET, SocketAddress,
 };
+use cenote_base::limits::Resource;
+use cenote_base::policy::Transport;
 use cenote_base::{SysError, SysResult};
 
 use crate::address::{Name, any, canonical, is_own};
 use crate::inbox::{Inbox, Outgoing};
-use crate::outward;
+use crate::outward::{self, Uplink};
 use crate::socket::{Socket, State};
 
 /// The most a UDP message carries.
@@ -35,11 +38,13 @@ impl Socket {
 
     /// Remembers where messages go.
     pub(crate) fn connect_datagram(&self, name: Name) -> SysResult {
-        if let Name::Inet(address, _) = name
+        if let Name::Inet(address, port) = name
             && !is_own(address)
             && !canonical(address).is_multicast()
         {
-            outward::reach(address)?;
+            // Only whether it may be reached: nothing leaves yet.
+            let to = outward::socket_address(address, port);
+            self.table.outward().reach(Transport::Udp, to)?;
         }
         let target = self.table.find(name, self.kind());
         if target
@@ -71,7 +76,9 @@ impl Socket {
                 *peer = None;
                 Ok(())
             }
-            State::Fresh | State::Listening(_) | State::Connected(_) => Err(Errno::EINVAL.into()),
+            State::Fresh | State::Listening(_) | State::Connecting(_) | State::Connected(_) => {
+                Err(Errno::EINVAL.into())
+            }
         }
     }
 
@@ -90,7 +97,7 @@ impl Socket {
     ) -> SysResult<usize> {
         let (peer, sends) = match &*self.state.lock() {
             State::Datagram { peer, sends, .. } => (peer.clone(), *sends),
-            State::Fresh | State::Listening(_) | State::Connected(_) => {
+            State::Fresh | State::Listening(_) | State::Connecting(_) | State::Connected(_) => {
                 return Err(Errno::ENOTCONN.into());
             }
         };
@@ -119,7 +126,14 @@ impl Socket {
                 .into());
             }
         };
-        if let Name::Inet(address, _) = name
+        let length = message.len();
+        if !is_unix && length > MAX_UDP {
+            return Err(SysError::with_note(
+                Errno::EMSGSIZE,
+                "larger than a UDP message can be",
+            ));
+        }
+        if let Name::Inet(address, port) = name
             && !is_own(address)
             && !canonical(address).is_multicast()
         {
@@ -128,14 +142,7 @@ impl Socket {
             {
                 return Err(Errno::EACCES.into());
             }
-            outward::reach(address)?;
-        }
-        let length = message.len();
-        if !is_unix && length > MAX_UDP {
-            return Err(SysError::with_note(
-                Errno::EMSGSIZE,
-                "larger than a UDP message can be",
-            ));
+            return self.send_outside(&message, outward::socket_address(address, port));
         }
         self.bind_if_needed()?;
         let from = self.address_seen_by(name);
@@ -146,6 +153,14 @@ impl Socket {
             return Ok(length);
         }
         let inbox = target.as_ref().and_then(|target| target.mailbox());
+        if inbox.is_none()
+            && let Name::Inet(address, port) = name
+        {
+            let to = outward::socket_address(crate::address::loopback_of(address), port);
+            if self.table.outward().grants_loopback(Transport::Udp, to) {
+                return self.send_outside(&message, to);
+            }
+        }
         let outcome = match inbox {
             Some(inbox) if is_unix || target.is_some_and(|target| target.hears(&from)) => {
                 inbox.put(message, from, &self.queue)
@@ -167,6 +182,73 @@ impl Socket {
                 Ok(length)
             }
             result => result,
+        }
+    }
+
+    /// Sends a datagram out of the machine; the first makes the way.
+    fn send_outside(&self, message: &Outgoing<'_>, to: SocketAddr) -> SysResult<usize> {
+        let network = self.table.outward().reach(Transport::Udp, to)?;
+        self.bind_if_needed()?;
+        let (uplink, is_new) = {
+            let mut own = self.uplink.lock();
+            match &*own {
+                Some(uplink) => (Arc::clone(uplink), false),
+                None => {
+                    let charge = self
+                        .table
+                        .budget()
+                        .charge(Resource::OutwardConnections, 1)?;
+                    let uplink = Uplink::new(self.this.clone(), charge);
+                    *own = Some(Arc::clone(&uplink));
+                    (uplink, true)
+                }
+            }
+        };
+        let mut bytes = Vec::with_capacity(message.len());
+        for part in message.bytes {
+            bytes.extend_from_slice(part);
+        }
+        let length = bytes.len();
+        uplink.send(to, bytes);
+        if is_new {
+            network.carry_datagrams(uplink);
+        }
+        Ok(length)
+    }
+
+    /// Takes a datagram that came from outside the machine.
+    pub(crate) fn receive_from_outside(&self, from: Name, bytes: &[u8]) {
+        let from = from.to_address(self.family);
+        let (true, Some(inbox)) = (self.hears(&from), self.mailbox()) else {
+            return;
+        };
+        let message = Outgoing {
+            bytes: &[IoSlice::new(bytes)],
+            rights: Vec::new(),
+            credentials: PeerCredentials {
+                pid: 0,
+                uid: u32::MAX,
+                gid: u32::MAX,
+            },
+            flags: MessageFlags::empty(),
+        };
+        if let Err(error) = inbox.put(message, from, &self.queue) {
+            tracing::debug!(target: "cenote::net", %error, "a datagram from outside finds no room");
+        }
+    }
+
+    /// A datagram to `to` got nowhere: an error for the next call, if that is where the socket is connected.
+    pub(crate) fn hear_of_failure(&self, to: SocketAddr, errno: Errno) {
+        let is_connected = match &*self.state.lock() {
+            State::Datagram {
+                peer: Some((Name::Inet(address, port), _)),
+                ..
+            } => outward::socket_address(crate::address::loopback_of(*address), *port) == to,
+            _ => false,
+        };
+        if is_connected {
+            *self.pending_error.lock() = Some(errno);
+            self.queue.wake_all();
         }
     }
 
@@ -220,7 +302,7 @@ impl Socket {
     fn mailbox(&self) -> Option<Arc<Inbox>> {
         match &*self.state.lock() {
             State::Datagram { inbox, .. } => Some(Arc::clone(inbox)),
-            State::Fresh | State::Listening(_) | State::Connected(_) => None,
+            State::Fresh | State::Listening(_) | State::Connecting(_) | State::Connected(_) => None,
         }
     }
 

@@ -80,6 +80,14 @@ struct State {
     reset: bool,
     /// Senders of datagrams who found no room.
     waiting: Vec<Weak<WaitQueue>>,
+    /// The writer of a connection found no room, by sending or by polling. Others are not woken when there is some: Linux's `SOCK_NOSPACE`.
+    is_starved: bool,
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.closed || (self.bytes < CAPACITY && self.segments.len() < MAX_MESSAGES)
+    }
 }
 
 /// One direction, or one mailbox.
@@ -134,6 +142,8 @@ impl Inbox {
         if !fits || state.segments.len() >= MAX_MESSAGES {
             if self.writer.is_none() {
                 state.waiting.push(Arc::downgrade(sender));
+            } else {
+                state.is_starved = true;
             }
             return Err(Errno::EAGAIN.into());
         }
@@ -141,11 +151,6 @@ impl Inbox {
             return Ok(0);
         }
         let count = total.min(room.max(usize::from(self.keeps_bounds) * total));
-        let mut bytes = VecDeque::with_capacity(count);
-        for part in message.bytes {
-            let rest = count - bytes.len();
-            bytes.extend(&part[..part.len().min(rest)]);
-        }
         state.bytes += count;
         match state.segments.back_mut() {
             Some(last)
@@ -153,15 +158,19 @@ impl Inbox {
                     && message.rights.is_empty()
                     && last.credentials == message.credentials =>
             {
-                last.bytes.append(&mut bytes);
+                copy(&mut last.bytes, message.bytes, count);
             }
-            _ => state.segments.push_back(Segment {
-                bytes,
-                length: count,
-                from,
-                rights: message.rights,
-                credentials: message.credentials,
-            }),
+            _ => {
+                let mut bytes = VecDeque::with_capacity(count);
+                copy(&mut bytes, message.bytes, count);
+                state.segments.push_back(Segment {
+                    bytes,
+                    length: count,
+                    from,
+                    rights: message.rights,
+                    credentials: message.credentials,
+                });
+            }
         }
         drop(state);
         self.reader.wake(PollEvents::READABLE);
@@ -196,9 +205,13 @@ impl Inbox {
         } else {
             std::mem::take(&mut state.waiting)
         };
+        let frees_writer = state.is_starved && state.has_room();
+        if frees_writer {
+            state.is_starved = false;
+        }
         drop(state);
         if let Some(writer) = &self.writer
-            && !peek
+            && frees_writer
         {
             writer.wake(PollEvents::WRITABLE);
         }
@@ -280,10 +293,12 @@ impl Inbox {
         events
     }
 
-    /// Whether a sender finds room.
+    /// Whether a sender finds room; if not, it is told when there is some.
     pub(crate) fn has_room(&self) -> bool {
-        let state = self.state.lock();
-        state.closed || (state.bytes < CAPACITY && state.segments.len() < MAX_MESSAGES)
+        let mut state = self.state.lock();
+        let has_room = state.has_room();
+        state.is_starved |= !has_room;
+        has_room
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -292,6 +307,16 @@ impl Inbox {
 
     pub(crate) fn has_ended(&self) -> bool {
         self.state.lock().ended
+    }
+}
+
+/// Appends the first `count` bytes of the parts.
+fn copy(to: &mut VecDeque<u8>, parts: &[IoSlice<'_>], count: usize) {
+    let mut rest = count;
+    for part in parts {
+        let taken = part.get(..rest).unwrap_or(part);
+        to.extend(taken);
+        rest -= taken.len();
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! [`Sockets`] is the machine's table of names; [`Socket`] is one end, and a [`File`](cenote_vfs::File). Nothing here blocks or knows
 //! processes: a call that cannot go on answers `EAGAIN`, and the call layer waits on the socket's queue and tries again. Nothing here
-//! reaches the host: addresses that are not the machine's own are refused by [`outward`].
+//! reaches the host by itself: what is to leave goes through [`outward`], under policy, into what the embedder gave.
 //!
 //! Lock order (each may be taken while those above it are held, never the other way round):
 //!
@@ -12,6 +12,8 @@
 //!    └─ Listener::backlog  connections nobody accepted yet
 //!       └─ Inbox::state    bytes and messages under way to one end (leaf)
 //! ```
+//!
+//! `Uplink`'s locks are leaves too.
 //!
 //! Two sockets' `state`s are never held together. Wake-ups come after all locks are released. See socket(7), unix(7), tcp(7), udp(7).
 #![forbid(unsafe_code)]
@@ -28,5 +30,6 @@ mod table;
 
 pub use address::{InodeKey, Name};
 pub use inbox::{Outgoing, Received};
+pub use outward::{Link, Network, Outward, Uplink};
 pub use socket::Socket;
 pub use table::{Listening, Sockets};

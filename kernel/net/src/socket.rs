@@ -5,7 +5,7 @@
 use std::any::Any;
 use std::fmt;
 use std::io::{IoSlice, IoSliceMut};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use cenote_abi::Errno;
@@ -26,6 +26,7 @@ use crate::connection::{Connection, Listener};
 use crate::inbox::{Inbox, Outgoing, Received};
 use crate::multicast::{Change, Memberships};
 use crate::options::Options;
+use crate::outward::{Attempt, Uplink};
 use crate::table::Sockets;
 
 /// Where a socket is in its life.
@@ -35,6 +36,8 @@ pub(crate) enum State {
     Fresh,
     /// Takes connections.
     Listening(Arc<Listener>),
+    /// Has asked for a connection out of the machine.
+    Connecting(Arc<Attempt>),
     /// Has another end.
     Connected(Connection),
     /// A datagram socket: the mailbox, and where messages go without an address.
@@ -55,10 +58,14 @@ pub struct Socket {
     pub(crate) options: Mutex<Options>,
     /// The multicast groups a datagram socket takes messages of.
     pub(crate) memberships: Mutex<Memberships>,
+    /// The way out of a datagram socket, once it sent something there.
+    pub(crate) uplink: Mutex<Option<Arc<Uplink>>>,
+    /// A connection out of the machine was made, and no call of `connect` has said so yet.
+    pub(crate) is_unannounced: AtomicBool,
     /// An error to be told once, by `SO_ERROR` or the next call.
     pub(crate) pending_error: Mutex<Option<Errno>>,
     pub(crate) queue: Arc<WaitQueue>,
-    this: Weak<Self>,
+    pub(crate) this: Weak<Self>,
     _charge: Charge,
 }
 
@@ -97,6 +104,8 @@ impl Socket {
             name: Mutex::new(None),
             options: Mutex::default(),
             memberships: Mutex::default(),
+            uplink: Mutex::default(),
+            is_unannounced: AtomicBool::new(false),
             pending_error: Mutex::new(None),
             queue,
             this: this.clone(),
@@ -181,9 +190,10 @@ impl Socket {
                 peer: Some((name, _)),
                 ..
             } => Ok(name.to_address(self.family)),
-            State::Fresh | State::Listening(_) | State::Datagram { peer: None, .. } => {
-                Err(Errno::ENOTCONN.into())
-            }
+            State::Fresh
+            | State::Listening(_)
+            | State::Connecting(_)
+            | State::Datagram { peer: None, .. } => Err(Errno::ENOTCONN.into()),
         }
     }
 
@@ -218,6 +228,8 @@ impl Socket {
                 Arc::clone(&connection.incoming),
                 Arc::clone(&connection.is_refused),
             ),
+            // Linux: sk_stream_wait_connect waits for the connection.
+            State::Connecting(_) => return Err(Errno::EAGAIN.into()),
             State::Fresh | State::Listening(_) | State::Datagram { .. } => {
                 // Linux: tcp says EPIPE, unix ENOTCONN.
                 let errno = if self.family == AddressFamily::Unix {
@@ -265,6 +277,7 @@ impl Socket {
         let inbox = match &*self.state.lock() {
             State::Connected(connection) => Arc::clone(&connection.incoming),
             State::Datagram { inbox, .. } => Arc::clone(inbox),
+            State::Connecting(_) => return Err(Errno::EAGAIN.into()),
             State::Fresh | State::Listening(_) => {
                 // Linux: unix_stream_read_generic says EINVAL, tcp_recvmsg ENOTCONN.
                 let is_unix_stream =
@@ -312,6 +325,15 @@ impl Socket {
                 *state = State::Fresh;
                 drop(state);
                 listener.close();
+                self.queue.wake_all();
+                return Ok(());
+            }
+            // Linux: inet_shutdown gives the attempt up.
+            State::Connecting(attempt) => {
+                let attempt = Arc::clone(attempt);
+                *state = State::Fresh;
+                drop(state);
+                attempt.abandon();
                 self.queue.wake_all();
                 return Ok(());
             }
@@ -383,7 +405,10 @@ impl Socket {
                 };
                 let peer = match &*self.state.lock() {
                     State::Connected(connection) => connection.peer_credentials,
-                    State::Fresh | State::Listening(_) | State::Datagram { .. } => none,
+                    State::Fresh
+                    | State::Listening(_)
+                    | State::Connecting(_)
+                    | State::Datagram { .. } => none,
                 };
                 let mut bytes = peer.pid.to_le_bytes().to_vec();
                 bytes.extend(peer.uid.to_le_bytes());
@@ -410,10 +435,15 @@ impl Socket {
     /// Lets go of everything: the last descriptor is gone, or the machine ends.
     pub(crate) fn close(&self) {
         self.table.unbind(self);
+        let uplink = self.uplink.lock().take();
+        if let Some(uplink) = uplink {
+            uplink.close();
+        }
         let state = std::mem::replace(&mut *self.state.lock(), State::Fresh);
         match state {
             State::Fresh => {}
             State::Listening(listener) => listener.close(),
+            State::Connecting(attempt) => attempt.abandon(),
             State::Connected(connection) if self.aborts() => connection.abort(),
             State::Connected(connection) => connection.close(),
             State::Datagram { inbox, .. } => {
@@ -446,8 +476,16 @@ impl File for Socket {
 
     fn poll(&self) -> PollEvents {
         let mut events = match &*self.state.lock() {
-            // Linux: a fresh stream socket is writable and hung up.
+            // Linux: a fresh stream socket is writable and hung up, one that failed to connect readable too.
+            State::Fresh if self.pending_error.lock().is_some() => {
+                PollEvents::READABLE
+                    | PollEvents::WRITABLE
+                    | PollEvents::POLLRDHUP
+                    | PollEvents::POLLHUP
+            }
             State::Fresh => PollEvents::WRITABLE | PollEvents::POLLHUP,
+            // tcp_poll: nothing, until the handshake is over.
+            State::Connecting(_) => PollEvents::empty(),
             State::Listening(listener) => listener.poll(),
             State::Connected(connection) => connection.poll(),
             State::Datagram { inbox, .. } => inbox.poll_reader() | PollEvents::WRITABLE,
@@ -468,7 +506,7 @@ impl File for Socket {
                 let readable = match &*self.state.lock() {
                     State::Connected(connection) => connection.incoming.readable(),
                     State::Datagram { inbox, .. } => inbox.readable(),
-                    State::Fresh => 0,
+                    State::Fresh | State::Connecting(_) => 0,
                     State::Listening(_) => return Err(Errno::EINVAL.into()),
                 };
                 *answer = i32::try_from(readable).unwrap_or(i32::MAX);
@@ -477,7 +515,7 @@ impl File for Socket {
             IoctlRequest::BytesUnsent(answer) => {
                 let unsent = match &*self.state.lock() {
                     State::Connected(connection) => connection.outgoing.readable(),
-                    State::Fresh | State::Datagram { .. } => 0,
+                    State::Fresh | State::Connecting(_) | State::Datagram { .. } => 0,
                     State::Listening(_) => return Err(Errno::EINVAL.into()),
                 };
                 *answer = i32::try_from(unsent).unwrap_or(i32::MAX);

@@ -11,6 +11,7 @@ use cenote_base::{SysError, SysResult, WaitQueue};
 use parking_lot::Mutex;
 
 use crate::address::{InodeKey, Name, canonical, is_own};
+use crate::outward::Outward;
 use crate::socket::Socket;
 
 /// Ports given out when none is asked for: Linux's `ip_local_port_range`.
@@ -67,12 +68,19 @@ pub struct Sockets {
     /// Woken when a socket begins to listen, and when the machine ends.
     changed: WaitQueue,
     budget: Arc<Budget>,
+    outward: Outward,
 }
 
 impl Sockets {
-    /// A machine without sockets; they are charged to `budget`.
+    /// A machine without sockets and without a way out; they are charged to `budget`.
     #[must_use]
     pub fn new(budget: Arc<Budget>) -> Arc<Self> {
+        Self::with_outward(budget, Outward::closed())
+    }
+
+    /// A machine without sockets, with a way out.
+    #[must_use]
+    pub fn with_outward(budget: Arc<Budget>, outward: Outward) -> Arc<Self> {
         let names = Names {
             bound: HashMap::new(),
             next_port: *EPHEMERAL.start(),
@@ -83,6 +91,7 @@ impl Sockets {
             names: Mutex::new(names),
             changed: WaitQueue::new(),
             budget,
+            outward,
         })
     }
 
@@ -171,6 +180,10 @@ impl Sockets {
             names.all.iter().filter_map(Weak::upgrade).collect()
         };
         all.iter().filter_map(|socket| socket.listening()).collect()
+    }
+
+    pub(crate) fn outward(&self) -> &Outward {
+        &self.outward
     }
 
     pub(crate) fn budget(&self) -> &Arc<Budget> {

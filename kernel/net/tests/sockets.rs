@@ -281,3 +281,47 @@ fn socket_beyond_the_limit_is_refused() {
         Errno::ENFILE
     );
 }
+
+/// Counts how often it is told that there is room.
+#[derive(Default)]
+struct Told(std::sync::atomic::AtomicUsize);
+
+impl cenote_base::wait::Observer for Told {
+    fn notify(&self, events: PollEvents) {
+        if events.intersects(PollEvents::WRITABLE) {
+            self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn reading_wakes_the_writer_only_if_it_found_no_room() {
+    let (sockets, _) = machine();
+    let (one, other) = sockets
+        .pair(AddressFamily::Unix, SocketType::Stream, 0, ROOT)
+        .unwrap();
+    let told = Arc::<Told>::default();
+    let _registration = one
+        .wait_queue()
+        .unwrap()
+        .register(Arc::clone(&told) as Arc<dyn cenote_base::wait::Observer>);
+    let count = || told.0.load(std::sync::atomic::Ordering::Relaxed);
+    send(&one, b"some").unwrap();
+    receive(&other, 10).unwrap();
+    assert_eq!(count(), 0);
+    // By sending.
+    while send(&one, &[0; 10_000]).is_ok() {}
+    receive(&other, 10_000).unwrap();
+    receive(&other, 10_000).unwrap();
+    assert_eq!(count(), 1);
+    // By polling.
+    while send(&one, &[0; 1]).is_ok_and(|_| one.poll().contains(PollEvents::WRITABLE)) {
+        if send(&one, &[0; 10_000]).is_err() {
+            break;
+        }
+    }
+    assert!(!one.poll().contains(PollEvents::WRITABLE));
+    receive(&other, 1).unwrap();
+    assert_eq!(count(), 2);
+    assert!(one.poll().contains(PollEvents::WRITABLE));
+}

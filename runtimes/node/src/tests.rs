@@ -74,6 +74,7 @@ fn run(
             root,
             runtimes: vec![Arc::new(NodeRuntime::new(HeapLimits::default()))],
             entropy: Arc::new(Zeros),
+            network: None,
         });
         let image = NodeRuntime::image();
         let mut all: Vec<(&str, &[u8])> = files

@@ -111,6 +111,13 @@ pub(crate) struct MachineOptions {
     /// Refuse to change files that match
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) deny_write: Vec<String>,
+    /// Let guests reach a host outside: a name (`*.example.com`), an address or a range (`10.0.0.0/8`), with ports after a colon; all
+    /// public addresses if none is named. Private addresses and the host's own are reached only when named
+    #[arg(long, global = true, value_name = "HOST[:PORTS]", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub(crate) allow_net: Vec<String>,
+    /// Refuse to reach a host outside, though --allow-net lets it
+    #[arg(long, global = true, value_name = "HOST[:PORTS]", num_args = 0..=1, require_equals = true, default_missing_value = "*")]
+    pub(crate) deny_net: Vec<String>,
     /// Let programs of the host connect to a port of the machine, on 127.0.0.1 unless an address is named; HOST 0 chooses a free port
     #[arg(short = 'p', long, global = true, value_name = "[ADDRESS:]HOST:GUEST")]
     pub(crate) publish: Vec<Publish>,

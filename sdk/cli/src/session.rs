@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use cenote::{
-    Call, FileAccess, FileRule, HostMount, MountAccess, NodeRuntime, NodeRuntimeBuilder,
-    OutputStream, Permissions, PortForward, Process, Signal, Spawn,
+    Call, FileAccess, FileRule, HostMount, MountAccess, NetworkRule, NodeRuntime,
+    NodeRuntimeBuilder, OutputStream, Permissions, PortForward, Process, Signal, Spawn,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -207,11 +207,15 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
     let files = files
         .chain(options.deny_write.into_iter().map(rule(FileAccess::Write)))
         .collect();
+    // Refusals come last, so they count.
+    let allowed = options.allow_net.iter().map(|to| NetworkRule::allow(to));
+    let denied = options.deny_net.iter().map(|to| NetworkRule::deny(to));
+    let network = allowed.chain(denied).collect();
     Ok(builder.permissions(Permissions {
         files,
         child_process: !options.deny_child_process,
         programs: options.allow_program,
-        ..Permissions::default()
+        network,
     }))
 }
 

@@ -1,18 +1,24 @@
 //! Options of a machine: [`NodeRuntimeBuilder`].
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cenote_base::limits::{Budget, Limits};
+use cenote_base::policy::Policy;
 use cenote_base::{Credentials, Gid, HostClock, Timing, Uid};
 use cenote_kernel::{Kernel, KernelOptions};
+use cenote_net::Network;
 
 use crate::host::{HostEntropy, MemoryLimits};
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MountAccess, VfsMount};
+use crate::network::dns::{NameService, Names};
+use crate::network::outward::HostNetwork;
+use crate::network::pins::Pins;
 use crate::policy::Permissions;
-use crate::{Error, NodeRuntime, host, root};
+use crate::{Error, NetworkRule, NodeRuntime, Resolve, host, root};
 
 /// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
 const OUTPUT_LIMIT: usize = 16 << 20;
@@ -42,6 +48,8 @@ pub struct NodeRuntimeBuilder {
     output_limit: Option<usize>,
     memory: Option<MemoryLimits>,
     timing: Timing,
+    loopback_exempt_ports: Vec<u16>,
+    names: Names,
 }
 
 impl NodeRuntimeBuilder {
@@ -132,6 +140,30 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Lets guests reach these ports of the host's own loopback, where nobody in the machine listens on them: a connection to
+    /// `127.0.0.1` or `::1` and that port leads to the host. The same as rules of [`Permissions::network`] that name those addresses.
+    pub fn loopback_exempt_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
+        self.loopback_exempt_ports.extend(ports);
+        self
+    }
+
+    /// Answers a name with these addresses, before anybody else is asked. Whether they may be reached is for
+    /// [`Permissions::network`] to say.
+    pub fn dns_override(
+        mut self,
+        name: impl AsRef<str>,
+        addresses: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        self.names.set(name.as_ref(), addresses);
+        self
+    }
+
+    /// Asks this for names outside the machine, where rules allow the name, in place of the host's resolver.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.names.ask(Arc::new(resolver));
+        self
+    }
+
     /// Sets the machine's limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -179,7 +211,19 @@ impl NodeRuntimeBuilder {
 
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
-        let permissions = self.permissions.compile()?;
+        let mut permissions = self.permissions;
+        for port in &self.loopback_exempt_ports {
+            let rule = |host: &str| NetworkRule {
+                allow: true,
+                host: host.into(),
+                ports: vec![*port..=*port],
+            };
+            permissions.network.extend([rule("127.0.0.1"), rule("::1")]);
+        }
+        let pins = Arc::<Pins>::default();
+        let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
+        let opens_network = permissions.open_network();
+        let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let credentials = Credentials::of(Uid::new(uid), Gid::new(gid));
         let cwd = self.cwd.unwrap_or_else(|| "/root".into());
@@ -200,13 +244,15 @@ impl NodeRuntimeBuilder {
         let kernel = Kernel::new(KernelOptions {
             clock,
             spawner: host.spawner(),
-            policy: Arc::new(permissions),
+            policy: Arc::clone(&permissions) as Arc<dyn Policy>,
             limits: self.limits,
             budget: Some(budget),
             hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
             root,
             runtimes: host.runtimes(self.memory.unwrap_or(MEMORY))?,
             entropy: Arc::new(HostEntropy),
+            network: opens_network
+                .then(|| Arc::new(HostNetwork(host.handle().clone())) as Arc<dyn Network>),
         });
         kernel.boot().map_err(|cause| Error::File {
             operation: "boot",
@@ -223,8 +269,13 @@ impl NodeRuntimeBuilder {
                 files: &self.files,
                 cwd: &cwd,
                 owner: (uid, gid),
+                has_names,
             },
         )?;
+        if has_names {
+            let service = NameService::new(self.names, permissions, pins);
+            service.serve(kernel.sockets(), host.handle())?;
+        }
         let defaults = Defaults {
             env: default_env(uid, &self.env),
             cwd,

@@ -49,16 +49,17 @@ pub use error::Error;
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::on_slow_start;
+/// The crate whose requests [`NodeRuntime::fetch`] takes.
+pub use http;
 pub use mounts::{HostMount, MountAccess};
 pub use network::{
-    BodySender, Connection, Listener, ListenerFilter, PortForward, RequestBody, Response,
+    BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
+    Resolve, Resolving, Response,
 };
 pub use policy::{FileAccess, FileRule, Permissions};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::NodeRuntime;
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
-/// The crate whose requests [`NodeRuntime::fetch`] takes.
-pub use http;
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;

@@ -3,10 +3,15 @@
 //! Inside the machine users and file modes decide; these rules can only take away. What leaves the machine (host directories, network) is
 //! granted by mounts and by `network`. Rules are tried in order and the last that matches wins.
 
+use std::sync::Arc;
+
 use cenote_base::policy::{Policy, Request, Verdict};
 use globset::{GlobBuilder, GlobMatcher};
 
 use crate::Error;
+use crate::network::NetworkRule;
+use crate::network::pins::Pins;
+use crate::network::rules::NetworkRules;
 
 /// Which file operations a rule speaks of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,8 +44,9 @@ pub struct Permissions {
     pub child_process: bool,
     /// Programs that may be started, by resolved path (globs); empty: all.
     pub programs: Vec<String>,
-    /// Whether guests may reach the network outside the machine.
-    pub network: bool,
+    /// Rules for the network outside the machine; what no rule allows is refused, and so are the host's own and private addresses unless
+    /// a rule names them. Inside the machine everything may be reached.
+    pub network: Vec<NetworkRule>,
 }
 
 impl Default for Permissions {
@@ -49,13 +55,14 @@ impl Default for Permissions {
             files: Vec::new(),
             child_process: true,
             programs: Vec::new(),
-            network: false,
+            network: Vec::new(),
         }
     }
 }
 
 impl Permissions {
-    pub(crate) fn compile(&self) -> Result<Rules, Error> {
+    /// The policy they become; names of addresses are in `pins`.
+    pub(crate) fn compile(&self, pins: Arc<Pins>) -> Result<Rules, Error> {
         let files = self
             .files
             .iter()
@@ -70,7 +77,7 @@ impl Permissions {
             files,
             child_process: self.child_process,
             programs,
-            network: self.network,
+            network: NetworkRules::compile(&self.network, pins)?,
         })
     }
 }
@@ -98,10 +105,15 @@ pub(crate) struct Rules {
     files: Vec<(bool, FileAccess, GlobMatcher)>,
     child_process: bool,
     programs: Vec<GlobMatcher>,
-    network: bool,
+    network: NetworkRules,
 }
 
 impl Rules {
+    /// Whether anything outside the machine may be reached.
+    pub(crate) fn open_network(&self) -> bool {
+        self.network.open_anything()
+    }
+
     fn file(&self, path: &[u8], wanted: FileAccess) -> Verdict {
         let path = as_path(path);
         let last = self.files.iter().rev().find(|(_, access, glob)| {
@@ -146,10 +158,8 @@ impl Policy for Rules {
             Request::ReadFile { path } => self.file(path, FileAccess::Read),
             Request::WriteFile { path } => self.file(path, FileAccess::Write),
             Request::Execute { path, .. } => self.program(path),
-            Request::Connect { .. } if self.network => Verdict::Allow,
-            Request::Connect { .. } => Verdict::Deny {
-                reason: "permissions.network is off".into(),
-            },
+            Request::Connect { address, .. } => self.network.connect(*address),
+            Request::Resolve { name } => self.network.resolve(name),
         }
     }
 
@@ -179,7 +189,7 @@ mod tests {
             ],
             ..Permissions::default()
         };
-        let rules = permissions.compile().unwrap();
+        let rules = permissions.compile(Arc::default()).unwrap();
         assert_eq!(rules.file(b"/etc/passwd", FileAccess::Read), Verdict::Allow);
         assert!(matches!(
             rules.file(b"/etc/passwd", FileAccess::Write),
@@ -200,7 +210,7 @@ mod tests {
         };
         assert!(
             permissions
-                .compile()
+                .compile(Arc::default())
                 .unwrap_err()
                 .to_string()
                 .contains("bin/sh")

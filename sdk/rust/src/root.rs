@@ -25,6 +25,7 @@ use crate::Error;
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
 use crate::mounts::{HostMount, MountAccess, VfsMount};
+use crate::network::dns::NAME_SERVER;
 
 /// What the embedder adds to the tree.
 pub(crate) struct Plan<'a> {
@@ -34,10 +35,14 @@ pub(crate) struct Plan<'a> {
     pub(crate) files: &'a [(String, Vec<u8>)],
     pub(crate) cwd: &'a str,
     pub(crate) owner: (u32, u32),
+    /// Whether the machine has a name service.
+    pub(crate) has_names: bool,
 }
 
 /// Where the program `node` lies.
 pub(crate) const NODE_PATH: &str = "/usr/bin/node";
+/// Where a C library finds its name servers.
+const RESOLV_CONF: &str = "/etc/resolv.conf";
 /// Where the `node_modules` overlay lies.
 const NODE_MODULES: &str = "/root/node_modules";
 
@@ -208,6 +213,11 @@ pub(crate) fn furnish(
         // Code outside /root finds the packages too: every lookup ends at the root.
         view.in_context(|cx| ops::symlink(cx, NODE_MODULES.as_bytes(), None, b"/node_modules"))
             .map_err(at("/node_modules", "symlink"))?;
+    }
+    if plan.has_names {
+        let content = format!("nameserver {NAME_SERVER}\n");
+        view.in_context(|cx| write(cx, RESOLV_CONF.as_bytes(), content.as_bytes(), 0o644))
+            .map_err(at(RESOLV_CONF, "write"))?;
     }
     for (path, content) in plan.files {
         if !path.starts_with('/') {

@@ -116,6 +116,13 @@ pub(crate) const ROWS: &[Row] = &[
         program: Program::Dash(include_str!("../programs/pipe.sh")),
     },
     Row {
+        key: "http",
+        what: "6,000 HTTP requests from a guest client to a guest server, on 8 connections that are kept",
+        against: "the same two programs on host node",
+        target: 0.5,
+        program: Program::Node(include_str!("../programs/http.mjs")),
+    },
+    Row {
         key: "compute",
         what: "JS compute (numbers, objects, strings, JSON)",
         against: "host node, same script",

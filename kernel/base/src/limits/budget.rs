@@ -60,6 +60,8 @@ resources! {
     Pipes, pipes, "limits.pipes", 512, ENFILE;
     /// Sockets.
     Sockets, sockets, "limits.sockets", 512, ENFILE;
+    /// Connections out of the machine, those being made included, and sockets that sent datagrams out of it.
+    OutwardConnections, outward_connections, "limits.outward_connections", 128, ENOBUFS;
     /// Bytes in the machine's own filesystems.
     FilesystemBytes, filesystem_bytes, "limits.filesystem_bytes", 256 << 20, ENOSPC;
     /// Files and directories in the machine's own filesystems.

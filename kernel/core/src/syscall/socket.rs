@@ -12,7 +12,7 @@ use cenote_abi::socket::{
     ShutdownHow, SocketAddress, SocketFlags, SocketType, UnixPath,
 };
 use cenote_base::limits::Resource;
-use cenote_base::{Fd, SysResult};
+use cenote_base::{Fd, SysError, SysResult};
 use cenote_net::{InodeKey, Name, Outgoing, Received, Socket};
 use cenote_vfs::lookup::LookupFlags;
 use cenote_vfs::{NewNode, OpenFile, ops, permission};
@@ -242,8 +242,9 @@ pub async fn accept4(task: &Task, fd: Fd, flags: SocketFlags) -> SysResult<(Fd, 
 /// Connects a socket. See connect(2).
 ///
 /// # Errors
-/// `ECONNREFUSED`, `EISCONN`, `EAFNOSUPPORT`, `ENETUNREACH`: not an address of the machine. `EPROTOTYPE`, `EACCES`, `ENOENT`:
-/// of a Unix path. `EAGAIN`, `EINTR`, `ENOTSOCK`, `EBADF`.
+/// `ECONNREFUSED`, `EISCONN`, `EAFNOSUPPORT`. `EPROTOTYPE`, `EACCES`, `ENOENT`: of a Unix path. `EAGAIN`, `EINTR`, `ENOTSOCK`, `EBADF`.
+/// Out of the machine: `ENETUNREACH`: there is no way. `EACCES`: the policy refuses. `EINPROGRESS`, `EALREADY`, `ETIMEDOUT`,
+/// `EHOSTUNREACH`, `ENOBUFS`: the limit `outward_connections`.
 pub async fn connect(task: &Task, fd: Fd, address: &SocketAddress) -> SysResult {
     traced_wait(task, "connect", async {
         let file = task.files().get(fd)?;
@@ -253,12 +254,33 @@ pub async fn connect(task: &Task, fd: Fd, address: &SocketAddress) -> SysResult 
         }
         let name = target(task, socket, address)?;
         let credentials = own_credentials(task);
-        blocking(task, &file, false, SO_SNDTIMEO, |socket| {
+        let begun = blocking(task, &file, false, SO_SNDTIMEO, |socket| {
             socket.connect(name, credentials)
         })
-        .await
+        .await;
+        match begun {
+            Err(error)
+                if matches!(error.errno(), Errno::EINPROGRESS | Errno::EALREADY)
+                    && !file.is_nonblocking() =>
+            {
+                outcome(task, &file, error).await
+            }
+            done => done,
+        }
     })
     .await
+}
+
+/// Waits for a connection out of the machine, as long as `SO_SNDTIMEO` lets it.
+async fn outcome(task: &Task, file: &OpenFile, under_way: SysError) -> SysResult {
+    let socket = socket_of(file)?;
+    let Some(queue) = file.wait_queue() else {
+        return Err(under_way);
+    };
+    let deadline = timeout(socket, SO_SNDTIMEO).map(|span| task.kernel().clock().now().after(span));
+    task.wait_until(&[queue], deadline, || socket.connected())
+        .await?
+        .ok_or(Errno::EINPROGRESS.into())
 }
 
 /// The address of this end. See getsockname(2).

@@ -245,7 +245,7 @@ impl Policy for NoSecrets {
             Request::ReadFile { path } | Request::WriteFile { path } => {
                 path.starts_with(b"/secret")
             }
-            Request::Execute { .. } | Request::Connect { .. } => false,
+            Request::Execute { .. } | Request::Connect { .. } | Request::Resolve { .. } => false,
         };
         if refused {
             Verdict::Deny {

@@ -115,8 +115,15 @@ impl Connecting {
         }
         let outcome = match block_on(syscall::connect(&self.task, self.fd, &self.address)) {
             Ok(()) => 0,
-            // The backlog is full.
-            Err(error) if error.errno() == Errno::EAGAIN => return,
+            // The backlog is full, or the connection leads out of the machine and takes its time.
+            Err(error)
+                if matches!(
+                    error.errno(),
+                    Errno::EAGAIN | Errno::EINPROGRESS | Errno::EALREADY
+                ) =>
+            {
+                return;
+            }
             Err(error) => -error.errno().raw(),
         };
         self.outcome.set(Some(outcome));

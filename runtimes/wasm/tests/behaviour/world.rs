@@ -99,6 +99,7 @@ impl World {
             root,
             runtimes: vec![Arc::new(runtime)],
             entropy: Arc::new(Counting),
+            network: None,
         });
         let world = Self { kernel };
         world.kernel.boot().unwrap();

@@ -127,6 +127,19 @@ impl Response {
         self.inner.status()
     }
 
+    /// The words after the status: the server's own, else the usual ones.
+    #[must_use]
+    pub fn reason(&self) -> String {
+        match self.inner.extensions().get::<hyper::ext::ReasonPhrase>() {
+            Some(own) => String::from_utf8_lossy(own.as_bytes()).into_owned(),
+            None => self
+                .status()
+                .canonical_reason()
+                .unwrap_or_default()
+                .to_owned(),
+        }
+    }
+
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {

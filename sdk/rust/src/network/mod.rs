@@ -1,19 +1,29 @@
 //! The network between the embedder, the machine and the outside.
 //!
+//! Out of the machine, under [`NetworkRule`]s: `outward` carries what the kernel lets out, `rules` and `guard` say what that is, `pins`
+//! remembers which names stand for which addresses, `dns` is the machine's name service.
+//!
 //! Into the machine, whatever guests may do: [`Connection`] is a stream to a server in it, [`Response`] what `fetch` brings,
 //! [`Listener`] who listens, [`PortForward`] a door for other programs of the host.
 //!
 //! Locks are leaves.
 
 mod body;
+pub(crate) mod dns;
 mod fetch;
 mod forward;
+pub(crate) mod guard;
 mod listener;
+pub(crate) mod outward;
+pub(crate) mod pins;
 mod relay;
+pub(crate) mod rules;
 mod stream;
 
 pub use body::{BodySender, RequestBody};
+pub use dns::{Resolve, Resolving};
 pub use fetch::Response;
 pub use forward::PortForward;
 pub use listener::{Listener, ListenerFilter};
+pub use rules::NetworkRule;
 pub use stream::Connection;

@@ -126,13 +126,13 @@ fn new_channel<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     Ok(().into())
 }
 
-/// The servers of `/etc/resolv.conf`; the machine itself when it names none.
-fn configured_servers(scope: &Scope<'_, '_>) -> Vec<SocketAddr> {
+/// The servers of `/etc/resolv.conf`.
+pub(super) fn named_servers(scope: &Scope<'_, '_>) -> Vec<SocketAddr> {
     let text = scope
         .env()
         .read_file(b"/etc/resolv.conf")
         .unwrap_or_default();
-    let servers: Vec<SocketAddr> = String::from_utf8_lossy(&text)
+    String::from_utf8_lossy(&text)
         .lines()
         .filter_map(|line| {
             let mut words = line.split_whitespace();
@@ -141,7 +141,12 @@ fn configured_servers(scope: &Scope<'_, '_>) -> Vec<SocketAddr> {
             Some(SocketAddr::new(address, DNS_PORT))
         })
         .take(MAX_SERVERS)
-        .collect();
+        .collect()
+}
+
+/// The servers of `/etc/resolv.conf`; the machine itself when it names none.
+fn configured_servers(scope: &Scope<'_, '_>) -> Vec<SocketAddr> {
+    let servers = named_servers(scope);
     if servers.is_empty() {
         vec![SocketAddr::new(Ipv4Addr::LOCALHOST.into(), DNS_PORT)]
     } else {
@@ -227,8 +232,51 @@ fn tell<'s>(scope: &mut Scope<'s, '_>, request: &v8::Global<v8::Object>, args: &
     make_callback(scope, request, "oncomplete", args, &context);
 }
 
+/// Asks a server over a socket of its own, connected to it, from `local` if that is given; the answer is waited for until the deadline.
+pub(super) fn ask_server(
+    task: &Task,
+    server: SocketAddr,
+    local: Option<IpAddr>,
+    question: &Question,
+    patience: Duration,
+    clock: &Arc<dyn Clock>,
+) -> SysResult<Attempt> {
+    let owner = PeerCredentials {
+        pid: task.pid().raw(),
+        uid: syscall::geteuid(task).raw(),
+        gid: syscall::getegid(task).raw(),
+    };
+    let family = match server {
+        SocketAddr::V4(_) => AddressFamily::Inet,
+        SocketAddr::V6(_) => AddressFamily::Inet6,
+    };
+    let socket: Arc<Socket> = task
+        .kernel()
+        .sockets()
+        .socket(family, SocketType::Datagram, 0)?;
+    if let Some(local) = local {
+        socket.bind(SocketName::Inet(local, 0), false)?;
+    }
+    socket.connect(SocketName::Inet(server.ip(), server.port()), owner)?;
+    let file = OpenFile::new(socket, OpenFlags::O_RDWR | OpenFlags::O_NONBLOCK);
+    let mut id = [0; 2];
+    syscall::getrandom(task, &mut id, RandomFlags::empty())?;
+    let id = u16::from_ne_bytes(id);
+    let mut message = Message::new(id, MessageType::Query, OpCode::Query);
+    message.metadata.recursion_desired = true;
+    message.add_query(question.clone());
+    let bytes = message.to_vec().map_err(|_| Errno::EINVAL)?;
+    file.write(&bytes)?;
+    Ok(Attempt {
+        file,
+        deadline: clock.now().after(patience),
+        clock: Arc::clone(clock),
+        id,
+    })
+}
+
 /// One attempt: ready when an answer or a refusal came, or when its time is up.
-struct Attempt {
+pub(super) struct Attempt {
     file: Arc<OpenFile>,
     clock: Arc<dyn Clock>,
     deadline: MonoTime,
@@ -253,7 +301,7 @@ impl Readiness for Attempt {
 }
 
 /// What an attempt came to.
-enum Outcome {
+pub(super) enum Outcome {
     /// Nothing yet.
     Nothing,
     /// An answer.
@@ -263,7 +311,7 @@ enum Outcome {
 }
 
 impl Attempt {
-    fn look(&self, question: &Question) -> Outcome {
+    pub(super) fn look(&self, question: &Question) -> Outcome {
         let mut buffer = vec![0; MAX_ANSWER];
         loop {
             let count = match self.file.read(&mut buffer) {
@@ -404,43 +452,16 @@ impl Channel {
         round: u32,
         clock: &Arc<dyn Clock>,
     ) -> SysResult<Attempt> {
-        let owner = PeerCredentials {
-            pid: task.pid().raw(),
-            uid: syscall::geteuid(task).raw(),
-            gid: syscall::getegid(task).raw(),
+        let local = match server {
+            SocketAddr::V4(_) => self.local.get().0.map(IpAddr::V4),
+            SocketAddr::V6(_) => self.local.get().1.map(IpAddr::V6),
         };
-        let (family, local) = match server {
-            SocketAddr::V4(_) => (AddressFamily::Inet, self.local.get().0.map(IpAddr::V4)),
-            SocketAddr::V6(_) => (AddressFamily::Inet6, self.local.get().1.map(IpAddr::V6)),
-        };
-        let socket = task
-            .kernel()
-            .sockets()
-            .socket(family, SocketType::Datagram, 0)?;
-        if let Some(local) = local {
-            socket.bind(SocketName::Inet(local, 0), false)?;
-        }
-        socket.connect(SocketName::Inet(server.ip(), server.port()), owner)?;
-        let socket: Arc<Socket> = socket;
-        let file = OpenFile::new(socket, OpenFlags::O_RDWR | OpenFlags::O_NONBLOCK);
-        let mut id = [0; 2];
-        syscall::getrandom(task, &mut id, RandomFlags::empty())?;
-        let id = u16::from_ne_bytes(id);
-        let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-        message.metadata.recursion_desired = true;
-        message.add_query(question.clone());
-        let bytes = message.to_vec().map_err(|_| Errno::EINVAL)?;
-        file.write(&bytes)?;
         let mut wait = self.timeout.saturating_mul(1 << round.min(16));
         if self.max_timeout > 0 {
             wait = wait.min(self.max_timeout);
         }
-        Ok(Attempt {
-            file,
-            deadline: clock.now().after(Duration::from_millis(wait)),
-            clock: Arc::clone(clock),
-            id,
-        })
+        let patience = Duration::from_millis(wait);
+        ask_server(task, server, local, question, patience, clock)
     }
 
     fn on_ready(

@@ -1,16 +1,17 @@
-//! The machine's own resolver, as `getaddrinfo` and `getnameinfo` of a C library without name servers: addresses as text,
-//! `/etc/hosts`, `localhost` (RFC 6761), the host's own name. What is in none of them is not found.
+//! The machine's own resolver, as `getaddrinfo` and `getnameinfo` of a C library: addresses as text, `/etc/hosts`, `localhost`
+//! (RFC 6761), the host's own name. What is in none of them is asked for at the name servers of `/etc/resolv.conf`, if it names some.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use cenote_abi::Errno;
 use cenote_kernel::syscall;
 
+use super::remote;
 use crate::event_loop::{CallContext, make_callback};
 use crate::glue::{Args, BindingResult, Object, Scope, ScopeExt, Value, native_ref};
 
 /// libuv's `UV_EAI_NONAME`.
-const EAI_NONAME: i32 = -3008;
+pub(super) const EAI_NONAME: i32 = -3008;
 /// Longer names are no names.
 const MAX_NAME: usize = 255;
 
@@ -130,26 +131,70 @@ pub(super) fn getaddrinfo<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
     if name.len() > MAX_NAME || name.contains('\0') {
         return Ok((-Errno::EINVAL.raw()).into());
     }
-    let mut found = of_family(resolve(scope, &name), family, hints);
-    match order {
-        IPV4_FIRST => found.sort_by_key(IpAddr::is_ipv6),
-        IPV6_FIRST => found.sort_by_key(IpAddr::is_ipv4),
-        _ => {}
+    let wanted = Wanted {
+        family,
+        hints,
+        order,
+    };
+    let known = resolve(scope, &name);
+    if known.is_empty() && remote::ask(scope, request, &name, wanted) {
+        return Ok(0.into());
     }
+    let found = wanted.choose(known);
     answer(scope, request, move |scope| {
-        if found.is_empty() {
-            return vec![v8::Integer::new(scope, EAI_NONAME).into(), scope.null()];
-        }
-        let texts: Vec<Value<'_>> = found
-            .iter()
-            .map(|address| scope.text(&address.to_string()).into())
-            .collect();
-        vec![
-            v8::Integer::new(scope, 0).into(),
-            scope.array(&texts).into(),
-        ]
+        told(
+            scope,
+            if found.is_empty() {
+                Err(EAI_NONAME)
+            } else {
+                Ok(&found)
+            },
+        )
     });
     Ok(0.into())
+}
+
+/// Which addresses a caller wants, and in which order.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// 4, 6, or 0 for both.
+    pub(super) family: i32,
+    hints: u32,
+    order: u32,
+}
+
+impl Wanted {
+    pub(super) fn choose(self, known: Vec<IpAddr>) -> Vec<IpAddr> {
+        let mut found = of_family(known, self.family, self.hints);
+        match self.order {
+            IPV4_FIRST => found.sort_by_key(IpAddr::is_ipv6),
+            IPV6_FIRST => found.sort_by_key(IpAddr::is_ipv4),
+            _ => {}
+        }
+        found
+    }
+
+    /// Whether IPv4 addresses are of use, as such or in IPv6 clothes.
+    pub(super) fn takes_v4(self) -> bool {
+        self.family != 6 || self.hints & AI_V4MAPPED != 0
+    }
+}
+
+/// The arguments of `oncomplete(error, addresses)`.
+pub(super) fn told<'s>(scope: &Scope<'s, '_>, found: Result<&[IpAddr], i32>) -> Vec<Value<'s>> {
+    match found {
+        Err(error) => vec![v8::Integer::new(scope, error).into(), scope.null()],
+        Ok(found) => {
+            let texts: Vec<Value<'s>> = found
+                .iter()
+                .map(|address| scope.text(&address.to_string()).into())
+                .collect();
+            vec![
+                v8::Integer::new(scope, 0).into(),
+                scope.array(&texts).into(),
+            ]
+        }
+    }
 }
 
 /// The name of a port by `/etc/services`, its number if it has none.

@@ -1,12 +1,14 @@
 //! `internalBinding('cares_wrap')`: names to addresses and back. Node: `src/cares_wrap.cc`.
 //!
-//! `lookup` is the machine's own resolver (`dns.lookup`): addresses as text, `/etc/hosts`, `localhost`, the host's own name.
+//! `lookup` is the machine's own resolver (`dns.lookup`): addresses as text, `/etc/hosts`, `localhost`, the host's own name; what is in none
+//! of them it asks the name servers for (`remote`).
 //! `channel` asks name servers over the kernel's UDP sockets (`dns.resolve`), `answer` is what they say as JavaScript values.
 
 mod answer;
 mod channel;
 mod errors;
 mod lookup;
+mod remote;
 
 use crate::event_loop::handles::ASYNC_WRAP;
 use crate::glue::{Args, Binding, BindingResult, Class, Return, Scope, ScopeExt, new_node_buffer};

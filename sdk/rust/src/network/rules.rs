@@ -1,0 +1,343 @@
+//! Rules for the network outside: [`NetworkRule`], and what they say of an address or a name.
+//!
+//! Deny by default; the last rule that matches wins. A rule for a name matches the addresses that the machine's name service answered
+//! for it, to this machine. An address the [`guard`] keeps is opened by a rule for addresses alone.
+
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use cenote_base::policy::Verdict;
+use globset::{GlobBuilder, GlobMatcher};
+use ipnet::IpNet;
+
+use super::guard::{self, canonical};
+use super::pins::Pins;
+use crate::Error;
+
+/// A rule for the network outside the machine.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct NetworkRule {
+    /// Whether it allows.
+    pub allow: bool,
+    /// Whom it speaks of: `*` for everybody; a name or a glob of names (`api.example.com`, `*.example.com`); an address (`192.0.2.1`,
+    /// `2001:db8::1`); a range of addresses (`10.0.0.0/8`).
+    pub host: String,
+    /// Which ports; empty: all.
+    pub ports: Vec<RangeInclusive<u16>>,
+}
+
+impl NetworkRule {
+    /// Allows `HOST[:PORTS]`: `example.com`, `*.example.com:443`, `10.0.0.0/8:80,8000-8999`, `[::1]:5432`, `*`.
+    #[must_use]
+    pub fn allow(target: &str) -> Self {
+        Self::of(true, target)
+    }
+
+    /// Refuses `HOST[:PORTS]`.
+    #[must_use]
+    pub fn deny(target: &str) -> Self {
+        Self::of(false, target)
+    }
+
+    /// What is malformed stays in `host`, where making the machine finds and names it.
+    fn of(allow: bool, target: &str) -> Self {
+        let (host, ports) = split(target).unwrap_or((target, Vec::new()));
+        Self {
+            allow,
+            host: host.to_owned(),
+            ports,
+        }
+    }
+}
+
+/// Parts ports from a host.
+fn split(target: &str) -> Option<(&str, Vec<RangeInclusive<u16>>)> {
+    if let Some(rest) = target.strip_prefix('[') {
+        let (host, rest) = rest.split_once(']')?;
+        return match rest.strip_prefix(':') {
+            Some(list) => Some((host, ports(list)?)),
+            None if rest.is_empty() => Some((host, Vec::new())),
+            None => None,
+        };
+    }
+    match target.split_once(':') {
+        // More than one colon: an IPv6 address without brackets.
+        Some((_, rest)) if rest.contains(':') => Some((target, Vec::new())),
+        Some((host, list)) => Some((host, ports(list)?)),
+        None => Some((target, Vec::new())),
+    }
+}
+
+fn ports(list: &str) -> Option<Vec<RangeInclusive<u16>>> {
+    list.split(',')
+        .map(|part| {
+            let (first, last) = part.split_once('-').unwrap_or((part, part));
+            let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+            (first <= last).then_some(first..=last)
+        })
+        .collect()
+}
+
+/// Whom a rule speaks of.
+#[derive(Debug)]
+enum Target {
+    Anybody,
+    Addresses(IpNet),
+    Names(GlobMatcher),
+}
+
+#[derive(Debug)]
+struct Compiled {
+    allow: bool,
+    target: Target,
+    ports: Vec<RangeInclusive<u16>>,
+    text: String,
+}
+
+/// Rules made ready to be asked.
+#[derive(Debug)]
+pub(crate) struct NetworkRules {
+    rules: Vec<Compiled>,
+    pins: Arc<Pins>,
+}
+
+impl NetworkRules {
+    pub(crate) fn compile(rules: &[NetworkRule], pins: Arc<Pins>) -> Result<Self, Error> {
+        let rules = rules.iter().map(compile).collect::<Result<_, Error>>()?;
+        Ok(Self { rules, pins })
+    }
+
+    /// Whether anything is allowed at all.
+    pub(crate) fn open_anything(&self) -> bool {
+        self.rules.iter().any(|rule| rule.allow)
+    }
+
+    /// Whether `address` may be connected.
+    pub(crate) fn connect(&self, address: SocketAddr) -> Verdict {
+        let own = canonical(address.ip());
+        let names = self.pins.names_of(own);
+        let guarded = guard::guarded(own);
+        let last = self.rules.iter().rev().find(|rule| {
+            rule.is_for_port(address.port())
+                && match &rule.target {
+                    // A general permission says nothing of guarded addresses.
+                    Target::Anybody => !rule.allow || guarded.is_none(),
+                    Target::Names(glob) => {
+                        (!rule.allow || guarded.is_none())
+                            && names.iter().any(|name| glob.is_match(name))
+                    }
+                    Target::Addresses(net) if rule.allow => {
+                        net.contains(&own)
+                            && guarded.is_none_or(|(guarded, _)| guarded.contains(net))
+                    }
+                    Target::Addresses(net) => {
+                        net.contains(&own)
+                            || guard::carried(own)
+                                .is_some_and(|hidden| net.contains(&IpAddr::V4(hidden)))
+                    }
+                }
+        });
+        let told = if names.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", names.join(", "))
+        };
+        match (last, guarded) {
+            (Some(rule), _) if rule.allow => Verdict::Allow,
+            (Some(rule), _) => deny(format!(
+                "permissions.network refuses `{}`: {address}{told}",
+                rule.text
+            )),
+            (None, Some((net, what))) => deny(format!(
+                "{address}{told} is {what} ({net}): no rule of permissions.network names it"
+            )),
+            (None, None) => deny(format!(
+                "no rule of permissions.network allows {address}{told}"
+            )),
+        }
+    }
+
+    /// Whether a name may be asked for outside.
+    pub(crate) fn resolve(&self, name: &str) -> Verdict {
+        let last = self.rules.iter().rev().find(|rule| {
+            // A refusal for some ports leaves the name to the others.
+            (rule.allow || rule.ports.is_empty())
+                && match &rule.target {
+                    Target::Anybody => true,
+                    Target::Names(glob) => glob.is_match(name),
+                    Target::Addresses(_) => false,
+                }
+        });
+        match last {
+            Some(rule) if rule.allow => Verdict::Allow,
+            Some(rule) => deny(format!("permissions.network refuses `{}`", rule.text)),
+            None => deny(format!("no rule of permissions.network allows `{name}`")),
+        }
+    }
+}
+
+fn deny(reason: String) -> Verdict {
+    Verdict::Deny { reason }
+}
+
+impl Compiled {
+    fn is_for_port(&self, port: u16) -> bool {
+        self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&port))
+    }
+}
+
+fn compile(rule: &NetworkRule) -> Result<Compiled, Error> {
+    let host = rule.host.trim_end_matches('.').to_ascii_lowercase();
+    let target = if host == "*" {
+        Target::Anybody
+    } else if let Ok(address) = host.parse::<IpAddr>() {
+        Target::Addresses(canonical(address).into())
+    } else if let Ok(net) = host.parse::<IpNet>() {
+        Target::Addresses(net.trunc())
+    } else {
+        let invalid = |reason: &str| Error::Option {
+            option: "permissions.network",
+            reason: format!("`{}` {reason}", rule.host),
+        };
+        let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.*?[]{},!".contains(&byte);
+        if host.is_empty() || !host.bytes().all(fits) {
+            return Err(invalid(
+                "is no name, no address and no range of addresses, with or without ports",
+            ));
+        }
+        let glob = GlobBuilder::new(&host)
+            .literal_separator(false)
+            .build()
+            .map_err(|error| invalid(&error.to_string()))?;
+        Target::Names(glob.compile_matcher())
+    };
+    Ok(Compiled {
+        allow: rule.allow,
+        target,
+        ports: rule.ports.clone(),
+        text: rule.host.clone(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(list: &[NetworkRule]) -> (NetworkRules, Arc<Pins>) {
+        let pins = Arc::<Pins>::default();
+        (
+            NetworkRules::compile(list, Arc::clone(&pins)).unwrap(),
+            pins,
+        )
+    }
+
+    fn allows(rules: &NetworkRules, address: &str) -> bool {
+        rules.connect(address.parse().unwrap()) == Verdict::Allow
+    }
+
+    #[test]
+    fn nothing_is_allowed_without_a_rule_and_the_last_that_matches_wins() {
+        assert!(!allows(&rules(&[]).0, "8.8.8.8:53"));
+        let (list, _) = rules(&[
+            NetworkRule::allow("*"),
+            NetworkRule::deny("8.8.8.0/24"),
+            NetworkRule::allow("8.8.8.8:53,1000-2000"),
+        ]);
+        assert!(allows(&list, "1.1.1.1:1"));
+        assert!(!allows(&list, "8.8.8.7:53"));
+        assert!(allows(&list, "8.8.8.8:53"));
+        assert!(allows(&list, "8.8.8.8:1500"));
+        assert!(!allows(&list, "8.8.8.8:54"));
+    }
+
+    /// Threat: a rule that opens the internet opens the host's own network with it.
+    #[test]
+    fn guarded_addresses_need_a_rule_of_their_own() {
+        for general in ["*", "0.0.0.0/0", "10.0.0.0/7", "::/0"] {
+            let (list, pins) = rules(&[NetworkRule::allow(general)]);
+            pins.remember("intern.test", &["10.0.0.1".parse().unwrap()]);
+            for address in [
+                "10.0.0.1:80",
+                "127.0.0.1:80",
+                "169.254.169.254:80",
+                "[::1]:80",
+                "[fd00:ec2::254]:80",
+                "[::ffff:10.0.0.1]:80",
+                "[64:ff9b::10.0.0.1]:80",
+                "[2002:a00:1::]:80",
+            ] {
+                assert!(!allows(&list, address), "{general} {address}");
+            }
+        }
+        let (list, _) = rules(&[
+            NetworkRule::allow("*"),
+            NetworkRule::allow("10.0.0.0/24:443"),
+            NetworkRule::allow("127.0.0.1:5432"),
+        ]);
+        assert!(allows(&list, "10.0.0.7:443"));
+        assert!(allows(&list, "[::ffff:10.0.0.7]:443"));
+        assert!(!allows(&list, "10.0.0.7:80"));
+        assert!(!allows(&list, "10.0.1.7:443"));
+        assert!(!allows(&list, "[64:ff9b::10.0.0.7]:443"));
+        assert!(allows(&list, "127.0.0.1:5432"));
+        assert!(!allows(&list, "[::1]:5432"));
+        // What comes later takes it away again.
+        let (list, _) = rules(&[
+            NetworkRule::allow("10.0.0.1"),
+            NetworkRule::deny("*:1-1023"),
+        ]);
+        assert!(!allows(&list, "10.0.0.1:80"));
+        assert!(allows(&list, "10.0.0.1:8080"));
+    }
+
+    /// Threat: an attacker's name server answers an allowed name with an address inside.
+    #[test]
+    fn name_opens_the_addresses_it_was_answered_with_and_no_guarded_ones() {
+        let (list, pins) = rules(&[NetworkRule::allow("*.example.com:443")]);
+        assert!(!allows(&list, "93.184.215.14:443"));
+        let answer = ["93.184.215.14", "10.0.0.1", "127.0.0.1"].map(|text| text.parse().unwrap());
+        pins.remember("www.example.com", &answer);
+        assert!(allows(&list, "93.184.215.14:443"));
+        assert!(!allows(&list, "93.184.215.14:80"));
+        assert!(!allows(&list, "10.0.0.1:443"));
+        assert!(!allows(&list, "127.0.0.1:443"));
+        pins.remember("example.com.evil.test", &["1.1.1.1".parse().unwrap()]);
+        assert!(!allows(&list, "1.1.1.1:443"));
+    }
+
+    #[test]
+    fn names_are_asked_for_where_a_rule_speaks_of_them() {
+        let (list, _) = rules(&[
+            NetworkRule::allow("*.Example.com:443"),
+            NetworkRule::deny("secret.example.com"),
+            NetworkRule::deny("www.example.com:25"),
+            NetworkRule::allow("192.0.2.0/24"),
+        ]);
+        assert_eq!(list.resolve("www.example.com"), Verdict::Allow);
+        for name in ["secret.example.com", "example.com", "other.test"] {
+            assert_ne!(list.resolve(name), Verdict::Allow, "{name}");
+        }
+    }
+
+    /// Threat: a refused IPv4 address is reached through a translator.
+    #[test]
+    fn refused_range_holds_for_its_disguises() {
+        let (list, _) = rules(&[NetworkRule::allow("*"), NetworkRule::deny("8.8.8.0/24")]);
+        assert!(!allows(&list, "[64:ff9b::8.8.8.8]:443"));
+        assert!(!allows(&list, "[::ffff:8.8.8.8]:443"));
+        assert!(allows(&list, "[64:ff9b::1.1.1.1]:443"));
+    }
+
+    #[test]
+    fn malformed_target_is_refused_by_name() {
+        for text in ["", "10.0.0.0/33", "host:port", "[::1", "a b", "host:9-1"] {
+            let error = NetworkRules::compile(&[NetworkRule::allow(text)], Arc::default());
+            let text = format!("`{text}`");
+            assert!(error.unwrap_err().to_string().contains(&text), "{text}");
+        }
+        let rule = NetworkRule::allow("[fd00::/8]:1-2");
+        assert_eq!((rule.host.as_str(), rule.ports), ("fd00::/8", vec![1..=2]));
+        assert_eq!(NetworkRule::allow("::1").host, "::1");
+    }
+}
