@@ -235,6 +235,13 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
+        let published = self.text("--inspect-publish-uid");
+        if !published.split(',').all(|word| matches!(word, "stderr" | "http")) {
+            return Err(format!(
+                "{}: --inspect-publish-uid destination can be stderr or http\n",
+                self.argv0
+            ));
+        }
         for (name, values) in [
             (
                 "--unhandled-rejections",
@@ -340,6 +347,11 @@ impl CommandLine {
             if self.values.contains_key(given) {
                 self.values
                     .insert(implied.into(), OptionValue::Boolean(true));
+            }
+        }
+        for given in ["--inspect-brk", "--inspect-wait", "--inspect-brk-node"] {
+            if self.is(given) {
+                self.set_boolean("--inspect", true);
             }
         }
         if self.is("--permission") && !self.is("--allow-addons") {
@@ -497,8 +509,7 @@ impl CommandLine {
                 _ => return Err(format!("{}: {word} requires an argument\n", self.argv0)),
             },
         };
-        self.set_value(&name, *kind, value);
-        Ok(())
+        self.set_value(&name, *kind, value)
     }
 
     fn set_boolean(&mut self, name: &str, on: bool) {
@@ -517,7 +528,7 @@ impl CommandLine {
         }
     }
 
-    fn set_value(&mut self, name: &str, kind: u8, value: String) {
+    fn set_value(&mut self, name: &str, kind: u8, value: String) -> Result<(), String> {
         let new = match kind {
             INTEGER | UINTEGER => OptionValue::Number(leading_integer(&value)),
             STRING_LIST => {
@@ -529,15 +540,25 @@ impl CommandLine {
                 OptionValue::List(list)
             }
             HOST_PORT => {
-                let (host, port) = value.rsplit_once(':').unwrap_or(("127.0.0.1", &value));
-                OptionValue::HostPort {
-                    host: host.to_owned(),
-                    port: port.parse().unwrap_or(9229),
+                let (mut host, mut port) = match self.value(name) {
+                    Some(OptionValue::HostPort { host, port }) => (host, port),
+                    _ => ("127.0.0.1".to_owned(), 9229),
+                };
+                let (given_host, given_port) = split_host_port(&value);
+                if let Some(given) = given_host {
+                    host = given;
                 }
+                if let Some(given) = given_port {
+                    port = given.ok_or_else(|| {
+                        format!("{}: must be 0 or in range 1024 to 65535.\n", self.argv0)
+                    })?;
+                }
+                OptionValue::HostPort { host, port }
             }
             _ => OptionValue::Text(value),
         };
         self.values.insert(name.to_owned(), new);
+        Ok(())
     }
 
     /// The option's value: as given, or its default.
@@ -595,6 +616,8 @@ impl CommandLine {
             "internal/main/print_help"
         } else if self.is("[has_eval_string]") && !self.is("--interactive") {
             "internal/main/eval_string"
+        } else if script == "inspect" {
+            "internal/main/inspect"
         } else if self.is("--check") {
             "internal/main/check_syntax"
         } else if self.is("--test") {
@@ -676,6 +699,29 @@ fn default_value(shape: &Shape) -> OptionValue {
             port: 9229,
         },
         _ => OptionValue::Boolean(false),
+    }
+}
+
+/// Splits `host`, `port`, `host:port`, `[host]:port`. A port is none if it is no number of those allowed. Node: `SplitHostPort`.
+fn split_host_port(text: &str) -> (Option<String>, Option<Option<u16>>) {
+    let port = |digits: &str| {
+        let number = digits.parse::<u16>().ok();
+        number.filter(|port| *port == 0 || *port >= 1024)
+    };
+    let bare = |host: &str| {
+        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        inner.unwrap_or(host).to_owned()
+    };
+    if text.is_empty() {
+        return (None, None);
+    }
+    if text.starts_with('[') && text.ends_with(']') {
+        return (Some(bare(text)), None);
+    }
+    match text.rsplit_once(':') {
+        Some((host, digits)) => (Some(bare(host)), Some(port(digits))),
+        None if text.bytes().all(|byte| byte.is_ascii_digit()) => (None, Some(port(text))),
+        None => (Some(text.to_owned()), None),
     }
 }
 

@@ -49,6 +49,7 @@ struct Stopper {
     remote: Remote,
     task: std::sync::Weak<Task>,
     interruption: Arc<Interruption>,
+    group: Arc<ThreadGroup>,
 }
 
 impl Interrupter for Stopper {
@@ -60,6 +61,9 @@ impl Interrupter for Stopper {
                 .is_some_and(|task| task.is_pending(SigNum::SIGINT));
         if must_end || breaks {
             self.isolate.terminate_execution();
+        }
+        if let Some(task) = self.task.upgrade() {
+            crate::inspector::signal_came(&self.group, &task);
         }
         self.remote.wake();
     }
@@ -289,6 +293,7 @@ fn listen_to_kernel(task: &Arc<Task>, env: &Environment) -> [Registration; 2] {
         remote,
         task: Arc::downgrade(task),
         interruption: interruption(env),
+        group: Arc::clone(env.threads()),
     }));
     let waiter: Arc<dyn cenote_base::wait::Observer> =
         Arc::clone(env.event_loop().io().waiter()) as _;

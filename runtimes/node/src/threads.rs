@@ -20,6 +20,8 @@ pub(crate) struct Thread {
     pub(crate) group: Arc<ThreadGroup>,
     pub(crate) id: u64,
     pub(crate) name: String,
+    /// The file of a worker's program; empty for code that was given.
+    pub(crate) url: String,
     pub(crate) is_main: bool,
     /// It runs a part of Node's library (the loader's hooks) and not the program's.
     pub(crate) is_internal: bool,
@@ -36,6 +38,7 @@ impl Thread {
             group,
             id: 0,
             name: "main".into(),
+            url: String::new(),
             is_main: true,
             is_internal: false,
             tracks_unmanaged_fds: false,
@@ -61,6 +64,10 @@ pub(crate) struct ThreadGroup {
     pub(crate) locks: crate::bindings::locks::manager::LockManager,
     /// How many profiles and reports were written.
     pub(crate) diagnostic_files: crate::diagnostic_file::FileCounter,
+    /// The workers, for debuggers.
+    pub(crate) inspected_workers: crate::inspector::InspectedWorkers,
+    /// SIGUSR1 is for the inspector.
+    pub(crate) debug_signal: std::sync::atomic::AtomicBool,
     /// The way to the main thread's inspector.
     pub(crate) main_mailbox: OnceLock<Arc<crate::inspector::Mailbox>>,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
@@ -83,6 +90,8 @@ impl ThreadGroup {
             time_origin: OnceLock::new(),
             locks: crate::bindings::locks::manager::LockManager::default(),
             diagnostic_files: crate::diagnostic_file::FileCounter::default(),
+            inspected_workers: crate::inspector::InspectedWorkers::default(),
+            debug_signal: std::sync::atomic::AtomicBool::new(false),
             main_mailbox: OnceLock::new(),
             channels: Mutex::default(),
             ports: Mutex::default(),

@@ -168,6 +168,7 @@ fn run_program(
     let port = new_port(scope, port)?;
     worker::set_env_message_port(scope, port);
     crate::inspector::begin(scope)?;
+    let _presence = crate::inspector::announce(scope);
     event_loop::run_main(scope, |scope| {
         loader::run_main(scope, "internal/main/worker_thread")
     });

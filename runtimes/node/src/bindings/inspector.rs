@@ -12,7 +12,7 @@ use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
     attach,
 };
-use crate::inspector::{self, Agent, Mailbox, Sink};
+use crate::inspector::{self, Agent, DebugAddress, Mailbox, Sink};
 
 pub(super) const BINDING: Binding = Binding::new("inspector")
     .function("consoleCall", console_call)
@@ -21,6 +21,9 @@ pub(super) const BINDING: Binding = Binding::new("inspector")
         set_console_extension_installer,
     )
     .function("callAndPauseOnStart", call_and_pause_on_start)
+    .function("open", open)
+    .function("url", url)
+    .function("waitForDebugger", wait_for_debugger)
     .function("asyncTaskScheduled", async_task_scheduled)
     .function("asyncTaskCanceled", async_task_canceled)
     .function("asyncTaskStarted", async_task_started)
@@ -293,6 +296,43 @@ fn async_task_finished<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindin
         agent.inspector().task_finished(id);
     }
     Ok(Return::Undefined)
+}
+
+/// `open(port, host)`.
+fn open<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    let address = env.state::<DebugAddress>();
+    if args.get(0).is_uint32()
+        && let Ok(port) = u16::try_from(args.u32(scope, 0)?)
+    {
+        address.set_port(port);
+    }
+    if args.get(1).is_string() {
+        address.set_host(args.text(scope, 1)?);
+    }
+    check(scope, b"StartIoThread")?;
+    let agent = inspector::agent(scope);
+    inspector::start_server(scope, &agent);
+    Ok(Return::Undefined)
+}
+
+fn url<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let url = inspector::existing(&scope.env()).and_then(|agent| agent.url());
+    Ok(match url {
+        Some(url) => scope.string(&url)?.into(),
+        None => Return::Undefined,
+    })
+}
+
+/// `waitForDebugger()`: whether there can be one.
+fn wait_for_debugger<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let agent = inspector::existing(&scope.env()).filter(|agent| agent.is_active());
+    let Some(agent) = agent else {
+        return Ok(false.into());
+    };
+    check(scope, b"WaitForConnect")?;
+    agent.wait_for_frontend();
+    Ok(agent.is_active().into())
 }
 
 fn store_two<'s>(

@@ -41,7 +41,7 @@ mod options;
 mod os;
 mod passing;
 pub(crate) mod performance;
-mod permission;
+pub(crate) mod permission;
 mod pipe_wrap;
 pub(crate) mod process;
 mod process_methods;
@@ -80,6 +80,7 @@ mod zlib;
 use crate::glue::{Binding, NativeFn};
 use crate::loader;
 
+pub(crate) use cares_wrap::host_addresses;
 pub(crate) use inspector::install_create_task;
 pub(crate) use signal_wrap::arrived as signal_arrived;
 

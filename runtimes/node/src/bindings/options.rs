@@ -43,6 +43,9 @@ fn get_cli_options_values<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bi
         };
         scope.set(values, name, value);
     }
+    if crate::inspector::breaks_first_line(&env) {
+        scope.set(values, "--inspect-brk", scope.boolean(true));
+    }
     Ok(values.into())
 }
 

@@ -220,7 +220,11 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
     process
         .set_accessor_with_configuration(scope, key, accessor)
         .ok_or(Failure::Pending)?;
-    scope.set(process, "debugPort", scope.number(9229.0));
+    let key = scope.name("debugPort").into();
+    let accessor = v8::AccessorConfiguration::new(get_debug_port).setter(set_debug_port);
+    process
+        .set_accessor_with_configuration(scope, key, accessor)
+        .ok_or(Failure::Pending)?;
     let (pid, ppid) = env.pids();
     define_constant(scope, process, "pid", scope.number(f64::from(pid)));
     define_constant(scope, process, "ppid", scope.number(f64::from(ppid)));
@@ -239,6 +243,40 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
 /// `process.title`.
 #[derive(Default)]
 struct Title(RefCell<String>);
+
+/// `process.debugPort`.
+fn get_debug_port<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::Local<'s, v8::Name>,
+    _: v8::PropertyCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'_, v8::Value>,
+) {
+    let port = crate::inspector::debug_port(&scope.env());
+    result.set_int32(i32::from(port));
+}
+
+fn set_debug_port<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::Local<'s, v8::Name>,
+    value: Value<'s>,
+    _: v8::PropertyCallbackArguments<'s>,
+    _: v8::ReturnValue<'_, ()>,
+) {
+    let Some(number) = value.int32_value(scope) else {
+        return;
+    };
+    match u16::try_from(number) {
+        Ok(port) if port == 0 || port >= 1024 => {
+            let env = scope.env();
+            env.state::<crate::inspector::DebugAddress>().set_port(port);
+        }
+        _ => Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "process.debugPort must be 0 or in range 1024 to 65535",
+        )
+        .throw(scope),
+    }
+}
 
 /// The process's title.
 pub(crate) fn title(env: &crate::environment::Environment) -> String {

@@ -31,6 +31,8 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("chdir", chdir)
     .function("umask", umask)
     .function("_kill", kill)
+    .function("_debugProcess", debug_process)
+    .function("_debugEnd", debug_end)
     .function("cpuUsage", cpu_usage)
     .function("threadCpuUsage", cpu_usage)
     .partial(
@@ -139,6 +141,24 @@ fn kill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(outcome
         .map_or_else(|error| -error.errno().raw(), |()| 0)
         .into())
+}
+
+/// `_debugProcess(pid)`: has a process open its inspector.
+fn debug_process<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let pid = args.i32(scope, 0)?;
+    let env = scope.env();
+    syscall::kill(env.task(), pid, Some(cenote_base::abi::SigNum::SIGUSR1))
+        .map_err(|error| Failure::from(error).with_syscall("kill"))?;
+    crate::program::note_signals(&env);
+    Ok(().into())
+}
+
+/// `_debugEnd()`: nobody can debug the process from outside any more.
+fn debug_end<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    if let Some(agent) = crate::inspector::existing(&scope.env()) {
+        agent.stop_server();
+    }
+    Ok(().into())
 }
 
 fn write_doubles(target: Value<'_>, values: &[f64]) {

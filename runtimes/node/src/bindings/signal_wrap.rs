@@ -126,6 +126,11 @@ fn start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     };
     native.unwatch(scope);
     let env = scope.env();
+    if signal == SigNum::SIGUSR1 {
+        env.threads()
+            .debug_signal
+            .store(false, std::sync::atomic::Ordering::Release);
+    }
     // What the number means is ours alone: the runtime never calls into a guest by it.
     let action = SigAction {
         handler: SigHandler::Function(1),

@@ -12,6 +12,7 @@ use crate::bindings::contextify;
 use crate::environment::{Environment, Stored};
 use crate::glue::{Inspector, InspectorClient, Object, Scope, ScopeExt};
 use crate::inspector::deliver;
+use crate::inspector::server::Server;
 use crate::inspector::domains::{self, Domains, Request};
 
 /// Where a session's messages go.
@@ -42,6 +43,7 @@ pub(crate) struct Agent {
     is_ending: Cell<bool>,
     is_looping: Cell<bool>,
     has_async_hook: Cell<bool>,
+    server: RefCell<Option<Server>>,
     /// A console call of the program is being told to the inspector.
     pub(crate) is_in_console_call: Cell<bool>,
 }
@@ -78,6 +80,7 @@ pub(crate) fn agent(scope: &mut Scope<'_, '_>) -> Rc<Agent> {
         is_ending: Cell::default(),
         is_looping: Cell::default(),
         has_async_hook: Cell::default(),
+        server: RefCell::default(),
         is_in_console_call: Cell::default(),
     });
     let client: Weak<dyn InspectorClient> = Rc::downgrade(&agent) as _;
@@ -129,7 +132,27 @@ impl Agent {
 
     /// Whether anybody debugs or may come to.
     pub(crate) fn is_active(&self) -> bool {
-        !self.frontends.borrow().is_empty()
+        self.has_server() || !self.frontends.borrow().is_empty()
+    }
+
+    /// Whether debuggers can connect.
+    pub(crate) fn has_server(&self) -> bool {
+        self.server.borrow().is_some()
+    }
+
+    pub(super) fn set_server(&self, server: Server) {
+        *self.server.borrow_mut() = Some(server);
+    }
+
+    /// Where debuggers connect.
+    pub(crate) fn url(&self) -> Option<String> {
+        self.server.borrow().as_ref().map(|server| server.url.clone())
+    }
+
+    /// Lets go of all debuggers that are connected over a socket, and of the socket.
+    pub(crate) fn stop_server(&self) {
+        let server = self.server.borrow_mut().take();
+        drop(server);
     }
 
     /// Opens a session.
@@ -215,7 +238,7 @@ impl Agent {
         error: crate::glue::Value<'s>,
         message: v8::Local<'s, v8::Message>,
     ) {
-        if self.has_connected_sessions() {
+        if self.has_server() {
             self.inspector().report_uncaught(scope, error, message);
         }
     }
@@ -399,6 +422,9 @@ pub(super) fn wait_for_disconnect(scope: &mut Scope<'_, '_>) {
     if !retains {
         let context = env.context(scope);
         agent.inspector().remove_context(context);
+    }
+    if let Some(server) = &*agent.server.borrow() {
+        server.stop_accepting();
     }
     if env.is_main_thread() || retains {
         agent.run_loop();

@@ -1,4 +1,5 @@
-//! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeTracing` (its categories). Answers are Node's, errors
+//! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `NodeTracing` (its
+//! categories). Answers are Node's, errors
 //! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, src/inspector/node_protocol.pdl.
 
 use std::cell::Cell;
@@ -8,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::inspector::Agent;
 use crate::inspector::agent::Frontend;
+use crate::inspector::workers::Workers;
 
 /// The dispatcher's numbers for errors.
 const METHOD_NOT_FOUND: i32 = -32601;
@@ -20,6 +22,7 @@ pub(crate) struct Domains {
     runtime: Cell<bool>,
     is_waiting: Cell<bool>,
     wants_end: Cell<bool>,
+    pub(super) workers: Workers,
 }
 
 /// A message of the debugger's.
@@ -89,6 +92,10 @@ impl Request {
         }
     }
 
+    fn text(&self, name: &str) -> Result<&str, Refusal> {
+        self.params[name].as_str().ok_or_else(Refusal::invalid)
+    }
+
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.params[name].as_bool().ok_or_else(Refusal::invalid)
     }
@@ -123,6 +130,9 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
         "NodeRuntime.notifyWhenWaitingForDisconnect" => {
             own.wants_end.set(request.flag("enabled")?);
         }
+        "NodeWorker.enable" | "NodeWorker.disable" | "NodeWorker.detach" | "NodeWorker.sendMessageToWorker" => {
+            return answer_of_workers(agent, frontend, request);
+        }
         "NodeTracing.getCategories" => {
             return Ok(json!({ "categories": crate::bindings::trace_events::CATEGORIES }));
         }
@@ -134,8 +144,27 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
     Ok(json!({}))
 }
 
+fn answer_of_workers(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json, Refusal> {
+    let workers = &frontend.domains.workers;
+    if agent.env().is_some_and(|env| !env.is_main_thread()) {
+        return Err(Refusal::unknown(&request.method));
+    }
+    match request.method.as_str() {
+        "NodeWorker.enable" => {
+            workers.enable(agent, frontend, request.flag("waitForDebuggerOnStart")?);
+        }
+        "NodeWorker.detach" => workers.detach(agent, frontend, request.text("sessionId")?),
+        "NodeWorker.sendMessageToWorker" => {
+            let message = request.text("message")?.to_owned();
+            workers.send(request.text("sessionId")?, message);
+        }
+        _ => workers.disable(agent, frontend),
+    }
+    Ok(json!({}))
+}
+
 /// Sends an event.
-fn event(agent: &Agent, frontend: &Frontend, method: &str, params: &Json) {
+pub(super) fn event(agent: &Agent, frontend: &Frontend, method: &str, params: &Json) {
     let event = json!({ "method": method, "params": params });
     agent.send_to(frontend, event.to_string());
 }
@@ -168,7 +197,8 @@ pub(super) fn tell_waiting_for_disconnect(agent: &Agent, frontend: &Frontend) ->
 }
 
 /// A session ends: so does what it has switched on.
-pub(super) fn close(_agent: &Agent, frontend: &Frontend) {
+pub(super) fn close(agent: &Agent, frontend: &Frontend) {
+    frontend.domains.workers.disable(agent, frontend);
     frontend.domains.runtime.set(false);
 }
 

@@ -2,21 +2,37 @@
 //!
 //! `agent` (V8's inspector of an isolate, its sessions, waiting and pausing), `mailbox` (how other threads reach it, also while
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
-//! `--heap-prof`, coverage). An isolate has no inspector until something asks for one: it would cost every start.
+//! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
+//! they reach workers). An isolate has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, src/inspector/, src/inspector_profiler.cc.
 
+mod address;
 mod agent;
+mod connection;
 mod domains;
 mod mailbox;
+mod pages;
 mod profiles;
+mod server;
+mod workers;
 
+pub(crate) use address::{DebugAddress, debug_port, start_server};
 pub(crate) use agent::{Agent, Sink, agent, context_created, existing, next_session};
 pub(crate) use mailbox::{Mailbox, deliver, mailbox};
 pub(crate) use profiles::{
     end_coverage, set_coverage_directory, start_coverage, stop_coverage, take_coverage,
 };
+pub(crate) use workers::{InspectedWorkers, announce, breaks_first_line};
 
+use std::sync::atomic::Ordering;
+
+use cenote_abi::SigNum;
+use cenote_abi::signal::{SaFlags, SigSet};
+use cenote_kernel::{SigAction, SigHandler, Task, syscall};
+
+use crate::bindings::permission::{self, Permission};
 use crate::glue::{Failure, Scope, ScopeExt};
+use crate::threads::ThreadGroup;
 
 /// Before the main script: begins what the command line and the environment ask for.
 ///
@@ -28,7 +44,52 @@ pub(crate) fn begin(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         let _first = env.threads().main_mailbox.set(mailbox(&env));
     }
     profiles::begin(scope);
+    let line = env.command_line();
+    if env.is_main_thread() {
+        if !line.is("--disable-sigusr1") {
+            listen_to_signal(&env);
+        }
+        if line.is("--inspect") {
+            permission::check(scope, Permission::Inspector, b"StartIoThread")?;
+            let agent = agent(scope);
+            if start_server(scope, &agent) && waits(line) {
+                agent.wait_for_frontend();
+            }
+        }
+    }
     Ok(())
+}
+
+/// Whether the program waits for a debugger before it begins.
+fn waits(line: &crate::options::CommandLine) -> bool {
+    ["--inspect-brk", "--inspect-wait", "--inspect-brk-node"]
+        .iter()
+        .any(|option| line.is(option))
+}
+
+/// SIGUSR1 opens the inspector, until the program listens to it itself. Node: `StartDebugSignalHandler`.
+fn listen_to_signal(env: &crate::environment::Environment) {
+    let action = SigAction {
+        handler: SigHandler::Function(1),
+        flags: SaFlags::SA_RESTART,
+        mask: SigSet::EMPTY,
+    };
+    match syscall::rt_sigaction(env.task(), SigNum::SIGUSR1, Some(action)) {
+        Ok(_) => env.threads().debug_signal.store(true, Ordering::Release),
+        Err(error) => tracing::debug!(target: "cenote::node", %error, "no handler for SIGUSR1"),
+    }
+}
+
+/// A signal came, and may be the one. From any thread.
+pub(crate) fn signal_came(group: &ThreadGroup, task: &Task) {
+    if group.debug_signal.load(Ordering::Acquire)
+        && task.is_pending(SigNum::SIGUSR1)
+        && let Some(mailbox) = group.main_mailbox.get()
+    {
+        mailbox.post(|scope, agent| {
+            start_server(scope, agent);
+        });
+    }
 }
 
 /// After the program: profiles are written. Once; later calls do nothing.

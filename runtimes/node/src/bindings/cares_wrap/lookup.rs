@@ -42,7 +42,7 @@ fn is_localhost(name: &str) -> bool {
 }
 
 /// The addresses of a name, in the order of RFC 6724 for a machine that reaches only itself: IPv6 first.
-pub(super) fn resolve(scope: &Scope<'_, '_>, name: &str) -> Vec<IpAddr> {
+pub(crate) fn resolve(scope: &Scope<'_, '_>, name: &str) -> Vec<IpAddr> {
     if let Ok(address) = name.parse() {
         return vec![address];
     }

@@ -10,6 +10,8 @@ mod errors;
 mod lookup;
 mod remote;
 
+pub(crate) use lookup::resolve as host_addresses;
+
 use crate::event_loop::handles::ASYNC_WRAP;
 use crate::glue::{Args, Binding, BindingResult, Class, Return, Scope, ScopeExt, new_node_buffer};
 

@@ -102,6 +102,9 @@ fn run_in_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
         breaks_on_sigint: args.bool(scope, 3),
     };
     let display_errors = args.bool(scope, 2);
+    if args.bool(scope, 4) {
+        crate::inspector::agent(scope).pause_on_next_statement("Break on start");
+    }
     let scope = &mut v8::ContextScope::new(scope, context);
     v8::tc_scope!(let catch, scope);
     let result = run_guarded(catch, &limits, |scope| {

@@ -250,6 +250,10 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
         .to_string(scope)
         .ok_or(Failure::Pending)?
         .to_rust_string_lossy(scope);
+    let url = match args.get(0) {
+        none if none.is_null_or_undefined() => String::new(),
+        url => url.to_rust_string_lossy(scope),
+    };
     let (own, theirs) = (Port::new(&group), Port::new(&group));
     own.entangle(&theirs);
     let info = AsyncInfo::default();
@@ -264,6 +268,7 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
                 group,
                 id,
                 name: name.clone(),
+                url,
                 is_main: false,
                 is_internal: args.bool(scope, 5),
                 tracks_unmanaged_fds: args.bool(scope, 4) || env.thread().tracks_unmanaged_fds,
