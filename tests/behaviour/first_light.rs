@@ -3,6 +3,7 @@
 
 mod commands_dir;
 mod component;
+mod inspector;
 mod js_limits;
 mod mounts;
 mod network;

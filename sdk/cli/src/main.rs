@@ -1,9 +1,10 @@
 //! The `cenote` program: a machine for one command, its streams joined to the terminal's.
 //!
-//! `options` is the command line, `session` runs it. The exit status is the guest's; 125 is a failure of `cenote` itself (as
+//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
+mod inspect;
 mod options;
 mod progress;
 mod session;

@@ -8,6 +8,8 @@ use std::time::Duration;
 use cenote::{HostMount, MountAccess, Timing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::inspect::InspectOptions;
+
 /// Runs Node programs and Linux shells in a virtual machine of their own, inside this process.
 ///
 /// Programs see the machine's files and processes, never the host's, except what --mount, --node-modules and --env grant.
@@ -38,12 +40,16 @@ pub(crate) enum Action {
         common_js: bool,
         /// The code
         code: String,
+        #[command(flatten)]
+        inspect: InspectOptions,
         /// What the code finds in process.argv from index 1 on
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Run a JavaScript file of the host; its directory is mounted read-only where it lies
     Run {
+        #[command(flatten)]
+        inspect: InspectOptions,
         /// The file
         file: PathBuf,
         /// Its arguments
@@ -70,6 +76,16 @@ pub(crate) enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
+}
+
+impl Action {
+    /// How it can be debugged, if it can.
+    pub(crate) const fn inspect(&self) -> Option<&InspectOptions> {
+        match self {
+            Self::Exec { inspect, .. } | Self::Run { inspect, .. } => Some(inspect),
+            _ => None,
+        }
+    }
 }
 
 /// The machine.

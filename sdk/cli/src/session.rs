@@ -36,7 +36,8 @@ pub(crate) fn run(options: Options) -> Result<i32, Failure> {
 async fn session(options: Options) -> Result<i32, Failure> {
     let Options { action, machine } = options;
     let timeout = machine.timeout;
-    let published = machine.publish.clone();
+    let mut published = machine.publish.clone();
+    published.extend(action.inspect().and_then(|inspect| inspect.publish()));
     let (builder, start) = prepare(action, builder(machine)?)?;
     let rt = builder.create().await?;
     let _forwards = publish(&rt, &published).await?;
@@ -87,20 +88,26 @@ fn prepare(
         Action::Exec {
             common_js,
             code,
+            inspect,
             args,
         } => {
             let start = move |rt: &NodeRuntime| {
-                let call = rt.spawn(code.clone()).args(args.clone());
+                let mut call = rt.spawn(code.clone()).args(args.clone());
+                if let Some(option) = inspect.node_option() {
+                    call = call.env("NODE_OPTIONS", option);
+                }
                 if common_js { call.common_js() } else { call }
             };
             (builder, Box::new(start) as Start)
         }
-        Action::Run { file, args } => {
+        Action::Run {
+            inspect,
+            file,
+            args,
+        } => {
             let (builder, guest) = mount_script(builder, &file)?;
-            (
-                builder,
-                command("node", [guest].into_iter().chain(args).collect()),
-            )
+            let words = inspect.node_option().into_iter().chain([guest]);
+            (builder, command("node", words.chain(args).collect()))
         }
         Action::Sh { args } => shell(builder, "sh", args)?,
         Action::Bash { args } => shell(builder, "bash", args)?,

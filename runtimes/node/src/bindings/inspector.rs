@@ -31,6 +31,12 @@ pub(super) const BINDING: Binding = Binding::new("inspector")
     .function("registerAsyncHook", register_async_hook)
     .function("isEnabled", is_enabled)
     .function("setupNetworkTracking", setup_network_tracking)
+    .function("emitProtocolEvent", emit_protocol_event)
+    .partial(
+        "putNetworkResource",
+        put_network_resource,
+        "16 MiB of them at most",
+    )
     .class(&CONNECTION)
     .class(&MAIN_THREAD_CONNECTION)
     .setup(setup);
@@ -365,6 +371,25 @@ fn setup_network_tracking<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
         Stored::DisableNetworkTracking,
     ];
     store_two(scope, args, places)?;
+    Ok(Return::Undefined)
+}
+
+/// `emitProtocolEvent(name, params)`.
+fn emit_protocol_event<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let name = args.text(scope, 0)?;
+    let params = args.object(1)?;
+    inspector::emit_network_event(scope, &name, params)?;
+    Ok(Return::Undefined)
+}
+
+fn put_network_resource<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let (url, data) = (args.text(scope, 0)?, args.text(scope, 1)?);
+    if !inspector::agent(scope).put_resource(url, data) {
+        return Err(Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "no room for more network resources",
+        ));
+    }
     Ok(Return::Undefined)
 }
 

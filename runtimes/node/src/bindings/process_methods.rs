@@ -318,10 +318,7 @@ fn print_exit_trace(scope: &mut Scope<'_, '_>, code: i32) {
 
 fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    let elapsed = env
-        .clock()
-        .now()
-        .duration_since(env.started());
+    let elapsed = env.clock().now().duration_since(env.started());
     Ok(elapsed.as_secs_f64().into())
 }
 

@@ -14,7 +14,9 @@ use crate::glue::{
 
 pub(super) const BINDING: Binding = Binding::new("v8")
     .class(&GC_PROFILER)
-    .note("no processor profiles; flags cannot be set, they are the whole host's")
+    .note("flags cannot be set, they are the whole host's")
+    .function("startCpuProfile", start_cpu_profile)
+    .function("stopCpuProfile", stop_cpu_profile)
     .function("cachedDataVersionTag", cached_data_version_tag)
     .function("updateHeapStatisticsBuffer", update_heap_statistics)
     .function(
@@ -49,6 +51,23 @@ fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failu
 
 fn cached_data_version_tag<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     Ok(v8::script_compiler::cached_data_version_tag().into())
+}
+
+/// `startCpuProfile()`: a number.
+fn start_cpu_profile<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    Ok(crate::inspector::start_cpu_profile(scope).into())
+}
+
+/// `stopCpuProfile(number)`: the profile as JSON.
+fn stop_cpu_profile<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let number = args.i32(scope, 0)?;
+    match crate::inspector::stop_cpu_profile(&scope.env(), number) {
+        Some(profile) => Ok(scope.string(&profile)?.into()),
+        None => Err(Failure::error(
+            "ERR_CPU_PROFILE_NOT_STARTED",
+            "CPU profile not started",
+        )),
+    }
 }
 
 #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]

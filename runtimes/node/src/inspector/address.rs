@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use cenote_base::abi::fs::Mode;
 use cenote_abi::random::RandomFlags;
+use cenote_base::abi::fs::Mode;
 use cenote_kernel::syscall;
 
 use crate::bindings::host_addresses;
@@ -112,7 +112,11 @@ pub(crate) fn start_server(scope: &mut Scope<'_, '_>, agent: &Rc<Agent>) -> bool
     }
     let env = scope.env();
     let address = env.state::<DebugAddress>();
-    let host = address.host.borrow().clone().unwrap_or_else(|| given(&env).0);
+    let host = address
+        .host
+        .borrow()
+        .clone()
+        .unwrap_or_else(|| given(&env).0);
     let addresses = host_addresses(scope, &host);
     if addresses.is_empty() {
         let text = format!("Unable to resolve \"{host}\": unknown node or service\n");

@@ -12,8 +12,9 @@ use crate::bindings::contextify;
 use crate::environment::{Environment, Stored};
 use crate::glue::{Inspector, InspectorClient, Object, Scope, ScopeExt};
 use crate::inspector::deliver;
-use crate::inspector::server::Server;
 use crate::inspector::domains::{self, Domains, Request};
+use crate::inspector::network::Resources;
+use crate::inspector::server::Server;
 
 /// Where a session's messages go.
 pub(crate) trait Sink {
@@ -44,6 +45,7 @@ pub(crate) struct Agent {
     is_looping: Cell<bool>,
     has_async_hook: Cell<bool>,
     server: RefCell<Option<Server>>,
+    pub(super) resources: Resources,
     /// A console call of the program is being told to the inspector.
     pub(crate) is_in_console_call: Cell<bool>,
 }
@@ -81,6 +83,7 @@ pub(crate) fn agent(scope: &mut Scope<'_, '_>) -> Rc<Agent> {
         is_looping: Cell::default(),
         has_async_hook: Cell::default(),
         server: RefCell::default(),
+        resources: Resources::default(),
         is_in_console_call: Cell::default(),
     });
     let client: Weak<dyn InspectorClient> = Rc::downgrade(&agent) as _;
@@ -146,7 +149,15 @@ impl Agent {
 
     /// Where debuggers connect.
     pub(crate) fn url(&self) -> Option<String> {
-        self.server.borrow().as_ref().map(|server| server.url.clone())
+        self.server
+            .borrow()
+            .as_ref()
+            .map(|server| server.url.clone())
+    }
+
+    /// Puts a resource aside for debuggers. Whether there was room.
+    pub(crate) fn put_resource(&self, url: String, data: String) -> bool {
+        self.resources.put(url, data)
     }
 
     /// Lets go of all debuggers that are connected over a socket, and of the socket.
@@ -409,6 +420,9 @@ pub(super) fn wait_for_disconnect(scope: &mut Scope<'_, '_>) {
     if agent.is_ending.replace(true) {
         return;
     }
+    if let Some(server) = &*agent.server.borrow() {
+        server.stop_accepting();
+    }
     if agent.has_connected_sessions() && env.is_main_thread() {
         env.print_error(b"Waiting for the debugger to disconnect...\n");
     }
@@ -422,9 +436,6 @@ pub(super) fn wait_for_disconnect(scope: &mut Scope<'_, '_>) {
     if !retains {
         let context = env.context(scope);
         agent.inspector().remove_context(context);
-    }
-    if let Some(server) = &*agent.server.borrow() {
-        server.stop_accepting();
     }
     if env.is_main_thread() || retains {
         agent.run_loop();

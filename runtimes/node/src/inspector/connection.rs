@@ -229,8 +229,8 @@ impl Connection {
             return;
         };
         let mut bytes: Vec<u8> = out.into();
-        let written = create_response(&request)
-            .and_then(|response| write_response(&mut bytes, &response));
+        let written =
+            create_response(&request).and_then(|response| write_response(&mut bytes, &response));
         // A fresh connection has room for a few hundred bytes.
         let sent = wire.write(&bytes).unwrap_or(0);
         if written.is_err() || sent != bytes.len() {
@@ -351,10 +351,20 @@ mod tests {
 
     #[test]
     fn only_addresses_and_this_machine_are_hosts() {
-        for host in ["127.0.0.1:9229", "[::1]:9229", "localhost", "LOCALHOST:1", ""] {
+        for host in [
+            "127.0.0.1:9229",
+            "[::1]:9229",
+            "localhost",
+            "LOCALHOST:1",
+            "",
+        ] {
             assert!(is_allowed(host), "{host}");
         }
-        for host in ["evil.example:9229", "localhost.evil.example", "127.0.0.1.evil.example"] {
+        for host in [
+            "evil.example:9229",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+        ] {
             assert!(!is_allowed(host), "{host}");
         }
     }

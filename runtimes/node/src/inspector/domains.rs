@@ -1,5 +1,5 @@
-//! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `NodeTracing` (its
-//! categories). Answers are Node's, errors
+//! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `Network` (see
+//! `network`), `NodeTracing` (its categories). Answers are Node's, errors
 //! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, src/inspector/node_protocol.pdl.
 
 use std::cell::Cell;
@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use crate::inspector::Agent;
 use crate::inspector::agent::Frontend;
+use crate::inspector::network::{self, Network};
 use crate::inspector::workers::Workers;
 
 /// The dispatcher's numbers for errors.
@@ -23,6 +24,7 @@ pub(crate) struct Domains {
     is_waiting: Cell<bool>,
     wants_end: Cell<bool>,
     pub(super) workers: Workers,
+    pub(super) network: Network,
 }
 
 /// A message of the debugger's.
@@ -34,7 +36,7 @@ pub(crate) struct Request {
 }
 
 /// Why a request failed.
-struct Refusal {
+pub(super) struct Refusal {
     code: i32,
     message: String,
 }
@@ -47,14 +49,24 @@ impl Refusal {
         }
     }
 
-    fn unknown(method: &str) -> Self {
+    /// The parameters mean nothing.
+    pub(super) fn wrong(why: &str) -> Self {
+        Self {
+            code: INVALID_PARAMETERS,
+            message: why.into(),
+        }
+    }
+
+    /// There is no such method.
+    pub(super) fn unknown(method: &str) -> Self {
         Self {
             code: METHOD_NOT_FOUND,
             message: format!("'{method}' wasn't found"),
         }
     }
 
-    fn missing(what: &str) -> Self {
+    /// Node has it, this does not.
+    pub(super) fn missing(what: &str) -> Self {
         Self {
             code: SERVER_ERROR,
             message: format!("{what} is not implemented"),
@@ -92,7 +104,15 @@ impl Request {
         }
     }
 
-    fn text(&self, name: &str) -> Result<&str, Refusal> {
+    /// A parameter that counts something.
+    pub(super) fn number(&self, name: &str) -> Option<usize> {
+        self.params[name]
+            .as_u64()
+            .and_then(|number| usize::try_from(number).ok())
+    }
+
+    /// A parameter that must be text.
+    pub(super) fn text(&self, name: &str) -> Result<&str, Refusal> {
         self.params[name].as_str().ok_or_else(Refusal::invalid)
     }
 
@@ -130,7 +150,10 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
         "NodeRuntime.notifyWhenWaitingForDisconnect" => {
             own.wants_end.set(request.flag("enabled")?);
         }
-        "NodeWorker.enable" | "NodeWorker.disable" | "NodeWorker.detach" | "NodeWorker.sendMessageToWorker" => {
+        "NodeWorker.enable"
+        | "NodeWorker.disable"
+        | "NodeWorker.detach"
+        | "NodeWorker.sendMessageToWorker" => {
             return answer_of_workers(agent, frontend, request);
         }
         "NodeTracing.getCategories" => {
@@ -139,12 +162,28 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
         "NodeTracing.start" | "NodeTracing.stop" => {
             return Err(Refusal::missing(&request.method));
         }
+        other if other.starts_with("Network.") => return own.network.answer(agent, request),
+        "IO.read" | "IO.close" if has_resources(agent) => {
+            return network::answer_io(agent, request);
+        }
         other => return Err(Refusal::unknown(other)),
     }
     Ok(json!({}))
 }
 
-fn answer_of_workers(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json, Refusal> {
+/// Whether the program may put resources aside for debuggers.
+fn has_resources(agent: &Agent) -> bool {
+    agent.env().is_some_and(|env| {
+        env.command_line()
+            .is("--experimental-inspector-network-resource")
+    })
+}
+
+fn answer_of_workers(
+    agent: &Agent,
+    frontend: &Frontend,
+    request: &Request,
+) -> Result<Json, Refusal> {
     let workers = &frontend.domains.workers;
     if agent.env().is_some_and(|env| !env.is_main_thread()) {
         return Err(Refusal::unknown(&request.method));
@@ -199,6 +238,7 @@ pub(super) fn tell_waiting_for_disconnect(agent: &Agent, frontend: &Frontend) ->
 /// A session ends: so does what it has switched on.
 pub(super) fn close(agent: &Agent, frontend: &Frontend) {
     frontend.domains.workers.disable(agent, frontend);
+    frontend.domains.network.set_enabled(agent, false);
     frontend.domains.runtime.set(false);
 }
 

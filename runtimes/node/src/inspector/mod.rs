@@ -3,7 +3,8 @@
 //! `agent` (V8's inspector of an isolate, its sessions, waiting and pausing), `mailbox` (how other threads reach it, also while
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
 //! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
-//! they reach workers). An isolate has no inspector until something asks for one: it would cost every start.
+//! they reach workers), `network` (requests that they see); `sampling`
+//! (profiles that a program takes itself). An isolate has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, src/inspector/, src/inspector_profiler.cc.
 
 mod address;
@@ -11,16 +12,22 @@ mod agent;
 mod connection;
 mod domains;
 mod mailbox;
+mod network;
 mod pages;
 mod profiles;
+mod sampling;
 mod server;
 mod workers;
 
 pub(crate) use address::{DebugAddress, debug_port, start_server};
 pub(crate) use agent::{Agent, Sink, agent, context_created, existing, next_session};
 pub(crate) use mailbox::{Mailbox, deliver, mailbox};
+pub(crate) use network::emit as emit_network_event;
 pub(crate) use profiles::{
     end_coverage, set_coverage_directory, start_coverage, stop_coverage, take_coverage,
+};
+pub(crate) use sampling::{
+    start_cpu_profile, start_heap_profile, stop_cpu_profile, stop_heap_profile,
 };
 pub(crate) use workers::{InspectedWorkers, announce, breaks_first_line};
 

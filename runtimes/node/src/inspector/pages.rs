@@ -64,13 +64,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The answer to `GET path`. `host` is what the client calls us, `own` what we do.
-pub(super) fn answer(
-    path: &str,
-    host: &str,
-    target: &Target,
-    own: &str,
-    publishes: bool,
-) -> Page {
+pub(super) fn answer(path: &str, host: &str, target: &Target, own: &str, publishes: bool) -> Page {
     if !publishes {
         return page("404 OK", "");
     }
@@ -83,7 +77,10 @@ pub(super) fn answer(
     }
     if after(command, "version").is_some() {
         let version = object(&[
-            ("Browser", format!("node.js/v{}", env!("CENOTE_NODE_VERSION"))),
+            (
+                "Browser",
+                format!("node.js/v{}", env!("CENOTE_NODE_VERSION")),
+            ),
             ("Protocol-Version", "1.1".into()),
         ]);
         return page("200 OK", &version);

@@ -121,8 +121,11 @@ impl Server {
             }
         }
         let Some(port) = listeners.first().map(|socket| port_of(socket)) else {
-            let text = crate::shapes::uv_error(-failure.raw()).map_or(failure.name(), |error| error.1);
-            return Err(format!("Starting inspector on {host}:{port} failed: {text}\n"));
+            let text =
+                crate::shapes::uv_error(-failure.raw()).map_or(failure.name(), |error| error.1);
+            return Err(format!(
+                "Starting inspector on {host}:{port} failed: {text}\n"
+            ));
         };
         let url = format!("ws://{}/{}", host_and_port(host, port), target.id);
         let waiter = Waiter::new();
@@ -132,9 +135,8 @@ impl Server {
             must_stop: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
         });
-        let task = syscall::clone_thread(env.task()).map_err(|error| {
-            format!("Starting inspector failed: {}\n", error.errno().name())
-        })?;
+        let task = syscall::clone_thread(env.task())
+            .map_err(|error| format!("Starting inspector failed: {}\n", error.errno().name()))?;
         task.set_interrupter(Arc::new(Wake(waiter)));
         let masked = syscall::rt_sigprocmask(&task, SigMaskHow::SetMask, Some(SigSet::ALL));
         let io = Io {
@@ -145,7 +147,10 @@ impl Server {
             publish,
             port,
             host: host.to_owned(),
-            listeners: listeners.into_iter().map(|one| (register(&one, &shared), one)).collect(),
+            listeners: listeners
+                .into_iter()
+                .map(|one| (register(&one, &shared), one))
+                .collect(),
             connections: BTreeMap::new(),
             task: Arc::clone(&task),
         };
@@ -198,7 +203,10 @@ fn listen(task: &Task, address: IpAddr, port: u16) -> SysResult<Arc<Socket>> {
     } else {
         AddressFamily::Inet6
     };
-    let socket = task.kernel().sockets().socket(family, SocketType::Stream, 0)?;
+    let socket = task
+        .kernel()
+        .sockets()
+        .socket(family, SocketType::Stream, 0)?;
     socket.set_option(SOL_SOCKET, SO_REUSEADDR, &1_i32.to_ne_bytes())?;
     let is_privileged = task.process().credentials().is_privileged();
     socket.bind(Name::Inet(address, port), is_privileged)?;
@@ -424,7 +432,10 @@ impl Io {
             return;
         }
         self.mailbox.post(move |_, agent| agent.disconnect(id));
-        let others = self.connections.values().any(|live| live.connection.is_debugger());
+        let others = self
+            .connections
+            .values()
+            .any(|live| live.connection.is_debugger());
         let is_stopping = self.shared.must_stop.load(Ordering::Acquire)
             || self.shared.is_closed.load(Ordering::Acquire)
             || self.task.must_end();

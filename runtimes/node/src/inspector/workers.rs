@@ -96,7 +96,10 @@ pub(crate) fn announce(scope: &mut Scope<'_, '_>) -> Option<Presence> {
     {
         main.post(move |_, agent| {
             for frontend in agent.all() {
-                frontend.domains.workers.started(agent, &frontend, &target, waits);
+                frontend
+                    .domains
+                    .workers
+                    .started(agent, &frontend, &target, waits);
             }
         });
         if waits {
@@ -259,7 +262,12 @@ impl Sink for ToParent {
         self.main.post(move |_, agent| {
             let frontend = agent.all().into_iter().find(|one| one.id == frontend);
             if let Some(frontend) = frontend {
-                event(agent, &frontend, "NodeWorker.receivedMessageFromWorker", &params);
+                event(
+                    agent,
+                    &frontend,
+                    "NodeWorker.receivedMessageFromWorker",
+                    &params,
+                );
             }
         });
     }

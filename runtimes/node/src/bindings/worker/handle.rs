@@ -48,6 +48,26 @@ pub(crate) static WORKER: Class = Class::new("Worker", new_worker)
         "always without V8's internals and without numbers; taken by the worker's loop: not while it is busy",
     )
     .partial_method(
+        "startCpuProfile",
+        start_cpu_profile,
+        "answered by the worker's loop: not while it is busy",
+    )
+    .partial_method(
+        "stopCpuProfile",
+        stop_cpu_profile,
+        "answered by the worker's loop: not while it is busy",
+    )
+    .partial_method(
+        "startHeapProfile",
+        start_heap_profile,
+        "answered by the worker's loop: not while it is busy",
+    )
+    .partial_method(
+        "stopHeapProfile",
+        stop_heap_profile,
+        "answered by the worker's loop: not while it is busy",
+    )
+    .partial_method(
         "cpuUsage",
         cpu_usage,
         "the whole process's; answered by the worker's loop",
@@ -554,5 +574,80 @@ fn take_heap_snapshot<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
                 make_callback(scope, taker, "ondone", &args, &CallContext::ROOT);
             }
         },
+    )
+}
+
+/// The worker's heap profile under way, if there is one.
+#[derive(Default)]
+struct HeapProfile(Cell<Option<i32>>);
+
+/// Tells a taker `(error, value)`: the value as text, or that there is no profile.
+fn tell_profile<'t>(scope: &mut Scope<'t, '_>, taker: Object<'t>, profile: Option<String>) {
+    let text = profile.and_then(|profile| scope.string(&profile).ok());
+    let args: [Value<'_>; 2] = match text {
+        Some(text) => [scope.null(), text.into()],
+        None => {
+            let error = v8::Exception::error(scope, scope.text("profile not started"));
+            [error, scope.undefined()]
+        }
+    };
+    make_callback(scope, taker, "ondone", &args, &CallContext::ROOT);
+}
+
+fn start_cpu_profile<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    ask(
+        scope,
+        args,
+        crate::inspector::start_cpu_profile,
+        |scope, taker, number| {
+            let args = [scope.null(), scope.number(f64::from(number))];
+            make_callback(scope, taker, "ondone", &args, &CallContext::ROOT);
+        },
+    )
+}
+
+fn stop_cpu_profile<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let number = args.i32(scope, 0)?;
+    ask(
+        scope,
+        args,
+        move |scope| crate::inspector::stop_cpu_profile(&scope.env(), number),
+        tell_profile,
+    )
+}
+
+fn start_heap_profile<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    ask(
+        scope,
+        args,
+        |scope| {
+            let own = scope.env().state::<HeapProfile>();
+            let is_free = own.0.get().is_none();
+            if is_free {
+                own.0.set(Some(crate::inspector::start_heap_profile(scope)));
+            }
+            is_free
+        },
+        |scope, taker, started| {
+            let error = if started {
+                scope.null()
+            } else {
+                v8::Exception::error(scope, scope.text("heap profile already started"))
+            };
+            make_callback(scope, taker, "ondone", &[error], &CallContext::ROOT);
+        },
+    )
+}
+
+fn stop_heap_profile<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    ask(
+        scope,
+        args,
+        |scope| {
+            let env = scope.env();
+            let number = env.state::<HeapProfile>().0.take()?;
+            crate::inspector::stop_heap_profile(&env, number)
+        },
+        tell_profile,
     )
 }
