@@ -141,15 +141,19 @@ struct Elsewhere {
 }
 
 impl Sink for Elsewhere {
-    fn send(&self, _agent: &Agent, message: String) {
+    fn send(&self, agent: &Agent, message: String) {
         let session = self.session;
-        self.home.post(move |scope, _| {
+        let has_room = self.home.post_message(message, move |scope, _, message| {
             let sessions = scope.env().state::<RemoteSessions>();
             let callback = sessions.0.borrow().get(&session).map(Rc::clone);
             if let Some(callback) = callback {
-                callback.call(scope, &message);
+                callback.call(scope, message);
             }
         });
+        if !has_room {
+            // Nobody reads: a session that misses messages is worth nothing.
+            agent.disconnect(session);
+        }
     }
 }
 
@@ -212,9 +216,17 @@ fn dispatch_to_main_thread<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     let connection = args.native::<MainThreadConnection>(scope)?;
     let message = args.string(0)?.to_rust_string_lossy(scope);
     if let Some(session) = connection.session.get() {
-        connection
+        let has_room = connection
             .main
-            .post(move |_, agent| agent.dispatch(session, &message));
+            .post_message(message, move |_, agent, message| {
+                agent.dispatch(session, message);
+            });
+        if !has_room {
+            return Err(Failure::range_error(
+                "ERR_OUT_OF_RANGE",
+                "too many messages wait for the main thread",
+            ));
+        }
     }
     Ok(Return::Undefined)
 }

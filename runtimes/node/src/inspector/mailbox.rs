@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::environment::Environment;
@@ -17,6 +18,8 @@ pub(crate) type Work = Box<dyn FnOnce(&mut Scope<'_, '_>, &Rc<Agent>) + Send>;
 /// Work for one isolate. The lock is a leaf.
 pub(crate) struct Mailbox {
     letters: Mutex<Letters>,
+    /// Of messages that wait.
+    bytes: AtomicUsize,
     isolate: v8::IsolateHandle,
     remote: Remote,
 }
@@ -25,6 +28,21 @@ pub(crate) struct Mailbox {
 struct Letters {
     list: VecDeque<Work>,
     is_closed: bool,
+}
+
+/// Bytes of messages that wait for an isolate which does not take them.
+const WAITING: usize = 64 << 20;
+
+/// A message that waits.
+struct Weight {
+    mailbox: Arc<Mailbox>,
+    size: usize,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.mailbox.bytes.fetch_sub(self.size, Ordering::AcqRel);
+    }
 }
 
 impl std::fmt::Debug for Mailbox {
@@ -56,6 +74,28 @@ impl Mailbox {
             });
         }
         self.remote.wake();
+    }
+
+    /// The same with a message of this many bytes, of which only so many wait. Whether there was room.
+    pub(crate) fn post_message(
+        self: &Arc<Self>,
+        message: String,
+        work: impl FnOnce(&mut Scope<'_, '_>, &Rc<Agent>, &str) + Send + 'static,
+    ) -> bool {
+        let size = message.len();
+        if self.bytes.fetch_add(size, Ordering::AcqRel) > WAITING {
+            self.bytes.fetch_sub(size, Ordering::AcqRel);
+            return false;
+        }
+        let weight = Weight {
+            mailbox: Arc::clone(self),
+            size,
+        };
+        self.post(move |scope, agent| {
+            drop(weight);
+            work(scope, agent, &message);
+        });
+        true
     }
 
     fn take(&self) -> VecDeque<Work> {
@@ -91,6 +131,7 @@ pub(crate) fn mailbox(env: &Environment) -> Arc<Mailbox> {
     let mailbox = own.0.get_or_init(|| {
         Arc::new(Mailbox {
             letters: Mutex::default(),
+            bytes: AtomicUsize::new(0),
             isolate: env.isolate_handle().clone(),
             remote: env.event_loop().io().remote(),
         })

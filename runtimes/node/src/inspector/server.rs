@@ -7,9 +7,10 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io::ErrorKind;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use cenote_abi::Errno;
 use cenote_abi::signal::{SigMaskHow, SigSet};
@@ -29,8 +30,12 @@ use crate::inspector::mailbox::Mailbox;
 
 /// Connections at a time, debuggers' and those that only ask.
 const CONNECTIONS: usize = 32;
-/// Bytes that wait for one debugger; one that reads slower than that is let go.
-const WAITING: usize = 256 << 20;
+/// Bytes that wait for debuggers; JavaScript waits until there is room, or the debugger that reads nothing is let go.
+const WAITING: usize = 16 << 20;
+/// How long JavaScript waits for a debugger that reads nothing at all.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Bytes from debuggers that wait for JavaScript; then no more are read.
+const UNREAD: usize = 64 << 20;
 
 /// Who can be debugged here.
 #[derive(Clone, Debug)]
@@ -51,6 +56,10 @@ pub(super) struct Publish {
 /// What the isolate's thread has for the server's. The lock is a leaf.
 struct Shared {
     queue: Mutex<Queue>,
+    /// Told when the queue has become shorter, or its server ends.
+    room: Condvar,
+    /// Bytes of messages that the isolate has not taken yet.
+    unread: AtomicUsize,
     waiter: Arc<Waiter>,
     must_stop: AtomicBool,
     /// New debuggers are not let in any more.
@@ -66,6 +75,10 @@ struct Queue {
 }
 
 impl Shared {
+    fn is_ended(&self) -> bool {
+        self.must_stop.load(Ordering::Acquire)
+    }
+
     fn queue(&self) -> std::sync::MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,6 +96,7 @@ pub(super) struct Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.shared.must_stop.store(true, Ordering::Release);
+        self.shared.room.notify_all();
         self.shared.waiter.wake();
         if let Some(thread) = self.thread.take()
             && thread.join().is_err()
@@ -131,6 +145,8 @@ impl Server {
         let waiter = Waiter::new();
         let shared = Arc::new(Shared {
             queue: Mutex::default(),
+            room: Condvar::new(),
+            unread: AtomicUsize::new(0),
             waiter: Arc::clone(&waiter),
             must_stop: AtomicBool::new(false),
             is_closed: AtomicBool::new(false),
@@ -263,15 +279,63 @@ struct ToDebugger {
 }
 
 impl Sink for ToDebugger {
-    fn send(&self, _agent: &Agent, message: String) {
-        let mut queue = self.shared.queue();
-        if queue.bytes.saturating_add(message.len()) > WAITING {
+    fn send(&self, agent: &Agent, message: String) {
+        let mut queue = self.wait_for_room(agent);
+        if queue.bytes > WAITING {
             queue.dropped.push(self.session);
         } else {
             queue.bytes = queue.bytes.saturating_add(message.len());
             queue.messages.push_back((self.session, message));
         }
         drop(queue);
+        self.shared.waiter.wake();
+    }
+}
+
+impl ToDebugger {
+    /// Waits while the queue is too long and becomes shorter.
+    fn wait_for_room(&self, agent: &Agent) -> std::sync::MutexGuard<'_, Queue> {
+        const LOOK: Duration = Duration::from_millis(100);
+        let task = agent.env().map(|env| Arc::clone(env.task()));
+        let is_over = || {
+            self.shared.is_ended() || task.as_ref().is_none_or(|task| task.must_end())
+        };
+        let mut queue = self.shared.queue();
+        let (mut best, mut waited) = (queue.bytes, Duration::ZERO);
+        while queue.bytes > WAITING && waited < PATIENCE && !is_over() {
+            let outcome = self.shared.room.wait_timeout(queue, LOOK);
+            let (again, timeout) = outcome.unwrap_or_else(PoisonError::into_inner);
+            queue = again;
+            if timeout.timed_out() {
+                waited += LOOK;
+            }
+            if queue.bytes < best {
+                (best, waited) = (queue.bytes, Duration::ZERO);
+            }
+        }
+        queue
+    }
+}
+
+/// A message that the isolate has not taken yet.
+struct Unread {
+    text: String,
+    shared: Arc<Shared>,
+}
+
+impl Unread {
+    fn new(text: String, shared: &Arc<Shared>) -> Self {
+        shared.unread.fetch_add(text.len(), Ordering::AcqRel);
+        Self {
+            text,
+            shared: Arc::clone(shared),
+        }
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.shared.unread.fetch_sub(self.text.len(), Ordering::AcqRel);
         self.shared.waiter.wake();
     }
 }
@@ -357,8 +421,12 @@ impl Io {
     }
 
     fn release(&self, bytes: usize) {
-        let mut queue = self.shared.queue();
-        queue.bytes = queue.bytes.saturating_sub(bytes);
+        if bytes > 0 {
+            let mut queue = self.shared.queue();
+            queue.bytes = queue.bytes.saturating_sub(bytes);
+            drop(queue);
+            self.shared.room.notify_all();
+        }
     }
 
     /// Reads and writes what can be read and written.
@@ -369,7 +437,12 @@ impl Io {
                 continue;
             };
             let mut steps = Vec::new();
-            let outcome = live.connection.advance(&mut steps);
+            let has_room = self.shared.unread.load(Ordering::Acquire) <= UNREAD;
+            let outcome = if has_room || !live.connection.is_debugger() {
+                live.connection.advance(&mut steps)
+            } else {
+                Ok(false)
+            };
             for step in steps {
                 self.take_step(id, &mut live.connection, step);
             }
@@ -420,7 +493,9 @@ impl Io {
                 self.print("Debugger attached.\n");
             }
             Step::Message(text) => {
-                self.mailbox.post(move |_, agent| agent.dispatch(id, &text));
+                let unread = Unread::new(text, &self.shared);
+                self.mailbox
+                    .post(move |_, agent| agent.dispatch(id, &unread.text));
             }
         }
     }

@@ -182,9 +182,14 @@ impl Workers {
     pub(super) fn send(&self, name: &str, message: String) {
         let attached = self.sessions.borrow().get(name).cloned();
         if let Some(Attached { target, session }) = attached {
-            target
+            let has_room = target
                 .mailbox
-                .post(move |_, agent| agent.dispatch(session, &message));
+                .post_message(message, move |_, agent, message| {
+                    agent.dispatch(session, message);
+                });
+            if !has_room {
+                tracing::debug!(target: "cenote::node", "a worker takes no messages of its debugger");
+            }
         }
     }
 
@@ -205,6 +210,7 @@ impl Workers {
         let sink = ToParent {
             main: mailbox(&env),
             frontend: frontend.id,
+            session,
             name: name.clone(),
         };
         target
@@ -252,16 +258,17 @@ fn tell_detached(agent: &Agent, frontend: &Frontend, name: &str) {
 struct ToParent {
     main: Arc<Mailbox>,
     frontend: i32,
+    session: i32,
     name: String,
 }
 
 impl Sink for ToParent {
-    fn send(&self, _agent: &Agent, message: String) {
-        let frontend = self.frontend;
-        let params = json!({ "sessionId": self.name, "message": message });
-        self.main.post(move |_, agent| {
+    fn send(&self, agent: &Agent, message: String) {
+        let (frontend, name) = (self.frontend, self.name.clone());
+        let has_room = self.main.post_message(message, move |_, agent, message| {
             let frontend = agent.all().into_iter().find(|one| one.id == frontend);
             if let Some(frontend) = frontend {
+                let params = json!({ "sessionId": name, "message": message });
                 event(
                     agent,
                     &frontend,
@@ -270,6 +277,9 @@ impl Sink for ToParent {
                 );
             }
         });
+        if !has_room {
+            agent.disconnect(self.session);
+        }
     }
 }
 
