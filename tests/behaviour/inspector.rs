@@ -119,12 +119,8 @@ fn url_of(text: &str) -> String {
 async fn debug<S: AsyncRead + AsyncWrite + Unpin>(debugger: &mut Debugger<S>, script: &str) {
     debugger.ask("Runtime.enable", json!({})).await;
     debugger.ask("Debugger.enable", json!({})).await;
-    let set = debugger
-        .ask(
-            "Debugger.setBreakpointByUrl",
-            json!({ "lineNumber": 2, "url": format!("file://{script}") }),
-        )
-        .await;
+    let place = json!({ "lineNumber": 1, "url": format!("file://{script}") });
+    let set = debugger.ask("Debugger.setBreakpointByUrl", place).await;
     assert!(set["breakpointId"].is_string(), "{set}");
     debugger
         .ask("Runtime.runIfWaitingForDebugger", json!({}))
@@ -135,22 +131,12 @@ async fn debug<S: AsyncRead + AsyncWrite + Unpin>(debugger: &mut Debugger<S>, sc
     let paused = debugger.event("Debugger.paused").await;
     let frame = &paused["callFrames"][0];
     assert_eq!(frame["functionName"], "double", "{frame}");
-    assert_eq!(frame["location"]["lineNumber"], 2, "{frame}");
-    let on_frame =
-        |expression: &str| json!({ "callFrameId": frame["callFrameId"], "expression": expression });
-    let sum = debugger
-        .ask("Debugger.evaluateOnCallFrame", on_frame("x + y"))
-        .await;
-    assert_eq!(sum["result"]["value"], 63, "{sum}");
-    debugger
-        .ask("Debugger.evaluateOnCallFrame", on_frame("x = 5"))
-        .await;
-    debugger
-        .ask(
-            "Debugger.setVariableValue",
-            json!({ "scopeNumber": 0, "variableName": "y", "newValue": { "value": 99 }, "callFrameId": frame["callFrameId"] }),
-        )
-        .await;
+    assert_eq!(frame["location"]["lineNumber"], 1, "{frame}");
+    for (expression, value) in [("x * 3", 63), ("x = 5", 5)] {
+        let on_frame = json!({ "callFrameId": frame["callFrameId"], "expression": expression });
+        let answer = debugger.ask("Debugger.evaluateOnCallFrame", on_frame).await;
+        assert_eq!(answer["result"]["value"], value, "{answer}");
+    }
     debugger.ask("Debugger.resume", json!({})).await;
 }
 
@@ -173,7 +159,7 @@ fn breakpoint_in_a_guest_is_hit_and_left_through_the_machines_loopback() {
         debug(&mut debugger, "/root/program.js").await;
         drop(debugger);
         assert_eq!(process.wait().await.unwrap(), 0);
-        assert_eq!(read_all(process.stdout()).await, "begun\n99\n");
+        assert_eq!(read_all(process.stdout()).await, "begun\n10\n");
     });
 }
 
@@ -196,14 +182,51 @@ fn debugger_on_the_host_reaches_a_guest_by_a_forwarded_port() {
     });
 }
 
+/// Real Node shows the same, when it does not abort: its sessions with workers race with their ends. So these are no programs of
+/// `tests/node`.
+#[test]
+fn threads_of_a_guest_debug_each_other() {
+    block_on(async {
+        let rt = NodeRuntime::create().await.unwrap();
+        for (name, code, wanted) in [
+            (
+                "main_thread.mjs",
+                include_str!("inspector/main_thread.mjs"),
+                "main got ready\nworked 2\nmain got [ 42, 'work', 2 ]\n",
+            ),
+            (
+                "worker_domain.mjs",
+                include_str!("inspector/worker_domain.mjs"),
+                "worker [worker 1] WorkerThread true\nother []\n42\n[ 'done' ]\n",
+            ),
+        ] {
+            let path = format!("/root/{name}");
+            rt.write_file(&path, code).await.unwrap();
+            let out = rt
+                .exec_command("node", [path])
+                .timeout(PATIENCE)
+                .await
+                .unwrap();
+            assert_eq!(out.stderr.text(), "", "{name}");
+            assert_eq!(
+                (out.stdout.text(), out.exit_code),
+                (wanted.into(), 0),
+                "{name}"
+            );
+        }
+    });
+}
+
 #[test]
 fn busy_guest_is_paused_and_a_paused_one_is_killed() {
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
-        let code = "let turns = 0; for (;;) turns += 1;";
+        let code = "let turns = 0; console.log('begun'); for (;;) turns += 1;";
         let node = rt.spawn_command("node", ["--inspect=9301", "-e", code]);
         let process = node.await.unwrap();
         let url = url_of(&until(&process, "For help").await);
+        let begun = tokio::time::timeout(PATIENCE, process.stdout().next()).await;
+        assert_eq!(begun.unwrap().as_deref(), Some(&b"begun\n"[..]));
         let stream = rt.connect(9301).await.unwrap();
         let mut debugger = Debugger::connect(stream, &url).await;
         debugger.ask("Debugger.enable", json!({})).await;

@@ -87,6 +87,8 @@ pub(crate) struct Environment {
     foreground: OnceCell<Arc<Foreground>>,
     exit_code: Cell<Option<i32>>,
     aborted: Cell<bool>,
+    /// Somebody debugs the isolate, or may come to.
+    debugged: Cell<bool>,
     /// What the process becomes when this isolate is gone (`execve`).
     next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
     /// Whether no JavaScript may be called any more. Other threads may set it.
@@ -129,6 +131,7 @@ impl Environment {
             foreground: OnceCell::new(),
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
+            debugged: Cell::new(false),
             next_program: RefCell::default(),
             stopped: Arc::default(),
         });
@@ -461,6 +464,16 @@ impl Environment {
     pub(crate) fn abort(&self) {
         self.aborted.set(true);
         self.stop();
+    }
+
+    /// Whether somebody debugs the isolate, or may come to.
+    pub(crate) const fn is_debugged(&self) -> bool {
+        self.debugged.get()
+    }
+
+    /// Says whether somebody does.
+    pub(crate) fn set_debugged(&self, on: bool) {
+        self.debugged.set(on);
     }
 
     /// Whether it was aborted.

@@ -112,6 +112,26 @@ fn trigger<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     Ok(().into())
 }
 
+/// How many exceptions V8 itself has told of.
+#[derive(Default)]
+struct Messages(std::cell::Cell<u64>);
+
+/// How many exceptions V8 itself has told of so far.
+pub(crate) fn messages(env: &crate::environment::Environment) -> u64 {
+    env.state::<Messages>().0.get()
+}
+
+/// V8 tells of an exception that left JavaScript.
+pub(crate) fn message_came<'s>(
+    scope: &mut Scope<'s, '_>,
+    message: v8::Local<'s, v8::Message>,
+    error: Value<'s>,
+) {
+    let messages = scope.env().state::<Messages>();
+    messages.0.set(messages.0.get().wrapping_add(1));
+    trigger_uncaught_exception(scope, error, Some(message), false);
+}
+
 /// Gives an exception to `process._fatalException`; when that does not handle it, prints it and ends the process.
 /// Node: `TriggerUncaughtException`.
 pub(crate) fn trigger_uncaught_exception<'s>(

@@ -253,8 +253,9 @@ fn rest<'s>(args: &Args<'s>, start: usize) -> Vec<Value<'s>> {
 fn console_call<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let this = args.this().into();
     let rest = rest(args, 2);
-    let agent = inspector::existing(&scope.env()).filter(|agent| agent.is_active());
-    if let Some(agent) = agent
+    let env = scope.env();
+    if env.is_debugged()
+        && let Some(agent) = inspector::existing(&env)
         && !agent.is_in_console_call.replace(true)
     {
         let told = scope.call(args.function(0)?, this, &rest);
@@ -406,8 +407,7 @@ fn put_network_resource<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 }
 
 fn is_enabled<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let agent = inspector::existing(&scope.env());
-    Ok(agent.is_some_and(|agent| agent.is_active()).into())
+    Ok(scope.env().is_debugged().into())
 }
 
 /// Puts `createTask` on the program's console: V8 does so once it has an inspector, programs see it from the start.

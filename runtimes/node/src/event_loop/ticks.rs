@@ -225,11 +225,25 @@ pub(crate) fn guarded<'s, T>(
     run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>,
 ) -> Option<T> {
     v8::tc_scope!(let catch, scope);
+    let env = catch.env();
+    // Debuggers pause at exceptions that nobody catches, and V8 must not take us for somebody who does: it then tells the
+    // process's handlers itself.
+    let is_debugged = env.is_debugged();
+    let told = if is_debugged {
+        catch.set_verbose(true);
+        errors::messages(&env)
+    } else {
+        0
+    };
     let result = run(catch);
     if result.is_some() || !catch.has_caught() {
         return result;
     }
     if catch.has_terminated() || !catch.can_continue() {
+        return None;
+    }
+    if is_debugged && errors::messages(&env) != told {
+        catch.reset();
         return None;
     }
     let exception = catch.exception()?;

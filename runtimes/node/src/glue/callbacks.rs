@@ -104,7 +104,7 @@ unsafe extern "C" fn on_message(message: v8::Local<'_, v8::Message>, error: Valu
     v8::callback_scope!(unsafe scope, message);
     let message = v8::Local::new(scope, message);
     let error = v8::Local::new(scope, error);
-    errors::trigger_uncaught_exception(scope, error, Some(message), false);
+    errors::message_came(scope, message, error);
 }
 
 /// For `Module::instantiate_module`: finds what a request was linked to.

@@ -138,6 +138,12 @@ impl Agent {
         self.has_server() || !self.frontends.borrow().is_empty()
     }
 
+    fn note_active(&self) {
+        if let Some(env) = self.env() {
+            env.set_debugged(self.is_active());
+        }
+    }
+
     /// Whether debuggers can connect.
     pub(crate) fn has_server(&self) -> bool {
         self.server.borrow().is_some()
@@ -145,6 +151,7 @@ impl Agent {
 
     pub(super) fn set_server(&self, server: Server) {
         *self.server.borrow_mut() = Some(server);
+        self.note_active();
     }
 
     /// Where debuggers connect.
@@ -164,6 +171,7 @@ impl Agent {
     pub(crate) fn stop_server(&self) {
         let server = self.server.borrow_mut().take();
         drop(server);
+        self.note_active();
     }
 
     /// Opens a session.
@@ -178,6 +186,7 @@ impl Agent {
         });
         self.frontends.borrow_mut().insert(id, frontend);
         self.inspector().connect(id);
+        self.note_active();
         if self.is_waiting.get() {
             self.tell_waiting(true);
         }
@@ -190,6 +199,7 @@ impl Agent {
         };
         domains::close(self, &gone);
         self.inspector().disconnect(id);
+        self.note_active();
         self.update_async_hook();
         if gone.retains_context.get() {
             let retained = self.all().iter().any(|other| other.retains_context.get());

@@ -159,6 +159,15 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
         "NodeTracing.getCategories" => {
             return Ok(json!({ "categories": crate::bindings::trace_events::CATEGORIES }));
         }
+        "NodeTracing.start" | "NodeTracing.stop"
+            if agent.env().is_some_and(|env| !env.is_main_thread()) =>
+        {
+            return Err(Refusal {
+                code: SERVER_ERROR,
+                message: "Tracing properties can only be changed through main thread sessions"
+                    .into(),
+            });
+        }
         "NodeTracing.start" | "NodeTracing.stop" => {
             return Err(Refusal::missing(&request.method));
         }

@@ -49,6 +49,22 @@ const FIELDS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The fields of a request and of a response; those with a default are always there.
+const REQUEST: &[(&str, Json)] = &[
+    ("url", Json::Null),
+    ("method", Json::Null),
+    ("headers", Json::Null),
+    ("hasPostData", Json::Bool(false)),
+];
+const RESPONSE: &[(&str, Json)] = &[
+    ("url", Json::Null),
+    ("status", Json::Null),
+    ("statusText", Json::Null),
+    ("headers", Json::Null),
+    ("mimeType", Json::Null),
+    ("charset", Json::Null),
+];
+
 /// One side of a request.
 #[derive(Default)]
 struct Body {
@@ -168,6 +184,17 @@ fn initiator(scope: &mut Scope<'_, '_>) -> Json {
     json!({ "type": "script", "stack": { "callFrames": frames } })
 }
 
+/// The fields of an object that the protocol has, with their defaults.
+fn only(object: &Json, fields: &[(&str, Json)]) -> Json {
+    let object = object.as_object();
+    let given = |name: &str| object.and_then(|object| object.get(name)).cloned();
+    let fields = fields.iter().filter_map(|(name, default)| {
+        let value = given(name).or_else(|| (!default.is_null()).then(|| default.clone()));
+        Some(((*name).to_owned(), value?))
+    });
+    Json::Object(fields.collect())
+}
+
 fn text_of<'a>(fields: &'a Map<String, Json>, name: &str) -> &'a str {
     fields.get(name).and_then(Json::as_str).unwrap_or_default()
 }
@@ -211,8 +238,8 @@ impl Network {
                 }
                 if self.receive(id, bytes) {
                     params.insert("data".into(), Json::String(base64(bytes)));
+                    event(agent, frontend, name, &Json::Object(params));
                 }
-                event(agent, frontend, name, &Json::Object(params));
                 return;
             }
             _ => {}
@@ -223,10 +250,11 @@ impl Network {
         let params: Map<String, Json> = wanted
             .iter()
             .filter_map(|field| {
-                let value = if *field == "initiator" {
-                    stack.clone()
-                } else {
-                    fields.get(*field)?.clone()
+                let value = match *field {
+                    "initiator" => stack.clone(),
+                    "request" => only(fields.get(*field)?, REQUEST),
+                    "response" => only(fields.get(*field)?, RESPONSE),
+                    _ => fields.get(*field)?.clone(),
                 };
                 Some(((*field).to_owned(), value))
             })

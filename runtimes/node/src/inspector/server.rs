@@ -18,11 +18,12 @@ use cenote_abi::socket::{
     AddressFamily, PeerCredentials, SO_REUSEADDR, SOL_SOCKET, SocketAddress, SocketType,
 };
 use cenote_base::wait::{Observer, Registration, Waiter, block_on};
-use cenote_base::{Fd, SysResult};
+use cenote_base::{Fd, MonoTime, SysResult};
 use cenote_kernel::{Interrupter, Task, syscall};
 use cenote_net::{Name, Socket};
 use cenote_vfs::File as _;
 
+use crate::blocking::woken_or;
 use crate::environment::Environment;
 use crate::inspector::agent::{Agent, Sink, next_session};
 use crate::inspector::connection::{Connection, Step};
@@ -32,6 +33,8 @@ use crate::inspector::mailbox::Mailbox;
 const CONNECTIONS: usize = 32;
 /// Bytes that wait for debuggers; JavaScript waits until there is room, or the debugger that reads nothing is let go.
 const WAITING: usize = 16 << 20;
+/// How long after the last debugger has let go the address is told again.
+const GRACE: Duration = Duration::from_millis(50);
 /// How long JavaScript waits for a debugger that reads nothing at all.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// Bytes from debuggers that wait for JavaScript; then no more are read.
@@ -168,6 +171,7 @@ impl Server {
                 .map(|one| (register(&one, &shared), one))
                 .collect(),
             connections: BTreeMap::new(),
+            tell_at: None,
             task: Arc::clone(&task),
         };
         io.tell_address();
@@ -257,6 +261,8 @@ struct Io {
     host: String,
     listeners: Vec<(Option<Registration>, Arc<Socket>)>,
     connections: BTreeMap<i32, Live>,
+    /// When the address is told again.
+    tell_at: Option<MonoTime>,
     task: Arc<Task>,
 }
 
@@ -297,9 +303,7 @@ impl ToDebugger {
     fn wait_for_room(&self, agent: &Agent) -> std::sync::MutexGuard<'_, Queue> {
         const LOOK: Duration = Duration::from_millis(100);
         let task = agent.env().map(|env| Arc::clone(env.task()));
-        let is_over = || {
-            self.shared.is_ended() || task.as_ref().is_none_or(|task| task.must_end())
-        };
+        let is_over = || self.shared.is_ended() || task.as_ref().is_none_or(|task| task.must_end());
         let mut queue = self.shared.queue();
         let (mut best, mut waited) = (queue.bytes, Duration::ZERO);
         while queue.bytes > WAITING && waited < PATIENCE && !is_over() {
@@ -335,7 +339,9 @@ impl Unread {
 
 impl Drop for Unread {
     fn drop(&mut self) {
-        self.shared.unread.fetch_sub(self.text.len(), Ordering::AcqRel);
+        self.shared
+            .unread
+            .fetch_sub(self.text.len(), Ordering::AcqRel);
         self.shared.waiter.wake();
     }
 }
@@ -362,7 +368,13 @@ impl Io {
             self.accept();
             self.take_messages();
             self.serve();
-            block_on(self.shared.waiter.woken());
+            let clock = self.task.kernel().clock();
+            if self.tell_at.is_some_and(|at| at <= clock.now()) {
+                self.tell_at = None;
+                self.tell_address();
+            }
+            let timer = self.tell_at.map(|at| clock.timer(at));
+            block_on(woken_or(&self.shared.waiter, timer));
         }
         self.take_messages();
         self.serve();
@@ -501,7 +513,7 @@ impl Io {
     }
 
     /// A connection has ended.
-    fn gone(&self, id: i32, connection: &Connection) {
+    fn gone(&mut self, id: i32, connection: &Connection) {
         self.release(connection.waiting());
         if !connection.is_debugger() {
             return;
@@ -515,7 +527,8 @@ impl Io {
             || self.shared.is_closed.load(Ordering::Acquire)
             || self.task.must_end();
         if !others && !is_stopping {
-            self.tell_address();
+            // A debugger that lets go may end the process next.
+            self.tell_at = Some(self.task.kernel().clock().now().after(GRACE));
         }
     }
 }
