@@ -163,6 +163,15 @@ impl CommandLine {
         line.rest.clear();
         line.return_fd = None;
         if exec_argv.is_none() && node_options.is_none() {
+            // A debugger of the process waits for its main thread; it says itself which workers are to wait.
+            for option in [
+                "--inspect",
+                "--inspect-brk",
+                "--inspect-wait",
+                "--inspect-brk-node",
+            ] {
+                line.set_boolean(option, false);
+            }
             return Ok(line);
         }
         line.values.retain(|name, _| is_process_wide(name));
@@ -235,8 +244,17 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
+        if self.is("--debug") || self.is("--debug-brk") {
+            return Err(format!(
+                "{}: [DEP0062]: `node --debug` and `node --debug-brk` are invalid. Please use `node --inspect` and `node --inspect-brk` instead.\n",
+                self.argv0
+            ));
+        }
         let published = self.text("--inspect-publish-uid");
-        if !published.split(',').all(|word| matches!(word, "stderr" | "http")) {
+        if !published
+            .split(',')
+            .all(|word| matches!(word, "stderr" | "http"))
+        {
             return Err(format!(
                 "{}: --inspect-publish-uid destination can be stderr or http\n",
                 self.argv0
@@ -709,7 +727,9 @@ fn split_host_port(text: &str) -> (Option<String>, Option<Option<u16>>) {
         number.filter(|port| *port == 0 || *port >= 1024)
     };
     let bare = |host: &str| {
-        let inner = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let inner = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
         inner.unwrap_or(host).to_owned()
     };
     if text.is_empty() {

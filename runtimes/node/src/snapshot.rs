@@ -12,7 +12,7 @@ use cenote_base::{Clock, MonoTime};
 use sha2::{Digest as _, Sha256};
 
 use crate::environment::Environment;
-use crate::glue::{external_references, install_isolate_callbacks};
+use crate::glue::{external_references, install_isolate_callbacks, number_first_context};
 use crate::isolate::{HeapLimits, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
@@ -152,6 +152,7 @@ fn make_here() -> Result<Vec<u8>, SnapshotError> {
         let context = v8::Context::new(scope, v8::ContextOptions::default());
         let scope = &mut v8::ContextScope::new(scope, context);
         env.set_context(v8::Global::new(scope, context));
+        number_first_context(scope, context);
         let outcome = bootstrap(scope);
         let index = scope.add_context(context);
         debug_assert_eq!(index, MAIN_CONTEXT, "the first context added");

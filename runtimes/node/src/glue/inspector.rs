@@ -14,7 +14,7 @@ use v8::inspector::{
     V8InspectorClientTrustLevel, V8InspectorSession,
 };
 
-use crate::glue::{Scope, Value};
+use crate::glue::{Scope, ScopeExt as _, Value};
 
 /// The one group of contexts an isolate has.
 const GROUP: i32 = 1;
@@ -325,6 +325,41 @@ impl Inspector {
         let context = v8::Local::new(scope, &self.main);
         let scope = &mut v8::ContextScope::new(scope, context);
         work(scope)
+    }
+}
+
+/// Nobody: for an inspector that only numbers a context.
+struct Nobody;
+
+impl InspectorClient for Nobody {
+    fn pause(&self) {}
+    fn resume(&self) {}
+    fn stop_waiting(&self) {}
+    fn url_of(&self, _name: &str) -> Option<String> {
+        None
+    }
+    fn send(&self, _session: i32, _message: String) {}
+}
+
+/// Numbers a context that is to go into a snapshot as the first one of its isolate, which it will be for every inspector made
+/// later. V8 shows a debugger only scripts that were compiled in a numbered context: so it also sees those that ran before it came.
+pub(crate) fn number_first_context<'s>(
+    scope: &mut Scope<'s, '_>,
+    context: v8::Local<'s, v8::Context>,
+) {
+    let global = context.global(scope);
+    let key = scope.name("console");
+    // V8 would put functions on the console that no snapshot can hold.
+    let console = global.get(scope, key.into());
+    let hidden = global.delete(scope, key.into());
+    let nobody: Weak<dyn InspectorClient> = Weak::<Nobody>::new();
+    let inspector = Inspector::new(scope, context, nobody);
+    inspector.add_context(context, "", true);
+    drop(inspector);
+    if let Some(console) = console {
+        let attributes = v8::PropertyAttribute::DONT_ENUM;
+        let shown = global.define_own_property(scope, key.into(), console, attributes);
+        tracing::trace!(target: "cenote::node", ?hidden, ?shown, "the console while a context is numbered");
     }
 }
 

@@ -54,7 +54,9 @@ pub(crate) use heap::{
     NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
     stop_when_exhausted, take_heap_guard,
 };
-pub(crate) use inspector::{Inspector, InspectorClient, interrupt_for_inspector};
+pub(crate) use inspector::{
+    Inspector, InspectorClient, interrupt_for_inspector, number_first_context,
+};
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
 };

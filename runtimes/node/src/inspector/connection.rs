@@ -10,8 +10,9 @@ use cenote_abi::Errno;
 use cenote_abi::socket::{MessageFlags, PeerCredentials, ShutdownHow};
 use cenote_base::SysError;
 use cenote_net::{Outgoing, Socket};
+use tungstenite::handshake::derive_accept_key;
 use tungstenite::handshake::machine::TryParse as _;
-use tungstenite::handshake::server::{Request, create_response, write_response};
+use tungstenite::handshake::server::Request;
 use tungstenite::protocol::{Role, WebSocketConfig};
 use tungstenite::{Message, WebSocket};
 
@@ -228,12 +229,16 @@ impl Connection {
         else {
             return;
         };
+        // As in Node any key will do; without one there is nothing to answer.
+        let key = request.headers().get("sec-websocket-key");
+        let accepted = derive_accept_key(key.map(|key| key.as_bytes()).unwrap_or_default());
         let mut bytes: Vec<u8> = out.into();
-        let written =
-            create_response(&request).and_then(|response| write_response(&mut bytes, &response));
+        bytes.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n");
+        bytes.extend_from_slice(b"Connection: Upgrade\r\nSec-WebSocket-Accept: ");
+        bytes.extend_from_slice(accepted.as_bytes());
+        bytes.extend_from_slice(b"\r\n\r\n");
         // A fresh connection has room for a few hundred bytes.
-        let sent = wire.write(&bytes).unwrap_or(0);
-        if written.is_err() || sent != bytes.len() {
+        if wire.write(&bytes).unwrap_or(0) != bytes.len() {
             return;
         }
         let config = WebSocketConfig::default()

@@ -4,7 +4,8 @@
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
 //! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
 //! they reach workers), `network` (requests that they see); `sampling`
-//! (profiles that a program takes itself). An isolate has no inspector until something asks for one: it would cost every start.
+//! (profiles that a program takes itself). The main
+//! thread has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, src/inspector/, src/inspector_profiler.cc.
 
 mod address;
@@ -49,6 +50,10 @@ pub(crate) fn begin(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     if env.is_main_thread() {
         let _first = env.threads().main_mailbox.set(mailbox(&env));
+    }
+    if !env.is_main_thread() {
+        // Its context is in no snapshot, and has no number yet (see `number_first_context`).
+        agent(scope);
     }
     profiles::begin(scope);
     let line = env.command_line();

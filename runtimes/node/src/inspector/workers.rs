@@ -102,10 +102,11 @@ pub(crate) fn announce(scope: &mut Scope<'_, '_>) -> Option<Presence> {
                     .started(agent, &frontend, &target, waits);
             }
         });
-        if waits {
-            env.state::<BreaksFirstLine>().0.set(true);
-            super::agent(scope).wait_for_frontend();
-        }
+        env.state::<BreaksFirstLine>().0.set(waits);
+    }
+    let is_told_to = env.state::<BreaksFirstLine>().0.get();
+    if is_told_to || super::waits(env.command_line()) {
+        super::agent(scope).wait_for_frontend();
     }
     Some(Presence {
         id: env.thread().id,

@@ -49,13 +49,15 @@ pub(crate) fn live_contexts<'s>(
 
 fn remember<'s>(scope: &mut Scope<'s, '_>, context: v8::Local<'s, v8::Context>, name: String) {
     let env = scope.env();
+    // Before a script is compiled in it: V8 shows debuggers no others.
+    crate::inspector::agent(scope);
+    crate::inspector::context_created(&env, context, &name);
     let made = env.state::<Made>();
     let mut list = made.list.borrow_mut();
     if list.len() >= made.sweep_at.get() {
         list.retain(|(context, _)| !context.is_empty());
         made.sweep_at.set(list.len() * 2 + SWEEP);
     }
-    crate::inspector::context_created(&env, context, &name);
     list.push((v8::Weak::new(scope, context), name));
 }
 
