@@ -1,7 +1,7 @@
 //! Embeds Node's own standard library and the tables of what its native layer looks like.
 //!
 //! `OUT_DIR/sources/` gets one file a module (ASCII as it is, the few others as UTF-16) and `builtin_sources.rs` the table
-//! over them; `shapes.rs` the tables of `data/`. Compiles llhttp. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
+//! over them; `shapes.rs` the tables of `data/`; `icu.dat` the locale data. Compiles llhttp. `CENOTE_SNAPSHOT_KEY` names the start-up snapshot this build may use.
 
 #![expect(
     clippy::print_stderr,
@@ -13,6 +13,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+#[path = "build/locale_data.rs"]
+mod locale_data;
 #[path = "build/shapes.rs"]
 mod shapes;
 #[path = "build/stdlib.rs"]
@@ -39,6 +41,7 @@ fn run() -> Result<(), String> {
     println!("cargo:rerun-if-env-changed=CENOTE_NODE_LIB");
     let pin = stdlib::read_pin(&crate_dir)?;
     embed_library(&crate_dir, &out_dir, &pin)?;
+    embed_locale_data(&crate_dir, &out_dir, &pin)?;
     compile_llhttp(&crate_dir);
     let json = |name: &str| -> Result<serde_json::Value, String> {
         let path = crate_dir.join("data").join(name);
@@ -105,6 +108,15 @@ fn embed_library(crate_dir: &Path, out_dir: &Path, pin: &stdlib::Pin) -> Result<
     .map_err(|error| error.to_string())?;
     write_if_changed(&out_dir.join("builtin_sources.rs"), table.as_bytes())?;
     std::fs::write(&stamp, &pin.sha256).map_err(|error| format!("{}: {error}", stamp.display()))
+}
+
+/// Writes ICU's locale data, or nothing if it cannot be found: `Intl` has fewer locales then.
+fn embed_locale_data(crate_dir: &Path, out_dir: &Path, pin: &stdlib::Pin) -> Result<(), String> {
+    let data = locale_data::find(crate_dir, pin).unwrap_or_else(|error| {
+        println!("cargo:warning=Intl has V8's smaller set of locales: {error}");
+        Vec::new()
+    });
+    write_if_changed(&out_dir.join("icu.dat"), &data)
 }
 
 /// Digest of everything that decides what a start-up snapshot holds: a blob made under another key is not used.

@@ -25,29 +25,35 @@ pub(crate) struct Pin {
 /// The sources by module id.
 pub(crate) type Library = BTreeMap<String, String>;
 
-/// Reads the pin. The file is flat, so four lines of parsing do.
+/// Reads the pin. The file is flat, so a few lines of parsing do.
 ///
 /// # Errors
 /// A message for people when the file cannot be read or lacks a key.
 pub(crate) fn read_pin(crate_dir: &Path) -> Result<Pin, String> {
-    let path = crate_dir.join("stdlib.toml");
-    let text =
-        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let value = |key: &str| {
-        text.lines()
-            .filter_map(|line| line.split_once('='))
-            .find(|(name, _)| name.trim() == key)
-            .map(|(_, value)| value.trim().trim_matches('"').to_owned())
-            .ok_or_else(|| format!("{}: no `{key}`", path.display()))
-    };
+    let value = |key: &str| pinned(crate_dir, key);
     Ok(Pin {
         version: value("version")?,
         package: value("package")?,
         sha256: value("sha256")?,
         modules: value("modules")?
             .parse()
-            .map_err(|error| format!("{}: modules: {error}", path.display()))?,
+            .map_err(|error| format!("stdlib.toml: modules: {error}"))?,
     })
+}
+
+/// A value of `stdlib.toml`.
+///
+/// # Errors
+/// A message for people when the file cannot be read or lacks the key.
+pub(crate) fn pinned(crate_dir: &Path, key: &str) -> Result<String, String> {
+    let path = crate_dir.join("stdlib.toml");
+    let text =
+        std::fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.lines()
+        .filter_map(|line| line.split_once('='))
+        .find(|(name, _)| name.trim() == key)
+        .map(|(_, value)| value.trim().trim_matches('"').to_owned())
+        .ok_or_else(|| format!("{}: no `{key}`", path.display()))
 }
 
 /// The folder for things that are fetched or made once.
@@ -92,7 +98,7 @@ pub(crate) fn library(crate_dir: &Path, pin: &Pin) -> Result<Library, String> {
 }
 
 /// Writes through a temporary file, so that two builds at once cannot see half of it.
-fn store(path: &Path, bytes: &[u8]) -> Result<(), String> {
+pub(crate) fn store(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let fail = |error: std::io::Error| format!("{}: {error}", path.display());
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir).map_err(fail)?;

@@ -34,6 +34,7 @@ pub(crate) fn initialize_v8() -> &'static v8::SharedRef<v8::Platform> {
     PLATFORM.get_or_init(|| {
         // Before anything of a guest can make OpenSSL's first call.
         crate::glue::openssl::init();
+        crate::locale_data::install();
         v8::V8::set_flags_from_string(FLAGS);
         let platform = crate::platform::new_platform();
         v8::V8::initialize_platform(platform.clone());

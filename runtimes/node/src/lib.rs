@@ -24,6 +24,7 @@ mod glue;
 mod inspector;
 mod isolate;
 mod loader;
+mod locale_data;
 mod natives_syntax;
 mod options;
 mod platform;
