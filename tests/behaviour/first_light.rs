@@ -3,12 +3,15 @@
 
 mod commands_dir;
 mod component;
+mod events;
+mod host_functions;
 mod inspector;
 mod js_limits;
 mod mounts;
 mod network;
-mod timing;
 mod outward;
+mod permissions;
+mod timing;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

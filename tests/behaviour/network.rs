@@ -111,7 +111,7 @@ fn server_waits_while_its_answer_is_not_read() {
         let mut response = rt.fetch(8001, get("/")).await.unwrap();
         // The server says that it waits before anything of the body was read.
         let mut stdout = server.stdout();
-        assert_eq!(&*stdout.next().await.unwrap(), b"full\n");
+        assert!(stdout.next().await.unwrap().starts_with(b"full\n"));
         let mut total = 0;
         while let Some(chunk) = response.chunk().await.unwrap() {
             total += chunk.len();

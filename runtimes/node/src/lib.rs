@@ -28,6 +28,7 @@ mod locale_data;
 mod natives_syntax;
 mod options;
 mod platform;
+mod preload;
 mod program;
 mod return_value;
 mod runtime;

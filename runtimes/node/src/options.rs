@@ -348,6 +348,14 @@ impl CommandLine {
         }
     }
 
+    /// Puts a module before those of `--require`.
+    pub(crate) fn require_first(&mut self, path: &str) {
+        let mut list = self.list("--require");
+        list.insert(0, path.to_owned());
+        self.values
+            .insert("--require".into(), OptionValue::List(list));
+    }
+
     /// A numeric option, if it was given.
     pub(crate) fn given_number(&self, name: &str) -> Option<f64> {
         match self.values.get(name) {

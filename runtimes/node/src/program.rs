@@ -29,6 +29,7 @@ use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
 use crate::platform::Foreground;
+use crate::preload;
 use crate::snapshot;
 use crate::threads::{Thread, ThreadGroup};
 
@@ -111,7 +112,7 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> End {
     // The file of this program, which may be a copy under another name.
     let own = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe");
     let own = own.map_or_else(|_| "/usr/bin/node".to_owned(), |path| text(&path));
-    let line = match CommandLine::parse(&own, &argv, node_options.as_deref()) {
+    let mut line = match CommandLine::parse(&own, &argv, node_options.as_deref()) {
         Ok(line) => line,
         Err(message) => {
             write_all(task, Fd::new(2), message.as_bytes());
@@ -126,6 +127,7 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> End {
         );
         return WaitStatus::Exited(0).into();
     }
+    preload::add(task, &mut line);
     let blob = match snapshot::blob() {
         Ok(blob) => blob,
         Err(error) => {

@@ -223,6 +223,7 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
         child_process: !options.deny_child_process,
         programs: options.allow_program,
         network,
+        ..Permissions::default()
     }))
 }
 

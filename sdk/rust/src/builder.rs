@@ -11,14 +11,19 @@ use cenote_base::{Credentials, Gid, HostClock, Timing, Uid};
 use cenote_kernel::{Kernel, KernelOptions};
 use cenote_net::Network;
 
+use crate::ask::{Callback, Callbacks, Permit};
+use crate::events::Events;
 use crate::host::{HostEntropy, MemoryLimits};
+use crate::host_functions::HostFunctions;
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MountAccess, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::Permissions;
-use crate::{Error, NetworkRule, NodeRuntime, Resolve, host, root};
+use crate::{
+    Decision, Error, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope, host, root,
+};
 
 /// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
 const OUTPUT_LIMIT: usize = 16 << 20;
@@ -46,6 +51,8 @@ pub struct NodeRuntimeBuilder {
     permissions: Permissions,
     limits: Limits,
     output_limit: Option<usize>,
+    host_functions: Vec<HostFunctions>,
+    callbacks: Callbacks,
     memory: Option<MemoryLimits>,
     timing: Timing,
     loopback_exempt_ports: Vec<u16>,
@@ -200,6 +207,43 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Gives guests functions of yours. See [`NodeRuntime::register_host_functions`].
+    pub fn host_functions(mut self, collection: HostFunctions) -> Self {
+        self.host_functions.push(collection);
+        self
+    }
+
+    /// Asks your code for what no rule of [`permissions`](Self::permissions) decides in these scopes. It is called on the guest's thread,
+    /// which waits: be quick, or use [`on_permission_async`](Self::on_permission_async). The last callback of a scope counts.
+    ///
+    /// Addresses of the host's own and private networks stay refused unless a rule names them.
+    pub fn on_permission(
+        mut self,
+        scopes: impl IntoIterator<Item = Scope>,
+        decide: impl Fn(&PermissionRequest) -> Decision + Send + Sync + 'static,
+    ) -> Self {
+        let callback = Callback::Now(Arc::new(decide));
+        self.callbacks
+            .extend(scopes.into_iter().map(|scope| (scope, callback.clone())));
+        self
+    }
+
+    /// As [`on_permission`](Self::on_permission), with an answer that takes its time: the guest's call waits for it, at most 30 seconds, then
+    /// it is refused.
+    pub fn on_permission_async<F>(
+        mut self,
+        scopes: impl IntoIterator<Item = Scope>,
+        decide: impl Fn(PermissionRequest) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Decision> + Send + 'static,
+    {
+        let callback = Callback::Later(Arc::new(move |request| Box::pin(decide(request))));
+        self.callbacks
+            .extend(scopes.into_iter().map(|scope| (scope, callback.clone())));
+        self
+    }
+
     /// Makes the machine.
     ///
     /// # Errors
@@ -222,7 +266,8 @@ impl NodeRuntimeBuilder {
         }
         let pins = Arc::<Pins>::default();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
-        let opens_network = permissions.open_network();
+        let opens_network =
+            permissions.open_network() || self.callbacks.contains_key(&Scope::Network);
         let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let credentials = Credentials::of(Uid::new(uid), Gid::new(gid));
@@ -235,7 +280,14 @@ impl NodeRuntimeBuilder {
         }
         let clock = HostClock::new(host.handle().clone());
         let clock = self.timing.limit(Arc::new(clock));
-        let budget = Budget::new(self.limits.clone());
+        let events = Arc::<Events>::default();
+        let permit = Arc::new(Permit::new(
+            permissions,
+            self.callbacks,
+            Arc::clone(&events),
+            host.handle().clone(),
+        ));
+        let budget = Budget::watched(self.limits.clone(), Arc::clone(&events) as _);
         let (root, commands) = root::filesystem(
             self.commands_dir.as_deref(),
             Arc::clone(&clock),
@@ -244,7 +296,7 @@ impl NodeRuntimeBuilder {
         let kernel = Kernel::new(KernelOptions {
             clock,
             spawner: host.spawner(),
-            policy: Arc::clone(&permissions) as Arc<dyn Policy>,
+            policy: Arc::clone(&permit) as Arc<dyn Policy>,
             limits: self.limits,
             budget: Some(budget),
             hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
@@ -273,23 +325,30 @@ impl NodeRuntimeBuilder {
             },
         )?;
         if has_names {
-            let service = NameService::new(self.names, permissions, pins);
+            let service =
+                NameService::new(self.names, Arc::clone(&permit) as Arc<dyn Policy>, pins);
             service.serve(kernel.sockets(), host.handle())?;
         }
         let defaults = Defaults {
-            env: default_env(uid, &self.env),
+            env: default_env(uid, &self.env, &permit),
             cwd,
             credentials,
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
         };
-        Ok(NodeRuntime {
-            machine: Machine::new(kernel, defaults),
-        })
+        let machine = Machine::new(kernel, defaults, events, permit);
+        for collection in self.host_functions {
+            machine.add_host_functions(collection)?;
+        }
+        Ok(NodeRuntime { machine })
     }
 }
 
 /// What a login gives, with the embedder's variables over it. Nothing of the host's environment.
-fn default_env(uid: u32, over: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+fn default_env(
+    uid: u32,
+    over: &BTreeMap<String, String>,
+    permit: &Permit,
+) -> BTreeMap<String, String> {
     let (home, user) = if uid == 0 {
         ("/root", "root")
     } else {
@@ -310,7 +369,8 @@ fn default_env(uid: u32, over: &BTreeMap<String, String>) -> BTreeMap<String, St
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
-    env.extend(over.clone());
+    let given = over.iter().filter(|(name, _)| permit.env(name));
+    env.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     env
 }
 

@@ -22,13 +22,16 @@
 //! Neighbours: this is the only crate that sees the kernel and both runtimes. Locks are leaves.
 #![forbid(unsafe_code)]
 
+mod ask;
 mod builder;
 mod call;
 mod captured;
 mod error;
+mod events;
 mod file_access;
 mod files;
 mod host;
+mod host_functions;
 mod machine;
 mod mounts;
 mod network;
@@ -39,6 +42,7 @@ mod root;
 mod runtime;
 mod terminal;
 
+pub use ask::{Decision, PermissionRequest, Scope};
 pub use builder::NodeRuntimeBuilder;
 pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
 pub use captured::{Captured, OutputStream};
@@ -46,9 +50,11 @@ pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
 pub use error::Error;
+pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::on_slow_start;
+pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;
 pub use mounts::{HostMount, MountAccess};
@@ -56,7 +62,7 @@ pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
     Resolve, Resolving, Response,
 };
-pub use policy::{FileAccess, FileRule, Permissions};
+pub use policy::{EnvRule, FileAccess, FileRule, Permissions};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::NodeRuntime;

@@ -1,6 +1,7 @@
 //! One machine: a kernel, what its processes start with, and its end.
 //!
-//! Lock order: `Machine::kernel` is a leaf; the kernel is used after it is released.
+//! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. `Machine::kernel` is a leaf; the kernel is
+//! used after it is released.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,8 +13,11 @@ use cenote_kernel::Kernel;
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
+use crate::ask::Permit;
+use crate::events::Events;
 use crate::files::HostView;
-use crate::{Error, host};
+use crate::host_functions::{self, Collections};
+use crate::{Error, HostFunctions, host};
 
 /// What processes of a machine start with.
 #[derive(Clone, Debug)]
@@ -29,6 +33,10 @@ pub(crate) struct Defaults {
 pub(crate) struct Machine {
     kernel: Mutex<Option<Live>>,
     defaults: Defaults,
+    /// The embedder's functions, once there are some.
+    host_functions: Mutex<Option<Arc<Collections>>>,
+    events: Arc<Events>,
+    permit: Arc<Permit>,
 }
 
 #[derive(Clone)]
@@ -38,7 +46,12 @@ struct Live {
 }
 
 impl Machine {
-    pub(crate) fn new(kernel: Arc<Kernel>, defaults: Defaults) -> Arc<Self> {
+    pub(crate) fn new(
+        kernel: Arc<Kernel>,
+        defaults: Defaults,
+        events: Arc<Events>,
+        permit: Arc<Permit>,
+    ) -> Arc<Self> {
         let view = HostView::new(kernel.namespace().root(), defaults.cwd.as_bytes());
         Arc::new(Self {
             kernel: Mutex::new(Some(Live {
@@ -46,7 +59,34 @@ impl Machine {
                 view: Arc::new(view),
             })),
             defaults,
+            host_functions: Mutex::new(None),
+            events,
+            permit,
         })
+    }
+
+    /// Adds functions of the embedder; with the first the machine begins to listen for calls.
+    pub(crate) fn add_host_functions(&self, functions: HostFunctions) -> Result<(), Error> {
+        let collection = functions.compile()?;
+        let live = self.live()?;
+        let failed = |cause| Error::File {
+            operation: "register",
+            path: "/usr/lib/cenote".into(),
+            cause,
+        };
+        let mut slot = self.host_functions.lock();
+        let collections = match &*slot {
+            Some(collections) => Arc::clone(collections),
+            None => {
+                let collections = Arc::<Collections>::default();
+                host_functions::serve(&live.kernel, &collections, &self.permit).map_err(failed)?;
+                Arc::clone(slot.insert(collections))
+            }
+        };
+        collections.add(collection);
+        live.view
+            .in_context(|cx| host_functions::write_files(cx, &collections))
+            .map_err(failed)
     }
 
     fn live(&self) -> Result<Live, Error> {
@@ -59,6 +99,14 @@ impl Machine {
 
     pub(crate) fn host_view(&self) -> Result<Arc<HostView>, Error> {
         Ok(self.live()?.view)
+    }
+
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
+    }
+
+    pub(crate) fn permit(&self) -> &Arc<Permit> {
+        &self.permit
     }
 
     pub(crate) fn env(&self) -> &BTreeMap<String, String> {

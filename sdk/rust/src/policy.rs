@@ -3,10 +3,11 @@
 //! Inside the machine users and file modes decide; these rules can only take away. What leaves the machine (host directories, network) is
 //! granted by mounts and by `network`. Rules are tried in order and the last that matches wins.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use cenote_base::policy::{Policy, Request, Verdict};
-use globset::{GlobBuilder, GlobMatcher};
+use cenote_base::policy::{Request, Verdict};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use crate::Error;
 use crate::network::NetworkRule;
@@ -47,6 +48,18 @@ pub struct Permissions {
     /// Rules for the network outside the machine; what no rule allows is refused, and so are the host's own and private addresses unless
     /// a rule names them. Inside the machine everything may be reached.
     pub network: Vec<NetworkRule>,
+    /// Rules for the environment variables that the embedder's options and calls give to programs; one that no rule names is given.
+    /// Those of a login (`PATH`, `HOME` …) are always given.
+    pub env: Vec<EnvRule>,
+}
+
+/// A rule for environment variables.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct EnvRule {
+    /// Whether it allows.
+    pub allow: bool,
+    /// Names: `*` stands for any text.
+    pub glob: String,
 }
 
 impl Default for Permissions {
@@ -56,6 +69,7 @@ impl Default for Permissions {
             child_process: true,
             programs: Vec::new(),
             network: Vec::new(),
+            env: Vec::new(),
         }
     }
 }
@@ -73,7 +87,19 @@ impl Permissions {
             .iter()
             .map(|glob| matcher(glob))
             .collect::<Result<_, Error>>()?;
+        let env = self
+            .env
+            .iter()
+            .map(|rule| {
+                let glob = Glob::new(&rule.glob).map_err(|error| Error::Option {
+                    option: "permissions.env",
+                    reason: error.to_string(),
+                })?;
+                Ok((rule.allow, glob.compile_matcher()))
+            })
+            .collect::<Result<_, Error>>()?;
         Ok(Rules {
+            env,
             files,
             child_process: self.child_process,
             programs,
@@ -102,6 +128,7 @@ fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
 /// [`Permissions`] made ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Rules {
+    env: Vec<(bool, GlobMatcher)>,
     files: Vec<(bool, FileAccess, GlobMatcher)>,
     child_process: bool,
     programs: Vec<GlobMatcher>,
@@ -114,36 +141,40 @@ impl Rules {
         self.network.open_anything()
     }
 
-    fn file(&self, path: &[u8], wanted: FileAccess) -> Verdict {
+    fn file(&self, path: &[u8], wanted: FileAccess) -> Ruling {
         let path = as_path(path);
         let last = self.files.iter().rev().find(|(_, access, glob)| {
             (*access == wanted || *access == FileAccess::ReadWrite) && glob.is_match(path)
         });
         match last {
-            Some((false, _, glob)) => Verdict::Deny {
+            Some((false, _, glob)) => Ruling::Said(Verdict::Deny {
                 reason: format!("permissions.files refuses `{}`", glob.glob()),
-            },
-            Some((true, ..)) | None => Verdict::Allow,
+            }),
+            Some((true, ..)) => Ruling::Said(Verdict::Allow),
+            None => Ruling::Silent(Verdict::Allow),
         }
     }
 
-    fn program(&self, path: &[u8]) -> Verdict {
+    fn program(&self, path: &[u8]) -> Ruling {
         if !self.child_process {
-            return Verdict::Deny {
+            return Ruling::Said(Verdict::Deny {
                 reason: "permissions.child_process is off".into(),
-            };
+            });
         }
-        if self.programs.is_empty()
-            || self
-                .programs
-                .iter()
-                .any(|glob| glob.is_match(as_path(path)))
-        {
-            return Verdict::Allow;
+        if self.programs.is_empty() {
+            return Ruling::Silent(Verdict::Allow);
         }
-        Verdict::Deny {
-            reason: "permissions.programs does not name it".into(),
-        }
+        let named = self
+            .programs
+            .iter()
+            .any(|glob| glob.is_match(as_path(path)));
+        Ruling::Said(if named {
+            Verdict::Allow
+        } else {
+            Verdict::Deny {
+                reason: "permissions.programs does not name it".into(),
+            }
+        })
     }
 }
 
@@ -152,8 +183,27 @@ fn as_path(bytes: &[u8]) -> &std::path::Path {
     std::path::Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
 
-impl Policy for Rules {
-    fn decide(&self, request: &Request<'_>) -> Verdict {
+/// What the rules say of a request.
+#[derive(Debug)]
+pub(crate) enum Ruling {
+    /// A rule speaks of it.
+    Said(Verdict),
+    /// None does: this holds unless somebody else decides.
+    Silent(Verdict),
+}
+
+impl Ruling {
+    #[cfg(test)]
+    pub(crate) fn verdict(self) -> Verdict {
+        match self {
+            Self::Said(verdict) | Self::Silent(verdict) => verdict,
+        }
+    }
+}
+
+impl Rules {
+    /// What the rules say of a request of the kernel.
+    pub(crate) fn rule(&self, request: &Request<'_>) -> Ruling {
         match request {
             Request::ReadFile { path } => self.file(path, FileAccess::Read),
             Request::WriteFile { path } => self.file(path, FileAccess::Write),
@@ -163,7 +213,23 @@ impl Policy for Rules {
         }
     }
 
-    fn watches_files(&self) -> bool {
+    /// What the rules say of giving an environment variable to programs.
+    pub(crate) fn env(&self, name: &str) -> Ruling {
+        match self.env.iter().rev().find(|(_, glob)| glob.is_match(name)) {
+            Some((true, _)) => Ruling::Said(Verdict::Allow),
+            Some((false, glob)) => Ruling::Said(Verdict::Deny {
+                reason: format!("permissions.env refuses `{}`", glob.glob()),
+            }),
+            None => Ruling::Silent(Verdict::Allow),
+        }
+    }
+
+    /// The names that this machine was told to have this address.
+    pub(crate) fn names_of(&self, address: SocketAddr) -> Vec<String> {
+        self.network.names_of(address)
+    }
+
+    pub(crate) fn watches_files(&self) -> bool {
         !self.files.is_empty()
     }
 }
@@ -190,16 +256,22 @@ mod tests {
             ..Permissions::default()
         };
         let rules = permissions.compile(Arc::default()).unwrap();
-        assert_eq!(rules.file(b"/etc/passwd", FileAccess::Read), Verdict::Allow);
+        assert_eq!(
+            rules.file(b"/etc/passwd", FileAccess::Read).verdict(),
+            Verdict::Allow
+        );
         assert!(matches!(
-            rules.file(b"/etc/passwd", FileAccess::Write),
+            rules.file(b"/etc/passwd", FileAccess::Write).verdict(),
             Verdict::Deny { .. }
         ));
         assert!(matches!(
-            rules.file(b"/etc/ssl/cert", FileAccess::Read),
+            rules.file(b"/etc/ssl/cert", FileAccess::Read).verdict(),
             Verdict::Deny { .. }
         ));
-        assert_eq!(rules.file(b"/tmp/x", FileAccess::Write), Verdict::Allow);
+        assert_eq!(
+            rules.file(b"/tmp/x", FileAccess::Write).verdict(),
+            Verdict::Allow
+        );
     }
 
     #[test]

@@ -307,6 +307,7 @@ pub(crate) fn environment(machine: &Machine, over: &BTreeMap<String, String>) ->
     let mut variables = machine.env().clone();
     variables.extend(
         over.iter()
+            .filter(|(name, _)| machine.permit().env(name))
             .map(|(name, value)| (name.clone(), value.clone())),
     );
     variables

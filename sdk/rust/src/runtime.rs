@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::HostFunctions;
 use crate::call::{Call, Exec, ModuleType, Run, Spawn, Target};
 use crate::machine::Machine;
 use crate::{Error, NodeRuntimeBuilder, Terminal, TerminalOptions};
@@ -74,6 +75,16 @@ impl NodeRuntime {
     /// [`Error::Start`] when the program or the terminal cannot be had, [`Error::Option`] for a size of zero.
     pub async fn open_terminal(&self, options: TerminalOptions) -> Result<Terminal, Error> {
         crate::host::run(Terminal::start(Arc::clone(&self.machine), options)).await
+    }
+
+    /// Gives guests functions of yours: programs that start from now on find a frozen global object of the collection's name with an async
+    /// function each, and the shell a command `cenote-<collection>` (`--help` tells its usage). A collection of the same name is replaced,
+    /// for programs that run already, too.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a name or schema that cannot be, [`Error::File`] when the machine's files are full, [`Error::Disposed`].
+    pub fn register_host_functions(&self, collection: HostFunctions) -> Result<(), Error> {
+        self.machine.add_host_functions(collection)
     }
 
     /// Kills every process of the machine, waits until they are gone and gives its memory back. A second time does nothing.

@@ -3,8 +3,9 @@
 //! [`Budget::charge`] answers a [`Charge`] that returns what it took when dropped, or the errno that Linux gives when
 //! the resource is used up. Every limit has the name of the option that changes it, for messages.
 
+use std::fmt::Debug;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use cenote_abi::Errno;
 
@@ -78,20 +79,43 @@ impl Resource {
     }
 }
 
+/// Is told when a machine comes near one of its limits. Called on the guest's thread: must be quick.
+pub trait BudgetWatch: Send + Sync + Debug {
+    /// Four fifths of a limit are in use; told again once the use was below three fifths in between.
+    fn near(&self, resource: Resource, used: u64, limit: u64);
+    /// More was asked for than there is, and refused.
+    fn reached(&self, resource: Resource, used: u64, limit: u64);
+}
+
 /// What one machine has used of its [`Limits`].
 #[derive(Debug)]
 pub struct Budget {
     limits: Limits,
     used: [AtomicU64; Resource::COUNT],
+    watch: Option<Arc<dyn BudgetWatch>>,
+    /// Whether the watch was told that a limit is near.
+    told: [AtomicBool; Resource::COUNT],
 }
 
 impl Budget {
     /// A budget with nothing used.
     #[must_use]
     pub fn new(limits: Limits) -> Arc<Self> {
+        Self::make(limits, None)
+    }
+
+    /// A budget with nothing used, and who is told when it runs low.
+    #[must_use]
+    pub fn watched(limits: Limits, watch: Arc<dyn BudgetWatch>) -> Arc<Self> {
+        Self::make(limits, Some(watch))
+    }
+
+    fn make(limits: Limits, watch: Option<Arc<dyn BudgetWatch>>) -> Arc<Self> {
         Arc::new(Self {
             limits,
             used: [const { AtomicU64::new(0) }; Resource::COUNT],
+            watch,
+            told: [const { AtomicBool::new(false) }; Resource::COUNT],
         })
     }
 
@@ -133,8 +157,14 @@ impl Budget {
             used.checked_add(amount).filter(|total| *total <= limit)
         });
         match taken {
-            Ok(_) => Ok(()),
+            Ok(before) => {
+                self.note_use(resource, before + amount, limit);
+                Ok(())
+            }
             Err(used) => {
+                if let Some(watch) = &self.watch {
+                    watch.reached(resource, used, limit);
+                }
                 tracing::debug!(target: "cenote::limit", option = resource.option(), used, amount, limit, "limit reached");
                 Err(SysError::with_note(resource.errno(), resource.note()))
             }
@@ -142,7 +172,22 @@ impl Budget {
     }
 
     fn give_back(&self, resource: Resource, amount: u64) {
-        self.counter(resource).fetch_sub(amount, Ordering::Relaxed);
+        let before = self.counter(resource).fetch_sub(amount, Ordering::Relaxed);
+        let told = &self.told[resource.index()];
+        if self.watch.is_some() && told.load(Ordering::Relaxed) {
+            let enough = resource.limit(&self.limits) / 5 * 3;
+            if before - amount < enough {
+                told.store(false, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Tells the watch when four fifths are in use.
+    fn note_use(&self, resource: Resource, used: u64, limit: u64) {
+        let Some(watch) = &self.watch else { return };
+        if used >= limit - limit / 5 && !self.told[resource.index()].swap(true, Ordering::Relaxed) {
+            watch.near(resource, used, limit);
+        }
     }
 
     fn counter(&self, resource: Resource) -> &AtomicU64 {
@@ -220,5 +265,41 @@ mod tests {
         );
         charge.resize(10).unwrap();
         assert_eq!(budget.used(Resource::FilesystemBytes), 10);
+    }
+
+    #[derive(Debug, Default)]
+    struct Notes(std::sync::Mutex<Vec<(&'static str, u64)>>);
+
+    impl BudgetWatch for Notes {
+        fn near(&self, _resource: Resource, used: u64, _limit: u64) {
+            self.0.lock().unwrap().push(("near", used));
+        }
+
+        fn reached(&self, _resource: Resource, used: u64, _limit: u64) {
+            self.0.lock().unwrap().push(("reached", used));
+        }
+    }
+
+    #[test]
+    fn watch_is_told_once_that_a_limit_is_near_until_there_was_room_again() {
+        let notes = Arc::new(Notes::default());
+        let limits = Limits {
+            pipes: 10,
+            ..Limits::default()
+        };
+        let budget = Budget::watched(limits, Arc::clone(&notes) as Arc<dyn BudgetWatch>);
+        let take = |amount| budget.charge(Resource::Pipes, amount);
+        let seven = take(7).unwrap();
+        let one = take(1).unwrap();
+        drop(one);
+        let one = take(1).unwrap();
+        assert!(take(3).is_err());
+        drop((one, seven));
+        let nine = take(9).unwrap();
+        assert_eq!(
+            *notes.0.lock().unwrap(),
+            [("near", 8), ("reached", 8), ("near", 9)]
+        );
+        drop(nine);
     }
 }

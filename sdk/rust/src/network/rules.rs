@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use super::guard::{self, canonical};
 use super::pins::Pins;
 use crate::Error;
+use crate::policy::Ruling;
 
 /// A rule for the network outside the machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -113,8 +114,13 @@ impl NetworkRules {
         self.rules.iter().any(|rule| rule.allow)
     }
 
+    /// The names that were answered with this address.
+    pub(crate) fn names_of(&self, address: SocketAddr) -> Vec<String> {
+        self.pins.names_of(canonical(address.ip()))
+    }
+
     /// Whether `address` may be connected.
-    pub(crate) fn connect(&self, address: SocketAddr) -> Verdict {
+    pub(crate) fn connect(&self, address: SocketAddr) -> Ruling {
         let own = canonical(address.ip());
         let names = self.pins.names_of(own);
         let guarded = guard::guarded(own);
@@ -144,22 +150,22 @@ impl NetworkRules {
             format!(" ({})", names.join(", "))
         };
         match (last, guarded) {
-            (Some(rule), _) if rule.allow => Verdict::Allow,
-            (Some(rule), _) => deny(format!(
+            (Some(rule), _) if rule.allow => Ruling::Said(Verdict::Allow),
+            (Some(rule), _) => Ruling::Said(deny(format!(
                 "permissions.network refuses `{}`: {address}{told}",
                 rule.text
-            )),
-            (None, Some((net, what))) => deny(format!(
+            ))),
+            (None, Some((net, what))) => Ruling::Said(deny(format!(
                 "{address}{told} is {what} ({net}): no rule of permissions.network names it"
-            )),
-            (None, None) => deny(format!(
+            ))),
+            (None, None) => Ruling::Silent(deny(format!(
                 "no rule of permissions.network allows {address}{told}"
-            )),
+            ))),
         }
     }
 
     /// Whether a name may be asked for outside.
-    pub(crate) fn resolve(&self, name: &str) -> Verdict {
+    pub(crate) fn resolve(&self, name: &str) -> Ruling {
         let last = self.rules.iter().rev().find(|rule| {
             // A refusal for some ports leaves the name to the others.
             (rule.allow || rule.ports.is_empty())
@@ -170,9 +176,13 @@ impl NetworkRules {
                 }
         });
         match last {
-            Some(rule) if rule.allow => Verdict::Allow,
-            Some(rule) => deny(format!("permissions.network refuses `{}`", rule.text)),
-            None => deny(format!("no rule of permissions.network allows `{name}`")),
+            Some(rule) if rule.allow => Ruling::Said(Verdict::Allow),
+            Some(rule) => {
+                Ruling::Said(deny(format!("permissions.network refuses `{}`", rule.text)))
+            }
+            None => Ruling::Silent(deny(format!(
+                "no rule of permissions.network allows `{name}`"
+            ))),
         }
     }
 }
@@ -233,7 +243,7 @@ mod tests {
     }
 
     fn allows(rules: &NetworkRules, address: &str) -> bool {
-        rules.connect(address.parse().unwrap()) == Verdict::Allow
+        rules.connect(address.parse().unwrap()).verdict() == Verdict::Allow
     }
 
     #[test]
@@ -314,9 +324,9 @@ mod tests {
             NetworkRule::deny("www.example.com:25"),
             NetworkRule::allow("192.0.2.0/24"),
         ]);
-        assert_eq!(list.resolve("www.example.com"), Verdict::Allow);
+        assert_eq!(list.resolve("www.example.com").verdict(), Verdict::Allow);
         for name in ["secret.example.com", "example.com", "other.test"] {
-            assert_ne!(list.resolve(name), Verdict::Allow, "{name}");
+            assert_ne!(list.resolve(name).verdict(), Verdict::Allow, "{name}");
         }
     }
 

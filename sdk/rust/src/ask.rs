@@ -1,0 +1,325 @@
+//! Who decides what no rule decides: the embedder's own code, asked for each request. [`PermissionRequest`], [`Decision`].
+//!
+//! A rule that matches always wins; where none does, the callback of that scope is asked, and without one the default of the scope
+//! holds. The guest's call waits for the answer, at most 30 seconds; it is refused when the callback panics or does not answer.
+//!
+//! Locks: none.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use cenote_base::policy::{Policy, Request, Verdict};
+use tokio::runtime::{Handle, RuntimeFlavor};
+
+use crate::events::{Event, Events};
+use crate::policy::{Rules, Ruling};
+
+/// How long a guest waits for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Which part of the permissions a request concerns.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[non_exhaustive]
+pub enum Scope {
+    /// Files of the machine and of its mounts. Asked for each operation: a callback here makes every `open` slower.
+    Fs,
+    /// The network outside the machine: names and addresses.
+    Network,
+    /// Starting programs, but for the first program of a call of the embedder.
+    ChildProcess,
+    /// Environment variables that the embedder's calls give to the machine's programs.
+    Env,
+    /// Calls of the embedder's functions.
+    HostFunction,
+}
+
+/// What a guest wants to do.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum PermissionRequest {
+    /// Read a file, list a directory, follow a link.
+    ReadFile {
+        /// The resolved path in the machine.
+        path: Vec<u8>,
+    },
+    /// Create, change or remove a file.
+    WriteFile {
+        /// The resolved path in the machine.
+        path: Vec<u8>,
+    },
+    /// Start a program.
+    Spawn {
+        /// Its resolved path in the machine.
+        path: Vec<u8>,
+        /// Its arguments, the name first.
+        argv: Vec<Vec<u8>>,
+    },
+    /// Connect to an address outside, or send a datagram there.
+    Connect {
+        /// The address that will be connected.
+        address: SocketAddr,
+        /// The names that the machine was told to have this address.
+        names: Vec<String>,
+    },
+    /// Look up a name outside.
+    Resolve {
+        /// The name.
+        name: String,
+    },
+    /// See an environment variable that the embedder gives.
+    Env {
+        /// Its name.
+        name: String,
+    },
+    /// Call a function of the embedder.
+    HostFunction {
+        /// The collection.
+        collection: String,
+        /// The function.
+        function: String,
+    },
+}
+
+impl PermissionRequest {
+    fn of(request: &Request<'_>, rules: &Rules) -> Self {
+        match *request {
+            Request::ReadFile { path } => Self::ReadFile { path: path.into() },
+            Request::WriteFile { path } => Self::WriteFile { path: path.into() },
+            Request::Execute { path, argv } => Self::Spawn {
+                path: path.into(),
+                argv: argv.into(),
+            },
+            Request::Connect { address, .. } => Self::Connect {
+                address,
+                names: rules.names_of(address),
+            },
+            Request::Resolve { name } => Self::Resolve { name: name.into() },
+        }
+    }
+
+    /// The part of the permissions it concerns.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        match self {
+            Self::ReadFile { .. } | Self::WriteFile { .. } => Scope::Fs,
+            Self::Spawn { .. } => Scope::ChildProcess,
+            Self::Connect { .. } | Self::Resolve { .. } => Scope::Network,
+            Self::Env { .. } => Scope::Env,
+            Self::HostFunction { .. } => Scope::HostFunction,
+        }
+    }
+
+    /// The operation in one word: `read`, `write`, `spawn`, `connect`, `resolve`, `env`, `call`.
+    #[must_use]
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::ReadFile { .. } => "read",
+            Self::WriteFile { .. } => "write",
+            Self::Spawn { .. } => "spawn",
+            Self::Connect { .. } => "connect",
+            Self::Resolve { .. } => "resolve",
+            Self::Env { .. } => "env",
+            Self::HostFunction { .. } => "call",
+        }
+    }
+
+    /// What it is about, for people: a path, an address, a name.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::ReadFile { path } | Self::WriteFile { path } | Self::Spawn { path, .. } => {
+                cenote_base::path::display(path)
+            }
+            Self::Connect { address, .. } => address.to_string(),
+            Self::Resolve { name } | Self::Env { name } => name.clone(),
+            Self::HostFunction {
+                collection,
+                function,
+            } => format!("{collection}.{function}"),
+        }
+    }
+}
+
+/// The answer of a permission callback.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Decision {
+    /// Whether the guest may.
+    pub allow: bool,
+    /// Why not, for the audit.
+    pub reason: Option<String>,
+}
+
+impl Decision {
+    /// Yes.
+    #[must_use]
+    pub fn allow() -> Self {
+        Self {
+            allow: true,
+            reason: None,
+        }
+    }
+
+    /// No, and why.
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self {
+            allow: false,
+            reason: Some(reason.into()),
+        }
+    }
+}
+
+impl From<bool> for Decision {
+    fn from(allow: bool) -> Self {
+        Self {
+            allow,
+            reason: None,
+        }
+    }
+}
+
+type Later = Pin<Box<dyn Future<Output = Decision> + Send>>;
+
+/// The embedder's code for some scopes.
+#[derive(Clone)]
+pub(crate) enum Callback {
+    Now(Arc<dyn Fn(&PermissionRequest) -> Decision + Send + Sync>),
+    Later(Arc<dyn Fn(PermissionRequest) -> Later + Send + Sync>),
+}
+
+impl fmt::Debug for Callback {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Now(_) => "Callback(now)",
+            Self::Later(_) => "Callback(later)",
+        })
+    }
+}
+
+/// The callbacks of a machine, one a scope.
+pub(crate) type Callbacks = HashMap<Scope, Callback>;
+
+/// Rules, then the embedder's code, then the default; what is refused is told.
+#[derive(Debug)]
+pub(crate) struct Permit {
+    rules: Arc<Rules>,
+    callbacks: Callbacks,
+    events: Arc<Events>,
+    handle: Handle,
+}
+
+impl Permit {
+    pub(crate) fn new(
+        rules: Arc<Rules>,
+        callbacks: Callbacks,
+        events: Arc<Events>,
+        handle: Handle,
+    ) -> Self {
+        Self {
+            rules,
+            callbacks,
+            events,
+            handle,
+        }
+    }
+
+    /// Whether an environment variable may be given to programs.
+    pub(crate) fn env(&self, name: &str) -> bool {
+        let request = || PermissionRequest::Env { name: name.into() };
+        self.settle(self.rules.env(name), Scope::Env, request) == Verdict::Allow
+    }
+
+    /// Whether a function of the embedder may be called.
+    pub(crate) fn host_function(&self, collection: &str, function: &str) -> Verdict {
+        let request = || PermissionRequest::HostFunction {
+            collection: collection.into(),
+            function: function.into(),
+        };
+        self.settle(Ruling::Silent(Verdict::Allow), Scope::HostFunction, request)
+    }
+
+    fn settle(
+        &self,
+        ruling: Ruling,
+        scope: Scope,
+        request: impl Fn() -> PermissionRequest,
+    ) -> Verdict {
+        let verdict = match (ruling, self.callbacks.get(&scope)) {
+            (Ruling::Said(verdict), _) | (Ruling::Silent(verdict), None) => verdict,
+            (Ruling::Silent(_), Some(callback)) => self.ask(callback, request()),
+        };
+        if let Verdict::Deny { reason } = &verdict {
+            self.events.publish(|| {
+                let request = request();
+                Event::Refused {
+                    scope,
+                    operation: request.operation().into(),
+                    subject: request.subject(),
+                    reason: reason.clone(),
+                }
+            });
+        }
+        verdict
+    }
+
+    fn ask(&self, callback: &Callback, request: PermissionRequest) -> Verdict {
+        let decision = match callback {
+            Callback::Now(decide) => {
+                catch_unwind(AssertUnwindSafe(|| decide(&request))).map_err(|_| "panicked")
+            }
+            Callback::Later(decide) => self.wait_for(decide(request)),
+        };
+        match decision {
+            Ok(Decision { allow: true, .. }) => Verdict::Allow,
+            Ok(Decision { reason, .. }) => Verdict::Deny {
+                reason: reason.unwrap_or_else(|| "the permission callback says no".into()),
+            },
+            Err(what) => Verdict::Deny {
+                reason: format!("the permission callback {what}"),
+            },
+        }
+    }
+
+    /// Waits on this thread; other guests of the thread are moved to another one meanwhile.
+    fn wait_for(&self, answer: Later) -> Result<Decision, &'static str> {
+        let (tell, told) = mpsc::sync_channel(1);
+        self.handle.spawn(async move {
+            let decision = tokio::time::timeout(PATIENCE, answer)
+                .await
+                .map_err(|_elapsed| "did not answer within 30 seconds");
+            if tell.send(decision).is_err() {
+                tracing::debug!("the guest that asked is gone");
+            }
+        });
+        let wait = move || told.recv().unwrap_or(Err("panicked"));
+        let on_worker = Handle::try_current()
+            .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::MultiThread);
+        if on_worker {
+            tokio::task::block_in_place(wait)
+        } else {
+            wait()
+        }
+    }
+}
+
+impl Policy for Permit {
+    fn decide(&self, request: &Request<'_>) -> Verdict {
+        let scope = match request {
+            Request::ReadFile { .. } | Request::WriteFile { .. } => Scope::Fs,
+            Request::Execute { .. } => Scope::ChildProcess,
+            Request::Connect { .. } | Request::Resolve { .. } => Scope::Network,
+        };
+        self.settle(self.rules.rule(request), scope, || {
+            PermissionRequest::of(request, &self.rules)
+        })
+    }
+
+    fn watches_files(&self) -> bool {
+        self.rules.watches_files() || self.callbacks.contains_key(&Scope::Fs)
+    }
+}

@@ -1,0 +1,163 @@
+//! Permissions as the embedder's own code: asked where no rule decides, now or later.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use cenote::{
+    Decision, EnvRule, FileAccess, FileRule, HostFunction, HostFunctions, NodeRuntime,
+    PermissionRequest, Permissions, Scope,
+};
+
+use crate::block_on;
+
+#[test]
+fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    block_on(async {
+        let rt = NodeRuntime::builder()
+            .file("/data/secret", "s")
+            .file("/data/plain", "p\n")
+            .permissions(Permissions {
+                files: vec![FileRule {
+                    allow: true,
+                    access: FileAccess::Read,
+                    glob: "/data/plain".into(),
+                }],
+                ..Permissions::default()
+            })
+            .on_permission([Scope::Fs], move |request| {
+                let subject = request.subject();
+                if !subject.starts_with("/data/") {
+                    return Decision::allow();
+                }
+                seen.lock()
+                    .unwrap()
+                    .push(format!("{} {subject}", request.operation()));
+                Decision::deny("not this one")
+            })
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .shell("cat /data/plain; ln -s /data/secret /tmp/link; cat /tmp/link; echo $?; echo x > /data/new; echo $?")
+            .await
+            .unwrap();
+        assert_eq!(out.stdout.text(), "p\n1\n2\n", "{}", out.stderr);
+        assert!(
+            out.stderr.text().contains("Permission denied"),
+            "{}",
+            out.stderr
+        );
+        let node = rt
+            .exec(
+                r#"import fs from "node:fs";
+                   try { fs.readFileSync("/data/secret"); } catch (error) { console.log(error.code); }"#,
+            )
+            .await
+            .unwrap();
+        assert_eq!(node.stdout.text(), "EACCES\n");
+    });
+    let asked = asked.lock().unwrap();
+    assert!(asked.contains(&"read /data/secret".to_owned()), "{asked:?}");
+    assert!(asked.contains(&"write /data/new".to_owned()), "{asked:?}");
+    assert!(
+        !asked.contains(&"read /data/plain".to_owned()),
+        "a rule decided: {asked:?}"
+    );
+}
+
+#[test]
+fn answers_may_take_their_time_without_holding_up_other_guests() {
+    block_on(async {
+        let rt = NodeRuntime::builder()
+            .on_permission_async([Scope::ChildProcess], async |request| {
+                tokio::time::sleep(Duration::from_millis(30)).await;
+                // The path is that of the program which all of coreutils' names lead to.
+                let PermissionRequest::Spawn { argv, .. } = request else {
+                    return Decision::deny("another scope");
+                };
+                Decision::from(argv.first().is_none_or(|name| name != b"seq"))
+            })
+            .create()
+            .await
+            .unwrap();
+        let neighbour = NodeRuntime::create().await.unwrap();
+        let (asked, free) = tokio::join!(
+            rt.shell("/bin/true && echo yes; seq 3; echo $?"),
+            neighbour.shell("seq 3 | wc -l")
+        );
+        assert_eq!(asked.unwrap().stdout.text(), "yes\n126\n");
+        assert_eq!(free.unwrap().stdout.text(), "3\n");
+        let node = rt
+            .exec(
+                r#"import { spawnSync } from "node:child_process";
+                   console.log(spawnSync("/bin/true").status, spawnSync("seq").error.code);"#,
+            )
+            .await
+            .unwrap();
+        assert_eq!(node.stdout.text(), "0 EACCES\n", "{}", node.stderr);
+    });
+}
+
+#[test]
+fn a_callback_that_panics_refuses() {
+    block_on(async {
+        let rt = NodeRuntime::builder()
+            .on_permission([Scope::ChildProcess], |_| panic!("on purpose"))
+            .create()
+            .await
+            .unwrap();
+        let out = rt.shell("/bin/true; echo $?").await.unwrap();
+        assert_eq!(out.stdout.text(), "126\n");
+    });
+}
+
+#[test]
+fn variables_and_host_functions_have_scopes_of_their_own() {
+    block_on(async {
+        let answer = HostFunction::new(async |_| Ok(serde_json::json!(42)));
+        let rt = NodeRuntime::builder()
+            .env("API_TOKEN", "t")
+            .env("PLAIN", "p")
+            .env("OTHER", "o")
+            .host_functions(
+                HostFunctions::new("host")
+                    .function("open", answer.clone())
+                    .function("closed", answer),
+            )
+            .permissions(Permissions {
+                env: vec![EnvRule {
+                    allow: false,
+                    glob: "*_TOKEN".into(),
+                }],
+                ..Permissions::default()
+            })
+            .on_permission([Scope::Env, Scope::HostFunction], |request| match request {
+                PermissionRequest::Env { name } => Decision::from(name != "OTHER"),
+                PermissionRequest::HostFunction { function, .. } if function == "closed" => {
+                    Decision::deny("closed today")
+                }
+                _ => Decision::allow(),
+            })
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .exec(
+                r#"const { API_TOKEN, PLAIN, OTHER, CALL, HOME } = process.env;
+                   console.log(API_TOKEN, PLAIN, OTHER, CALL, HOME, await host.open());
+                   await host.closed().catch((error) => console.log(String(error)));"#,
+            )
+            .env("CALL", "c")
+            .env("OTHER", "again")
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "undefined p undefined c /root 42\nPermissionError: closed today\n",
+            "{}",
+            out.stderr
+        );
+    });
+}
