@@ -34,7 +34,7 @@ impl FromStr for DebugAddress {
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[group(multiple = false)]
 pub(crate) struct InspectOptions {
-    /// Let a debugger connect (Chrome `DevTools`, VS Code), on 127.0.0.1:9229 of the host unless another place is named
+    /// Let a debugger connect (Chrome, VS Code), on 127.0.0.1:9229 of the host unless another place is named
     #[arg(long, value_name = "[ADDRESS:]PORT", num_args = 0..=1, require_equals = true, default_missing_value = "9229")]
     inspect: Option<DebugAddress>,
     /// The same, and pause before the first line until one has connected
