@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use super::permission::{self, Permission};
 use crate::environment::Stored;
-use crate::event_loop::{CallContext, make_callback_in};
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
     attach,
@@ -70,12 +69,17 @@ struct Callback {
 }
 
 impl Callback {
+    /// Calls where the program is, in its async context: what pauses it is told of from there. The function throws nothing.
     fn call(&self, scope: &mut Scope<'_, '_>, message: &str) {
         let object = v8::Local::new(scope, &self.object);
         let function = v8::Local::new(scope, &self.function);
-        if let Ok(message) = scope.string(message) {
-            let args = [message.into()];
-            make_callback_in(scope, object, function, &args, &CallContext::ROOT);
+        v8::tc_scope!(let catch, scope);
+        if let Ok(message) = catch.string(message)
+            && function
+                .call(catch, object.into(), &[message.into()])
+                .is_none()
+        {
+            tracing::debug!(target: "cenote::node", "a session's callback threw, or was ended");
         }
     }
 }
