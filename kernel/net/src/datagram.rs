@@ -105,27 +105,7 @@ impl Socket {
             return Err(Errno::EPIPE.into());
         }
         let is_unix = self.family == AddressFamily::Unix;
-        let (name, target) = match (to, peer) {
-            (Some(name), _) => (name, self.table.find(name, self.kind())),
-            (None, Some((name, target))) => {
-                let found = target.upgrade();
-                // A UDP socket bound after we connected gets the message too.
-                let found = if is_unix {
-                    found
-                } else {
-                    found.or_else(|| self.table.find(name, self.kind()))
-                };
-                (name, found)
-            }
-            (None, None) => {
-                return Err(if is_unix {
-                    Errno::ENOTCONN
-                } else {
-                    Errno::EDESTADDRREQ
-                }
-                .into());
-            }
-        };
+        let (name, target) = self.receiver(to, peer)?;
         let length = message.len();
         if !is_unix && length > MAX_UDP {
             return Err(SysError::with_note(
@@ -183,6 +163,36 @@ impl Socket {
             }
             result => result,
         }
+    }
+
+    /// Where a message goes, and who is there.
+    fn receiver(
+        &self,
+        to: Option<Name>,
+        peer: Option<(Name, std::sync::Weak<Self>)>,
+    ) -> SysResult<(Name, Option<Arc<Self>>)> {
+        let is_unix = self.family == AddressFamily::Unix;
+        Ok(match (to, peer) {
+            (Some(name), _) => (name, self.table.find(name, self.kind())),
+            (None, Some((name, target))) => {
+                let found = target.upgrade();
+                // A UDP socket bound after we connected gets the message too.
+                let found = if is_unix {
+                    found
+                } else {
+                    found.or_else(|| self.table.find(name, self.kind()))
+                };
+                (name, found)
+            }
+            (None, None) => {
+                return Err(if is_unix {
+                    Errno::ENOTCONN
+                } else {
+                    Errno::EDESTADDRREQ
+                }
+                .into());
+            }
+        })
     }
 
     /// Sends a datagram out of the machine; the first makes the way.
