@@ -1,11 +1,13 @@
 //! `internalBinding('process_methods')`: what `process` can do. Node: `src/node_process_methods.cc`.
 
+use cenote_base::abi::Errno;
 use cenote_kernel::syscall;
 
 use crate::environment::Stored;
 use crate::glue::{
     Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut,
 };
+use crate::shapes;
 
 pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("hrtime", hrtime)
@@ -50,13 +52,17 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
 
 fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let path = syscall::getcwd(scope.env().task()).map_err(|error| {
-        let text = "no such file or directory".to_owned();
+        let number = error.errno().raw();
+        let text = shapes::uv_error(-number).map_or("unknown error", |(_, text)| text);
+        // Node says more about what cannot be mended.
+        let lost = ", the current working directory was likely removed without changing the working directory";
+        let more = if error.errno() == Errno::ENOENT { lost } else { "" };
         Failure::System {
-            errno: error.errno().raw(),
+            errno: number,
             syscall: "uv_cwd",
             path: None,
             dest: None,
-            message: Some(text),
+            message: Some(format!("process.cwd failed with error {text}{more}")),
         }
     })?;
     Ok(scope.utf8(&path).into())
