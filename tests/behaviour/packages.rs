@@ -3,7 +3,7 @@
 //!
 //! Each fixture directory has a set of packages of its own. They are not in the repository: `npm ci` puts them into the cache,
 //! once for a lock file. A program runs with a VM's default limits unless one of its first lines says otherwise, with the
-//! reason: `// heap: 256 MiB: why`.
+//! reason: `// heap: 256 MiB: why`. The files of `tests/fixtures/npm*/shared`, where there is one, lie beside it in `shared`.
 #![expect(clippy::panic, reason = "a test target")]
 
 use std::fs;
@@ -56,6 +56,13 @@ fn cases(fixture: &Path, set: &str) -> Vec<Case> {
         .collect()
 }
 
+/// A program and what lies beside it.
+struct Files<'a> {
+    name: &'a str,
+    text: &'a [u8],
+    shared: &'a Path,
+}
+
 fn check(fixture: &Path, program: &Path) -> Result<(), String> {
     let node = oracle::node()
         .ok_or("there is no Node to compare with: build once, or set CENOTE_TEST_NODE")?;
@@ -63,8 +70,13 @@ fn check(fixture: &Path, program: &Path) -> Result<(), String> {
     let text =
         fs::read(fixture.join("programs").join(program)).map_err(|error| error.to_string())?;
     let name = program.to_string_lossy().into_owned();
-    let expected = on_host(&node, &installed, &name, &text)?;
-    let ours = in_machine(&installed, &name, &text)?;
+    let files = Files {
+        name: &name,
+        text: &text,
+        shared: &fixture.join("shared"),
+    };
+    let expected = on_host(&node, &installed, &files)?;
+    let ours = in_machine(&installed, &files)?;
     match ours.difference(&expected, true) {
         Some(difference) => Err(difference),
         None => Ok(()),
@@ -107,21 +119,29 @@ fn install(fixture: &Path) -> Result<PathBuf, String> {
     Ok(place)
 }
 
-fn on_host(node: &Path, installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
+fn on_host(node: &Path, installed: &Path, files: &Files<'_>) -> Result<Outcome, String> {
     let failed = |error: std::io::Error| error.to_string();
     // No leading dot: servers of files hide such directories.
     let place = tempfile::Builder::new()
         .prefix("run-")
         .tempdir_in(installed)
         .map_err(failed)?;
-    fs::write(place.path().join(name), text).map_err(failed)?;
+    fs::write(place.path().join(files.name), files.text).map_err(failed)?;
+    if files.shared.is_dir() {
+        let shared = place.path().join("shared");
+        fs::create_dir(&shared).map_err(failed)?;
+        for entry in files.shared.read_dir().map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            fs::copy(entry.path(), shared.join(entry.file_name())).map_err(failed)?;
+        }
+    }
     let mut command = oracle::command(node, place.path());
-    command.arg(name);
+    command.arg(files.name);
     oracle::run(&mut command, b"", TIMEOUT).map_err(|error| format!("node on the host: {error}"))
 }
 
-fn in_machine(installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, String> {
-    let heap = wanted_heap(text)?;
+fn in_machine(installed: &Path, files: &Files<'_>) -> Result<Outcome, String> {
+    let heap = wanted_heap(files.text)?;
     let world = World::with(|builder| {
         let builder = builder.node_modules(installed.join("node_modules"));
         match heap {
@@ -129,10 +149,13 @@ fn in_machine(installed: &Path, name: &str, text: &[u8]) -> Result<Outcome, Stri
             None => builder,
         }
     })?;
-    world.write(&format!("/root/work/{name}"), text)?;
+    world.write(&format!("/root/work/{}", files.name), files.text)?;
+    if files.shared.is_dir() {
+        world.copy_tree(files.shared, "/root/work/shared")?;
+    }
     world.run(&Job {
         program: "node",
-        args: &[name.to_owned()],
+        args: &[files.name.to_owned()],
         cwd: "/root/work",
         env: &[],
         stdin: b"",

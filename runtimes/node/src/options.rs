@@ -520,6 +520,11 @@ impl CommandLine {
             ));
         }
         let value = match inline {
+            // `--eval=` has no code, which is not the same as empty code.
+            Some("") => {
+                let given = word.split_inclusive('=').next().unwrap_or(word);
+                return Err(format!("{}: {given} requires an argument\n", self.argv0));
+            }
             Some(value) => value.to_owned(),
             None => match words.pop_front() {
                 Some(value)

@@ -9,10 +9,11 @@
 //! The host's files are shown as one user's of the machine; the host's own permissions still hold, as the user this
 //! program runs as. A guest that may write can make symbolic links whose targets other host programs would follow.
 //!
-//! Lock order: `Shared::nodes`, `Node::place`, `Node::listing` and `Node::appending` are leaves, held over calls to the
+//! Lock order: `Shared::nodes`, `Kept::ring`, `Node::place`, `Node::listing` and `Node::appending` are leaves, held over calls to the
 //! host only where two of them must be one (`appending`).
 
 mod errors;
+mod kept;
 mod listing;
 mod node;
 
@@ -32,6 +33,7 @@ use cenote_abi::fs::StatFs;
 use cenote_base::{Gid, SysError, SysResult, Uid};
 use parking_lot::Mutex;
 
+use self::kept::Kept;
 use self::node::Node;
 use crate::filesystem::{FileSystem, next_device};
 use crate::inode::Inode;
@@ -69,6 +71,7 @@ struct Shared {
     grown: AtomicU64,
     /// The files somebody holds, by the host's device and inode numbers.
     nodes: Mutex<HashMap<(u64, u64), Weak<Node>>>,
+    kept: Kept,
     hasher: RandomState,
 }
 
@@ -93,10 +96,18 @@ impl HostDir {
             host_device: metadata.dev(),
             grown: AtomicU64::new(0),
             nodes: Mutex::default(),
+            kept: Kept::default(),
             hasher: RandomState::new(),
         });
         let root = Node::of_root(&shared, &metadata, dir);
         Ok(Arc::new(Self { shared, root }))
+    }
+}
+
+impl Drop for HostDir {
+    fn drop(&mut self) {
+        // What is kept refers to what all share, which would so never go.
+        self.shared.kept.close();
     }
 }
 

@@ -10,6 +10,7 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
 use cap_std::fs::{
@@ -37,6 +38,8 @@ pub(super) struct Node {
     kind: FileType,
     place: Mutex<Option<Place>>,
     directory: OnceLock<Dir>,
+    /// Whether the handle of the directory was used since this was last asked.
+    is_used: AtomicBool,
     reader: OnceLock<HostFile>,
     writer: OnceLock<HostFile>,
     /// What `read_dir` goes on with.
@@ -107,6 +110,7 @@ impl Node {
             kind,
             place: Mutex::new(place),
             directory: OnceLock::new(),
+            is_used: AtomicBool::new(false),
             reader: OnceLock::new(),
             writer: OnceLock::new(),
             listing: Mutex::default(),
@@ -176,6 +180,9 @@ impl Node {
 
     fn dir(&self) -> SysResult<&Dir> {
         if let Some(dir) = self.directory.get() {
+            if !self.is_used.load(Ordering::Relaxed) {
+                self.is_used.store(true, Ordering::Relaxed);
+            }
             return Ok(dir);
         }
         if self.kind != FileType::Directory {
@@ -184,7 +191,20 @@ impl Node {
         let place = self.place()?;
         let dir = host(place.directory.dir()?.open_dir(os(&place.name)))?;
         self.check(&host(dir.dir_metadata())?)?;
-        Ok(self.directory.get_or_init(|| dir))
+        let mut is_new = false;
+        let dir = self.directory.get_or_init(|| {
+            is_new = true;
+            dir
+        });
+        if is_new {
+            self.shared.kept.keep(self.this());
+        }
+        Ok(dir)
+    }
+
+    /// Whether the directory was used since this was last called.
+    pub(super) fn take_used(&self) -> bool {
+        self.is_used.swap(false, Ordering::Relaxed)
     }
 
     fn fill(&self, slot: &OnceLock<HostFile>, options: &mut OpenOptions) -> SysResult {

@@ -322,3 +322,43 @@ fn pipes_and_sockets_of_the_host_are_seen_and_not_opened() {
     );
     assert!(HostDir::open(Path::new("/nonexistent"), HostDirOptions::default()).is_err());
 }
+
+#[test]
+fn a_directory_kept_open_is_not_taken_for_another_of_its_name() {
+    let host = writable();
+    let machine = &host.machine;
+    for round in 0..3 {
+        std::fs::create_dir_all(host.path("d/e")).unwrap();
+        let content = format!("{round}");
+        std::fs::write(host.path("d/e/f"), &content).unwrap();
+        assert_eq!(machine.read("/d/e/f").unwrap(), content);
+        std::fs::rename(host.path("d/e"), host.path("e")).unwrap();
+        assert_eq!(errno(machine.read("/d/e/f")), Errno::ENOENT);
+        assert_eq!(machine.read("/e/f").unwrap(), content);
+        std::fs::remove_dir_all(host.path("e")).unwrap();
+        assert_eq!(errno(machine.stat("/e/f")), Errno::ENOENT);
+        std::fs::remove_dir_all(host.path("d")).unwrap();
+    }
+    symlink("..", host.path("d")).unwrap();
+    assert_eq!(errno(machine.read("/d/e/f")), Errno::ENOENT);
+}
+
+#[test]
+fn few_directories_are_kept_open_and_none_after_the_mount() {
+    let host = writable();
+    for index in 0..200 {
+        std::fs::create_dir(host.path(&format!("d{index}"))).unwrap();
+        std::fs::write(host.path(&format!("d{index}/f")), "f").unwrap();
+    }
+    let hostdir = HostDir::open(&host.path(""), HostDirOptions::default()).unwrap();
+    let shared = Arc::downgrade(&hostdir.shared);
+    let machine = Machine::on(hostdir, ManualClock::new(), Budget::new(Limits::default()));
+    for index in 0..200 {
+        assert_eq!(machine.read(&format!("/d{index}/f")).unwrap(), "f");
+    }
+    // Other tests of this process may hold some of what all mounts share.
+    let kept = shared.upgrade().unwrap().kept.count();
+    assert!(kept > 0 && kept <= 64, "{kept}");
+    drop(machine);
+    assert!(shared.upgrade().is_none());
+}
