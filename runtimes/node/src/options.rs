@@ -383,7 +383,7 @@ impl CommandLine {
         if self.is("--permission") && !self.is("--allow-addons") {
             self.set_boolean("--addons", false);
         }
-        if self.is("--print") || !self.text("--eval").is_empty() {
+        if self.is("--print") || self.values.contains_key("--eval") {
             self.values
                 .insert("[has_eval_string]".into(), OptionValue::Boolean(true));
         }
