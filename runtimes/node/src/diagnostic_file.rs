@@ -42,6 +42,18 @@ fn stamp(seconds: i64) -> (String, String) {
     )
 }
 
+/// Seconds since 1970 as `yyyy-mm-ddThh:mm:ssZ`.
+pub(crate) fn date_and_time(seconds: i64) -> String {
+    let (year, month, day) = date(seconds.div_euclid(86_400));
+    let second = seconds.rem_euclid(86_400);
+    format!(
+        "{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z",
+        second / 3600,
+        second / 60 % 60,
+        second % 60
+    )
+}
+
 /// Year, month and day of a day since 1970 in the Gregorian calendar (Howard Hinnant's `civil_from_days`).
 pub(crate) const fn date(days: i64) -> (i64, i64, i64) {
     let shifted = days.saturating_add(719_468);
@@ -94,13 +106,14 @@ pub(crate) fn write(env: &Environment, path: &[u8], content: &[u8]) -> Result<()
 
 #[cfg(test)]
 mod tests {
-    use super::{date, stamp};
+    use super::{date, date_and_time, stamp};
 
     #[test]
     fn days_become_dates() {
         assert_eq!(date(0), (1970, 1, 1));
         assert_eq!(date(11_016), (2000, 2, 29));
         assert_eq!(date(20_778), (2026, 11, 21));
+        assert_eq!(date_and_time(1_795_292_324), "2026-11-21T20:18:44Z");
         assert_eq!(stamp(86_399), ("19700101".into(), "235959".into()));
     }
 }

@@ -71,9 +71,12 @@ fn get_load_avg<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     Ok(().into())
 }
 
+/// The model of the machine's processor.
+pub(super) const PROCESSOR: &str = "Cenote virtual processor";
+
 /// Seven values a processor: model, speed, user, nice, sys, idle, irq.
 fn get_cpus<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let mut values: Vec<Value<'s>> = vec![scope.text("Cenote virtual processor").into()];
+    let mut values: Vec<Value<'s>> = vec![scope.text(PROCESSOR).into()];
     values.extend(std::iter::repeat_with(|| scope.number(0.0)).take(6));
     Ok(scope.array(&values).into())
 }
