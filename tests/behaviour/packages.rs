@@ -15,14 +15,29 @@ use cenote_test::world::{Job, World};
 use cenote_test::{Case, Outcome, oracle, repository, run_cases};
 use sha2::{Digest, Sha256};
 
+mod live;
+
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() {
     let fixtures = repository::root().join("tests/fixtures");
+    let tools = fixtures.join("npm-tools");
+    let talks: [(&str, fn(&Path) -> Result<(), String>); 2] = [
+        ("npm-tools/prompts on a terminal", live::prompts),
+        ("npm-tools/dev server from outside", live::dev_server),
+    ];
+    let talks = talks.map(|(name, check)| Case {
+        name: name.to_owned(),
+        run: Box::new({
+            let tools = tools.clone();
+            move || check(&tools)
+        }),
+    });
     let cases = sets(&fixtures)
         .unwrap_or_else(|error| panic!("{}: {error}", fixtures.display()))
         .into_iter()
         .flat_map(|set| cases(&fixtures.join(&set), &set))
+        .chain(talks)
         .collect();
     run_cases(cases, &fixtures.join("npm-expectations.toml"));
 }

@@ -33,6 +33,7 @@ mod program;
 mod return_value;
 mod runtime;
 mod shapes;
+mod shared_code;
 mod snapshot;
 mod thread_pool;
 mod threads;

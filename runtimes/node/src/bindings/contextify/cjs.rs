@@ -4,6 +4,7 @@ use super::compile::{Origin, SourceText, compile_function, set_id, urls_of};
 use crate::bindings::compile_cache::{self, Kind};
 use crate::environment::Stored;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
+use crate::shared_code::{self, Known};
 
 /// What a compilation for the `CommonJS` loader gave.
 struct Compiled<'s> {
@@ -17,11 +18,15 @@ fn compile_cjs<'s>(
     code: v8::Local<'s, v8::String>,
     filename: v8::Local<'s, v8::String>,
     cached: Option<&[u8]>,
+    known: &Known,
 ) -> Compiled<'s> {
     let code = crate::natives_syntax::without_hints(scope, code).unwrap_or(code);
     let id = scope.node_symbol("vm_dynamic_import_default_internal");
     let origin = Origin::script(filename, id).to_v8(scope);
-    let mut text = SourceText::new(code, &origin, cached);
+    let mut text = match known {
+        Known::Code(kept, _) => SourceText::with_code(code, &origin, kept),
+        Known::No | Known::Wanted(_) => SourceText::new(code, &origin, cached),
+    };
     let names: Vec<v8::Local<'s, v8::String>> =
         ["exports", "require", "module", "__filename", "__dirname"]
             .iter()
@@ -29,6 +34,17 @@ fn compile_cjs<'s>(
             .collect();
     let function = compile_function(scope, &mut text, &names, &[]);
     let function = function.filter(|function| set_id(scope, (*function).into(), id).is_ok());
+    if let Some(function) = &function {
+        match known {
+            Known::Wanted(key) => {
+                if let Some(code) = function.create_code_cache() {
+                    shared_code::keep(*key, &code);
+                }
+            }
+            Known::Code(_, key) if text.was_unusable() => shared_code::forget(*key),
+            Known::Code(..) | Known::No => {}
+        }
+    }
     Compiled {
         function,
         rejected: text.rejected().unwrap_or(false),
@@ -89,7 +105,13 @@ pub(super) fn compile_function_for_cjs_loader<'s>(
     let compiled = {
         v8::tc_scope!(let catch, scope);
         let cached = entry.as_ref().and_then(|entry| entry.bytes());
-        let compiled = compile_cjs(catch, code, filename, cached.as_deref());
+        // Who keeps code on disk has it there.
+        let known = if entry.is_some() {
+            Known::No
+        } else {
+            shared_code::look_up(catch, shared_code::Kind::CommonJs, code)
+        };
+        let compiled = compile_cjs(catch, code, filename, cached.as_deref(), &known);
         if compiled.function.is_none() {
             let (exception, message) = (catch.exception(), catch.message());
             if let Some(message) = message {
@@ -166,7 +188,9 @@ pub(super) fn contains_module_syntax<'s>(
         let mut text = SourceText::new(code, &origin, None);
         compile_function(catch, &mut text, &[], &[]).is_some()
     } else {
-        compile_cjs(catch, code, filename, None).function.is_some()
+        compile_cjs(catch, code, filename, None, &Known::No)
+            .function
+            .is_some()
     };
     if compiled {
         return Ok(false.into());

@@ -104,6 +104,27 @@ impl SourceText {
         }
     }
 
+    /// Source text with code that this process keeps itself.
+    pub(crate) fn with_code(
+        code: v8::Local<'_, v8::String>,
+        origin: &v8::ScriptOrigin<'_>,
+        kept: &[u8],
+    ) -> Self {
+        use v8::script_compiler::{CachedData, CompileOptions, Source};
+        Self {
+            source: Source::new_with_cached_data(code, Some(origin), CachedData::new(kept)),
+            options: CompileOptions::ConsumeCodeCache,
+            has_cache: false,
+        }
+    }
+
+    /// After compiling [`with_code`](Self::with_code): whether V8 could not use it.
+    pub(crate) fn was_unusable(&self) -> bool {
+        self.source
+            .get_cached_data()
+            .is_none_or(v8::CachedData::rejected)
+    }
+
     /// After compiling: whether the given cache was of no use; `None` if none was given.
     pub(crate) fn rejected(&self) -> Option<bool> {
         self.has_cache.then(|| {

@@ -8,6 +8,7 @@ use crate::glue::{
     Args, BindingResult, Failure, Object, Scope, ScopeExt, copy_bytes,
     evaluate_synthetic as evaluate_steps,
 };
+use crate::shared_code::{self, Known};
 
 /// `new ModuleWrap(url, context, source, lineOffset, columnOffset[, idSymbol | cachedData])`, or
 /// `new ModuleWrap(url, context, exportNames, evaluationSteps)`.
@@ -127,7 +128,16 @@ fn source_text<'s>(
         .flatten();
     let from_disk = entry.as_ref().and_then(|entry| entry.bytes());
     let given = cached.as_deref().or(from_disk.as_deref());
-    let mut text = SourceText::new(source, &origin, given);
+    // Who keeps code on disk has it there.
+    let known = if is_default && entry.is_none() && cached.is_none() {
+        shared_code::look_up(scope, shared_code::Kind::Module, source)
+    } else {
+        Known::No
+    };
+    let mut text = match &known {
+        Known::Code(kept, _) => SourceText::with_code(source, &origin, kept),
+        Known::No | Known::Wanted(_) => SourceText::new(source, &origin, given),
+    };
     v8::tc_scope!(let catch, scope);
     let module = v8::script_compiler::compile_module2(
         catch,
@@ -142,6 +152,16 @@ fn source_text<'s>(
         catch.rethrow();
         return Err(Failure::Pending);
     };
+    match &known {
+        Known::Wanted(key) => {
+            let script = module.get_unbound_module_script(catch);
+            if let Some(code) = script.create_code_cache() {
+                shared_code::keep(*key, &code);
+            }
+        }
+        Known::Code(_, key) if text.was_unusable() => shared_code::forget(*key),
+        Known::Code(..) | Known::No => {}
+    }
     let rejected = text.rejected().unwrap_or(false);
     if let Some(entry) = entry {
         let script = module.get_unbound_module_script(catch);
