@@ -1,6 +1,7 @@
 //! Packages that are talked to while they run: prompts on a terminal, a dev server that is asked from outside the machine.
 
 use std::io::{Read, Write};
+use std::num::NonZero;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -28,8 +29,8 @@ const ANSWERS: &[(&str, &str)] = &[
     ("> Value must", "\x7f4\r"),
     ("? Stop?", "\x03"),
 ];
-const ROWS: u16 = 40;
-const COLUMNS: u16 = 80;
+const ROWS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(39);
+const COLUMNS: NonZero<u16> = NonZero::<u16>::MIN.saturating_add(79);
 
 /// Someone at a terminal: types the next answer when its question is there.
 struct Person {
@@ -130,7 +131,7 @@ fn prompts_in_machine(installed: &Path, program: &[u8]) -> Result<String, String
             .program("node", ["inquirer.mjs"])
             .env("TERM", "xterm-256color")
             .cwd("/root/work")
-            .size(COLUMNS, ROWS);
+            .size(COLUMNS.get(), ROWS.get());
         let terminal = world.machine().open_terminal(options).await?;
         let mut output = terminal.output();
         let mut person = Person::new();

@@ -387,6 +387,7 @@ fn report_fatal_exception<'s>(
         let frames = stack_lines(scope, stack);
         print(scope, &format!("Thrown at:\n{frames}"));
     }
+    super::report::of_uncaught(scope, error);
     print(
         scope,
         &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")),

@@ -7,9 +7,13 @@ mod content;
 mod error;
 mod settings;
 
+use cenote_base::Fd;
+use cenote_base::abi::Errno;
+
 use self::content::Header;
 use self::settings::settings;
-use crate::glue::{Args, Binding, BindingResult, Scope, ScopeExt};
+use crate::environment::Environment;
+use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 
 pub(super) const BINDING: Binding = settings::accessors(
     Binding::new("report")
@@ -24,13 +28,36 @@ pub(super) const BINDING: Binding = settings::accessors(
 /// `writeReport(event, trigger, filename | null, error)`: the name of the file, empty if it could not be written.
 fn write_report<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (event, trigger) = (args.text(scope, 0)?, args.text(scope, 1)?);
-    let env = scope.env();
-    let settings = settings(scope);
-    let mut name = if args.get(2).is_string() {
+    let name = if args.get(2).is_string() {
         args.text(scope, 2)?
     } else {
         String::new()
     };
+    let name = write(scope, &event, &trigger, name, args.get(3))?;
+    Ok(scope.string(&name)?.into())
+}
+
+/// Writes a report of an exception that nobody caught, if that was asked for.
+pub(super) fn of_uncaught<'s>(scope: &mut Scope<'s, '_>, error: Value<'s>) {
+    if !settings(scope).on_uncaught_exception.get() {
+        return;
+    }
+    v8::tc_scope!(let catch, scope);
+    if let Err(failure) = write(catch, "Exception", "Exception", String::new(), error) {
+        tracing::debug!(target: "cenote::node", ?failure, "no report could be made");
+    }
+}
+
+/// Writes a report to `name`, or to a file named by the settings; what it was written to.
+fn write<'s>(
+    scope: &mut Scope<'s, '_>,
+    event: &str,
+    trigger: &str,
+    mut name: String,
+    error: Value<'s>,
+) -> Result<String, Failure> {
+    let env = scope.env();
+    let settings = settings(scope);
     if name.is_empty() {
         name.clone_from(&settings.filename.borrow());
     }
@@ -38,11 +65,11 @@ fn write_report<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
         name = crate::diagnostic_file::name(&env, "report", "json");
     }
     let header = Header {
-        event: &event,
-        trigger: &trigger,
+        event,
+        trigger,
         filename: Some(&name),
     };
-    let report = content::report(scope, &header, args.get(3))?;
+    let report = content::report(scope, &header, error)?;
     let text = if settings.compact.get() {
         serde_json::to_string(&report)
     } else {
@@ -50,37 +77,37 @@ fn write_report<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     };
     let text = text.unwrap_or_default() + "\n";
     match name.as_str() {
-        "stdout" => crate::program::write_all(env.task(), cenote_base::Fd::new(1), text.as_bytes()),
+        "stdout" => crate::program::write_all(env.task(), Fd::new(1), text.as_bytes()),
         "stderr" => env.print_error(text.as_bytes()),
         _ => {
             let directory = settings.directory.borrow().clone();
-            let path = if directory.is_empty() {
-                name.clone()
-            } else {
-                format!("{directory}/{name}")
-            };
-            if let Err(errno) =
-                crate::diagnostic_file::write(&env, path.as_bytes(), text.as_bytes())
-            {
+            if let Err(errno) = write_file(&env, &directory, &name, &text) {
                 let place = if directory.is_empty() {
                     String::new()
                 } else {
                     format!(" directory: {directory}")
                 };
                 let number = errno.raw();
-                env.print_error(
-                    format!(
-                        "\nFailed to open Node.js report file: {name}{place} (errno: {number})\n"
-                    )
-                    .as_bytes(),
+                let why = format!(
+                    "\nFailed to open Node.js report file: {name}{place} (errno: {number})\n"
                 );
-                return Ok(scope.text("").into());
+                env.print_error(why.as_bytes());
+                return Ok(String::new());
             }
             env.print_error(format!("\nWriting Node.js report to file: {name}").as_bytes());
         }
     }
     env.print_error(b"\nNode.js report completed\n");
-    Ok(scope.string(&name)?.into())
+    Ok(name)
+}
+
+fn write_file(env: &Environment, directory: &str, name: &str, text: &str) -> Result<(), Errno> {
+    let path = if directory.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{directory}/{name}")
+    };
+    crate::diagnostic_file::write(env, path.as_bytes(), text.as_bytes())
 }
 
 /// `getReport(error)`: the report as JSON text.

@@ -18,7 +18,7 @@ pub(super) struct Settings {
     signal: RefCell<String>,
     on_fatal_error: Cell<bool>,
     on_signal: Cell<bool>,
-    on_uncaught_exception: Cell<bool>,
+    pub(super) on_uncaught_exception: Cell<bool>,
 }
 
 /// The settings of this thread: at first those of the command line.
