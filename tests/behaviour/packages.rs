@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 
 mod live;
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 fn main() {
     let fixtures = repository::root().join("tests/fixtures");

@@ -424,7 +424,7 @@ fn what_is_missing_says_so_when_it_is_used() {
     let code =
         "try { require('v8').queryObjects(Map) } catch (e) { console.log(e.code, e.message) }";
     assert_eq!(
-        node_with(&[("/root/x", "")], &["-e", code], ""),
+        node_with(&[("/root/x", "")], &["--no-warnings", "-e", code], ""),
         ok(
             "ERR_METHOD_NOT_IMPLEMENTED The internal_only_v8.queryObjects() method is not implemented\n"
         )
