@@ -24,5 +24,5 @@ mod runtime;
 mod wasi_p1;
 
 pub use error::EngineError;
-pub use module_cache::CompileObserver;
+pub use module_cache::{CompileObserver, cache_directory};
 pub use runtime::{WasmOptions, WasmRuntime};

@@ -94,7 +94,7 @@ struct Entry {
 }
 
 impl ModuleCache {
-    /// A cache for this engine; `directory` as [`default_directory`] finds it, or `None` for memory alone.
+    /// A cache for this engine; `directory` as [`cache_directory`] finds it, or `None` for memory alone.
     pub(crate) fn new(engine: Engine, linkers: Linkers, directory: Option<PathBuf>) -> Self {
         let directory = directory.and_then(|base| prepare_directory(&base, &engine));
         Self {
@@ -208,7 +208,7 @@ impl ModuleCache {
 
 /// Where compiled modules go unless the embedder says otherwise: `$CENOTE_CACHE_DIR`, else the user's cache directory.
 #[must_use]
-pub(crate) fn default_directory() -> Option<PathBuf> {
+pub fn cache_directory() -> Option<PathBuf> {
     if let Some(directory) = std::env::var_os("CENOTE_CACHE_DIR") {
         return (!directory.is_empty()).then(|| PathBuf::from(directory).join("modules"));
     }

@@ -19,7 +19,8 @@ use crate::inspect::InspectOptions;
     name = "cenote",
     version,
     propagate_version = true,
-    max_term_width = 100
+    max_term_width = 100,
+    after_help = "`cenote serve --help`: machines for other programs, over gRPC."
 )]
 pub(crate) struct Options {
     /// What to run.

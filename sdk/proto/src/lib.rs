@@ -8,6 +8,11 @@
 
 mod detail;
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
+use prost::Message;
+
 pub use detail::{detail_of, status_with};
 
 /// The contract, version 1.
@@ -32,6 +37,26 @@ pub mod rpc {
 /// The contract's descriptors, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors");
 
+/// Whether a call's path is one of the contract's methods: `/cenote.v1.Vms/Create`.
+#[must_use]
+pub fn is_method(path: &str) -> bool {
+    static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
+        // Ours, compiled in: an unreadable one would leave the set empty, and a test would say so.
+        let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
+        let services = set.file.iter().flat_map(|file| {
+            let package = file.package();
+            file.service.iter().map(move |service| (package, service))
+        });
+        services
+            .flat_map(|(package, service)| {
+                let method = move |name: &str| format!("/{package}.{}/{name}", service.name());
+                service.method.iter().map(move |one| method(one.name()))
+            })
+            .collect()
+    });
+    METHODS.contains(path)
+}
+
 /// The metadata key that names a call's machine.
 pub const VM_METADATA: &str = "cenote-vm";
 
@@ -43,3 +68,15 @@ pub const MAX_MESSAGE: usize = 16 << 20;
 
 /// The largest chunk of a stream that a server sends, in bytes.
 pub const CHUNK: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn methods_are_told_from_nonsense() {
+        assert!(is_method("/cenote.v1.Vms/Create"));
+        assert!(is_method("/cenote.v1.HostChannel/Open"));
+        assert!(!is_method("/cenote.v1.Vms/Nonsense"));
+    }
+}

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -124,6 +125,17 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     if let Ok(host) = host() {
         host.handle().spawn(future);
     }
+}
+
+/// What machines of this process read of the host besides what their options name: compiled modules, and commands that an environment
+/// variable or a checkout puts in the place of those shipped. For those who lock a process down.
+#[must_use]
+pub fn host_reads() -> Vec<PathBuf> {
+    let modules = cenote_wasm::cache_directory();
+    modules
+        .into_iter()
+        .chain(crate::root::host_commands())
+        .collect()
 }
 
 type Report = Arc<dyn Fn(Option<&str>) + Send + Sync>;

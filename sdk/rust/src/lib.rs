@@ -53,7 +53,7 @@ pub use error::Error;
 pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use files::{DirectoryEntry, FileKind, Metadata};
-pub use host::on_slow_start;
+pub use host::{host_reads, on_slow_start};
 pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;
@@ -65,7 +65,7 @@ pub use network::{
 pub use policy::{EnvRule, FileAccess, FileRule, Permissions};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
-pub use runtime::NodeRuntime;
+pub use runtime::{NODE_VERSION, NodeRuntime};
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cenote_abi::Errno;
@@ -148,6 +148,14 @@ fn command_source(option: Option<&Path>) -> Result<CommandSource, Error> {
         option: "commands_dir",
         reason: error.to_string(),
     })
+}
+
+/// The host directory whose commands a machine gets without being told, if there is one.
+pub(crate) fn host_commands() -> Option<PathBuf> {
+    match command_source(None) {
+        Ok(CommandSource::Directory { path, .. }) => Some(path),
+        Ok(CommandSource::Shipped) | Err(_) => None,
+    }
 }
 
 /// The root filesystem of a new machine.

@@ -7,6 +7,9 @@ use crate::call::{Call, Exec, ModuleType, Run, Spawn, Target};
 use crate::machine::Machine;
 use crate::{Error, NodeRuntimeBuilder, Terminal, TerminalOptions};
 
+/// The version of Node.js whose library runs in machines, e.g. `24.21.0`.
+pub const NODE_VERSION: &str = cenote_node::NodeRuntime::version();
+
 /// A virtual machine in which Node.js programs and Linux commands run together.
 ///
 /// Clones are the same machine. When the last is dropped, or at [`dispose`](Self::dispose), every process of the machine is

@@ -250,6 +250,11 @@ impl Terminal {
         Ok(exit_code(self.inner.child.wait().await).0)
     }
 
+    /// Waits for the end of the program: the exit code as [`wait`](Self::wait) gives it, and the signal that ended it.
+    pub async fn ended(&self) -> (i32, Option<SigNum>) {
+        exit_code(self.inner.child.wait().await)
+    }
+
     /// The exit code, once the program has ended.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {

@@ -1,0 +1,235 @@
+//! The service `Vms` of a sidecar: each machine is made in a worker, which serves the same calls.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use cenote_proto::v1::vms_client::VmsClient;
+use cenote_proto::v1::vms_server::Vms;
+use cenote_proto::v1::{
+    CreateVmRequest, Decision, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
+    EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
+    Isolation, ListVmsReply, ListVmsRequest, RegisterHostFunctionsReply,
+    RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest, SnapshotReply, SnapshotRequest,
+    Vm, VmEvent, mount,
+};
+use cenote_proto::{MAX_MESSAGE, detail_of};
+use tonic::transport::Channel;
+use tonic::{Code, Request, Response, Status, Streaming};
+
+use super::worker::Worker;
+use super::{Front, Hosted};
+use crate::failure::{disposed, failure, option, unimplemented};
+use crate::machines::check_id;
+use crate::services::{Answers, description};
+use crate::walls::Grants;
+
+/// The service.
+#[derive(Debug)]
+pub(super) struct Service(pub(super) Arc<Front>);
+
+fn client(worker: &Worker) -> VmsClient<Channel> {
+    VmsClient::new(worker.channel())
+        .max_decoding_message_size(MAX_MESSAGE)
+        .max_encoding_message_size(MAX_MESSAGE)
+}
+
+/// A worker's answer; when there was none because it died, the reason of its death.
+async fn answer<T>(worker: &Worker, answer: Result<Response<T>, Status>) -> Result<T, Status> {
+    match answer {
+        Ok(answer) => Ok(answer.into_inner()),
+        Err(status) if detail_of(&status).is_some() || status.code() == Code::InvalidArgument => {
+            Err(status)
+        }
+        // Without a detail of ours it is the connection's word.
+        Err(_) => Err(worker.fate().reason().await),
+    }
+}
+
+/// What the options let a worker reach of the host.
+fn grants(request: &CreateVmRequest) -> Grants {
+    let mut grants = Grants::default();
+    for mount in &request.mounts {
+        match &mount.source {
+            Some(mount::Source::Host(host)) if host.writable => {
+                grants.write.push(PathBuf::from(&host.path));
+            }
+            Some(mount::Source::Host(host)) => grants.read.push(PathBuf::from(&host.path)),
+            _ => {}
+        }
+    }
+    let directories = [&request.node_modules, &request.commands_dir];
+    let named = directories.into_iter().filter(|path| !path.is_empty());
+    grants.read.extend(named.map(PathBuf::from));
+    let permissions = request.permissions.as_ref();
+    let outside = permissions.and_then(|permissions| permissions.network.as_ref());
+    let allows = |decision| decision != Decision::Deny && decision != Decision::Unspecified;
+    grants.network = !request.loopback_exempt_ports.is_empty()
+        || outside.is_some_and(|scope| {
+            allows(scope.fallback()) || scope.rules.iter().any(|rule| allows(rule.decision()))
+        });
+    grants
+}
+
+impl Service {
+    fn isolation(&self, asked: Isolation) -> Isolation {
+        match asked {
+            Isolation::Unspecified => self.0.default_isolation,
+            asked => asked,
+        }
+    }
+
+    async fn make(&self, mut request: CreateVmRequest) -> Result<Vm, Status> {
+        if self.0.is_draining.load(Ordering::Acquire) {
+            return Err(failure(
+                Code::Unavailable,
+                "DRAINING",
+                "this server is ending and makes no new machines",
+            ));
+        }
+        request.id = check_id(&request.id)?;
+        if self.0.hosted(&request.id).is_ok() {
+            let reason = format!("there is a machine `{}` already", request.id);
+            return Err(option("id", reason));
+        }
+        let isolation = self.isolation(request.isolation());
+        let grants = grants(&request);
+        let worker = if isolation == Isolation::Shared {
+            self.0.pool.shared(&grants).await?
+        } else {
+            self.0.pool.own(&grants).await?
+        };
+        let made = client(&worker).create(request).await;
+        let made = answer(&worker, made).await?;
+        let vm = Vm {
+            isolation: isolation.into(),
+            worker_pid: worker.pid,
+            ..made
+        };
+        self.0.take_in(vm.clone(), &worker);
+        Ok(vm)
+    }
+
+    fn of(&self, vm: &str) -> Result<(Hosted, VmsClient<Channel>), Status> {
+        let hosted = self.0.hosted(vm)?;
+        let client = client(&hosted.worker);
+        Ok((hosted, client))
+    }
+}
+
+#[tonic::async_trait]
+impl Vms for Service {
+    type ExportStream = Answers<ExportChunk>;
+    type EventsStream = Answers<VmEvent>;
+
+    async fn create(&self, request: Request<CreateVmRequest>) -> Result<Response<Vm>, Status> {
+        self.make(request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list(&self, _: Request<ListVmsRequest>) -> Result<Response<ListVmsReply>, Status> {
+        let live = self.0.state.lock().live.clone();
+        let mut vms: Vec<Vm> = live.into_values().map(|hosted| hosted.vm).collect();
+        vms.sort_by(|a, b| (a.created_ms, &a.id).cmp(&(b.created_ms, &b.id)));
+        Ok(Response::new(ListVmsReply { vms }))
+    }
+
+    async fn dispose(
+        &self,
+        request: Request<DisposeVmRequest>,
+    ) -> Result<Response<DisposeVmReply>, Status> {
+        let request = request.into_inner();
+        if let Some(hosted) = self.0.let_go(&request.vm) {
+            if hosted.vm.isolation() == Isolation::Shared {
+                let gone = client(&hosted.worker).dispose(request).await;
+                answer(&hosted.worker, gone).await?;
+            } else {
+                // Nothing else lives there: the process takes everything of the machine with it.
+                hosted.worker.end(disposed(&request.vm));
+                hosted.worker.fate().status().await;
+            }
+        }
+        Ok(Response::new(DisposeVmReply {}))
+    }
+
+    async fn resources(
+        &self,
+        request: Request<ResourcesRequest>,
+    ) -> Result<Response<ResourcesReply>, Status> {
+        let request = request.into_inner();
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let usage = client.resources(request).await;
+        Ok(Response::new(answer(&hosted.worker, usage).await?))
+    }
+
+    async fn describe(
+        &self,
+        request: Request<DescribeRequest>,
+    ) -> Result<Response<DescribeReply>, Status> {
+        let request = request.into_inner();
+        if request.vm.is_empty() {
+            let mut described = description(&self.0.walls, self.0.count());
+            described.default_isolation = self.0.default_isolation.into();
+            return Ok(Response::new(described));
+        }
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let described = client.describe(request).await;
+        Ok(Response::new(answer(&hosted.worker, described).await?))
+    }
+
+    async fn snapshot(
+        &self,
+        request: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotReply>, Status> {
+        let request = request.into_inner();
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let kept = client.snapshot(request).await;
+        Ok(Response::new(answer(&hosted.worker, kept).await?))
+    }
+
+    async fn fork(&self, request: Request<ForkVmRequest>) -> Result<Response<Vm>, Status> {
+        let mut request = request.into_inner();
+        request.id = check_id(&request.id)?;
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let made = client.fork(request).await;
+        let made = answer(&hosted.worker, made).await?;
+        let vm = Vm {
+            // From now on two machines live there.
+            isolation: Isolation::Shared.into(),
+            worker_pid: hosted.worker.pid,
+            ..made
+        };
+        self.0.take_in(vm.clone(), &hosted.worker);
+        Ok(Response::new(vm))
+    }
+
+    async fn export(
+        &self,
+        _: Request<ExportRequest>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
+        Err(unimplemented("Vms.Export"))
+    }
+
+    async fn import(
+        &self,
+        _: Request<Streaming<ImportRequest>>,
+    ) -> Result<Response<ImportReply>, Status> {
+        Err(unimplemented("Vms.Import"))
+    }
+
+    async fn events(
+        &self,
+        _: Request<EventsRequest>,
+    ) -> Result<Response<Self::EventsStream>, Status> {
+        Err(unimplemented("Vms.Events"))
+    }
+
+    async fn register_host_functions(
+        &self,
+        request: Request<RegisterHostFunctionsRequest>,
+    ) -> Result<Response<RegisterHostFunctionsReply>, Status> {
+        let request = request.into_inner();
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let registered = client.register_host_functions(request).await;
+        Ok(Response::new(answer(&hosted.worker, registered).await?))
+    }
+}

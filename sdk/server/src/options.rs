@@ -1,0 +1,357 @@
+//! A machine's options: from the contract's to the SDK's.
+//!
+//! What the SDK cannot do yet is refused by name, never passed over.
+
+use cenote::{
+    FileAccess, FileRule, HostMount, Limits as MachineLimits, MountAccess, NetworkRule,
+    NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions, Timing as MachineTiming,
+};
+use cenote_proto::v1::{
+    CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
+    mount,
+};
+use tonic::Status;
+
+use crate::failure::{option, unimplemented};
+
+/// The options of the contract that this server refuses.
+pub(crate) const UNIMPLEMENTED: &[&str] = &[
+    "CreateVmRequest.host_functions",
+    "CreateVmRequest.snapshot",
+    "CreateVmRequest.os",
+    "CreateVmRequest.host_commands",
+    "CreateVmRequest.host_network",
+    "HostDirectory.size_limit_bytes",
+    "Mount.image",
+    "Mount.callback",
+    "Mount.memory",
+    "Limits.open_files_per_process",
+    "Limits.cpu_time_ms",
+    "Limits.terminals",
+    "Decision.DECISION_ASK",
+    "Code.filename",
+];
+
+/// Bytes of output kept for one stream of one call, unless changed.
+pub(crate) const OUTPUT_LIMIT: usize = 16 << 20;
+
+fn refuse_if(is_set: bool, what: &str) -> Result<(), Status> {
+    if is_set {
+        Err(unimplemented(what))
+    } else {
+        Ok(())
+    }
+}
+
+/// The SDK's builder for a request.
+pub(crate) fn builder(request: &CreateVmRequest) -> Result<NodeRuntimeBuilder, Status> {
+    refuse_if(!request.host_functions.is_empty(), "host_functions")?;
+    refuse_if(!request.snapshot.is_empty(), "snapshot")?;
+    refuse_if(
+        request
+            .os
+            .as_ref()
+            .is_some_and(|os| *os != cenote_proto::v1::OsConfig::default()),
+        "os",
+    )?;
+    refuse_if(!request.host_commands.is_empty(), "host_commands")?;
+    refuse_if(request.host_network, "host_network")?;
+
+    let mut builder = NodeRuntime::builder();
+    for (name, value) in &request.env {
+        builder = builder.env(name, value);
+    }
+    if !request.cwd.is_empty() {
+        builder = builder.cwd(&request.cwd);
+    }
+    if let Some(user) = request.user {
+        builder = builder.user(user.uid, user.gid);
+    }
+    if !request.hostname.is_empty() {
+        builder = builder.hostname(&request.hostname);
+    }
+    for file in &request.files {
+        let path = std::str::from_utf8(&file.path)
+            .map_err(|_| option("files", "a path is not UTF-8; write it with Files.Write"))?;
+        builder = builder.file(path, file.content.to_vec());
+    }
+    for mount in &request.mounts {
+        builder = builder.mount_with(host_mount(mount)?);
+    }
+    if !request.node_modules.is_empty() {
+        builder = builder.node_modules(&request.node_modules);
+    }
+    if !request.commands_dir.is_empty() {
+        builder = builder.commands_dir(&request.commands_dir);
+    }
+    builder = builder.timing(match request.timing() {
+        Timing::Off => MachineTiming::Off,
+        Timing::Unspecified | Timing::Coarse => MachineTiming::Coarse,
+        Timing::Frozen => MachineTiming::Frozen,
+    });
+    let ports = request.loopback_exempt_ports.iter().map(|port| {
+        let reason = || option("loopback_exempt_ports", format!("{port} is not a port"));
+        u16::try_from(*port).map_err(|_| reason())
+    });
+    builder = builder.loopback_exempt_ports(ports.collect::<Result<Vec<_>, Status>>()?);
+    if let Some(asked) = &request.permissions {
+        builder = builder.permissions(permissions(asked)?);
+    }
+    if let Some(asked) = &request.limits {
+        builder = limits(builder, asked)?;
+    }
+    Ok(builder)
+}
+
+fn host_mount(mount: &Mount) -> Result<HostMount, Status> {
+    match &mount.source {
+        Some(mount::Source::Host(host)) => {
+            refuse_if(host.size_limit_bytes != 0, "mounts.host.size_limit_bytes")?;
+            Ok(HostMount {
+                host: (&host.path).into(),
+                guest: mount.guest.clone(),
+                access: if host.writable {
+                    MountAccess::ReadWrite
+                } else {
+                    MountAccess::ReadOnly
+                },
+            })
+        }
+        Some(mount::Source::Image(_)) => Err(unimplemented("mounts.image")),
+        Some(mount::Source::Callback(_)) => Err(unimplemented("mounts.callback")),
+        Some(mount::Source::Memory(_)) => Err(unimplemented("mounts.memory")),
+        None => Err(option("mounts", "a mount has no source")),
+    }
+}
+
+fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuilder, Status> {
+    refuse_if(
+        asked.open_files_per_process.is_some(),
+        "limits.open_files_per_process",
+    )?;
+    refuse_if(asked.cpu_time_ms.is_some(), "limits.cpu_time_ms")?;
+    refuse_if(asked.terminals.is_some(), "limits.terminals")?;
+    let defaults = MachineLimits::default();
+    let limits = MachineLimits {
+        processes: asked.processes.unwrap_or(defaults.processes),
+        open_files: asked.open_files.unwrap_or(defaults.open_files),
+        pipes: asked.pipes.unwrap_or(defaults.pipes),
+        sockets: asked.sockets.unwrap_or(defaults.sockets),
+        filesystem_bytes: asked.filesystem_bytes.unwrap_or(defaults.filesystem_bytes),
+        inodes: asked.inodes.unwrap_or(defaults.inodes),
+        wasm_memory_total: asked
+            .wasm_memory_total_bytes
+            .unwrap_or(defaults.wasm_memory_total),
+        ..defaults
+    };
+    let mut builder = builder.limits(limits);
+    if let Some(bytes) = asked.wasm_memory_bytes {
+        builder = builder.wasm_memory(bytes);
+    }
+    if let Some(bytes) = asked.js_heap_bytes {
+        builder = builder.js_heap(in_memory("limits.js_heap_bytes", bytes)?);
+    }
+    if let Some(bytes) = asked.array_buffers_bytes {
+        builder = builder.array_buffers(in_memory("limits.array_buffers_bytes", bytes)?);
+    }
+    Ok(builder)
+}
+
+/// Bytes that fit an address space.
+fn in_memory(name: &str, bytes: u64) -> Result<usize, Status> {
+    usize::try_from(bytes).map_err(|_| option(name, "more than this host can address"))
+}
+
+/// How much of a stream is kept.
+pub(crate) fn output_limit(request: &CreateVmRequest) -> Result<usize, Status> {
+    match request.limits.as_ref().and_then(|asked| asked.output_bytes) {
+        Some(bytes) => in_memory("limits.output_bytes", bytes),
+        None => Ok(OUTPUT_LIMIT),
+    }
+}
+
+fn permissions(asked: &Permissions) -> Result<MachinePermissions, Status> {
+    let mut permissions = MachinePermissions::default();
+    if let Some(scope) = &asked.fs {
+        permissions.files = file_rules(scope)?;
+    }
+    if let Some(scope) = &asked.network {
+        permissions.network = network_rules(scope)?;
+    }
+    if let Some(scope) = &asked.child_process {
+        let denied = matches!(fallback(scope)?, Decision::Deny);
+        permissions.programs = program_globs(scope, denied)?;
+        permissions.child_process = !denied || !permissions.programs.is_empty();
+    }
+    for (name, scope) in [("env", &asked.env), ("host_function", &asked.host_function)] {
+        if let Some(scope) = scope {
+            let denies = !scope.rules.is_empty() || matches!(fallback(scope)?, Decision::Deny);
+            // There are no host functions yet, so all of them are denied already.
+            refuse_if(
+                denies && name == "env",
+                &format!("rules for `{name}` other than to allow all"),
+            )?;
+        }
+    }
+    Ok(permissions)
+}
+
+fn fallback(scope: &PermissionScope) -> Result<Decision, Status> {
+    checked(scope.fallback())
+}
+
+fn checked(decision: Decision) -> Result<Decision, Status> {
+    refuse_if(
+        decision == Decision::Ask,
+        "asking the embedder (DECISION_ASK)",
+    )?;
+    Ok(decision)
+}
+
+fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
+    let mut rules = Vec::new();
+    if matches!(fallback(scope)?, Decision::Deny) {
+        rules.push(FileRule {
+            allow: false,
+            access: FileAccess::ReadWrite,
+            glob: "**".into(),
+        });
+    }
+    for rule in &scope.rules {
+        let allow = matches!(checked(rule.decision())?, Decision::Allow);
+        let access = file_access(rule)?;
+        let everything = ["**".to_owned()];
+        let globs = if rule.patterns.is_empty() {
+            &everything[..]
+        } else {
+            &rule.patterns
+        };
+        rules.extend(globs.iter().map(|glob| FileRule {
+            allow,
+            access,
+            glob: glob.clone(),
+        }));
+    }
+    Ok(rules)
+}
+
+fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
+    let (mut reads, mut writes) = (rule.operations.is_empty(), rule.operations.is_empty());
+    for operation in &rule.operations {
+        match operation.as_str() {
+            "read" => reads = true,
+            "write" => writes = true,
+            other => {
+                return Err(unimplemented(&format!(
+                    "a rule of `fs` for `{other}` (other than `read` and `write`)"
+                )));
+            }
+        }
+    }
+    Ok(match (reads, writes) {
+        (true, false) => FileAccess::Read,
+        (false, _) => FileAccess::Write,
+        (true, true) => FileAccess::ReadWrite,
+    })
+}
+
+fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>, Status> {
+    let mut rules = Vec::new();
+    if matches!(fallback(scope)?, Decision::Allow) {
+        rules.push(NetworkRule::allow("*"));
+    }
+    for rule in &scope.rules {
+        refuse_if(
+            !rule.operations.is_empty(),
+            "a rule of `network` for some operations",
+        )?;
+        let make = match checked(rule.decision())? {
+            Decision::Allow => NetworkRule::allow,
+            Decision::Deny | Decision::Ask | Decision::Unspecified => NetworkRule::deny,
+        };
+        if rule.patterns.is_empty() {
+            rules.push(make("*"));
+        }
+        rules.extend(rule.patterns.iter().map(|pattern| make(pattern)));
+    }
+    Ok(rules)
+}
+
+fn program_globs(scope: &PermissionScope, denied: bool) -> Result<Vec<String>, Status> {
+    let mut globs = Vec::new();
+    for rule in &scope.rules {
+        let allows = matches!(checked(rule.decision())?, Decision::Allow);
+        refuse_if(
+            !allows || !denied,
+            "rules for `child_process` other than to allow some and deny the rest",
+        )?;
+        for pattern in &rule.patterns {
+            globs.push(if pattern.contains('/') {
+                pattern.clone()
+            } else {
+                format!("**/{pattern}")
+            });
+        }
+    }
+    Ok(globs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tonic::Code;
+
+    #[test]
+    fn denied_programs_with_exceptions_become_globs() {
+        let scope = PermissionScope {
+            fallback: Decision::Deny.into(),
+            rules: vec![PermissionRule {
+                decision: Decision::Allow.into(),
+                patterns: vec!["node".into(), "/bin/echo".into()],
+                ..PermissionRule::default()
+            }],
+        };
+        let permissions = permissions(&Permissions {
+            child_process: Some(scope),
+            ..Permissions::default()
+        })
+        .unwrap();
+        assert!(permissions.child_process);
+        assert_eq!(permissions.programs, ["**/node", "/bin/echo"]);
+    }
+
+    #[test]
+    fn network_rules_keep_their_order_after_the_fallback() {
+        let rule = |decision: Decision, pattern: &str| PermissionRule {
+            decision: decision.into(),
+            patterns: vec![pattern.into()],
+            ..PermissionRule::default()
+        };
+        let scope = PermissionScope {
+            fallback: Decision::Allow.into(),
+            rules: vec![
+                rule(Decision::Deny, "*.example.com:443"),
+                rule(Decision::Allow, "api.example.com"),
+            ],
+        };
+        assert_eq!(
+            network_rules(&scope).unwrap(),
+            [
+                NetworkRule::allow("*"),
+                NetworkRule::deny("*.example.com:443"),
+                NetworkRule::allow("api.example.com"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_by_name() {
+        let request = CreateVmRequest {
+            host_network: true,
+            ..CreateVmRequest::default()
+        };
+        let status = builder(&request).unwrap_err();
+        assert_eq!(status.code(), Code::Unimplemented);
+        assert!(status.message().contains("host_network"));
+    }
+}

@@ -1,0 +1,195 @@
+//! The service `Vms` over the machines of this OS process. In a sidecar that has workers, each worker has one of these and the sidecar's
+//! own (`front::vms`) speaks to them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use cenote::NewAttributes;
+use cenote_proto::v1::vms_server::Vms;
+use cenote_proto::v1::{
+    CreateVmRequest, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
+    EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
+    Isolation, ListVmsReply, ListVmsRequest, RegisterHostFunctionsReply,
+    RegisterHostFunctionsRequest, ResourceUsage, ResourcesReply, ResourcesRequest, SnapshotReply,
+    SnapshotRequest, Vm, VmEvent,
+};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::Answers;
+use crate::failure::{of_error, option, unimplemented};
+use crate::machines::{Machine, Machines, Particulars, check_id};
+use crate::options;
+use crate::walls::Report;
+
+/// Calls that are not built yet.
+const UNIMPLEMENTED: &[&str] = &[
+    "Vms.Snapshot",
+    "Vms.Fork",
+    "Vms.Export",
+    "Vms.Import",
+    "Vms.Events",
+    "Vms.RegisterHostFunctions",
+    "Files.Watch",
+    "HostChannel",
+];
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Local {
+    machines: Arc<Machines>,
+    walls: Arc<Report>,
+}
+
+impl Local {
+    pub(crate) fn new(machines: Arc<Machines>, walls: Arc<Report>) -> Self {
+        Self { machines, walls }
+    }
+}
+
+fn vm(machine: &Machine) -> Vm {
+    Vm {
+        id: machine.id.clone(),
+        isolation: Isolation::Unspecified.into(),
+        created_ms: machine.created_ms,
+        labels: machine.labels.clone(),
+        worker_pid: std::process::id(),
+    }
+}
+
+/// What this OS process is.
+pub(crate) fn description(walls: &Report, vms: usize) -> DescribeReply {
+    DescribeReply {
+        version: env!("CARGO_PKG_VERSION").into(),
+        revision: cenote_proto::REVISION,
+        node_version: cenote::NODE_VERSION.into(),
+        default_isolation: Isolation::Process.into(),
+        lock_down: Some(walls.to_message()),
+        vms: u32::try_from(vms).unwrap_or(u32::MAX),
+        pid: std::process::id(),
+        unimplemented: UNIMPLEMENTED
+            .iter()
+            .chain(options::UNIMPLEMENTED)
+            .map(|name| (*name).to_owned())
+            .collect(),
+    }
+}
+
+#[tonic::async_trait]
+impl Vms for Local {
+    type ExportStream = Answers<ExportChunk>;
+    type EventsStream = Answers<VmEvent>;
+
+    async fn create(&self, request: Request<CreateVmRequest>) -> Result<Response<Vm>, Status> {
+        let request = request.into_inner();
+        let id = check_id(&request.id)?;
+        if self.machines.contains(&id) {
+            return Err(option("id", format!("there is a machine `{id}` already")));
+        }
+        let builder = options::builder(&request)?.output_limit(options::output_limit(&request)?);
+        let rt = builder
+            .create()
+            .await
+            .map_err(|error| of_error(&id, &error))?;
+        for file in request.files.iter().filter(|file| file.mode != 0) {
+            let new = NewAttributes {
+                mode: Some(file.mode),
+                ..NewAttributes::default()
+            };
+            rt.set_attributes(&file.path, true, new)
+                .await
+                .map_err(|error| of_error(&id, &error))?;
+        }
+        let wall_time = request.limits.as_ref().and_then(|asked| asked.wall_time_ms);
+        let particulars = Particulars {
+            id,
+            output_limit: options::output_limit(&request)?,
+            labels: request.labels,
+            wall_time: wall_time.map(Duration::from_millis),
+        };
+        let machine = Machine::new(rt, particulars);
+        let answer = vm(&machine);
+        self.machines.add(machine);
+        Ok(Response::new(answer))
+    }
+
+    async fn list(&self, _: Request<ListVmsRequest>) -> Result<Response<ListVmsReply>, Status> {
+        let all = self.machines.all();
+        Ok(Response::new(ListVmsReply {
+            vms: all.iter().map(|machine| vm(machine)).collect(),
+        }))
+    }
+
+    async fn dispose(
+        &self,
+        request: Request<DisposeVmRequest>,
+    ) -> Result<Response<DisposeVmReply>, Status> {
+        self.machines.dispose(&request.into_inner().vm).await;
+        Ok(Response::new(DisposeVmReply {}))
+    }
+
+    async fn resources(
+        &self,
+        request: Request<ResourcesRequest>,
+    ) -> Result<Response<ResourcesReply>, Status> {
+        let machine = self.machines.get(&request.into_inner().vm)?;
+        let usage = machine.rt.usage().map_err(|error| machine.failed(&error))?;
+        let resources = usage
+            .into_iter()
+            .map(|(option, used, limit)| ResourceUsage {
+                name: option.trim_start_matches("limits.").into(),
+                used,
+                limit,
+                option: option.into(),
+            });
+        Ok(Response::new(ResourcesReply {
+            resources: resources.collect(),
+        }))
+    }
+
+    async fn describe(
+        &self,
+        _: Request<DescribeRequest>,
+    ) -> Result<Response<DescribeReply>, Status> {
+        let vms = self.machines.all().len();
+        Ok(Response::new(description(&self.walls, vms)))
+    }
+
+    async fn snapshot(
+        &self,
+        _: Request<SnapshotRequest>,
+    ) -> Result<Response<SnapshotReply>, Status> {
+        Err(unimplemented("Vms.Snapshot"))
+    }
+
+    async fn fork(&self, _: Request<ForkVmRequest>) -> Result<Response<Vm>, Status> {
+        Err(unimplemented("Vms.Fork"))
+    }
+
+    async fn export(
+        &self,
+        _: Request<ExportRequest>,
+    ) -> Result<Response<Self::ExportStream>, Status> {
+        Err(unimplemented("Vms.Export"))
+    }
+
+    async fn import(
+        &self,
+        _: Request<Streaming<ImportRequest>>,
+    ) -> Result<Response<ImportReply>, Status> {
+        Err(unimplemented("Vms.Import"))
+    }
+
+    async fn events(
+        &self,
+        _: Request<EventsRequest>,
+    ) -> Result<Response<Self::EventsStream>, Status> {
+        Err(unimplemented("Vms.Events"))
+    }
+
+    async fn register_host_functions(
+        &self,
+        _: Request<RegisterHostFunctionsRequest>,
+    ) -> Result<Response<RegisterHostFunctionsReply>, Status> {
+        Err(unimplemented("Vms.RegisterHostFunctions"))
+    }
+}
