@@ -133,6 +133,39 @@ async fn socket_is_for_its_user_alone_and_one_sidecar() {
     assert!(words.contains("in use"), "{words}");
 }
 
+/// Can only be tried by the superuser, who can become somebody else.
+#[tokio::test]
+async fn callers_of_another_user_are_turned_away() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sidecar = Sidecar::start(&[]).await;
+    // Even if somebody opened the door: who stands there counts.
+    let everybody = std::fs::Permissions::from_mode(0o777);
+    std::fs::set_permissions(sidecar.socket.parent().unwrap(), everybody.clone()).unwrap();
+    std::fs::set_permissions(&sidecar.socket, everybody).unwrap();
+    let socket = sidecar.socket.clone();
+    let visit = move |uid: u32| {
+        // On Linux each thread has its own user; this one ends with it.
+        let somebody = rustix::process::Uid::from_raw(uid);
+        rustix::thread::set_thread_uid(somebody).unwrap();
+        let mut socket = std::os::unix::net::UnixStream::connect(&socket).unwrap();
+        socket
+            .set_read_timeout(Some(std::time::Duration::from_secs(2)))
+            .unwrap();
+        // One who comes in is greeted with HTTP/2's settings after its own greeting.
+        let _written = socket.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+        socket.read(&mut [0; 9]).unwrap_or(0)
+    };
+    let stranger = std::thread::spawn({
+        let visit = visit.clone();
+        move || visit(65_534)
+    });
+    assert_eq!(stranger.join().unwrap(), 0);
+    let own = std::thread::spawn(move || visit(0));
+    assert_eq!(own.join().unwrap(), 9);
+}
+
 #[tokio::test]
 async fn sigterm_lets_calls_end_and_makes_no_new_machines() {
     let mut sidecar = Sidecar::start(&[]).await;

@@ -20,7 +20,7 @@ use tonic::{Code, Status};
 
 use super::launcher::Started;
 use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW};
-use crate::failure::failure;
+use crate::failure::{disposed, failure};
 
 /// Bytes of what a worker said last that are kept.
 const LAST_WORDS: usize = 1_000;
@@ -131,7 +131,8 @@ async fn watch_over(
                 tracing::warn!(%error, "a worker could not be ended");
             }
             words.abort();
-            return reason.unwrap_or_else(|_| died("it was no longer needed"));
+            // Nobody holds it any more: all its machines were disposed of.
+            return reason.unwrap_or_else(|_| disposed(""));
         }
     };
     let words = words.await.unwrap_or_default();
