@@ -1,0 +1,6 @@
+// Seed 001, "Basic setup".
+import { createNodeDriver } from "cenote";
+
+const driver = createNodeDriver();
+
+export { driver };

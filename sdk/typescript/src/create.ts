@@ -1,0 +1,166 @@
+/** Making a machine: a sidecar, the request, what does not fit into it, the host channel. */
+import { resolve } from "node:path";
+import type { MessageInitShape } from "@bufbuild/protobuf";
+
+import { toBytes } from "./bytes.js";
+import { OptionError, SidecarError } from "./errors.js";
+import { Files } from "./files.js";
+import { Decision, Isolation, type CreateVmRequestSchema, type MountSchema, type OsConfigSchema } from "./gen/cenote/v1/vms_pb.js";
+import { HostAnswers, isNeeded, type HostParts } from "./host/answers.js";
+import { functionsToWire } from "./host/functions.js";
+import { limitsToWire, timingToWire, wholeNumber } from "./limits.js";
+import { Machine } from "./machine.js";
+import type { Mount, NodeRuntimeCreateOptions, SidecarChoice } from "./options.js";
+import { compilePermissions, permittedEnv, type CompiledPermissions } from "./permissions/compile.js";
+import type { PermissionRule } from "./permissions/requests.js";
+import { Sidecar } from "./sidecar/sidecar.js";
+
+/** Bytes of seeded files that go with the request; what is over is written after it. */
+const SEED_LIMIT = 8 << 20;
+/** What is kept of one output stream, in bytes, unless `limits.outputBytes` says otherwise. */
+const OUTPUT_LIMIT = 16 << 20;
+
+/** What a driver adds to the options of a machine. */
+export interface DriverParts {
+  denyByDefault: boolean;
+  /** Rules that win over those of the embedder. */
+  fsRules?: readonly PermissionRule[];
+  hostCommands?: readonly string[];
+  hostNetwork?: boolean;
+  os?: MessageInitShape<typeof OsConfigSchema>;
+  parts: Pick<HostParts, "network" | "commands">;
+}
+
+const PLAIN: DriverParts = { denyByDefault: false, parts: { network: undefined, commands: undefined } };
+
+/** Makes a machine. */
+export async function createMachine(options: NodeRuntimeCreateOptions, driver: DriverParts = PLAIN): Promise<Machine> {
+  const filesystems: HostParts["filesystems"] = new Map();
+  const permissions = compilePermissions(options.permissions ?? {}, driver.denyByDefault, driver.fsRules);
+  const parts: HostParts = { ...driver.parts, permissions: permissions.answers, functions: options.hostFunctions ?? {}, filesystems };
+  const { seeded, later } = seeds(options.files ?? {});
+  const request: MessageInitShape<typeof CreateVmRequestSchema> = {
+    env: await permittedEnv(options.env ?? {}, options.permissions?.env, driver.denyByDefault),
+    cwd: options.cwd ?? "",
+    hostname: options.hostname ?? "",
+    files: seeded,
+    mounts: (options.mounts ?? []).map((mount, index) => mountToWire(mount, index, filesystems)),
+    nodeModules: options.nodeModules === undefined ? "" : resolve(options.nodeModules),
+    commandsDir: commandsDir(options.commandsDir),
+    permissions: permissions.wire,
+    isolation: { process: Isolation.PROCESS, shared: Isolation.SHARED, default: Isolation.UNSPECIFIED }[options.isolation ?? "default"],
+    hostFunctions: functionsToWire(parts.functions),
+    // They are exceptions to the guard, not to the permission.
+    loopbackExemptPorts: mayUseNetwork(permissions.wire) ? [...(options.loopbackExemptPorts ?? [])] : [],
+    snapshot: options.snapshot?.id ?? "",
+    hostCommands: [...(driver.hostCommands ?? [])],
+    hostNetwork: driver.hostNetwork ?? false,
+    labels: options.labels ?? {},
+  };
+  if (options.user !== undefined) {
+    request.user = { uid: wholeNumber("user.uid", options.user.uid), gid: wholeNumber("user.gid", options.user.gid) };
+  }
+  if (options.limits !== undefined) request.limits = limitsToWire(options.limits);
+  if (options.timing !== undefined) request.timing = timingToWire(options.timing);
+  if (driver.os !== undefined) request.os = driver.os;
+
+  try {
+    return await make(request, options, parts, later);
+  } catch (error) {
+    // A shared sidecar that has just ended is found out by the first call; there is another one then.
+    const shared = options.sidecar === undefined || options.sidecar === "shared";
+    if (!shared || !(error instanceof SidecarError) || error.code !== "SIDECAR_GONE") throw error;
+    return make(request, options, parts, later);
+  }
+}
+
+async function make(
+  request: MessageInitShape<typeof CreateVmRequestSchema>,
+  options: NodeRuntimeCreateOptions,
+  parts: HostParts,
+  later: readonly Seed[],
+): Promise<Machine> {
+  const [sidecar, own] = await chooseSidecar(options.sidecar);
+  try {
+    const vm = await sidecar.link.call(undefined, () => sidecar.link.vms.create(request));
+    const machine = new Machine(vm.id, sidecar, own, options.limits?.outputBytes ?? OUTPUT_LIMIT);
+    try {
+      if (isNeeded(parts)) machine.host = await HostAnswers.open(machine, parts);
+      const files = new Files(machine);
+      for (const { path, content, mode } of later) await files.write(path, content, { mode, parents: true });
+    } catch (error) {
+      await machine.dispose().catch(() => undefined);
+      throw error;
+    }
+    return machine;
+  } catch (error) {
+    if (own) await sidecar.dispose();
+    throw error;
+  }
+}
+
+async function chooseSidecar(choice: SidecarChoice = "shared"): Promise<[Sidecar, boolean]> {
+  if (choice === "shared") return [await Sidecar.shared(), false];
+  if (choice instanceof Sidecar) return [choice, false];
+  if (choice === "own") return [await Sidecar.start(), true];
+  return [await Sidecar.start(choice), true];
+}
+
+/** Whether some of the network may be reached, or may be asked for. */
+function mayUseNetwork({ network }: CompiledPermissions["wire"]): boolean {
+  if (network === undefined) return false;
+  const open = [network.fallback, ...(network.rules ?? []).map((rule) => rule.decision)];
+  return open.includes(Decision.ALLOW) || open.includes(Decision.ASK);
+}
+
+/** The commands directory: as given, or as the environment says. The sidecar has further places to look. */
+function commandsDir(given: string | undefined): string {
+  const named = given ?? process.env["CENOTE_WASM_COMMANDS_DIR"] ?? process.env["SECURE_EXEC_WASM_COMMANDS_DIR"];
+  return named ? resolve(named) : "";
+}
+
+interface Seed {
+  path: string;
+  content: Uint8Array<ArrayBuffer>;
+  mode: number;
+}
+
+/** Seeded files as far as they fit the request, and the others. */
+function seeds(files: NonNullable<NodeRuntimeCreateOptions["files"]>): {
+  seeded: { path: Uint8Array<ArrayBuffer>; content: Uint8Array<ArrayBuffer>; mode: number }[];
+  later: Seed[];
+} {
+  const seeded = [];
+  const later: Seed[] = [];
+  let size = 0;
+  for (const [path, given] of Object.entries(files)) {
+    if (!path.startsWith("/")) throw new OptionError("files", `${JSON.stringify(path)} is not an absolute path`);
+    const plain = typeof given === "string" || given instanceof Uint8Array;
+    const content = toBytes(plain ? given : given.content);
+    const mode = plain ? 0 : (given.mode ?? 0);
+    size += content.byteLength + path.length;
+    if (size <= SEED_LIMIT) seeded.push({ path: toBytes(path), content, mode });
+    else later.push({ path, content, mode });
+  }
+  return { seeded, later };
+}
+
+function mountToWire(mount: Mount, index: number, filesystems: HostParts["filesystems"]): MessageInitShape<typeof MountSchema> {
+  const guest = mount.guestPath;
+  if (typeof guest !== "string" || !guest.startsWith("/")) throw new OptionError(`mounts[${index}].guestPath`, "give an absolute path in the machine");
+  if ("hostPath" in mount) {
+    const { hostPath, readOnly = true, sizeLimitBytes = 0 } = mount;
+    return { guest, source: { case: "host", value: { path: resolve(hostPath), writable: !readOnly, sizeLimitBytes: BigInt(sizeLimitBytes) } } };
+  }
+  if ("image" in mount) {
+    const source =
+      typeof mount.image === "string" ? ({ case: "path", value: resolve(mount.image) } as const) : ({ case: "tar", value: toBytes(mount.image) } as const);
+    return { guest, source: { case: "image", value: { source } } };
+  }
+  if ("filesystem" in mount) {
+    const name = `mount-${index}`;
+    filesystems.set(name, mount.filesystem);
+    return { guest, source: { case: "callback", value: { name, writable: mount.readOnly !== true } } };
+  }
+  return { guest, source: { case: "memory", value: { sizeLimitBytes: BigInt(wholeNumber(`mounts[${index}].memoryBytes`, mount.memoryBytes)) } } };
+}

@@ -1,0 +1,137 @@
+/** A machine as the first generation's options describe it. */
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+
+import { createMachine, type DriverParts } from "../create.js";
+import { OptionError } from "../errors.js";
+import type { Machine } from "../machine.js";
+import type { NodeRuntimeCreateOptions } from "../options.js";
+import type { PermissionRule, Permissions } from "../permissions/requests.js";
+import { InMemoryFileSystem } from "./memory-filesystem.js";
+import { defaultAdapterPorts } from "./network-adapter.js";
+import { RuntimeDriverFactory, SystemDriver, type NodeDriverOptions, type OSConfig, type ProcessConfig } from "./node-driver.js";
+
+/** A piece of output, as `onStdio` gets it. */
+export interface StdioEvent {
+  channel: "stdout" | "stderr";
+  message: string;
+}
+
+/** Takes output as it comes. */
+export type StdioHook = (event: StdioEvent) => void;
+
+/** Options of `new NodeRuntime(…)`. */
+export interface NodeRuntimeOptions {
+  /** What guests get of the host: {@link createNodeDriver}. */
+  systemDriver: SystemDriver;
+  /** What runs guests: {@link createNodeRuntimeDriverFactory}. */
+  runtimeDriverFactory: RuntimeDriverFactory;
+  /** Megabytes of JavaScript heap of one process. Default 128. */
+  memoryLimit?: number;
+  /** Milliseconds of processor time of one process. Default: no limit. */
+  cpuTimeLimitMs?: number;
+  /** Takes output of all calls as it comes. */
+  onStdio?: StdioHook;
+  /** `"freeze"` lets guests' clocks stand still, `"off"` shows the host's as they are. Default: whole milliseconds. */
+  timingMitigation?: "off" | "freeze";
+}
+
+/** @throws {OptionError} for what cannot be used. */
+export function checkOptions(options: NodeRuntimeOptions): void {
+  if (!(options.systemDriver instanceof SystemDriver)) throw new OptionError("systemDriver", "make it with createNodeDriver");
+  if (!(options.runtimeDriverFactory instanceof RuntimeDriverFactory)) {
+    throw new OptionError("runtimeDriverFactory", "make it with createNodeRuntimeDriverFactory");
+  }
+}
+
+/** Makes the machine of a runtime. */
+export async function createFirstGeneration(options: NodeRuntimeOptions): Promise<Machine> {
+  const driver = options.systemDriver.options;
+  const { processConfig = {}, osConfig = {} } = driver;
+  const cwd = processConfig.cwd ?? "/root";
+  const create: NodeRuntimeCreateOptions = {
+    ...options.runtimeDriverFactory.options,
+    cwd,
+    env: { ...processConfig.env },
+    permissions: permissions(driver),
+    limits: {
+      ...(options.memoryLimit === undefined ? {} : { jsHeapBytes: options.memoryLimit * 1024 * 1024 }),
+      ...(options.cpuTimeLimitMs === undefined ? {} : { cpuTimeMs: options.cpuTimeLimitMs }),
+    },
+    loopbackExemptPorts: [...(driver.loopbackExemptPorts ?? []), ...(defaultAdapterPorts(driver.networkAdapter) ?? [])],
+    ...(osConfig.hostname === undefined ? {} : { hostname: osConfig.hostname }),
+    ...(options.timingMitigation === undefined ? {} : { timing: options.timingMitigation === "freeze" ? "frozen" : "off" }),
+  };
+  const modules = nodeModules(driver);
+  if (modules !== undefined) create.nodeModules = modules;
+  if (processConfig.uid !== undefined || processConfig.gid !== undefined) {
+    create.user = { uid: processConfig.uid ?? 0, gid: processConfig.gid ?? 0 };
+  }
+  const { filesystem } = driver;
+  if (filesystem !== undefined && !(filesystem instanceof InMemoryFileSystem)) {
+    create.mounts = [{ guestPath: "/", filesystem }];
+  }
+  const machine = await createMachine(create, parts(driver, os(processConfig, osConfig)));
+  try {
+    if (filesystem instanceof InMemoryFileSystem) await filesystem.attach(machine);
+  } catch (error) {
+    await machine.dispose();
+    throw error;
+  }
+  return machine;
+}
+
+function parts(driver: NodeDriverOptions, os: DriverParts["os"]): DriverParts {
+  const { networkAdapter, commandExecutor } = driver;
+  const ownNetwork = networkAdapter !== undefined && defaultAdapterPorts(networkAdapter) === undefined;
+  const parts: DriverParts = {
+    denyByDefault: true,
+    fsRules: OVERLAY,
+    hostNetwork: ownNetwork,
+    hostCommands: commandExecutor === undefined ? [] : ["**"],
+    parts: { network: ownNetwork ? networkAdapter : undefined, commands: commandExecutor },
+  };
+  if (os !== undefined) parts.os = os;
+  return parts;
+}
+
+/** Permissions, with a network denied that the driver does not offer. */
+function permissions(driver: NodeDriverOptions): Permissions {
+  const given = driver.permissions ?? {};
+  const hasNetwork = driver.useDefaultNetwork === true || driver.networkAdapter !== undefined;
+  return hasNetwork ? given : { ...given, network: false };
+}
+
+/** Modules of the overlay can always be read (Node looks at the directories above them, too), and never be written. */
+const OVERLAY: readonly PermissionRule[] = [
+  { mode: "allow", operations: ["read"], paths: ["/", "/root", "/root/node_modules", "/root/node_modules/**"] },
+  {
+    mode: "deny",
+    operations: ["write"],
+    paths: ["/root/node_modules", "/root/node_modules/**"],
+    reason: "the overlay of node_modules is read-only",
+  },
+];
+
+/** The `node_modules` to show. One that was asked for has to be there. */
+function nodeModules(driver: NodeDriverOptions): string | undefined {
+  const asked = driver.moduleAccess?.cwd;
+  const path = join(resolve(asked ?? process.cwd()), "node_modules");
+  if (existsSync(path)) return path;
+  if (asked !== undefined) throw new OptionError("moduleAccess.cwd", `${path} is not there`);
+  return undefined;
+}
+
+/** What a guest is told of its system beyond what is so. */
+function os(process: ProcessConfig, os: OSConfig): DriverParts["os"] {
+  const config: NonNullable<DriverParts["os"]> = {};
+  const platform = os.platform ?? process.platform;
+  const arch = os.arch ?? process.arch;
+  if (platform !== undefined && platform !== "linux") config.platform = platform;
+  if (arch !== undefined && arch !== "x64") config.arch = arch;
+  for (const name of ["type", "release", "version", "homedir", "tmpdir"] as const) {
+    const value = os[name];
+    if (value !== undefined) config[name] = value;
+  }
+  return Object.keys(config).length > 0 ? config : undefined;
+}

@@ -1,0 +1,156 @@
+/**
+ * The host channel of one machine: takes the questions its guests raise (permissions, host functions, files, network, commands) and answers
+ * them with what the embedder gave.
+ */
+import type { MessageInitShape } from "@bufbuild/protobuf";
+
+import { toText } from "../bytes.js";
+import { CenoteError } from "../errors.js";
+import type { HostReplySchema, HostRequest } from "../gen/cenote/v1/host_pb.js";
+import type { Machine } from "../machine.js";
+import type { CommandExecutor } from "../drivers/command-executor.js";
+import type { NetworkAdapter } from "../drivers/network-adapter.js";
+import type { VirtualFileSystem } from "../drivers/virtual-filesystem.js";
+import type { PermissionAnswers } from "../permissions/compile.js";
+import { Queue } from "../queue.js";
+import { runCommand } from "./commands.js";
+import { Exchange } from "./exchange.js";
+import { answerFile } from "./filesystem.js";
+import { callFunction, type HostFunctionCollections } from "./functions.js";
+import { answerNetwork } from "./network.js";
+import { answerPermission } from "./permissions.js";
+
+type Outgoing = MessageInitShape<typeof HostReplySchema>;
+/** Sends one reply of a request. */
+export type Reply = (reply: NonNullable<Outgoing["reply"]>) => void;
+
+/** What a machine's questions are answered with. */
+export interface HostParts {
+  permissions: PermissionAnswers;
+  functions: HostFunctionCollections;
+  filesystems: Map<string, VirtualFileSystem>;
+  network: NetworkAdapter | undefined;
+  commands: CommandExecutor | undefined;
+}
+
+/** Whether there is anything to answer. */
+export function isNeeded(parts: HostParts): boolean {
+  return (
+    Object.keys(parts.permissions).length > 0 ||
+    Object.keys(parts.functions).length > 0 ||
+    parts.filesystems.size > 0 ||
+    parts.network !== undefined ||
+    parts.commands !== undefined
+  );
+}
+
+/** An open host channel. */
+export class HostAnswers {
+  readonly parts: HostParts;
+  readonly #replies = new Queue<Outgoing>();
+  readonly #exchanges = new Map<bigint, Exchange>();
+  readonly #stop = new AbortController();
+
+  private constructor(parts: HostParts) {
+    this.parts = parts;
+  }
+
+  /** Opens the channel of a machine and waits until it is in force. */
+  static async open(machine: Machine, parts: HostParts): Promise<HostAnswers> {
+    const answers = new HostAnswers(parts);
+    answers.#replies.push({
+      id: 0n,
+      reply: {
+        case: "hello",
+        value: {
+          permissions: true,
+          functions: true,
+          filesystems: parts.filesystems.size > 0,
+          network: parts.network !== undefined,
+          commands: parts.commands !== undefined,
+        },
+      },
+    });
+    const requests = machine.link.hostChannel.open(answers.#replies, machine.with({ signal: answers.#stop.signal }))[Symbol.asyncIterator]();
+    await machine.call(async () => {
+      const first = await requests.next();
+      if (first.done || first.value.request.case !== "ready") throw new Error("the sidecar did not open the host channel");
+    });
+    void answers.#follow(requests);
+    return answers;
+  }
+
+  async #follow(requests: AsyncIterator<HostRequest>): Promise<void> {
+    try {
+      for (let next = await requests.next(); !next.done; next = await requests.next()) this.#take(next.value);
+    } catch {
+      // The machine or its sidecar is gone: who waits for either hears of it.
+    }
+    this.close();
+  }
+
+  #take({ id, request }: HostRequest): void {
+    const open = this.#exchanges.get(id);
+    switch (request.case) {
+      case "data":
+        return open?.take(request.value.channel, request.value.bytes, request.value.end);
+      case "window":
+        return open?.widen(request.value.channel, request.value.bytes);
+      case "signal":
+        return open?.onSignal(request.value);
+      case "cancel":
+        return open?.onCancel();
+      default:
+        void this.#answer(id, request);
+    }
+  }
+
+  async #answer(id: bigint, request: HostRequest["request"]): Promise<void> {
+    const reply: Reply = (answer) => this.#replies.push({ id, reply: answer });
+    const exchange = new Exchange(reply);
+    this.#exchanges.set(id, exchange);
+    try {
+      switch (request.case) {
+        case "permission":
+          return reply({ case: "permission", value: await answerPermission(this.parts.permissions, request.value) });
+        case "function": {
+          const { collection, function: name, input } = request.value;
+          const json = await callFunction(this.parts.functions, collection, name, toText(input));
+          return reply({ case: "function", value: { output: new TextEncoder().encode(json) } });
+        }
+        case "filesystem": {
+          const filesystem = this.parts.filesystems.get(request.value.filesystem);
+          if (filesystem === undefined) throw new CenoteError("ENODEV", `there is no filesystem ${request.value.filesystem}`);
+          return reply({ case: "filesystem", value: { result: await answerFile(filesystem, request.value.call) } });
+        }
+        case "network":
+          if (this.parts.network === undefined) throw new CenoteError("ENETUNREACH", "there is no network adapter");
+          return await answerNetwork(this.parts.network, request.value.call, exchange, reply);
+        case "command":
+          if (this.parts.commands === undefined) throw new CenoteError("ENOENT", "there is no command executor");
+          return await runCommand(this.parts.commands, request.value, exchange, reply);
+        default:
+          throw new CenoteError("ENOSYS", "this version of the package does not know the request");
+      }
+    } catch (error) {
+      reply({ case: "error", value: hostError(error) });
+    } finally {
+      exchange.close();
+      this.#exchanges.delete(id);
+    }
+  }
+
+  /** Ends the channel; commands that run for guests are told to end. */
+  close(): void {
+    for (const exchange of this.#exchanges.values()) exchange.onCancel();
+    this.#replies.end();
+    this.#stop.abort();
+  }
+}
+
+/** An error as it reaches a guest: its errno where it has one, its name and message. */
+function hostError(error: unknown): { code: string; name: string; message: string } {
+  if (!(error instanceof Error)) return { code: "", name: "Error", message: String(error) };
+  const code = "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : "";
+  return { code, name: error.name, message: error.message };
+}

@@ -1,0 +1,135 @@
+/** What a guest asks for, and what an embedder answers. Requests carry both spellings in use: `op` and `operation`, `key` and `name`. */
+
+/** What a guest wants to do with a file of the machine. */
+export interface FsAccessRequest {
+  /** `read write mkdir rmdir stat readdir rm rename link symlink readlink chmod chown utimes truncate`. */
+  op: string;
+  /** The same as `op`. */
+  operation: string;
+  /** The path in the machine, resolved. */
+  path: string;
+  /** The other path of a rename or link. */
+  destination?: string;
+  /** The process that asks. */
+  pid?: number;
+}
+
+/** What a guest wants of the network. */
+export interface NetworkAccessRequest {
+  /** `fetch http dns connect listen`. */
+  op: string;
+  /** The same as `op`. */
+  operation: string;
+  /** As the guest named it; its address when it gave one. */
+  hostname: string;
+  /** The address it resolved to, where that is known. */
+  address?: string;
+  /** The port, where there is one. */
+  port?: number;
+  /** The URL, where it is known. */
+  url?: string;
+  /** The HTTP method, where it is known. */
+  method?: string;
+  /** The process that asks. */
+  pid?: number;
+}
+
+/** A program that a guest wants to start. */
+export interface ChildProcessAccessRequest {
+  /** `spawn`. */
+  op: string;
+  /** The same as `op`. */
+  operation: string;
+  /** As the guest named it. */
+  command: string;
+  /** Its arguments, without the command itself. */
+  args: string[];
+  /** Its working directory. */
+  cwd?: string;
+  /** Its environment. */
+  env?: Record<string, string>;
+  /** The program's resolved path in the machine, where there is one. */
+  path?: string;
+  /** The process that asks. */
+  pid?: number;
+}
+
+/** An environment variable that is to reach a guest. */
+export interface EnvAccessRequest {
+  /** `read` or `write`. */
+  op: string;
+  /** The same as `op`. */
+  operation: string;
+  /** The variable's name. */
+  key: string;
+  /** The same as `key`. */
+  name: string;
+  /** Its value. */
+  value?: string;
+}
+
+/** A host function that a guest calls. */
+export interface HostFunctionAccessRequest {
+  /** `call`. */
+  op: string;
+  /** The same as `op`. */
+  operation: string;
+  /** The collection. */
+  collection: string;
+  /** The function in it. */
+  function: string;
+  /** The process that asks. */
+  pid?: number;
+}
+
+/** An answer with a reason, which the guest's error and the audit show. */
+export interface PermissionDecision {
+  /** Whether it may. */
+  allow: boolean;
+  /** Why not. */
+  reason?: string;
+}
+
+/** Decides one request, at once or later. */
+export type PermissionFunction<T> = (
+  request: T,
+) => boolean | PermissionDecision | Promise<boolean> | Promise<PermissionDecision> | Promise<boolean | PermissionDecision>;
+
+/** One rule of a list. */
+export interface PermissionRule {
+  /** What it says. */
+  mode: "allow" | "deny";
+  /** For which operations, as in the request's `op`. Default: all. */
+  operations?: readonly string[];
+  /** Globs of paths, for `fs`: absolute, `*` in a directory, `**` across. Default: everything. */
+  paths?: readonly string[];
+  /** Globs for the other scopes: `host`, `host:port` or a network; program names or paths; variable names; `collection.function`. */
+  patterns?: readonly string[];
+  /** For the guest's error. */
+  reason?: string;
+}
+
+/** Rules as data, decided in the machine without asking: the last that matches wins. */
+export interface PermissionRules {
+  /** When none matches. Default: that of the scope. */
+  default?: "allow" | "deny";
+  /** In order. */
+  rules?: readonly PermissionRule[];
+}
+
+/** Everything a scope accepts: yes or no, a function that is asked, or rules as data. */
+export type PermissionCheck<T> = boolean | "allow" | "deny" | PermissionFunction<T> | PermissionRules;
+
+/** What guests may do, scope by scope. */
+export interface Permissions {
+  /** Files of the machine. */
+  fs?: PermissionCheck<FsAccessRequest>;
+  /** Network outside the machine. */
+  network?: PermissionCheck<NetworkAccessRequest>;
+  /** Starting programs. */
+  childProcess?: PermissionCheck<ChildProcessAccessRequest>;
+  /** Environment variables that the embedder gives. */
+  env?: PermissionCheck<EnvAccessRequest>;
+  /** Host functions. */
+  hostFunction?: PermissionCheck<HostFunctionAccessRequest>;
+}
