@@ -15,15 +15,41 @@ use self::settings::settings;
 use crate::environment::Environment;
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 
-pub(super) const BINDING: Binding = settings::accessors(
-    Binding::new("report")
-        .partial(
-            "writeReport",
-            write_report,
-            "no native stack and no reports of workers; handles without their addresses",
-        )
-        .partial("getReport", get_report, "as writeReport"),
-);
+pub(super) const BINDING: Binding = Binding::new("report")
+    .partial(
+        "writeReport",
+        write_report,
+        "no native stack and no reports of workers; handles without their addresses",
+    )
+    .partial("getReport", get_report, "as writeReport")
+    .partial(
+        "shouldReportOnFatalError",
+        settings::should_report_on_fatal_error,
+        "no report is written at a fatal error",
+    )
+    .function("getCompact", settings::get_compact)
+    .function("setCompact", settings::set_compact)
+    .function("getExcludeNetwork", settings::get_exclude_network)
+    .function("setExcludeNetwork", settings::set_exclude_network)
+    .function("getExcludeEnv", settings::get_exclude_env)
+    .function("setExcludeEnv", settings::set_exclude_env)
+    .function("setReportOnFatalError", settings::set_report_on_fatal_error)
+    .function("shouldReportOnSignal", settings::should_report_on_signal)
+    .function("setReportOnSignal", settings::set_report_on_signal)
+    .function(
+        "shouldReportOnUncaughtException",
+        settings::should_report_on_uncaught_exception,
+    )
+    .function(
+        "setReportOnUncaughtException",
+        settings::set_report_on_uncaught_exception,
+    )
+    .function("getDirectory", settings::get_directory)
+    .function("setDirectory", settings::set_directory)
+    .function("getFilename", settings::get_filename)
+    .function("setFilename", settings::set_filename)
+    .function("getSignal", settings::get_signal)
+    .function("setSignal", settings::set_signal);
 
 /// `writeReport(event, trigger, filename | null, error)`: the name of the file, empty if it could not be written.
 fn write_report<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

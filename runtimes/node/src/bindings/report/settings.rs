@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::glue::{Args, Binding, BindingResult, Scope, ScopeExt};
+use crate::glue::{Args, BindingResult, Scope, ScopeExt};
 
 /// The settings, as `process.report` shows them.
 #[derive(Debug, Default)]
@@ -53,10 +53,10 @@ pub(super) fn settings(scope: &Scope<'_, '_>) -> Rc<Settings> {
 
 macro_rules! flags {
     ($($get:ident $set:ident $field:ident;)*) => {
-        $(fn $get<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+        $(pub(super) fn $get<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
             Ok(settings(scope).$field.get().into())
         }
-        fn $set<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+        pub(super) fn $set<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
             let on = args.bool(scope, 0);
             settings(scope).$field.set(on);
             Ok(().into())
@@ -73,70 +73,37 @@ flags! {
     should_report_on_uncaught_exception set_report_on_uncaught_exception on_uncaught_exception;
 }
 
-/// Adds the functions that tell and change the settings.
-pub(super) const fn accessors(binding: Binding) -> Binding {
-    binding
-        .function("getCompact", get_compact)
-        .function("setCompact", set_compact)
-        .function("getExcludeNetwork", get_exclude_network)
-        .function("setExcludeNetwork", set_exclude_network)
-        .function("getExcludeEnv", get_exclude_env)
-        .function("setExcludeEnv", set_exclude_env)
-        .partial(
-            "shouldReportOnFatalError",
-            should_report_on_fatal_error,
-            "no report is written at a fatal error",
-        )
-        .function("setReportOnFatalError", set_report_on_fatal_error)
-        .function("shouldReportOnSignal", should_report_on_signal)
-        .function("setReportOnSignal", set_report_on_signal)
-        .function(
-            "shouldReportOnUncaughtException",
-            should_report_on_uncaught_exception,
-        )
-        .function(
-            "setReportOnUncaughtException",
-            set_report_on_uncaught_exception,
-        )
-        .function("getDirectory", get_directory)
-        .function("setDirectory", set_directory)
-        .function("getFilename", get_filename)
-        .function("setFilename", set_filename)
-        .function("getSignal", get_signal)
-        .function("setSignal", set_signal)
-}
-
-fn get_directory<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn get_directory<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let settings = settings(scope);
     let text = settings.directory.borrow();
     Ok(scope.string(&text)?.into())
 }
 
-fn set_directory<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn set_directory<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = args.text(scope, 0)?;
     settings(scope).directory.replace(text);
     Ok(().into())
 }
 
-fn get_filename<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn get_filename<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let settings = settings(scope);
     let text = settings.filename.borrow();
     Ok(scope.string(&text)?.into())
 }
 
-fn set_filename<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn set_filename<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = args.text(scope, 0)?;
     settings(scope).filename.replace(text);
     Ok(().into())
 }
 
-fn get_signal<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn get_signal<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let settings = settings(scope);
     let signal = settings.signal.borrow();
     Ok(scope.string(&signal)?.into())
 }
 
-fn set_signal<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+pub(super) fn set_signal<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let text = args.text(scope, 0)?;
     settings(scope).signal.replace(text);
     Ok(().into())
