@@ -12,6 +12,7 @@ mod network;
 mod outward;
 mod permissions;
 mod timing;
+mod warm;
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use cenote_base::timing::steady;
 use cenote_base::{Clock, MonoTime};
@@ -66,6 +67,18 @@ pub(crate) enum Stored {
 
 const STORED: usize = Stored::SourceMapCacheGetter as usize + 1;
 
+/// What an isolate gets with the process it runs. One that was made ahead has none of it yet.
+struct Attached {
+    event_loop: EventLoop,
+    command_line: CommandLine,
+    clock: Arc<dyn Clock>,
+    steady: Arc<dyn Clock>,
+    started: MonoTime,
+    /// The thread's processor time up to which the process was told of it.
+    reported: Cell<Duration>,
+    task: Option<Arc<cenote_kernel::Task>>,
+}
+
 /// The state of one isolate.
 pub(crate) struct Environment {
     context: OnceCell<v8::Global<v8::Context>>,
@@ -75,12 +88,7 @@ pub(crate) struct Environment {
     fields: RefCell<HashMap<(String, String), Field>>,
     natives: NativeTable,
     states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
-    event_loop: EventLoop,
-    command_line: CommandLine,
-    clock: Arc<dyn Clock>,
-    steady: Arc<dyn Clock>,
-    started: MonoTime,
-    task: Option<Arc<cenote_kernel::Task>>,
+    attached: OnceCell<Attached>,
     thread: Thread,
     isolate: v8::IsolateHandle,
     /// V8's tasks for this isolate.
@@ -98,20 +106,17 @@ pub(crate) struct Environment {
 impl std::fmt::Debug for Environment {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Environment")
-            .field("event_loop", &self.event_loop)
+            .field(
+                "event_loop",
+                &self.attached.get().map(|attached| &attached.event_loop),
+            )
             .finish_non_exhaustive()
     }
 }
 
 impl Environment {
-    /// The state of a new isolate. `task` is missing while a snapshot is made.
-    pub(crate) fn new(
-        isolate: &mut v8::Isolate,
-        clock: Arc<dyn Clock>,
-        task: Option<Arc<cenote_kernel::Task>>,
-        command_line: CommandLine,
-        thread: Thread,
-    ) -> Rc<Self> {
+    /// The state of a new isolate. Before anything of it is used, [`attach`](Self::attach) says what it runs for.
+    pub(crate) fn new(isolate: &mut v8::Isolate, thread: Thread) -> Rc<Self> {
         let env = Rc::new(Self {
             context: OnceCell::new(),
             stored: RefCell::new(vec![None; STORED]),
@@ -120,12 +125,7 @@ impl Environment {
             fields: RefCell::default(),
             natives: NativeTable::default(),
             states: RefCell::default(),
-            event_loop: EventLoop::new(steady(&clock)),
-            command_line,
-            steady: steady(&clock),
-            started: clock.now(),
-            clock,
-            task,
+            attached: OnceCell::new(),
             thread,
             isolate: isolate.thread_safe_handle(),
             foreground: OnceCell::new(),
@@ -137,6 +137,41 @@ impl Environment {
         });
         isolate.set_slot(Rc::clone(&env));
         env
+    }
+
+    /// Gives the isolate its process. `task` is missing while a snapshot is made. Once.
+    pub(crate) fn attach(
+        &self,
+        clock: Arc<dyn Clock>,
+        task: Option<Arc<cenote_kernel::Task>>,
+        command_line: CommandLine,
+    ) {
+        let _first = self.attached.set(Attached {
+            event_loop: EventLoop::new(steady(&clock)),
+            command_line,
+            steady: steady(&clock),
+            started: clock.now(),
+            reported: Cell::new(clock.thread_time()),
+            clock,
+            task,
+        });
+    }
+
+    /// Adds what this thread has used of the processor to what the process has used.
+    pub(crate) fn report_usage(&self) {
+        let attached = self.attached();
+        let now = attached.clock.thread_time();
+        let before = attached.reported.replace(now);
+        if let Some(task) = &attached.task {
+            let usage = task.process().usage();
+            usage.add_user_time(now.saturating_sub(before));
+        }
+    }
+
+    fn attached(&self) -> &Attached {
+        self.attached
+            .get()
+            .expect("nothing runs in an isolate before it has its process")
     }
 
     /// The context Node's library lives in; `vm` contexts are others.
@@ -290,8 +325,8 @@ impl Environment {
     }
 
     /// The event loop.
-    pub(crate) const fn event_loop(&self) -> &EventLoop {
-        &self.event_loop
+    pub(crate) fn event_loop(&self) -> &EventLoop {
+        &self.attached().event_loop
     }
 
     /// V8's tasks for this isolate; none while a snapshot is made.
@@ -305,8 +340,8 @@ impl Environment {
     }
 
     /// The command line and the options read from it.
-    pub(crate) const fn command_line(&self) -> &CommandLine {
-        &self.command_line
+    pub(crate) fn command_line(&self) -> &CommandLine {
+        &self.attached().command_line
     }
 
     /// What the threads of the process share.
@@ -321,22 +356,23 @@ impl Environment {
 
     /// The machine's clock: what the program is shown.
     pub(crate) fn clock(&self) -> &Arc<dyn Clock> {
-        &self.clock
+        &self.attached().clock
     }
 
     /// The clock for deadlines, which goes on when the machine's stands still. The program is not shown it.
     pub(crate) fn steady_clock(&self) -> &Arc<dyn Clock> {
-        &self.steady
+        &self.attached().steady
     }
 
     /// When the thread began, by the machine's clock.
-    pub(crate) const fn started(&self) -> MonoTime {
-        self.started
+    pub(crate) fn started(&self) -> MonoTime {
+        self.attached().started
     }
 
     /// The kernel's task of this process: the first argument of every system call.
     pub(crate) fn task(&self) -> &Arc<cenote_kernel::Task> {
-        self.task
+        self.attached()
+            .task
             .as_ref()
             .expect("Node's bootstrap makes no system call, and only it runs without a task")
     }
@@ -382,7 +418,11 @@ impl Environment {
 
     /// Writes to the process's standard error, past all of JavaScript.
     pub(crate) fn print_error(&self, bytes: &[u8]) {
-        if let Some(task) = &self.task {
+        if let Some(task) = self
+            .attached
+            .get()
+            .and_then(|attached| attached.task.as_ref())
+        {
             crate::program::write_all(task, cenote_base::Fd::new(2), bytes);
         }
     }
@@ -483,7 +523,9 @@ impl Environment {
 
     /// Lets go of every handle, so that the isolate can be frozen into a snapshot or dropped.
     pub(crate) fn clear(&self) {
-        self.event_loop.clear();
+        if let Some(attached) = self.attached.get() {
+            attached.event_loop.clear();
+        }
         self.natives.clear();
         self.states.borrow_mut().clear();
         self.stored

@@ -3,7 +3,7 @@
 use std::sync::OnceLock;
 
 /// Limits of one isolate.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 pub struct HeapLimits {
     /// Bytes of JavaScript objects.
     pub heap: usize,

@@ -35,9 +35,12 @@ mod runtime;
 mod shapes;
 mod shared_code;
 mod snapshot;
+mod spare;
 mod thread_pool;
 mod threads;
 mod time_zone;
+mod training;
+mod warm;
 mod worker_thread;
 
 #[cfg(test)]

@@ -1,37 +1,33 @@
 //! One `node` process: its thread, its isolate, its main script, its end.
 //!
-//! [`run`] is the life of the thread: parse the command line, restore the snapshot, run the main script, spin the loop, tell
-//! the kernel how it ended. Signals of the kernel reach JavaScript through [`note_signals`] and the loop's poll phase
+//! [`run`] is the life of the thread: parse the command line, take an isolate that was made ahead or make one from the snapshot
+//! (`spare`), run the main script, spin the loop, tell the kernel how it ended. Signals of the kernel reach JavaScript through [`note_signals`] and the loop's poll phase
 //! ([`serve_kernel`]); the end of the process (a fatal signal, `exit_group`) stops V8 from whatever thread it comes.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use cenote_base::abi::fs::OpenFlags;
 use cenote_base::abi::wait::WaitStatus;
 use cenote_base::abi::{Errno, SigNum};
-use cenote_base::wait::{Registration, block_on};
+use cenote_base::wait::block_on;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::At;
-use cenote_kernel::{Delivery, Interrupter, Program, Task, syscall};
+use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 
 use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
-use crate::glue::{
-    Failure, Scope, ScopeExt, guard_heap, install_isolate_callbacks, set_stack_limit,
-    stop_when_exhausted,
-};
-use crate::isolate::{HeapLimits, create_params, initialize_v8};
+use crate::glue::{Failure, Scope, ScopeExt};
+use crate::isolate::{HeapLimits, create_params};
 use crate::loader;
 use crate::options::CommandLine;
-use crate::platform::Foreground;
 use crate::preload;
 use crate::snapshot;
+use crate::spare::{Booted, Ended, Later, Origin};
 use crate::threads::{Thread, ThreadGroup};
+use crate::training::Notes;
 
 /// Status of a process that could not start.
 const BOOTSTRAP_FAILURE: u8 = 10;
@@ -45,12 +41,31 @@ pub(crate) const ABORTED: WaitStatus = WaitStatus::Signaled {
 };
 
 /// Stops the isolate, and wakes its loop, from any thread.
-struct Stopper {
+pub(crate) struct Stopper {
     isolate: v8::IsolateHandle,
     remote: Remote,
     task: std::sync::Weak<Task>,
     interruption: Arc<Interruption>,
     group: Arc<ThreadGroup>,
+}
+
+impl Stopper {
+    /// What ends the isolate of this task.
+    pub(crate) fn new(
+        isolate: v8::IsolateHandle,
+        remote: Remote,
+        task: &Arc<Task>,
+        interruption: Arc<Interruption>,
+        group: Arc<ThreadGroup>,
+    ) -> Self {
+        Self {
+            isolate,
+            remote,
+            task: Arc::downgrade(task),
+            interruption,
+            group,
+        }
+    }
 }
 
 impl Interrupter for Stopper {
@@ -76,31 +91,41 @@ struct NotedSignals {
     list: RefCell<Vec<SigNum>>,
 }
 
-/// The whole life of a process, on its own thread.
-pub(crate) fn run(task: &Arc<Task>, limits: HeapLimits) -> Option<Box<dyn Program>> {
-    match live(task, limits) {
-        End::Status(status) => {
-            task.exit(status);
-            None
+/// The whole life of a process, on its own thread; the kernel is told of its end. `spare` is an isolate with these limits.
+pub(crate) fn run(task: Arc<Task>, limits: HeapLimits, spare: Option<Booted>) {
+    let line = match read_command_line(&task) {
+        Ok(line) => line,
+        Err(status) => {
+            if let Some(spare) = spare {
+                spare.discard();
+            }
+            end(task, status);
+            return;
         }
-        End::Becomes(program) => Some(program),
+    };
+    let own_limits = limits_of(&line, limits);
+    let booted = match spare {
+        Some(spare) if own_limits == limits => Some(spare),
+        spare => {
+            if let Some(spare) = spare {
+                spare.discard();
+            }
+            boot(&task, own_limits)
+        }
+    };
+    match booted {
+        Some(booted) => run_booted(task, line, booted),
+        None => end(task, WaitStatus::Exited(BOOTSTRAP_FAILURE)),
     }
 }
 
-/// How a process's time as node ends.
-enum End {
-    Status(WaitStatus),
-    /// It is another program from here on (`execve`).
-    Becomes(Box<dyn Program>),
+fn end(task: Arc<Task>, status: WaitStatus) {
+    task.exit(status);
+    task.finish();
 }
 
-impl From<WaitStatus> for End {
-    fn from(status: WaitStatus) -> Self {
-        Self::Status(status)
-    }
-}
-
-fn live(task: &Arc<Task>, limits: HeapLimits) -> End {
+/// What the process was started with; the status of one that has nothing to run.
+fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let argv: Vec<String> = task.argv().iter().map(text).collect();
     let envp = task.envp();
@@ -112,41 +137,24 @@ fn live(task: &Arc<Task>, limits: HeapLimits) -> End {
     // The file of this program, which may be a copy under another name.
     let own = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe");
     let own = own.map_or_else(|_| "/usr/bin/node".to_owned(), |path| text(&path));
-    let mut line = match CommandLine::parse(&own, &argv, node_options.as_deref()) {
-        Ok(line) => line,
-        Err(message) => {
-            write_all(task, Fd::new(2), message.as_bytes());
-            return WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT).into();
-        }
-    };
+    let mut line = CommandLine::parse(&own, &argv, node_options.as_deref()).map_err(|message| {
+        write_all(task, Fd::new(2), message.as_bytes());
+        WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT)
+    })?;
     if line.is("--version") {
         write_all(
             task,
             Fd::new(1),
             format!("v{}\n", env!("CENOTE_NODE_VERSION")).as_bytes(),
         );
-        return WaitStatus::Exited(0).into();
+        return Err(WaitStatus::Exited(0));
     }
     preload::add(task, &mut line);
-    let blob = match snapshot::blob() {
-        Ok(blob) => blob,
-        Err(error) => {
-            tracing::error!(target: "cenote::node", %error, "no start-up snapshot");
-            write_all(task, Fd::new(2), format!("node: {error}\n").as_bytes());
-            return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
-        }
-    };
-    run_isolate(task, limits, line, blob)
+    Ok(line)
 }
 
-fn run_isolate(
-    task: &Arc<Task>,
-    mut limits: HeapLimits,
-    line: CommandLine,
-    blob: &'static [u8],
-) -> End {
-    initialize_v8();
-    // A guest may ask for less than the machine allows, not for more.
+/// A guest may ask for less than the machine allows, not for more.
+fn limits_of(line: &CommandLine, mut limits: HeapLimits) -> HeapLimits {
     if let Some(megabytes) = line
         .v8_option("--max-old-space-size")
         .and_then(|value| value.parse::<usize>().ok())
@@ -156,153 +164,73 @@ fn run_isolate(
             .min(megabytes.saturating_mul(1 << 20))
             .max(16 << 20);
     }
-    let threads = ThreadGroup::new(limits);
-    let start = Start {
-        task,
-        params: create_params(limits, &threads.quota).snapshot_blob(v8::StartupData::from(blob)),
-        line,
-        thread: Thread::main(Arc::clone(&threads)),
-        stack: None,
-        has_snapshot: true,
-    };
-    let ended = with_isolate(start, |_| {}, run_program);
+    limits
+}
+
+/// An isolate for a process's first thread. When there is none, the process's standard error says why.
+fn boot(task: &Arc<Task>, limits: HeapLimits) -> Option<Booted> {
+    if let Err(error) = snapshot::blob() {
+        tracing::error!(target: "cenote::node", %error, "no start-up snapshot");
+        write_all(task, Fd::new(2), format!("node: {error}\n").as_bytes());
+        return None;
+    }
+    crate::warm::boot(limits)
+}
+
+fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
+    let threads = Arc::clone(booted.env().threads());
+    let mut ended = booted.run(&task, line, |_| {}, run_program);
     threads.close_ports();
-    let Some(mut ended) = ended else {
-        return WaitStatus::Exited(BOOTSTRAP_FAILURE).into();
-    };
-    let next = ended.next_program.take();
-    let status = status(task, ended, limits);
-    next.map_or(End::Status(status), End::Becomes)
-}
-
-/// What the isolate of a thread is made with.
-pub(crate) struct Start<'a> {
-    pub(crate) task: &'a Arc<Task>,
-    pub(crate) params: v8::CreateParams,
-    pub(crate) line: CommandLine,
-    pub(crate) thread: Thread,
-    /// How many bytes of stack JavaScript may use from here; V8's default otherwise.
-    pub(crate) stack: Option<usize>,
-    /// Whether Node's library comes from the snapshot; the caller runs its bootstrap otherwise.
-    pub(crate) has_snapshot: bool,
-}
-
-/// How the program of an isolate ended.
-pub(crate) struct Ended {
-    pub(crate) outcome: Result<i32, Failure>,
-    /// The status given by `process.exit()` or by a fatal error.
-    pub(crate) exit_code: Option<i32>,
-    pub(crate) is_aborted: bool,
-    /// It reached its heap limit.
-    pub(crate) is_exhausted: bool,
-    /// What the process becomes (`execve`).
-    next_program: Option<Box<dyn Program>>,
-}
-
-/// The whole life of an isolate, on this thread: made, told to the kernel, run, taken down. `begin` sees the environment before
-/// anything runs. `None` when there is no context, which is a bug.
-pub(crate) fn with_isolate(
-    start: Start<'_>,
-    begin: impl FnOnce(&Environment),
-    run: impl FnOnce(&mut Scope<'_, '_>) -> Result<i32, Failure>,
-) -> Option<Ended> {
-    let task = start.task;
-    let is_main = start.thread.is_main;
-    let quota = Arc::clone(&start.thread.group.quota);
-    let mut isolate = v8::Isolate::new(start.params);
-    if let Some(bytes) = start.stack {
-        set_stack_limit(&mut isolate, bytes);
+    let remains = booted.dismantle();
+    if let Some(next) = ended.next_program.take() {
+        drop(remains);
+        next.start(task);
+        return;
     }
-    isolate.set_slot(quota);
-    let exhausted = guard_heap(&mut isolate);
-    let clock = Arc::clone(task.kernel().clock());
-    let env = Environment::new(
-        &mut isolate,
-        clock,
-        Some(Arc::clone(task)),
-        start.line,
-        start.thread,
-    );
-    stop_when_exhausted(&isolate, env.stop_flag());
-    install_isolate_callbacks(&mut isolate);
-    crate::glue::listen_to_messages(&mut isolate);
-    let date_clock = crate::glue::date_clock::set(Arc::clone(env.clock()));
-    let registrations = listen_to_kernel(task, &env);
-    let foreground = Foreground::register(
-        &isolate,
-        Arc::clone(env.steady_clock()),
-        Arc::clone(env.event_loop().io().waiter()),
-    );
-    env.set_foreground(Arc::clone(foreground.foreground()));
-    begin(&env);
-    let outcome = {
-        v8::scope!(let scope, &mut isolate);
-        let options = v8::ContextOptions::default();
-        let context = if start.has_snapshot {
-            v8::Context::from_snapshot(scope, snapshot::MAIN_CONTEXT, options)
-        } else {
-            Some(v8::Context::new(scope, options))
-        };
-        let outcome = context.map(|context| {
-            let scope = &mut v8::ContextScope::new(scope, context);
-            env.set_context(v8::Global::new(scope, context));
-            run(scope)
-        });
-        if !task.must_end() {
-            crate::bindings::compile_cache::persist(&env);
+    let status = status(&task, ended, threads.limits);
+    match Later::take() {
+        Some(later) => {
+            end(task, status);
+            drop(remains);
+            drop(later);
         }
-        if is_main && !task.must_end() {
-            for name in ["RunCleanup", "AtExit"] {
-                crate::bindings::trace_events::note(&env, "node.environment", name, 'I');
-            }
-            crate::bindings::trace_events::finish(&env);
+        None => {
+            drop(remains);
+            end(task, status);
         }
-        // Whatever is left must not call back into a dying isolate.
-        env.stop();
-        crate::bindings::worker::handle::stop_all(&env, !is_main);
-        crate::bindings::worker::unmanaged::close_all(&env);
-        env.clear();
-        outcome
-    };
-    drop(registrations);
-    drop(foreground);
-    let heap_guard = crate::glue::take_heap_guard(&mut isolate);
-    crate::glue::stop_listening(&mut isolate);
-    isolate.remove_slot::<Rc<Environment>>();
-    let next_program = env.take_next_program();
-    let ended = outcome.map(|outcome| Ended {
-        outcome,
-        exit_code: env.exit_code(),
-        is_aborted: env.is_aborted(),
-        is_exhausted: exhausted.load(Ordering::SeqCst),
-        next_program,
+    }
+}
+
+/// Runs a program of `crate::training`, from this snapshot if there is one.
+pub(crate) fn run_lesson(task: Arc<Task>, snapshot: Option<&'static [u8]>, notes: Arc<Notes>) {
+    let limits = HeapLimits::default();
+    let group = ThreadGroup::new(limits);
+    group.notes.get_or_init(|| notes);
+    let params = create_params(limits, &group.quota);
+    let booted = Booted::new(Origin {
+        params: match snapshot {
+            Some(blob) => params.snapshot_blob(v8::StartupData::from(blob)),
+            None => params,
+        },
+        thread: Thread::main(group),
+        stack: None,
+        has_snapshot: snapshot.is_some(),
     });
-    if ended.is_none() {
-        tracing::error!(target: "cenote::node", "the snapshot has no main context");
-    }
-    drop(env);
-    drop(isolate);
-    drop(heap_guard);
-    drop(date_clock);
-    ended
-}
-
-/// Has the kernel interrupt the isolate, and wake its loop for signals and ended children.
-fn listen_to_kernel(task: &Arc<Task>, env: &Environment) -> [Registration; 2] {
-    let remote = env.event_loop().io().remote();
-    task.set_interrupter(Arc::new(Stopper {
-        isolate: env.isolate_handle().clone(),
-        remote,
-        task: Arc::downgrade(task),
-        interruption: interruption(env),
-        group: Arc::clone(env.threads()),
-    }));
-    let waiter: Arc<dyn cenote_base::wait::Observer> =
-        Arc::clone(env.event_loop().io().waiter()) as _;
-    [
-        task.signal_queue().register(Arc::clone(&waiter)),
-        task.child_queue().register(waiter),
-    ]
+    let (Ok(line), Some(mut booted)) = (read_command_line(&task), booted) else {
+        end(task, WaitStatus::Exited(BOOTSTRAP_FAILURE));
+        return;
+    };
+    let ended = booted.run(&task, line, loader::builtins::record, |scope| {
+        if snapshot.is_none() {
+            loader::bootstrap(scope, false)?;
+        }
+        let outcome = run_program(scope);
+        Notes::take_from(scope);
+        outcome
+    });
+    drop(booted.dismantle());
+    let status = status(&task, ended, limits);
+    end(task, status);
 }
 
 /// How the process ended.
@@ -328,13 +256,9 @@ fn status(task: &Arc<Task>, ended: Ended, limits: HeapLimits) -> WaitStatus {
     }
 }
 
-/// Restores what the snapshot carries, runs the main script and the loop.
+/// Runs the main script and the loop.
 fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let env = scope.env();
-    let packed = scope
-        .get_context_data_from_snapshot_once::<v8::Array>(0)
-        .map_err(|_| Failure::error("ERR_INTERNAL_ASSERTION", "the snapshot carries no state"))?;
-    env.restore(scope, packed).ok_or(Failure::Pending)?;
     process::load_environment(scope, &env.task().envp());
     if !load_env_files(scope) {
         return Ok(i32::from(INVALID_COMMAND_LINE_ARGUMENT));

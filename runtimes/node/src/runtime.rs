@@ -8,24 +8,43 @@ use cenote_kernel::{BoxFuture, Image, Program, Runtime, Task};
 
 use crate::isolate::HeapLimits;
 use crate::program;
+use crate::warm::{self, Kept};
 
 /// What the image of `/usr/bin/node` begins with. It cannot be a script, a WebAssembly module or an ELF file.
 const MAGIC: &[u8] = b"\0cenote-node\n";
 
 /// Stack of a process's thread. V8 is told to use a little less than a megabyte of it; the rest is for native code.
-const STACK_SIZE: usize = 8 << 20;
+pub(crate) const STACK_SIZE: usize = 8 << 20;
 
 /// Runs `/usr/bin/node`.
 #[derive(Debug, Default)]
 pub struct NodeRuntime {
     limits: HeapLimits,
+    /// Isolates kept ready for its processes.
+    spares: Option<Kept>,
 }
 
 impl NodeRuntime {
     /// A runtime whose processes get these limits.
     #[must_use]
     pub const fn new(limits: HeapLimits) -> Self {
-        Self { limits }
+        Self {
+            limits,
+            spares: None,
+        }
+    }
+
+    /// Has so many isolates ready for processes that are to come, at most 64, while this runtime lives. They are made in the background, and
+    /// shared with other runtimes of the same limits: of their wishes the largest counts.
+    #[must_use]
+    pub fn with_spares(mut self, count: usize) -> Self {
+        self.spares = (count > 0).then(|| warm::keep(self.limits, count));
+        self
+    }
+
+    /// Waits until the isolates that were asked for with these limits are ready.
+    pub async fn when_warm(limits: HeapLimits) {
+        warm::filled(limits).await;
     }
 
     /// What the file `/usr/bin/node` of a machine contains.
@@ -58,7 +77,7 @@ impl Runtime for NodeRuntime {
     }
 
     fn recognises(&self, header: &[u8]) -> bool {
-        header.starts_with(MAGIC)
+        is_image(header)
     }
 
     fn load<'a>(&'a self, image: Image) -> BoxFuture<'a, SysResult<Box<dyn Program>>> {
@@ -80,6 +99,29 @@ impl Runtime for NodeRuntime {
     }
 }
 
+/// Whether a file that begins so is the node image.
+pub(crate) fn is_image(header: &[u8]) -> bool {
+    header.starts_with(MAGIC)
+}
+
+/// Runs `life` on a thread of the process's own. Without a thread the process ends.
+pub(crate) fn start_thread(
+    name: String,
+    task: Arc<Task>,
+    life: impl FnOnce(Arc<Task>) + Send + 'static,
+) {
+    let own = Arc::clone(&task);
+    let thread = std::thread::Builder::new()
+        .name(name)
+        .stack_size(STACK_SIZE)
+        .spawn(move || life(own));
+    if let Err(error) = thread {
+        tracing::error!(target: "cenote::node", %error, "no thread for a node process");
+        task.exit(cenote_base::abi::wait::WaitStatus::Exited(126));
+        task.finish();
+    }
+}
+
 /// A node process that has not started.
 struct NodeProgram {
     limits: HeapLimits,
@@ -88,18 +130,9 @@ struct NodeProgram {
 impl Program for NodeProgram {
     fn start(self: Box<Self>, task: Arc<Task>) {
         let limits = self.limits;
-        let own = Arc::clone(&task);
-        let thread = std::thread::Builder::new()
-            .name(format!("node-{}", task.pid().raw()))
-            .stack_size(STACK_SIZE)
-            .spawn(move || match program::run(&own, limits) {
-                Some(next) => next.start(own),
-                None => own.finish(),
-            });
-        if let Err(error) = thread {
-            tracing::error!(target: "cenote::node", %error, "no thread for a node process");
-            task.exit(cenote_base::abi::wait::WaitStatus::Exited(126));
-            task.finish();
+        if let Err(task) = warm::run(limits, task) {
+            let name = format!("node-{}", task.pid().raw());
+            start_thread(name, task, move |task| program::run(task, limits, None));
         }
     }
 }

@@ -1,9 +1,11 @@
-//! The start-up snapshot: the bootstrapped context, frozen once and restored by every process in a few milliseconds.
+//! The start-up snapshot: the bootstrapped context, frozen once and restored by every process in a few milliseconds. With it goes a code
+//! cache of what programs run besides (`training`).
 //!
-//! Made when first needed (0.2 s), kept in memory and in the cache folder under a key of everything it depends on (our sources,
+//! Made when first needed (half a second), kept in memory and in the cache folder under a key of everything it depends on (our sources,
 //! Node's, V8's version, the build profile), written atomically. A file that is damaged or from another V8 is not used. Without
 //! a cache folder that can be written every host process makes its own.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -31,33 +33,107 @@ pub enum SnapshotError {
 
 static BLOB: OnceLock<Result<&'static [u8], String>> = OnceLock::new();
 
+/// Code caches of library modules, and which modules a process starts with.
+static CODE: OnceLock<Code> = OnceLock::new();
+
+/// Compiled functions of the library.
+#[derive(Debug, Default)]
+struct Code {
+    caches: HashMap<String, &'static [u8]>,
+    /// What the smallest program asks for besides the snapshot, in this order.
+    first: Vec<String>,
+}
+
 /// The snapshot, made or loaded the first time.
 ///
 /// # Errors
 /// When Node's bootstrap fails, which is a bug of ours.
 pub(crate) fn blob() -> Result<&'static [u8], SnapshotError> {
-    BLOB.get_or_init(|| {
-        load_or_make()
-            .map(|blob| &*Box::leak(blob.into_boxed_slice()))
-            .map_err(|error| error.to_string())
-    })
-    .clone()
-    .map_err(SnapshotError::Bootstrap)
+    BLOB.get_or_init(|| load_or_make().map_err(|error| error.to_string()))
+        .clone()
+        .map_err(SnapshotError::Bootstrap)
 }
 
-fn load_or_make() -> Result<Vec<u8>, SnapshotError> {
+/// The code cache of a module of the library.
+pub(crate) fn code_cache(id: &str) -> Option<&'static [u8]> {
+    CODE.get()?.caches.get(id).copied()
+}
+
+/// The modules that the smallest program asks for besides those of the snapshot.
+pub(crate) fn first_modules() -> &'static [String] {
+    CODE.get().map_or(&[], |code| &code.first)
+}
+
+fn load_or_make() -> Result<&'static [u8], SnapshotError> {
     initialize_v8();
     let path = cache_file();
-    if let Some(blob) = path.as_ref().and_then(load) {
+    if let Some((blob, code)) = path.as_ref().and_then(load) {
+        CODE.get_or_init(|| code);
         return Ok(blob);
     }
-    let blob = make()?;
+    let blob: &'static [u8] = Box::leak(make()?.into_boxed_slice());
+    let lessons = crate::training::learn(Some(blob));
+    CODE.get_or_init(|| Code {
+        caches: leak(lessons.caches),
+        first: lessons.first,
+    });
+    let bytes = pack(blob);
     if let Some(path) = path
-        && let Err(error) = store(&path, &blob)
+        && let Err(error) = store(&path, &bytes)
     {
         tracing::debug!(target: "cenote::node", %error, path = %path.display(), "start-up snapshot is not cached");
     }
     Ok(blob)
+}
+
+fn leak(caches: HashMap<String, Vec<u8>>) -> HashMap<String, &'static [u8]> {
+    let leak = |bytes: Vec<u8>| &*Box::leak(bytes.into_boxed_slice());
+    caches
+        .into_iter()
+        .map(|(id, cache)| (id, leak(cache)))
+        .collect()
+}
+
+/// The snapshot, the code caches, and the first modules: each part with its length before it.
+fn pack(blob: &[u8]) -> Vec<u8> {
+    fn part(out: &mut Vec<u8>, bytes: &[u8]) {
+        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        out.extend_from_slice(bytes);
+    }
+    let mut out = Vec::new();
+    part(&mut out, blob);
+    if let Some(code) = CODE.get() {
+        part(&mut out, code.first.join("\n").as_bytes());
+        for (id, cache) in &code.caches {
+            part(&mut out, id.as_bytes());
+            part(&mut out, cache);
+        }
+    }
+    out
+}
+
+/// The reverse of [`pack`].
+fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
+    fn part(rest: &mut &'static [u8]) -> Option<&'static [u8]> {
+        let (len, after) = rest.split_first_chunk::<8>()?;
+        let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+        let (part, after) = after.split_at_checked(len)?;
+        *rest = after;
+        Some(part)
+    }
+    let text = |bytes: &'static [u8]| std::str::from_utf8(bytes).ok();
+    let mut rest = bytes;
+    let blob = part(&mut rest)?;
+    let mut code = Code::default();
+    if !rest.is_empty() {
+        let first = text(part(&mut rest)?)?;
+        code.first = first.lines().map(str::to_owned).collect();
+    }
+    while !rest.is_empty() {
+        let id = text(part(&mut rest)?)?.to_owned();
+        code.caches.insert(id, part(&mut rest)?);
+    }
+    Some((blob, code))
 }
 
 /// The build's key, V8's version and flags.
@@ -81,33 +157,33 @@ pub(crate) const MAIN_CONTEXT: usize = 0;
 
 const DIGEST_LEN: usize = 32;
 
-/// A cached blob, if it is whole and of this V8.
-fn load(path: &PathBuf) -> Option<Vec<u8>> {
+/// What was kept, if it is whole and of this V8.
+fn load(path: &PathBuf) -> Option<(&'static [u8], Code)> {
     let mut bytes = std::fs::read(path).ok()?;
     if bytes.len() <= DIGEST_LEN {
         return None;
     }
-    let blob = bytes.split_off(DIGEST_LEN);
-    if Sha256::digest(&blob).as_slice() != bytes {
+    let packed = bytes.split_off(DIGEST_LEN);
+    if Sha256::digest(&packed).as_slice() != bytes {
         return None;
     }
-    Some(blob)
+    unpack(Box::leak(packed.into_boxed_slice()))
 }
 
-fn store(path: &std::path::Path, blob: &[u8]) -> std::io::Result<()> {
+fn store(path: &std::path::Path, packed: &[u8]) -> std::io::Result<()> {
     if let Some(dir) = path.parent() {
         std::fs::create_dir_all(dir)?;
     }
     let partial = path.with_extension(format!("partial-{}", std::process::id()));
-    let mut bytes = Sha256::digest(blob).to_vec();
-    bytes.extend_from_slice(blob);
+    let mut bytes = Sha256::digest(packed).to_vec();
+    bytes.extend_from_slice(packed);
     std::fs::write(&partial, bytes)?;
     std::fs::rename(&partial, path)
 }
 
 /// A clock that stands still: bootstrap must not see the time.
 #[derive(Debug)]
-struct StoppedClock;
+pub(crate) struct StoppedClock;
 
 impl Clock for StoppedClock {
     fn now(&self) -> MonoTime {
@@ -125,24 +201,24 @@ impl Clock for StoppedClock {
 
 /// Runs the bootstrap in a fresh isolate and freezes it. On a thread of its own: V8 wants to be entered in order.
 fn make() -> Result<Vec<u8>, SnapshotError> {
+    let caches = crate::training::learn(None).caches;
     std::thread::Builder::new()
         .name("node-snapshot".into())
         .stack_size(8 << 20)
-        .spawn(make_here)
+        .spawn(move || make_here(caches))
         .map_err(|_| SnapshotError::NoBlob)?
         .join()
         .map_err(|_| SnapshotError::NoBlob)?
 }
 
-fn make_here() -> Result<Vec<u8>, SnapshotError> {
+fn make_here(caches: HashMap<String, Vec<u8>>) -> Result<Vec<u8>, SnapshotError> {
     let mut isolate = v8::Isolate::snapshot_creator(Some(external_references()), None);
     let env = Environment::new(
         &mut isolate,
-        Arc::new(StoppedClock),
-        None,
-        CommandLine::default(),
         Thread::main(ThreadGroup::new(HeapLimits::default())),
     );
+    env.attach(Arc::new(StoppedClock), None, CommandLine::default());
+    loader::builtins::use_caches(&env, caches);
     install_isolate_callbacks(&mut isolate);
     let outcome = {
         v8::scope!(let scope, &mut isolate);

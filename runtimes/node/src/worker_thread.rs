@@ -18,7 +18,8 @@ use crate::glue::{Failure, Scope, ScopeExt};
 use crate::isolate::create_params;
 use crate::loader;
 use crate::options::CommandLine;
-use crate::program::{ABORTED, Start, apply_v8_options, with_isolate};
+use crate::program::{ABORTED, apply_v8_options};
+use crate::spare::{Booted, Origin};
 use crate::threads::Thread;
 
 /// Indices into `resourceLimits`.
@@ -108,24 +109,24 @@ fn live(launch: Launch, task: &Arc<Task>) {
         .set_max_old_generation_size_in_bytes(bytes(limits[OLD]))
         .set_max_young_generation_size_in_bytes(bytes(limits[YOUNG]))
         .snapshot_blob(v8::StartupData::from(blob));
-    let start = Start {
-        task,
+    let origin = Origin {
         params,
         stack: Some(launch.stack()),
-        line: launch.line,
         thread: launch.thread,
         has_snapshot: false,
     };
-    let (variables, zone, port) = (launch.variables, launch.zone, launch.port);
-    let ended = with_isolate(
-        start,
-        |env| control.begin(env),
-        |scope| run_program(scope, &control, variables, &zone, port),
-    );
-    let Some(ended) = ended else {
+    let Some(mut booted) = Booted::new(origin) else {
         control.set_exit(FAILURE, None);
         return;
     };
+    let (variables, zone, port) = (launch.variables, launch.zone, launch.port);
+    let ended = booted.run(
+        task,
+        launch.line,
+        |env| control.begin(env),
+        |scope| run_program(scope, &control, variables, &zone, port),
+    );
+    drop(booted.dismantle());
     if ended.is_aborted {
         task.exit(ABORTED);
     }

@@ -44,6 +44,16 @@ pub(crate) struct MemoryLimits {
     pub(crate) array_buffers: usize,
 }
 
+impl MemoryLimits {
+    /// What JavaScript engines are made with.
+    pub(crate) const fn engine(&self) -> HeapLimits {
+        HeapLimits {
+            heap: self.heap,
+            array_buffers: self.array_buffers,
+        }
+    }
+}
+
 impl Host {
     fn make() -> Result<Self, String> {
         let tokio = tokio::runtime::Builder::new_multi_thread()
@@ -64,7 +74,12 @@ impl Host {
     }
 
     /// What runs the programs of one machine. Engines and compiled code are shared behind them.
-    pub(crate) fn runtimes(&self, limits: MemoryLimits) -> Result<Vec<Arc<dyn Runtime>>, Error> {
+    /// So many isolates are kept ready for its node processes.
+    pub(crate) fn runtimes(
+        &self,
+        limits: MemoryLimits,
+        warm: usize,
+    ) -> Result<Vec<Arc<dyn Runtime>>, Error> {
         let options = WasmOptions {
             memory_limit: limits.wasm,
             observer: Some(Arc::new(SlowStarts)),
@@ -76,10 +91,7 @@ impl Host {
                     reason: error.to_string(),
                 }
             })?;
-        let node = NodeEngine::new(HeapLimits {
-            heap: limits.heap,
-            array_buffers: limits.array_buffers,
-        });
+        let node = NodeEngine::new(limits.engine()).with_spares(warm);
         Ok(vec![Arc::new(wasm), Arc::new(node)])
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use cenote_abi::signal::SigNum;
 use cenote_base::{Credentials, Pgid, Pid, Sid};
 use cenote_kernel::Kernel;
+use cenote_node::HeapLimits;
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
@@ -27,6 +28,8 @@ pub(crate) struct Defaults {
     pub(crate) credentials: Credentials,
     /// Bytes of output kept for one stream of one call.
     pub(crate) output_limit: usize,
+    /// What JavaScript engines of the machine are made with.
+    pub(crate) engine: HeapLimits,
 }
 
 /// A machine and its handle's data.
@@ -119,6 +122,10 @@ impl Machine {
 
     pub(crate) fn credentials(&self) -> &Credentials {
         &self.defaults.credentials
+    }
+
+    pub(crate) fn engine(&self) -> HeapLimits {
+        self.defaults.engine
     }
 
     pub(crate) fn output_limit(&self) -> usize {

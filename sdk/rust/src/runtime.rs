@@ -90,6 +90,11 @@ impl NodeRuntime {
         self.machine.add_host_functions(collection)
     }
 
+    /// Waits until the engines asked for with [`warm`](crate::NodeRuntimeBuilder::warm) are ready.
+    pub async fn when_warm(&self) {
+        cenote_node::NodeRuntime::when_warm(self.machine.engine()).await;
+    }
+
     /// Kills every process of the machine, waits until they are gone and gives its memory back. A second time does nothing.
     pub async fn dispose(&self) {
         let machine = Arc::clone(&self.machine);

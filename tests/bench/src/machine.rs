@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use cenote::{NodeRuntime, Output};
+use cenote::{NodeRuntime, Output, Timing};
 use tokio::runtime::Runtime;
 
 /// A live machine and the executor it runs on.
@@ -20,7 +20,8 @@ impl Machine {
     pub(crate) fn new() -> Result<Self, String> {
         let executor = Runtime::new().map_err(|error| error.to_string())?;
         let live = executor
-            .block_on(NodeRuntime::create())
+            // Programs time themselves: the real clock.
+            .block_on(NodeRuntime::builder().timing(Timing::Off).create())
             .map_err(|error| error.to_string())?;
         let machine = Self { executor, live };
         machine.shell("echo ready | cat | wc -c")?;
@@ -67,12 +68,50 @@ impl Machine {
     ///
     /// # Errors
     /// When any of that fails.
-    pub(crate) fn create_and_exec(&self, code: &str) -> Result<(Duration, String), String> {
+    pub(crate) fn create_and_exec(
+        &self,
+        code: &str,
+        warm: usize,
+    ) -> Result<(Duration, String), String> {
         let start = Instant::now();
         let output = self.executor.block_on(async {
-            let fresh = NodeRuntime::create().await?;
+            let fresh = NodeRuntime::builder().warm(warm).create().await?;
             fresh.exec(code).await
         });
+        finished(start, output)
+    }
+
+    /// Makes a machine that keeps engines ready.
+    ///
+    /// # Errors
+    /// When the machine cannot be made.
+    pub(crate) fn warm(&self, count: usize) -> Result<Warm<'_>, String> {
+        let live = self
+            .executor
+            .block_on(NodeRuntime::builder().warm(count).create())
+            .map_err(|error| error.to_string())?;
+        Ok(Warm {
+            executor: &self.executor,
+            live,
+        })
+    }
+}
+
+/// A machine that keeps engines ready.
+#[derive(Debug)]
+pub(crate) struct Warm<'a> {
+    executor: &'a Runtime,
+    live: NodeRuntime,
+}
+
+impl Warm<'_> {
+    /// Runs code with node.
+    ///
+    /// # Errors
+    /// When it cannot be started or fails.
+    pub(crate) fn exec(&self, code: &str) -> Result<(Duration, String), String> {
+        let start = Instant::now();
+        let output = self.executor.block_on(async { self.live.exec(code).await });
         finished(start, output)
     }
 }

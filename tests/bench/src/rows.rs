@@ -12,8 +12,10 @@ use crate::measure::{Measured, alternate};
 /// How a row's program is run, and whose clock counts.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Program {
-    /// A machine is made for each run, against a whole `node -e` on the host.
-    FreshMachine(&'static str),
+    /// A machine is made for each run, against a whole `node -e` on the host. With so many engines kept ready.
+    FreshMachine(&'static str, usize),
+    /// Code in a live machine that keeps engines ready, against a whole `node -e` on the host.
+    WarmExec(&'static str),
     /// A dash script; the whole run counts.
     Dash(&'static str),
     /// A bash script; the whole run counts.
@@ -40,10 +42,24 @@ pub(crate) struct Row {
 pub(crate) const ROWS: &[Row] = &[
     Row {
         key: "create-exec",
-        what: "create a VM and `exec(\"console.log('hi')\")`, warm process",
+        what: "create a VM and `exec(\"console.log('hi')\")`, warm process, engines kept ready (`warm(2)`)",
         against: "`node -e` on the host",
         target: 8.0,
-        program: Program::FreshMachine("console.log('hi')"),
+        program: Program::FreshMachine("console.log('hi')", 2),
+    },
+    Row {
+        key: "exec-warm",
+        what: "`exec(\"console.log('hi')\")` in a live VM, engines kept ready",
+        against: "`node -e` on the host",
+        target: 8.0,
+        program: Program::WarmExec("console.log('hi')"),
+    },
+    Row {
+        key: "create-cold",
+        what: "create a VM and `exec(\"console.log('hi')\")`, no engine ready",
+        against: "`node -e` on the host",
+        target: 2.5,
+        program: Program::FreshMachine("console.log('hi')", 0),
     },
     Row {
         key: "shell-pipeline",
@@ -129,6 +145,13 @@ pub(crate) const ROWS: &[Row] = &[
         target: 0.95,
         program: Program::Node(include_str!("../programs/compute.mjs")),
     },
+    Row {
+        key: "workers",
+        what: "JS compute in two workers at once",
+        against: "host node, same script",
+        target: 0.9,
+        program: Program::Node(include_str!("../programs/workers.mjs")),
+    },
 ];
 
 impl Row {
@@ -138,11 +161,19 @@ impl Row {
     /// What the side that failed said; other rows go on.
     pub(crate) fn measure(&self, machine: &Machine, host: &Host, samples: usize) -> Measured {
         match self.program {
-            Program::FreshMachine(code) => alternate(
+            Program::FreshMachine(code, warm) => alternate(
                 samples,
-                || agree(machine.create_and_exec(code)?, "hi\n"),
+                || agree(machine.create_and_exec(code, warm)?, "hi\n"),
                 || agree(Host::run(&host.node, &["-e", code])?, "hi\n"),
             ),
+            Program::WarmExec(code) => {
+                let warm = machine.warm(2)?;
+                alternate(
+                    samples,
+                    || agree(warm.exec(code)?, "hi\n"),
+                    || agree(Host::run(&host.node, &["-e", code])?, "hi\n"),
+                )
+            }
             Program::Dash(script) => {
                 let expected = Host::run(&host.dash, &["-c", script])?.1;
                 alternate(

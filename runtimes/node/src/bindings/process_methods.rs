@@ -182,8 +182,10 @@ fn microseconds(time: std::time::Duration) -> f64 {
 
 /// `[user, system]` in microseconds, into the given `Float64Array`.
 fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    env.report_usage();
     let usage = syscall::getrusage(
-        scope.env().task(),
+        env.task(),
         cenote_base::abi::user::UsageTarget::Process,
     );
     write_doubles(
@@ -197,8 +199,10 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 }
 
 fn resource_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let env = scope.env();
+    env.report_usage();
     let usage = syscall::getrusage(
-        scope.env().task(),
+        env.task(),
         cenote_base::abi::user::UsageTarget::Process,
     );
     let mut values = [0.0; 16];

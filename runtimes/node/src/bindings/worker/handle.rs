@@ -544,7 +544,9 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
         scope,
         args,
         |scope| {
-            let usage = syscall::getrusage(scope.env().task(), UsageTarget::Thread);
+            let env = scope.env();
+            env.report_usage();
+            let usage = syscall::getrusage(env.task(), UsageTarget::Thread);
             let microseconds = |time: std::time::Duration| time.as_secs_f64() * 1e6;
             [
                 ("user", microseconds(usage.user_time).floor()),
