@@ -332,6 +332,13 @@ impl Connection {
         if let State::Debugger { socket, .. } = &mut self.state {
             let closed = socket.close(None).and_then(|()| socket.flush());
             let shut = socket.get_ref().socket.shutdown(ShutdownHow::Write);
+            // What is left unread would reset the connection, and take the goodbye with it.
+            let mut rest = [0; 4096];
+            for _ in 0..MESSAGES_A_TURN {
+                if !matches!(socket.get_mut().read(&mut rest), Ok(1..)) {
+                    break;
+                }
+            }
             tracing::trace!(target: "cenote::node", ?closed, ?shut, "a debugger is let go");
         }
     }

@@ -30,7 +30,7 @@ use crate::inspector::connection::{Connection, Step};
 use crate::inspector::mailbox::Mailbox;
 
 /// Connections at a time, debuggers' and those that only ask.
-const CONNECTIONS: usize = 32;
+const CONNECTIONS: usize = 256;
 /// Bytes that wait for debuggers; JavaScript waits until there is room, or the debugger that reads nothing is let go.
 const WAITING: usize = 16 << 20;
 /// How long after the last debugger has let go the address is told again.
