@@ -244,6 +244,7 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
+        self.check_profiles()?;
         if self.is("--debug") || self.is("--debug-brk") {
             return Err(format!(
                 "{}: [DEP0062]: `node --debug` and `node --debug-brk` are invalid. Please use `node --inspect` and `node --inspect-brk` instead.\n",
@@ -335,6 +336,25 @@ impl CommandLine {
             }
             if is_repl {
                 return both(mode, "--interactive");
+            }
+        }
+        Ok(())
+    }
+
+    /// Options of profiles mean nothing without the profile.
+    fn check_profiles(&self) -> Result<(), String> {
+        for profile in ["--cpu-prof", "--heap-prof"] {
+            if self.is(profile) {
+                continue;
+            }
+            for part in ["name", "dir", "interval"] {
+                let option = format!("{profile}-{part}");
+                if self.values.contains_key(&option) {
+                    return Err(format!(
+                        "{}: {option} must be used with {profile}\n",
+                        self.argv0
+                    ));
+                }
             }
         }
         Ok(())

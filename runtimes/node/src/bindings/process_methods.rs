@@ -138,6 +138,13 @@ fn kill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         },
     };
     let env = scope.env();
+    // As in Node: most likely the end of this process.
+    if let Some(signal) = signal
+        && (matches!(pid, 0 | -1) || pid.checked_abs() == Some(env.pids().0))
+        && !super::signal_wrap::is_watched(&env, signal)
+    {
+        crate::inspector::write_profiles(scope);
+    }
     let outcome = syscall::kill(env.task(), pid, signal);
     // A signal to ourselves without a handler has ended us.
     crate::program::note_signals(&env);

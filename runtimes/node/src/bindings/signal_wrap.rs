@@ -78,6 +78,14 @@ impl Signal {
     }
 }
 
+/// Whether JavaScript listens to a signal.
+pub(super) fn is_watched(env: &crate::environment::Environment, signal: SigNum) -> bool {
+    env.state::<Signals>()
+        .watchers
+        .borrow()
+        .contains_key(&signal)
+}
+
 /// Tells the handles that watch `signal`.
 pub(crate) fn arrived(scope: &mut Scope<'_, '_>, signal: SigNum) {
     let env = scope.env();

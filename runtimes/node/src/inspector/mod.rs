@@ -104,6 +104,13 @@ pub(crate) fn signal_came(group: &ThreadGroup, task: &Task) {
     }
 }
 
+/// The program is about to be ended by its own signal: profiles are written.
+pub(crate) fn write_profiles(scope: &mut Scope<'_, '_>) {
+    if scope.env().can_call_into_js() {
+        profiles::end(scope);
+    }
+}
+
 /// After the program: profiles are written. Once; later calls do nothing.
 pub(crate) fn at_exit(scope: &mut Scope<'_, '_>) {
     let env = scope.env();

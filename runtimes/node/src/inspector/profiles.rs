@@ -217,11 +217,16 @@ fn place(
     let line = env.command_line();
     let mut directory = line.text(directory_option);
     if directory.is_empty() {
+        directory = line.text("--diagnostic-dir");
+    }
+    if directory.is_empty() {
         directory = syscall::getcwd(env.task())
             .map(|path| String::from_utf8_lossy(&path).into_owned())
             .unwrap_or_else(|_| "/".into());
     }
-    let mut name = line.text(name_option);
+    let mut name = line
+        .text(name_option)
+        .replace("${pid}", &env.pids().0.to_string());
     if name.is_empty() {
         name = crate::diagnostic_file::name(env, prefix, extension);
     }
