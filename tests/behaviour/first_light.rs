@@ -11,6 +11,7 @@ mod mounts;
 mod network;
 mod outward;
 mod permissions;
+mod terminal;
 mod timing;
 mod warm;
 

@@ -34,6 +34,7 @@ const VERSIONS: &[(&str, &str)] = &[
     ("sqlite3", "3.40.1"),
     ("bzip2", "1.0.8"),
     ("xz", "5.4.1"),
+    ("python3", "Python 3.11.2"),
 ];
 
 fn main() {

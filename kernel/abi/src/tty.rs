@@ -85,6 +85,19 @@ flags! {
     }
 }
 
+flags! {
+    /// What the master of a pseudo-terminal in packet mode is told (`TIOCPKT_*`); no bit: data follows.
+    pub struct PacketEvents: u8 {
+        FLUSHREAD = 1,
+        FLUSHWRITE = 2,
+        STOP = 4,
+        START = 8,
+        NOSTOP = 16,
+        DOSTOP = 32,
+        IOCTL = 64,
+    }
+}
+
 constants! { usize {
     VINTR = 0, VQUIT = 1, VERASE = 2, VKILL = 3, VEOF = 4, VTIME = 5, VMIN = 6, VSWTC = 7, VSTART = 8, VSTOP = 9,
     VSUSP = 10, VEOL = 11, VREPRINT = 12, VDISCARD = 13, VWERASE = 14, VLNEXT = 15, VEOL2 = 16,
@@ -172,6 +185,7 @@ constants! { u32 {
     TIOCNOTTY = 0x5422, TIOCSETD = 0x5423, TIOCGETD = 0x5424, TCSBRKP = 0x5425, TIOCSBRK = 0x5427,
     TIOCCBRK = 0x5428, TIOCGSID = 0x5429, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452,
     TIOCGPTN = 0x8004_5430, TIOCSPTLCK = 0x4004_5431, TIOCGPTLCK = 0x8004_5439, TIOCGPTPEER = 0x5441,
+    TIOCGPKT = 0x8004_5438, TIOCGEXCL = 0x8004_5440,
     TCGETS2 = 0x802c_542a, TCSETS2 = 0x402c_542b, TCSETSW2 = 0x402c_542c, TCSETSF2 = 0x402c_542d,
     FIOQSIZE = 0x5460, FS_IOC_GETFLAGS = 0x8008_6601, FS_IOC_SETFLAGS = 0x4008_6602, FICLONE = 0x4004_9409,
     FICLONERANGE = 0x4020_940d, BLKGETSIZE64 = 0x8008_1272, SIOCGIFCONF = 0x8912, SIOCGIFADDR = 0x8915,

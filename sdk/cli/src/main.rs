@@ -1,7 +1,7 @@
 //! The `cenote` program: a machine for one command, its streams joined to the terminal's.
 //!
-//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it; `serve` is the sidecar and its workers. The
-//! exit status is the guest's; 125 is a failure of `cenote` itself (as
+//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it, `terminal` does on a terminal; `serve` is the
+//! sidecar and its workers. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -10,6 +10,7 @@ mod options;
 mod progress;
 mod serve;
 mod session;
+mod terminal;
 
 use clap::Parser;
 

@@ -13,7 +13,7 @@ use crate::inspect::InspectOptions;
 /// Runs Node programs and Linux shells in a virtual machine of their own, inside this process.
 ///
 /// Programs see the machine's files and processes, never the host's, except what --mount, --node-modules and --env grant.
-/// Standard input, output and error, the exit status and Ctrl-C pass through.
+/// Standard input, output and error, the exit status and Ctrl-C pass through; on a terminal the program gets one of its own.
 #[derive(Debug, Parser)]
 #[command(
     name = "cenote",
@@ -47,12 +47,12 @@ pub(crate) enum Action {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
-    /// Run a JavaScript file of the host; its directory is mounted read-only where it lies
+    /// Run a JavaScript file of the host; its directory is mounted read-only where it lies. Without one: node's prompt, or a program from standard input
     Run {
         #[command(flatten)]
         inspect: InspectOptions,
         /// The file
-        file: PathBuf,
+        file: Option<PathBuf>,
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
@@ -66,6 +66,14 @@ pub(crate) enum Action {
     /// Run bash: as for sh
     Bash {
         /// As for bash
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Work in the machine on this terminal: bash with job control, line editing and colours, or another program
+    Shell {
+        /// The program instead of a login shell
+        program: Option<String>,
+        /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -107,6 +115,9 @@ pub(crate) struct MachineOptions {
     /// Use the WASM commands of this directory instead of those shipped
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) commands_dir: Option<PathBuf>,
+    /// Give the program pipes even when standard input, output and error are a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_terminal: bool,
     /// Kill everything after this long (5s, 2m, 300ms); exit status 124
     #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
     pub(crate) timeout: Option<Duration>,

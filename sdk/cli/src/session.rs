@@ -1,20 +1,23 @@
 //! One run of `cenote`: build the machine, start the program, join its streams to ours, pass signals on.
+//!
+//! When our standard streams are a terminal the program gets one, too ([`terminal`](crate::terminal)); otherwise pipes.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use cenote::{
     Call, FileAccess, FileRule, HostMount, MountAccess, NetworkRule, NodeRuntime,
-    NodeRuntimeBuilder, OutputStream, Permissions, PortForward, Process, Signal, Spawn,
+    NodeRuntimeBuilder, Permissions, PortForward, Process, Signal, Spawn,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::options::{Action, MachineOptions, Options, Publish};
+use crate::terminal;
 
-type Failure = Box<dyn std::error::Error>;
+pub(crate) type Failure = Box<dyn std::error::Error>;
 
 /// Exit status of a run that its timeout ended, as timeout(1) has it.
-const TIMED_OUT: i32 = 124;
+pub(crate) const TIMED_OUT: i32 = 124;
 
 pub(crate) fn run(options: Options) -> Result<i32, Failure> {
     if let Some(filter) = &options.machine.trace {
@@ -38,25 +41,50 @@ async fn session(options: Options) -> Result<i32, Failure> {
     let timeout = machine.timeout;
     let mut published = machine.publish.clone();
     published.extend(action.inspect().and_then(|inspect| inspect.publish()));
-    let (builder, start) = prepare(action, builder(machine)?)?;
+    let on_terminal = !machine.no_terminal && terminal::is_ours();
+    if matches!(action, Action::Shell { .. }) && !on_terminal {
+        return Err(
+            "`cenote shell` needs a terminal; `cenote bash` reads commands from anywhere".into(),
+        );
+    }
+    let own_variables: Vec<String> = machine
+        .env
+        .iter()
+        .map(|variable| variable.split('=').next().unwrap_or_default().to_owned())
+        .collect();
+    let (builder, program) = prepare(action, builder(machine)?)?;
     let rt = builder.create().await?;
     let _forwards = publish(&rt, &published).await?;
-    let process = start(&rt).await?;
+    let status = if on_terminal {
+        terminal::run(&rt, program, &own_variables, timeout).await
+    } else {
+        with_pipes(&rt, program, timeout).await
+    };
+    rt.dispose().await;
+    status
+}
 
+/// Runs the program with its streams joined to ours; its exit status.
+async fn with_pipes(
+    rt: &NodeRuntime,
+    program: Program,
+    timeout: Option<std::time::Duration>,
+) -> Result<i32, Failure> {
+    let process = program.spawn(rt).await?;
     forward_stdin(process.clone());
+    let handle = tokio::runtime::Handle::current();
     let out = tokio::task::spawn_blocking({
-        let stream = process.stdout();
-        move || copy(stream, std::io::stdout())
+        let (mut stream, handle) = (process.stdout(), handle.clone());
+        move || copy(|| handle.block_on(stream.next()), std::io::stdout())
     });
     let err = tokio::task::spawn_blocking({
-        let stream = process.stderr();
-        move || copy(stream, std::io::stderr())
+        let mut stream = process.stderr();
+        move || copy(|| handle.block_on(stream.next()), std::io::stderr())
     });
     let status = supervise(&process, timeout).await?;
     process.finish_output().await;
     out.await?;
     err.await?;
-    rt.dispose().await;
     Ok(status)
 }
 
@@ -77,47 +105,123 @@ async fn publish(rt: &NodeRuntime, published: &[Publish]) -> Result<Vec<PortForw
     Ok(forwards)
 }
 
-type Start = Box<dyn Fn(&NodeRuntime) -> Call<Spawn>>;
+/// What is to be run.
+pub(crate) enum Program {
+    /// JavaScript as text.
+    Code {
+        code: String,
+        common_js: bool,
+        /// An option that has node listen for a debugger.
+        inspect: Option<String>,
+        args: Vec<String>,
+    },
+    /// A command of the machine.
+    Command { name: String, args: Vec<String> },
+}
 
-/// What the action adds to the machine, and how it starts.
+impl Program {
+    fn command(name: &str, args: Vec<String>) -> Self {
+        Self::Command {
+            name: name.to_owned(),
+            args,
+        }
+    }
+
+    /// Starts it with pipes.
+    fn spawn(self, rt: &NodeRuntime) -> Call<Spawn> {
+        match self {
+            Self::Code {
+                code,
+                common_js,
+                inspect,
+                args,
+            } => {
+                let mut call = rt.spawn(code).args(args);
+                if let Some(option) = inspect {
+                    call = call.env("NODE_OPTIONS", option);
+                }
+                if common_js { call.common_js() } else { call }
+            }
+            Self::Command { name, args } => rt.spawn_command(name, args),
+        }
+    }
+
+    /// The command and its arguments, for a terminal.
+    pub(crate) fn command_line(self) -> (String, Vec<String>) {
+        match self {
+            Self::Code {
+                code,
+                common_js,
+                inspect,
+                args,
+            } => {
+                let input_type = if common_js { "commonjs" } else { "module" };
+                let mut line: Vec<String> = inspect.into_iter().collect();
+                line.extend([
+                    format!("--input-type={input_type}"),
+                    "--eval".to_owned(),
+                    code,
+                    "--".to_owned(),
+                ]);
+                line.extend(args);
+                ("node".to_owned(), line)
+            }
+            Self::Command { name, args } => (name, args),
+        }
+    }
+}
+
+/// What the action adds to the machine, and what it runs.
 fn prepare(
     action: Action,
     builder: NodeRuntimeBuilder,
-) -> Result<(NodeRuntimeBuilder, Start), Failure> {
+) -> Result<(NodeRuntimeBuilder, Program), Failure> {
     Ok(match action {
         Action::Exec {
             common_js,
             code,
             inspect,
             args,
+        } => (
+            builder,
+            Program::Code {
+                code,
+                common_js,
+                inspect: inspect.node_option(),
+                args,
+            },
+        ),
+        Action::Run {
+            file: None,
+            inspect,
+            ..
         } => {
-            let start = move |rt: &NodeRuntime| {
-                let mut call = rt.spawn(code.clone()).args(args.clone());
-                if let Some(option) = inspect.node_option() {
-                    call = call.env("NODE_OPTIONS", option);
-                }
-                if common_js { call.common_js() } else { call }
-            };
-            (builder, Box::new(start) as Start)
+            let args = inspect.node_option().into_iter().collect();
+            (builder, Program::command("node", args))
         }
         Action::Run {
+            file: Some(file),
             inspect,
-            file,
             args,
         } => {
             let (builder, guest) = mount_script(builder, &file)?;
             let words = inspect.node_option().into_iter().chain([guest]);
-            (builder, command("node", words.chain(args).collect()))
+            (
+                builder,
+                Program::command("node", words.chain(args).collect()),
+            )
         }
         Action::Sh { args } => shell(builder, "sh", args)?,
         Action::Bash { args } => shell(builder, "bash", args)?,
-        Action::Command { program, args } => (builder, command(&program, args)),
+        Action::Shell { program: None, .. } => {
+            (builder, Program::command("bash", vec!["-l".to_owned()]))
+        }
+        Action::Command { program, args }
+        | Action::Shell {
+            program: Some(program),
+            args,
+        } => (builder, Program::command(&program, args)),
     })
-}
-
-fn command(program: &str, args: Vec<String>) -> Start {
-    let program = program.to_owned();
-    Box::new(move |rt| rt.spawn_command(program.clone(), args.clone()))
 }
 
 /// A shell: a first operand that is a file of the host is the script, whose directory is mounted.
@@ -125,7 +229,7 @@ fn shell(
     builder: NodeRuntimeBuilder,
     name: &str,
     mut args: Vec<String>,
-) -> Result<(NodeRuntimeBuilder, Start), Failure> {
+) -> Result<(NodeRuntimeBuilder, Program), Failure> {
     let mut builder = builder;
     if let Some(first) = args.first_mut()
         && !first.starts_with('-')
@@ -135,7 +239,7 @@ fn shell(
         builder = with_script;
         *first = guest;
     }
-    Ok((builder, command(name, args)))
+    Ok((builder, Program::command(name, args)))
 }
 
 /// Mounts the directory of a host file read-only at its own absolute path; answers the file's path in the machine.
@@ -286,10 +390,9 @@ fn forward_stdin(process: Process) {
     });
 }
 
-/// Copies a stream of the process to ours until it ends or ours is gone.
-fn copy(mut stream: OutputStream, mut to: impl Write) {
-    let handle = tokio::runtime::Handle::current();
-    while let Some(chunk) = handle.block_on(stream.next()) {
+/// Copies chunks to a stream of ours until there are no more or ours is gone.
+pub(crate) fn copy(mut next: impl FnMut() -> Option<Vec<u8>>, mut to: impl Write) {
+    while let Some(chunk) = next() {
         if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
             break;
         }

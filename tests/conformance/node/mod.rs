@@ -1,4 +1,6 @@
 //! Node's own test directory: a test is a program which ends with status 0, started with the flags and variables its comments name.
+//!
+//! Those of `message` and `pseudo-tty` have to print what a file of patterns says instead; the latter run on a terminal.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,7 +8,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use cenote_test::world::{Job, World};
-use cenote_test::{Outcome, oracle};
+use cenote_test::{Outcome, oracle, repository};
 
 use crate::archive;
 use crate::suite::{Suite, Test, Verdict};
@@ -18,9 +20,12 @@ const FOLDERS: &[&str] = &[
     "message",
     "module-hooks",
     "parallel",
+    "pseudo-tty",
     "sequential",
 ];
 const TIMEOUT: Duration = Duration::from_secs(60);
+/// What Node's runner makes of a fresh terminal, in the words of stty(1).
+const TERMINAL: &str = "rows 0 cols 0 -onlcr -echoctl";
 
 /// The suite.
 pub(crate) struct NodeSuite {
@@ -65,16 +70,21 @@ impl NodeSuite {
     }
 
     fn verdict(&self, test: &str, outcome: Result<Outcome, String>) -> Verdict {
-        if !test.starts_with("message/") {
+        if !has_pattern(test) {
             return verdict(outcome);
         }
         let pattern = self.root.join("test").join(test).with_extension("out");
-        let (pattern, outcome) = match (fs::read_to_string(pattern), outcome) {
+        let (mut pattern, outcome) = match (fs::read_to_string(pattern), outcome) {
             (Ok(pattern), Ok(outcome)) => (pattern, outcome),
             (Err(error), _) => return Verdict::Failed(error.to_string()),
             (_, Err(message)) => return Verdict::Failed(message),
         };
-        let text = [outcome.stdout, outcome.stderr].concat();
+        let mut text = [outcome.stdout, outcome.stderr].concat();
+        if is_on_terminal(test) {
+            let name = test.rsplit('/').next().unwrap_or(test);
+            pattern = pattern.replace("%(basename)s", name).replace("%%", "%");
+            text.retain(|byte| *byte >= b' ' || b"\t\n\r\x0c".contains(byte));
+        }
         match matches_lines(&pattern, &String::from_utf8_lossy(&text)) {
             Ok(()) => Verdict::Passed,
             Err(difference) => Verdict::Failed(difference),
@@ -96,20 +106,43 @@ impl NodeSuite {
                 .iter()
                 .map(|(name, value)| (name.as_str(), value.clone())),
         );
-        world.run(&Job {
+        let stdin = self.typed(test);
+        let job = Job {
             program: "node",
             args: &args,
             cwd: "/suite",
             env: &env,
-            stdin: b"",
+            stdin: &stdin,
             timeout: TIMEOUT,
-        })
+        };
+        if is_on_terminal(test) {
+            world.run_on_terminal(&job, TERMINAL)
+        } else {
+            world.run(&job)
+        }
+    }
+
+    /// What is typed into a test's terminal: its file of input, if it has one.
+    fn typed(&self, test: &str) -> Vec<u8> {
+        let file = self.root.join("test").join(test).with_extension("in");
+        if is_on_terminal(test) {
+            fs::read(file).unwrap_or_default()
+        } else {
+            Vec::new()
+        }
     }
 
     fn under_node(&self, node: &Path, test: &str) -> Result<Outcome, String> {
         let start = self.start(test)?;
         let place = tempfile::tempdir().map_err(|error| error.to_string())?;
-        let mut command = Command::new(node);
+        let mut command = if is_on_terminal(test) {
+            let helper = repository::root().join("tests/conformance/node/on_terminal.py");
+            let mut command = Command::new("python3");
+            command.arg(helper).arg(node).env("TERM", "xterm-256color");
+            command
+        } else {
+            Command::new(node)
+        };
         command
             .args(&start.flags)
             .arg(self.root.join("test").join(test))
@@ -117,8 +150,18 @@ impl NodeSuite {
             .env("NODE_TEST_DIR", place.path())
             .env("TEST_THREAD_ID", "0")
             .current_dir(&self.root);
-        oracle::run(&mut command, b"", TIMEOUT).map_err(|error| error.to_string())
+        oracle::run(&mut command, &self.typed(test), TIMEOUT).map_err(|error| error.to_string())
     }
+}
+
+/// Whether a test is judged by a file of what it must print.
+fn has_pattern(test: &str) -> bool {
+    test.starts_with("message/") || is_on_terminal(test)
+}
+
+/// Whether a test runs on a terminal.
+fn is_on_terminal(test: &str) -> bool {
+    test.starts_with("pseudo-tty/")
 }
 
 struct Start {
@@ -152,10 +195,14 @@ impl Suite for NodeSuite {
                 let is_program = path
                     .extension()
                     .is_some_and(|own| ["js", "mjs", "cjs"].iter().any(|one| own == *one));
-                // A message test is any program with a file of what it must print.
-                let is_message = *folder == "message" && path.with_extension("out").is_file();
-                if is_program && (is_message || (*folder != "message" && name.starts_with("test-")))
-                {
+                // A test of messages or of a terminal is any program with a file of what it must print.
+                let test = format!("{folder}/{name}");
+                let is_test = if has_pattern(&test) {
+                    path.with_extension("out").is_file()
+                } else {
+                    name.starts_with("test-")
+                };
+                if is_program && is_test {
                     let group = if *folder == "parallel" || *folder == "sequential" {
                         module_of(&name)
                     } else {
@@ -163,7 +210,7 @@ impl Suite for NodeSuite {
                     };
                     tests.push(Test {
                         group: group.to_owned(),
-                        name: format!("{folder}/{name}"),
+                        name: test,
                     });
                 }
             }

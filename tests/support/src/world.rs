@@ -3,9 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use cenote::{NodeRuntime, NodeRuntimeBuilder};
+use cenote::{NodeRuntime, NodeRuntimeBuilder, TerminalOptions};
 
 use crate::oracle::Outcome;
+
+/// What a terminal shows when its settings are made, before the program starts.
+const READY: u8 = 6;
 
 /// A machine, with the executor that drives its calls.
 #[derive(Debug)]
@@ -98,6 +101,67 @@ impl World {
             ));
         }
         Ok(outcome)
+    }
+
+    /// Runs a program to its end on a terminal that stty(1) gave `settings`: standard input is typed at once, what is shown is its output.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not end in time.
+    pub fn run_on_terminal(&self, job: &Job<'_>, settings: &str) -> Result<Outcome, String> {
+        // The control character says that the settings are made.
+        let script = r#"stty $0 && printf '\6' && exec "$@""#;
+        let mut args = vec!["-c", script, settings, job.program];
+        args.extend(job.args.iter().map(String::as_str));
+        let mut options = TerminalOptions::new().program("sh", args).cwd(job.cwd);
+        for (name, value) in job.env {
+            options = options.env(*name, value);
+        }
+        let mut shown = Vec::new();
+        let ended = self.drive(async {
+            let terminal = self
+                .machine
+                .open_terminal(options)
+                .await
+                .map_err(|error| format!("in the machine: {error}"))?;
+            let mut output = terminal.output();
+            let conversation = async {
+                let mut has_typed = false;
+                while let Some(chunk) = output.next().await {
+                    shown.extend(chunk);
+                    if !has_typed && shown.contains(&READY) {
+                        has_typed = true;
+                        terminal
+                            .write(job.stdin)
+                            .await
+                            .map_err(|error| error.to_string())?;
+                    }
+                }
+                terminal.wait().await.map_err(|error| error.to_string())
+            };
+            tokio::time::timeout(job.timeout, conversation)
+                .await
+                .unwrap_or_else(|_| {
+                    Err(format!(
+                        "`{}` did not end within {:?} on its terminal",
+                        job.program, job.timeout
+                    ))
+                })
+        });
+        let shown: Vec<u8> = match shown.iter().position(|byte| *byte == READY) {
+            Some(at) => shown.split_off(at + 1),
+            None => shown,
+        };
+        match ended {
+            Ok(status) => Ok(Outcome {
+                stdout: shown,
+                stderr: Vec::new(),
+                status,
+            }),
+            Err(message) => Err(format!(
+                "{message}\n--- shown until then\n{}",
+                String::from_utf8_lossy(&shown)
+            )),
+        }
     }
 
     /// Writes a file of the machine, its directories made.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cenote_base::Sid;
+use cenote_base::{Pgid, Sid};
 use parking_lot::Mutex;
 
 use crate::tty::Terminal;
@@ -13,6 +13,8 @@ pub(crate) struct Session {
     sid: Sid,
     /// A leaf lock.
     terminal: Mutex<Option<Arc<Terminal>>>,
+    /// The group that was in the foreground when the terminal hung up. A leaf lock.
+    foreground_before: Mutex<Option<Pgid>>,
 }
 
 impl Session {
@@ -20,6 +22,7 @@ impl Session {
         Arc::new(Self {
             sid,
             terminal: Mutex::new(None),
+            foreground_before: Mutex::new(None),
         })
     }
 
@@ -30,6 +33,16 @@ impl Session {
     /// The controlling terminal.
     pub(crate) fn terminal(&self) -> Option<Arc<Terminal>> {
         self.terminal.lock().clone()
+    }
+
+    /// Keeps who was in the foreground of a terminal that hung up.
+    pub(crate) fn remember_foreground(&self, group: Option<Pgid>) {
+        *self.foreground_before.lock() = group;
+    }
+
+    /// Takes what [`remember_foreground`](Self::remember_foreground) kept.
+    pub(crate) fn take_foreground(&self) -> Option<Pgid> {
+        self.foreground_before.lock().take()
     }
 
     /// Sets or clears the controlling terminal; answers the one before.

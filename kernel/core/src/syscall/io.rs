@@ -46,27 +46,17 @@ pub(crate) async fn blocking<T>(
 }
 
 async fn read_file(task: &Task, file: &OpenFile, buf: &mut [u8]) -> SysResult<usize> {
-    tty::await_foreground_to_read(task, file).await?;
     let len = buf.len().min(MAX_TRANSFER);
     let buf = &mut buf[..len];
-    match (tty::read_patience(file), file.wait_queue()) {
-        (Some(patience), Some(queue)) if !file.is_nonblocking() => {
-            let deadline = task.kernel().clock().now().after(patience);
-            let count = task
-                .wait_until(&[queue], Some(deadline), || match file.read(buf) {
-                    Err(error) if would_block(&error) => None,
-                    done => Some(done),
-                })
-                .await?;
-            Ok(count.unwrap_or(0))
+    if let Some(done) = tty::read(task, file, buf).await {
+        return done;
+    }
+    match socket::patience(file) {
+        // socket(7): SO_RCVTIMEO counts for read(2) too.
+        Some(patience) if !file.is_nonblocking() => {
+            socket::blocking(task, file, false, patience, |_| file.read(buf)).await
         }
-        _ => match socket::patience(file) {
-            // socket(7): SO_RCVTIMEO counts for read(2) too.
-            Some(patience) if !file.is_nonblocking() => {
-                socket::blocking(task, file, false, patience, |_| file.read(buf)).await
-            }
-            _ => blocking(task, file, || file.read(buf)).await,
-        },
+        _ => blocking(task, file, || file.read(buf)).await,
     }
 }
 

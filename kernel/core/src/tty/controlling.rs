@@ -2,7 +2,6 @@
 //! Follows POSIX.1-2024, 11.1, and Linux's `drivers/tty/tty_jobctrl.c`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use cenote_abi::fs::OpenFlags;
 use cenote_abi::tty::LocalFlags;
@@ -57,7 +56,8 @@ impl Terminal {
             return None;
         }
         let group = table.group_of(task.pid())?;
-        (self.state.lock().foreground != Some(group)).then_some(group)
+        let foreground = self.state.lock().foreground?;
+        (foreground != group).then_some(group)
     }
 }
 
@@ -111,10 +111,7 @@ pub(super) fn check_insert(task: Option<&Task>, terminal: &Terminal) -> SysResul
 ///
 /// # Errors
 /// `EIO`: `SIGTTIN` would do nothing. `EINTR`: a handler is to run.
-pub(crate) async fn await_foreground_to_read(task: &Task, file: &OpenFile) -> SysResult {
-    let Some(slave) = file.downcast::<PtySlave>() else {
-        return Ok(());
-    };
+pub(super) async fn await_foreground_to_read(task: &Task, slave: &PtySlave) -> SysResult {
     while let Some(group) = slave.terminal().background_group(task) {
         if ignores(task, SigNum::SIGTTIN) || task.kernel().table().is_in_orphaned_group(task.pid())
         {
@@ -159,16 +156,6 @@ pub(crate) async fn await_foreground_to_write(task: &Task, file: &OpenFile) -> S
     Ok(())
 }
 
-/// How long a read of a terminal waits for the first byte: `VTIME` without `VMIN`.
-pub(crate) fn read_patience(file: &OpenFile) -> Option<Duration> {
-    let slave = file.downcast::<PtySlave>()?;
-    let state = slave.terminal().state.lock();
-    let is_raw = !state.discipline.termios.local.contains(LocalFlags::ICANON);
-    let tenths = state.discipline.patience();
-    (is_raw && state.discipline.minimum() == 0 && tenths > 0)
-        .then(|| Duration::from_millis(u64::from(tenths) * 100))
-}
-
 /// A terminal was opened: a session leader without one gets it as its own, unless `O_NOCTTY`.
 pub(crate) fn opened(task: &Task, file: &Arc<OpenFile>, flags: OpenFlags) {
     if flags.contains(OpenFlags::O_NOCTTY) {
@@ -197,11 +184,18 @@ pub(crate) fn hang_up_session_of(kernel: &Kernel, process: &Process) {
     if session.sid().raw() != process.pid().raw() {
         return;
     }
+    // Linux: disassociate_ctty. One that hung up before told only the leader.
     let Some(terminal) = session.replace_terminal(None) else {
+        if let Some(group) = session.take_foreground() {
+            for process in kernel.table().members(group) {
+                send_kernel(&process, SigNum::SIGHUP);
+                send_kernel(&process, SigNum::SIGCONT);
+            }
+        }
         return;
     };
     let foreground = release(&terminal);
-    terminal.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]);
+    terminal.signal(foreground, &[SigNum::SIGHUP]);
 }
 
 /// Takes the terminal from its session; answers the foreground group.
@@ -235,7 +229,10 @@ pub(super) fn ioctl(
             if !is_ours {
                 return Err(Errno::ENOTTY.into());
             }
-            check_change(task, terminal)?;
+            match check_change(task, terminal) {
+                Err(error) if error.errno() == Errno::EIO => return Err(Errno::ENOTTY.into()),
+                checked => checked?,
+            }
             if group < 0 {
                 return Err(Errno::EINVAL.into());
             }
@@ -265,7 +262,6 @@ pub(super) fn ioctl(
                 terminal.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]);
             }
         }
-        TtyRequest::PacketMode(false) => {}
         _ => return Err(Errno::ENOTTY.into()),
     }
     Ok(0)

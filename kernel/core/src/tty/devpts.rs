@@ -4,16 +4,12 @@ use std::any::Any;
 use std::sync::{Arc, Weak};
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{DEVPTS_SUPER_MAGIC, DeviceId, FileType, OpenFlags, Stat, StatFs};
+use cenote_abi::fs::{DEVPTS_SUPER_MAGIC, FileType, OpenFlags, Stat, StatFs};
 use cenote_base::SysResult;
-use cenote_vfs::filesystem::next_device;
 use cenote_vfs::{DirEntry, File, FileSystem, Inode};
 use parking_lot::Mutex;
 
 use super::pty::{PtyTable, Terminal};
-
-/// The major device number of Unix98 slaves.
-const MAJOR: u32 = 136;
 
 /// The filesystem at `/dev/pts`.
 #[derive(Debug)]
@@ -24,7 +20,7 @@ pub(crate) struct DevPts {
 impl DevPts {
     pub(crate) fn new(table: &Arc<PtyTable>) -> Arc<Self> {
         let root = Directory {
-            device: next_device(),
+            device: table.device,
             table: Arc::downgrade(table),
             nodes: Mutex::default(),
         };
@@ -73,10 +69,7 @@ impl Directory {
             .filter_map(Weak::upgrade)
             .find(|node| Arc::ptr_eq(&node.terminal, &terminal));
         held.unwrap_or_else(|| {
-            let made = Arc::new(Slave {
-                device: self.device,
-                terminal,
-            });
+            let made = Arc::new(Slave { terminal });
             nodes.push(Arc::downgrade(&made));
             made
         })
@@ -145,24 +138,12 @@ impl Inode for Directory {
 
 #[derive(Debug)]
 struct Slave {
-    device: u64,
     terminal: Arc<Terminal>,
 }
 
 impl Inode for Slave {
     fn stat(&self) -> SysResult<Stat> {
-        let number = self.terminal.number();
-        Ok(Stat {
-            dev: self.device,
-            ino: u64::from(number) + 3,
-            nlink: 1,
-            mode: FileType::CharDevice.mode_bits() | 0o620,
-            uid: self.terminal.owner.0.raw(),
-            gid: self.terminal.owner.1.raw(),
-            rdev: DeviceId::new(MAJOR, number).encode(),
-            blksize: 1024,
-            ..Stat::default()
-        })
+        Ok(self.terminal.stat())
     }
 
     fn file_type(&self) -> FileType {

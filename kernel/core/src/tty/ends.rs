@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use cenote_abi::Errno;
+use cenote_abi::fs::{DeviceId, FileType, Stat};
 use cenote_abi::poll::PollEvents;
 use cenote_abi::tty::{TCIFLUSH, TCIOFF, TCIOFLUSH, TCION, TCOFLUSH, TCOOFF, TCOON};
 use cenote_base::{SysResult, WaitQueue};
@@ -11,6 +12,7 @@ use cenote_vfs::file::TermiosWhen;
 use cenote_vfs::{File, IoctlCaller, IoctlRequest, TtyRequest};
 
 use super::controlling;
+use super::discipline::Discipline;
 use super::pty::Terminal;
 use crate::process::Task;
 
@@ -35,7 +37,11 @@ impl PtyMaster {
 impl File for PtyMaster {
     fn read(&self, _at: u64, buf: &mut [u8]) -> SysResult<usize> {
         let mut state = self.terminal.state.lock();
-        let count = state.discipline.take_output(buf);
+        let count = if state.is_packet_mode {
+            read_packet(&mut state.discipline, buf)
+        } else {
+            state.discipline.take_output(buf)
+        };
         let is_hung_up = !state.master_is_open || (state.had_slave && state.slaves == 0);
         drop(state);
         if count > 0 {
@@ -74,6 +80,9 @@ impl File for PtyMaster {
         if state.discipline.unsent() > 0 {
             events |= PollEvents::READABLE;
         }
+        if state.is_packet_mode && state.discipline.has_events() {
+            events |= PollEvents::READABLE | PollEvents::POLLPRI;
+        }
         if state.discipline.has_input_room() {
             events |= PollEvents::WRITABLE;
         }
@@ -95,12 +104,33 @@ impl File for PtyMaster {
             IoctlRequest::Tty(TtyRequest::PtyLocked(answer)) => {
                 *answer = terminal.state.lock().is_locked.into()
             }
+            IoctlRequest::Tty(TtyRequest::PacketMode(on)) => {
+                let mut state = terminal.state.lock();
+                if on && !state.is_packet_mode {
+                    state.discipline.take_events();
+                }
+                state.is_packet_mode = on;
+            }
+            IoctlRequest::Tty(TtyRequest::IsPacketMode(answer)) => {
+                *answer = terminal.state.lock().is_packet_mode.into();
+            }
             IoctlRequest::BytesReadable(count) => {
                 *count = clamp(terminal.state.lock().discipline.unsent())
             }
             request => return terminal_ioctl(terminal, caller, request, true),
         }
         Ok(0)
+    }
+
+    fn stat(&self) -> SysResult<Option<Stat>> {
+        Ok(Some(Stat {
+            mode: FileType::CharDevice.mode_bits() | 0o666,
+            rdev: DeviceId::new(5, 2).encode(),
+            ino: 2,
+            uid: 0,
+            gid: 0,
+            ..self.terminal.stat()
+        }))
     }
 
     fn released(&self) {
@@ -110,6 +140,22 @@ impl File for PtyMaster {
     fn as_any(&self) -> &dyn Any {
         self
     }
+}
+
+/// Packet mode: one byte of what happened, or a zero byte and output. See `ioctl_tty(2)`.
+fn read_packet(discipline: &mut Discipline, buf: &mut [u8]) -> usize {
+    let Some((head, rest)) = buf.split_first_mut() else {
+        return 0;
+    };
+    if discipline.has_events() {
+        *head = discipline.take_events().bits();
+        return 1;
+    }
+    if discipline.unsent() == 0 {
+        return 0;
+    }
+    *head = 0;
+    1 + discipline.take_output(rest)
 }
 
 /// The end that programs have open.
@@ -186,17 +232,25 @@ impl File for PtySlave {
     }
 
     fn ioctl(&self, caller: &dyn IoctlCaller, request: IoctlRequest<'_>) -> SysResult<i32> {
+        if self.terminal.is_hung_up() {
+            // Linux: hung_up_tty_ioctl.
+            return Err(match request {
+                IoctlRequest::Tty(TtyRequest::SetForegroundGroup(_)) => Errno::ENOTTY,
+                _ => Errno::EIO,
+            }
+            .into());
+        }
         match request {
             IoctlRequest::BytesReadable(count) => {
                 *count = clamp(self.terminal.state.lock().discipline.readable());
                 Ok(0)
             }
-            IoctlRequest::BytesUnsent(count) => {
-                *count = clamp(self.terminal.state.lock().discipline.unsent());
-                Ok(0)
-            }
             request => terminal_ioctl(&self.terminal, caller, request, false),
         }
+    }
+
+    fn stat(&self) -> SysResult<Option<Stat>> {
+        Ok(Some(self.terminal.stat()))
     }
 
     fn released(&self) {
@@ -225,8 +279,14 @@ fn terminal_ioctl(
     request: IoctlRequest<'_>,
     is_master: bool,
 ) -> SysResult<i32> {
-    let IoctlRequest::Tty(request) = request else {
-        return Err(Errno::ENOTTY.into());
+    let request = match request {
+        IoctlRequest::Tty(request) => request,
+        // What the master has not read counts as sent: there is no wire.
+        IoctlRequest::BytesUnsent(count) => {
+            *count = 0;
+            return Ok(0);
+        }
+        _ => return Err(Errno::ENOTTY.into()),
     };
     let task = caller.as_any().downcast_ref::<Task>();
     // What changes the terminal is refused to the background; the master is not part of the session.
@@ -251,12 +311,15 @@ fn terminal_ioctl(
         TtyRequest::SendBreak(_) => check()?,
         TtyRequest::Flow(action) => {
             check()?;
+            let mut state = terminal.state.lock();
             match action {
-                TCOOFF => terminal.state.lock().discipline.is_output_stopped = true,
-                TCOON => terminal.state.lock().discipline.is_output_stopped = false,
-                TCIOFF | TCION => {}
+                TCOOFF => state.discipline.suspend_output(),
+                TCOON => state.discipline.resume_output(),
+                TCIOFF => state.discipline.send_flow(true),
+                TCION => state.discipline.send_flow(false),
                 _ => return Err(Errno::EINVAL.into()),
             }
+            drop(state);
             terminal.wake();
         }
         TtyRequest::Flush(queue) => {
@@ -284,6 +347,7 @@ fn terminal_ioctl(
             terminal.signal(foreground, &effects.signals);
         }
         TtyRequest::Exclusive(on) => terminal.state.lock().is_exclusive = on,
+        TtyRequest::IsExclusive(answer) => *answer = terminal.state.lock().is_exclusive.into(),
         TtyRequest::Discipline(number) => *number = 0,
         request => return controlling::ioctl(terminal, task, request, is_master),
     }

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
 
-use cenote_abi::fs::OpenFlags;
+use cenote_abi::fs::{DeviceId, FileType, OpenFlags, Stat};
 use cenote_abi::tty::{Termios, WinSize};
 use cenote_abi::{Errno, SigNum};
-use cenote_base::{Gid, Pgid, SysError, SysResult, Uid, WaitQueue};
+use cenote_base::{Gid, Pgid, Pid, SysError, SysResult, Uid, WaitQueue};
 use cenote_vfs::OpenFile;
+use cenote_vfs::filesystem::next_device;
 use parking_lot::Mutex;
 
 use super::discipline::Discipline;
@@ -19,10 +20,15 @@ use crate::signal::send::send_kernel;
 /// How many pseudo-terminals a machine may have.
 const MAX_PTYS: usize = 256;
 
+/// The major device number of Unix98 slaves.
+const SLAVE_MAJOR: u32 = 136;
+
 /// What the two ends of a pseudo-terminal share.
 #[derive(Debug)]
 pub struct Terminal {
     pub(super) number: u32,
+    /// As [`PtyTable::device`].
+    device: u64,
     kernel: Weak<Kernel>,
     table: Weak<PtyTable>,
     pub(super) owner: (Uid, Gid),
@@ -41,6 +47,7 @@ pub(super) struct State {
     pub(super) foreground: Option<Pgid>,
     pub(super) is_locked: bool,
     pub(super) is_exclusive: bool,
+    pub(super) is_packet_mode: bool,
     pub(super) master_is_open: bool,
     pub(super) slaves: usize,
     /// A slave was open once: without one, the master has been hung up.
@@ -52,6 +59,21 @@ impl Terminal {
     #[must_use]
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// What `stat` says of the slave, by its name and of who has it open.
+    pub(super) fn stat(&self) -> Stat {
+        Stat {
+            dev: self.device,
+            ino: u64::from(self.number) + 3,
+            nlink: 1,
+            mode: FileType::CharDevice.mode_bits() | 0o620,
+            uid: self.owner.0.raw(),
+            gid: self.owner.1.raw(),
+            rdev: DeviceId::new(SLAVE_MAJOR, self.number).encode(),
+            blksize: 1024,
+            ..Stat::default()
+        }
     }
 
     pub(super) fn kernel(&self) -> Option<Arc<Kernel>> {
@@ -160,31 +182,36 @@ impl Terminal {
         if let Some(table) = self.table.upgrade() {
             table.terminals.lock().remove(&self.number);
         }
+        // Linux: __tty_hangup tells the session's leader alone; the foreground group hears of it when the leader ends.
         if let (Some(session), Some(kernel)) = (session, self.kernel()) {
             drop(session.replace_terminal(None));
-            // Linux: __tty_hangup tells the session's leader, then the foreground group.
-            if let Some(leader) = kernel
-                .table()
-                .get(cenote_base::Pid::new(session.sid().raw()))
-            {
-                send_kernel(&leader, SigNum::SIGHUP);
-                send_kernel(&leader, SigNum::SIGCONT);
+            match kernel.table().get(Pid::new(session.sid().raw())) {
+                Some(leader) => {
+                    session.remember_foreground(foreground);
+                    send_kernel(&leader, SigNum::SIGHUP);
+                    send_kernel(&leader, SigNum::SIGCONT);
+                }
+                None => self.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]),
             }
         }
-        self.signal(foreground, &[SigNum::SIGHUP, SigNum::SIGCONT]);
         self.wake();
     }
 }
 
 /// The pseudo-terminals of a machine.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct PtyTable {
+    /// The device that `/dev/pts` is on, whether it is mounted or not.
+    pub(super) device: u64,
     pub(super) terminals: Mutex<BTreeMap<u32, Arc<Terminal>>>,
 }
 
 impl PtyTable {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::default()
+        Arc::new(Self {
+            device: next_device(),
+            terminals: Mutex::default(),
+        })
     }
 
     /// Makes a pseudo-terminal; its slave is locked until `TIOCSPTLCK` unless `unlocked`.
@@ -209,6 +236,7 @@ impl PtyTable {
             .ok_or(Errno::ENOSPC)?;
         let terminal = Arc::new(Terminal {
             number,
+            device: self.device,
             kernel: Arc::downgrade(kernel),
             table: Arc::downgrade(self),
             owner,
@@ -219,6 +247,7 @@ impl PtyTable {
                 foreground: None,
                 is_locked,
                 is_exclusive: false,
+                is_packet_mode: false,
                 master_is_open: true,
                 slaves: 0,
                 had_slave: false,

@@ -1,7 +1,7 @@
 //! Terminals: job control through a pseudo-terminal, as a shell uses it.
 
-use cenote_base::{Gid, Pgid, Uid};
 use cenote_base::wait::block_on;
+use cenote_base::{Gid, Pgid, Uid};
 use cenote_kernel::abi::SigNum;
 use cenote_kernel::abi::fs::{Mode, OpenFlags};
 use cenote_kernel::abi::signal::SaFlags;
@@ -33,12 +33,15 @@ fn keys_reach_the_foreground_group() {
     let world = World::new();
     let (master, terminal) = world
         .kernel
-        .open_terminal(WinSize {
-            rows: 24,
-            cols: 80,
-            xpixel: 0,
-            ypixel: 0,
-        }, ROOT)
+        .open_terminal(
+            WinSize {
+                rows: 24,
+                cols: 80,
+                xpixel: 0,
+                ypixel: 0,
+            },
+            ROOT,
+        )
         .unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
@@ -134,7 +137,10 @@ fn keys_reach_the_foreground_group() {
 #[test]
 fn background_group_is_stopped_when_it_reads() {
     let world = World::new();
-    let (_master, terminal) = world.kernel.open_terminal(WinSize::default(), ROOT).unwrap();
+    let (_master, terminal) = world
+        .kernel
+        .open_terminal(WinSize::default(), ROOT)
+        .unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
         |request| {
@@ -170,7 +176,10 @@ fn background_group_is_stopped_when_it_reads() {
 #[test]
 fn closing_the_master_hangs_up() {
     let world = World::new();
-    let (master, terminal) = world.kernel.open_terminal(WinSize::default(), ROOT).unwrap();
+    let (master, terminal) = world
+        .kernel
+        .open_terminal(WinSize::default(), ROOT)
+        .unwrap();
     let slave = terminal.open_slave_file().unwrap();
     let child = world.spawn_with(
         |request| {

@@ -91,6 +91,10 @@ pub enum TtyRequest<'a> {
     PtyLocked(&'a mut i32),
     /// `TIOCPKT`: packet mode.
     PacketMode(bool),
+    /// `TIOCGPKT`: whether the master is in packet mode.
+    IsPacketMode(&'a mut i32),
+    /// `TIOCGEXCL`: whether others may not open it.
+    IsExclusive(&'a mut i32),
     /// `TIOCGPTPEER`: opens the slave; answers a descriptor, so the call layer serves it.
     OpenPeer(OpenFlags),
 }

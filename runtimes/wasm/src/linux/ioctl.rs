@@ -8,9 +8,9 @@ use cenote_abi::fs::{
 };
 use cenote_abi::tty::{
     FIOASYNC, FIOCLEX, FIONBIO, FIONCLEX, FIONREAD, SIOCATMARK, TCFLSH, TCGETS, TCSBRK, TCSBRKP,
-    TCSETS, TCSETSF, TCSETSW, TCXONC, TIOCEXCL, TIOCGETD, TIOCGPGRP, TIOCGPTLCK, TIOCGPTN,
-    TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL, TIOCOUTQ, TIOCPKT, TIOCSCTTY,
-    TIOCSPGRP, TIOCSPTLCK, TIOCSTI, TIOCSWINSZ, Termios, WinSize,
+    TCSETS, TCSETSF, TCSETSW, TCXONC, TIOCEXCL, TIOCGETD, TIOCGEXCL, TIOCGPGRP, TIOCGPKT,
+    TIOCGPTLCK, TIOCGPTN, TIOCGPTPEER, TIOCGSID, TIOCGWINSZ, TIOCNOTTY, TIOCNXCL, TIOCOUTQ,
+    TIOCPKT, TIOCSCTTY, TIOCSPGRP, TIOCSPTLCK, TIOCSTI, TIOCSWINSZ, Termios, WinSize,
 };
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::{self, Fcntl, FcntlResult};
@@ -113,6 +113,8 @@ fn number_request(request: u32) -> Option<NumberRequest> {
         TIOCGSID => |value| IoctlRequest::Tty(TtyRequest::Session(value)),
         TIOCGETD => |value| IoctlRequest::Tty(TtyRequest::Discipline(value)),
         TIOCGPTLCK => |value| IoctlRequest::Tty(TtyRequest::PtyLocked(value)),
+        TIOCGPKT => |value| IoctlRequest::Tty(TtyRequest::IsPacketMode(value)),
+        TIOCGEXCL => |value| IoctlRequest::Tty(TtyRequest::IsExclusive(value)),
         _ => return None,
     })
 }
