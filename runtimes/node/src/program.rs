@@ -16,6 +16,7 @@ use cenote_kernel::syscall::At;
 use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 
 use crate::bindings::contextify::{Interruption, interruption};
+use crate::bindings::tty_wrap::StandardTerminals;
 use crate::bindings::{performance, process};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
@@ -179,6 +180,7 @@ fn boot(task: &Arc<Task>, limits: HeapLimits) -> Option<Booted> {
 
 fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
     let threads = Arc::clone(booted.env().threads());
+    let terminals = StandardTerminals::remember(&task);
     let mut ended = booted.run(&task, line, |_| {}, run_program);
     threads.close_ports();
     let remains = booted.dismantle();
@@ -188,6 +190,7 @@ fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
         return;
     }
     let status = status(&task, ended, threads.limits);
+    terminals.reset();
     match Later::take() {
         Some(later) => {
             end(task, status);

@@ -21,7 +21,7 @@ fn numbered() -> String {
 fn vim_edits_and_saves_a_file() {
     block_on(async {
         let rt = with_file("roses are red\n").await;
-        let options = TerminalOptions::new().program("vim", ["-u", "NONE", "poem.txt"]);
+        let options = TerminalOptions::new().program("vim", ["poem.txt"]);
         let mut screen = Screen::open(&rt, options).await;
         screen.shows("roses are red").await;
         screen.shows("\"poem.txt\"").await;
@@ -54,7 +54,7 @@ fn vim_is_suspended_and_comes_back() {
     block_on(async {
         let rt = with_file("roses are red\n").await;
         let mut screen = Screen::shell(&rt).await;
-        screen.keys("vim -u NONE poem.txt\r").await;
+        screen.keys("vim poem.txt\r").await;
         screen.shows("roses are red").await;
         screen.shows("\"poem.txt\"").await;
         screen.keys("\x1a").await;

@@ -63,7 +63,10 @@ fn node_completes_previews_and_is_interrupted() {
         screen.shows("> process.platform\n'linux'").await;
         screen.keys("\r").await;
         node_prompt(&mut screen).await;
-        screen.keys("while (true) {}\r").await;
+        screen
+            .keys("console.log(\"bu\" + \"sy\"); while (true) {}\r")
+            .await;
+        screen.shows("\nbusy").await;
         screen.keys("\x03").await;
         screen
             .shows("Script execution was interrupted by `SIGINT`")
@@ -144,7 +147,10 @@ fn python_has_a_prompt_with_editing() {
         screen.shows("name? ").await;
         screen.keys("anx\x7f\r").await;
         screen.shows("'an'").await;
-        screen.keys("import time; time.sleep(1000)\r").await;
+        screen
+            .keys("import time; print('as' + 'leep', flush=True); time.sleep(1000)\r")
+            .await;
+        screen.shows("\nasleep").await;
         screen.keys("\x03").await;
         screen.shows("KeyboardInterrupt").await;
         screen.keys("\x04").await;

@@ -1,7 +1,7 @@
 # The two ends of a pseudo-terminal: readiness, closing, locks, packet mode, sizes, reads with a minimum and a time.
 # shell: bash
 cat >ends.py <<'PYTHON'
-import errno, fcntl, os, pty, select, struct, termios as t, threading, time
+import errno, fcntl, os, pty, select, struct, termios as t, time
 
 TIOCPKT, TIOCGPKT, TIOCGPTN, TIOCSPTLCK, TIOCGPTLCK, TIOCGPTPEER = 0x5420, 0x80045438, 0x80045430, 0x40045431, 0x80045439, 0x5441
 
@@ -27,12 +27,12 @@ def raw(fd, minimum, tenths):
     t.tcsetattr(fd, t.TCSANOW, mode)
 
 def later(seconds, call):
-    def work():
+    child = os.fork()
+    if child == 0:
         time.sleep(seconds)
         call()
-    thread = threading.Thread(target=work)
-    thread.start()
-    return thread
+        os._exit(0)
+    return child
 
 master, slave = pty.openpty()
 print('fresh', ready(master), ready(slave))
@@ -50,19 +50,19 @@ print('under the minimum', ready(slave))
 os.write(master, b'c')
 time.sleep(0.1)
 print('at the minimum', ready(slave), os.read(slave, 9))
-thread = later(0.1, lambda: os.write(master, b'x'))
+child = later(0.1, lambda: os.write(master, b'x'))
 os.write(master, b'yz')
 print('waits for the minimum', os.read(slave, 9))
-thread.join()
+os.waitpid(child, 0)
 raw(slave, 3, 2)
 os.write(master, b'a')
 print('gives up between bytes', os.read(slave, 9))
 raw(slave, 0, 1)
 print('gives up at once', os.read(slave, 9))
-thread = later(0.02, lambda: os.write(master, b'q'))
+child = later(0.02, lambda: os.write(master, b'q'))
 raw(slave, 0, 9)
 print('comes in time', os.read(slave, 9))
-thread.join()
+os.waitpid(child, 0)
 
 print('size', t.tcgetwinsize(slave))
 t.tcsetwinsize(master, (30, 90))

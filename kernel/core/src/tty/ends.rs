@@ -182,17 +182,14 @@ impl File for PtySlave {
             return Ok(0);
         }
         let mut state = self.terminal.state.lock();
-        let taken = state.discipline.read(buf);
-        let is_hung_up = !state.master_is_open;
-        drop(state);
-        match taken {
-            Some(count) => {
-                self.terminal.master_queue.wake(PollEvents::WRITABLE);
-                Ok(count)
-            }
-            None if is_hung_up => Ok(0),
-            None => Err(Errno::EAGAIN.into()),
+        if !state.master_is_open {
+            return Ok(0);
         }
+        let taken = state.discipline.read(buf);
+        drop(state);
+        let count = taken.ok_or(Errno::EAGAIN)?;
+        self.terminal.master_queue.wake(PollEvents::WRITABLE);
+        Ok(count)
     }
 
     fn write(&self, _at: u64, buf: &[u8]) -> SysResult<usize> {

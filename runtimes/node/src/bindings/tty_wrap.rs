@@ -1,24 +1,132 @@
 //! `internalBinding('tty_wrap')`: terminals as streams. Node: `src/tty_wrap.cc`; libuv: src/unix/tty.c.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
+use std::sync::Arc;
 
+use cenote_abi::Errno;
 use cenote_abi::tty::{
     ControlFlags, InputFlags, LocalFlags, OutputFlags, Termios, VMIN, VTIME, WinSize,
 };
 use cenote_base::Fd;
-use cenote_kernel::syscall;
+use cenote_kernel::tty::{PtySlave, Terminal};
+use cenote_kernel::{Task, syscall};
 use cenote_vfs::{IoctlRequest, TermiosWhen, TtyRequest};
 
 use super::stream_base::{KernelStream, LIBUV_STREAM_WRAP, StreamResource};
 use crate::event_loop::handles::{AsyncInfo, HandleState};
 use crate::glue::{
-    Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, attach, collect_uv_error,
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach,
+    collect_uv_error,
 };
 
 pub(super) const BINDING: Binding = Binding::new("tty_wrap")
     .function("isTTY", is_tty)
-    .class(&TTY);
+    .class(&TTY)
+    .setup(setup);
+
+/// libuv's `uv_tty_mode_t`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Mode {
+    Normal = 0,
+    Raw = 1,
+    Io = 2,
+    /// On Unix the same as `Raw`.
+    RawVt = 3,
+}
+
+impl Mode {
+    const ALL: [(&'static str, Self); 4] = [
+        ("UV_TTY_MODE_NORMAL", Self::Normal),
+        ("UV_TTY_MODE_RAW", Self::Raw),
+        ("UV_TTY_MODE_IO", Self::Io),
+        ("UV_TTY_MODE_RAW_VT", Self::RawVt),
+    ];
+
+    fn number(self) -> i32 {
+        self as i32
+    }
+
+    /// What the mode makes of the settings a terminal had before.
+    fn apply(self, settings: &mut Termios) {
+        match self {
+            Self::Normal => return,
+            Self::Raw | Self::RawVt => {
+                settings.input.remove(
+                    InputFlags::BRKINT
+                        | InputFlags::ICRNL
+                        | InputFlags::INPCK
+                        | InputFlags::ISTRIP
+                        | InputFlags::IXON,
+                );
+                settings.output.insert(OutputFlags::ONLCR);
+                settings.local.remove(
+                    LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG,
+                );
+            }
+            // cfmakeraw(3).
+            Self::Io => {
+                settings.input.remove(
+                    InputFlags::IGNBRK
+                        | InputFlags::BRKINT
+                        | InputFlags::PARMRK
+                        | InputFlags::ISTRIP
+                        | InputFlags::INLCR
+                        | InputFlags::IGNCR
+                        | InputFlags::ICRNL
+                        | InputFlags::IXON,
+                );
+                settings.output.remove(OutputFlags::OPOST);
+                settings.local.remove(
+                    LocalFlags::ECHO
+                        | LocalFlags::ECHONL
+                        | LocalFlags::ICANON
+                        | LocalFlags::ISIG
+                        | LocalFlags::IEXTEN,
+                );
+                settings
+                    .control
+                    .remove(ControlFlags::CSIZE | ControlFlags::PARENB);
+            }
+        }
+        settings.control.insert(ControlFlags::CS8);
+        settings.cc[VMIN] = 1;
+        settings.cc[VTIME] = 0;
+    }
+}
+
+fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
+    for (name, mode) in Mode::ALL {
+        let number = v8::Integer::new(scope, mode.number());
+        scope.set(binding, name, number.into());
+    }
+    Ok(())
+}
+
+/// The terminals among the standard streams with the settings they had when the program began, which its end gives them back.
+/// Node: `PlatformInit` and `ResetStdio`.
+#[derive(Debug)]
+pub(crate) struct StandardTerminals(Vec<(Arc<Terminal>, Termios)>);
+
+impl StandardTerminals {
+    pub(crate) fn remember(task: &Task) -> Self {
+        let terminals = (0..3).filter_map(|fd| {
+            let file = task.files().get(Fd::new(fd)).ok()?;
+            let terminal = Arc::clone(file.downcast::<PtySlave>()?.terminal());
+            let settings = terminal.settings();
+            Some((terminal, settings))
+        });
+        Self(terminals.collect())
+    }
+
+    pub(crate) fn reset(self) {
+        for (terminal, settings) in self.0 {
+            if terminal.settings() != settings {
+                terminal.set_settings(settings);
+            }
+        }
+    }
+}
 
 static TTY: Class = Class::new("TTY", new_tty)
     .extends(&LIBUV_STREAM_WRAP)
@@ -31,6 +139,7 @@ struct Tty {
     stream: KernelStream,
     /// The settings before raw mode.
     original: RefCell<Option<Termios>>,
+    mode: Cell<Mode>,
 }
 
 impl Native for Tty {
@@ -66,7 +175,7 @@ fn settings(scope: &Scope<'_, '_>, fd: i32) -> Result<Termios, Failure> {
 }
 
 /// Whether a descriptor is a terminal.
-pub(crate) fn is_terminal(task: &cenote_kernel::Task, fd: i32) -> bool {
+pub(crate) fn is_terminal(task: &Task, fd: i32) -> bool {
     let mut termios = Termios::INITIAL;
     syscall::ioctl(
         task,
@@ -91,6 +200,7 @@ fn new_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         handle: HandleState::default(),
         stream: KernelStream::new(),
         original: RefCell::default(),
+        mode: Cell::new(Mode::Normal),
     });
     let number = attach(scope, this, Rc::clone(&tty));
     tty.stream.core().set_number(number);
@@ -128,37 +238,38 @@ fn get_window_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
     Ok(0.into())
 }
 
-/// Raw mode as libuv's `UV_TTY_MODE_RAW`.
+/// `setRawMode(mode)`, as `uv_tty_set_mode`.
 fn set_raw_mode<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let tty = args.native::<Tty>(scope)?;
-    let raw = args.bool(scope, 0);
+    let wanted = args.i32(scope, 0)?;
+    let Some((_, mode)) = Mode::ALL
+        .into_iter()
+        .find(|(_, mode)| mode.number() == wanted)
+    else {
+        return Ok((-Errno::EINVAL.raw()).into());
+    };
+    if tty.mode.get() == mode {
+        return Ok(0.into());
+    }
     let fd = tty.stream.fd();
     let current = match settings(scope, fd) {
         Ok(current) => current,
         Err(Failure::System { errno, .. }) => return Ok((-errno).into()),
         Err(failure) => return Err(failure),
     };
-    let mut wanted = *tty.original.borrow_mut().get_or_insert(current);
-    if raw {
-        wanted.input.remove(
-            InputFlags::BRKINT
-                | InputFlags::ICRNL
-                | InputFlags::INPCK
-                | InputFlags::ISTRIP
-                | InputFlags::IXON,
-        );
-        wanted.output.insert(OutputFlags::ONLCR);
-        wanted.control.insert(ControlFlags::CS8);
-        wanted
-            .local
-            .remove(LocalFlags::ECHO | LocalFlags::ICANON | LocalFlags::IEXTEN | LocalFlags::ISIG);
-        wanted.cc[VMIN] = 1;
-        wanted.cc[VTIME] = 0;
-    }
-    let request = IoctlRequest::Tty(TtyRequest::SetSettings(TermiosWhen::Drained, wanted));
+    let mut changed = *tty.original.borrow_mut().get_or_insert(current);
+    mode.apply(&mut changed);
+    let request = IoctlRequest::Tty(TtyRequest::SetSettings(TermiosWhen::Drained, changed));
     Ok(
         match syscall::ioctl(scope.env().task(), Fd::new(fd), request) {
-            Ok(_) => 0.into(),
+            Ok(_) => {
+                tty.mode.set(mode);
+                if mode == Mode::Normal {
+                    // The next raw mode begins with what is set then.
+                    tty.original.replace(None);
+                }
+                0.into()
+            }
             Err(error) => (-error.errno().raw()).into(),
         },
     )

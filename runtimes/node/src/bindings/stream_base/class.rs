@@ -102,7 +102,8 @@ fn is_stream_base<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> 
 }
 
 fn set_blocking<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let alive = with_stream(scope, args, |_, stream| stream.is_alive())?;
+    let is_blocking = args.bool(scope, 0);
+    let alive = with_stream(scope, args, |_, stream| stream.set_blocking(is_blocking))?;
     Ok(if alive { 0 } else { -Errno::EBADF.raw() }.into())
 }
 

@@ -12,7 +12,9 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
 use cenote_abi::socket::{MessageFlags, PeerCredentials, ShutdownHow};
-use cenote_base::{SysError, WaitQueue};
+use cenote_base::wait::block_on;
+use cenote_base::{Fd, SysError, WaitQueue};
+use cenote_kernel::syscall;
 use cenote_net::{Outgoing, Socket};
 use cenote_vfs::OpenFile;
 
@@ -78,6 +80,8 @@ pub(crate) struct KernelStream {
     is_shut: Cell<bool>,
     /// Made here and not connected: reading cannot begin. A descriptor from elsewhere is taken at its word, as libuv does.
     awaits_connection: Cell<bool>,
+    /// Writing waits for room.
+    is_blocking: Cell<bool>,
     /// Handles travel over it.
     is_ipc: bool,
 }
@@ -109,6 +113,7 @@ impl KernelStream {
             is_connecting: Rc::default(),
             is_shut: Cell::new(false),
             awaits_connection: Cell::new(false),
+            is_blocking: Cell::new(false),
             is_ipc: false,
         }
     }
@@ -447,6 +452,22 @@ fn end_writing(file: &OpenFile) -> i32 {
     }
 }
 
+impl KernelStream {
+    /// Writes and waits for room meanwhile, until something comes between: the rest is then written as usual.
+    fn write_waiting(&self, scope: &Scope<'_, '_>, bytes: &[u8]) -> usize {
+        let fd = Fd::new(self.fd.get());
+        let mut done = 0;
+        while done < bytes.len() {
+            let rest = bytes.get(done..).unwrap_or_default();
+            match block_on(syscall::write(scope.env().task(), fd, rest)) {
+                Ok(count @ 1..) => done += count,
+                _ => break,
+            }
+        }
+        done
+    }
+}
+
 impl StreamResource for KernelStream {
     fn core(&self) -> &StreamCore {
         &self.core
@@ -505,6 +526,9 @@ impl StreamResource for KernelStream {
             done =
                 send_some(&file, &write.bytes, &mut right).map_err(|error| -error.errno().raw())?;
         }
+        if self.is_blocking.get() && !has_right && self.queue.borrow().is_empty() {
+            done += self.write_waiting(scope, write.bytes.get(done..).unwrap_or_default());
+        }
         // libuv never finishes at once what takes a handle along.
         if done == write.bytes.len() && !has_right {
             return Ok(Wrote::Now);
@@ -528,6 +552,11 @@ impl StreamResource for KernelStream {
         }
         self.push(scope, &file, Pending::Shutdown { request });
         0
+    }
+
+    fn set_blocking(&self, is_blocking: bool) -> bool {
+        self.is_blocking.set(is_blocking);
+        self.is_alive()
     }
 
     fn is_alive(&self) -> bool {

@@ -75,6 +75,11 @@ pub(crate) trait StreamResource {
     /// Ends the writing side: 0 when the request will be called, otherwise why not. 1: done already (then no call either).
     fn shutdown(&self, scope: &mut Scope<'_, '_>, request: StreamRequest) -> i32;
 
+    /// Says whether writing waits for room; false when the stream cannot be used any more.
+    fn set_blocking(&self, _is_blocking: bool) -> bool {
+        self.is_alive()
+    }
+
     /// Whether it can still be used.
     fn is_alive(&self) -> bool {
         true
