@@ -91,12 +91,14 @@ fn shell_has_job_control_and_follows_the_window() {
     window.shows("root@cenote:~#");
     window.keys(&["stty size", "Enter"]);
     window.shows("24 80");
-    window.keys(&["sleep 1000", "Enter"]);
-    window.shows("sleep 1000");
+    window.keys(&["cat", "Enter"]);
+    window.keys(&["one", "Enter"]);
+    window.shows("one\none");
     window.keys(&["C-z"]);
-    window.shows("[1]+  Stopped                 sleep 1000");
+    window.shows("[1]+  Stopped                 cat");
     window.keys(&["fg", "Enter"]);
-    window.shows("fg\nsleep 1000");
+    window.keys(&["two", "Enter"]);
+    window.shows("two\ntwo");
     window.keys(&["C-c"]);
     window.shows("^C\nroot@cenote:~#");
     window.tmux(&["resize-window", "-x", "100", "-y", "30"]);

@@ -152,8 +152,8 @@ fn python_has_a_prompt_with_editing() {
             .await;
         screen.shows("\nasleep").await;
         screen.keys("\x03").await;
-        screen.shows("KeyboardInterrupt").await;
-        screen.keys("\x04").await;
-        assert_eq!(screen.ended().await, 0);
+        screen.shows("KeyboardInterrupt\n>>>").await;
+        screen.keys("exit(4)\r").await;
+        assert_eq!(screen.ended().await, 4);
     });
 }

@@ -5,6 +5,12 @@ use cenote::{NodeRuntime, TerminalOptions};
 use super::screen::{LEFT, Screen, UP};
 use crate::block_on;
 
+/// Waits until a program is in the foreground of its terminal: keys sent before go to the shell, which ignores most.
+async fn in_foreground(rt: &NodeRuntime, program: &str) {
+    let script = format!("until ps -o stat= -C {program} | grep -q '[+]'; do sleep 0.05; done");
+    assert_eq!(rt.shell(script).await.unwrap().exit_code, 0);
+}
+
 #[test]
 fn login_shell_has_a_prompt_and_ends_with_control_d() {
     block_on(async {
@@ -105,15 +111,15 @@ fn control_c_interrupts_a_line_and_a_program() {
         screen.shows("vm> never run^C\nvm> ").await;
         assert_eq!(screen.run("echo $?").await, ["130"]);
         for program in ["sleep 1000", "cat", "yes >/dev/null"] {
-            screen
-                .keys(&format!("echo begin-$((1+1)); {program}\r"))
-                .await;
-            screen.shows("begin-2").await;
+            screen.keys(&format!("{program}\r")).await;
+            let name = program.split(' ').next().unwrap_or(program);
+            in_foreground(&rt, name).await;
             screen.keys("\x03").await;
             screen.prompt().await;
             assert_eq!(screen.run("echo $?").await, ["130"], "{program}");
         }
         screen.keys("cat\r").await;
+        in_foreground(&rt, "cat").await;
         screen.keys("\x1c").await;
         screen.shows("Quit").await;
         screen.prompt().await;
@@ -126,11 +132,7 @@ fn jobs_are_stopped_listed_and_continued() {
         let rt = NodeRuntime::create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("sleep 1000\r").await;
-        screen
-            .until("sleep in the foreground", |screen| {
-                screen.text().contains("sleep 1000\n") || screen.screen().cursor_position().0 > 0
-            })
-            .await;
+        in_foreground(&rt, "sleep").await;
         screen.keys("\x1a").await;
         screen
             .shows("[1]+  Stopped                 sleep 1000")
@@ -147,17 +149,20 @@ fn jobs_are_stopped_listed_and_continued() {
         );
         screen.keys("fg\r").await;
         screen.shows("fg\nsleep 1000").await;
+        in_foreground(&rt, "sleep").await;
         screen.keys("\x03").await;
         screen.prompt().await;
         assert_eq!(screen.run("jobs").await, [""; 0]);
         // A pipeline is one job; a job in the background that reads is stopped.
         screen.keys("cat | cat\r").await;
+        in_foreground(&rt, "cat").await;
         screen.keys("one\r").await;
         screen.shows("one\none\n").await;
         screen.keys("\x1a").await;
         screen.shows("Stopped                 cat | cat").await;
         screen.prompt().await;
         screen.keys("fg\r").await;
+        in_foreground(&rt, "cat").await;
         screen.keys("two\r").await;
         screen.shows("two\ntwo\n").await;
         screen.keys("\x04").await;

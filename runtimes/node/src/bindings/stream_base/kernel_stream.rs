@@ -207,8 +207,7 @@ impl KernelStream {
         let file = self.file.borrow_mut().take();
         if fd > 2 {
             // The descriptor is the handle's own. 0 to 2 stay open, as libuv leaves them.
-            if let Err(error) = cenote_kernel::syscall::close(env.task(), cenote_base::Fd::new(fd))
-            {
+            if let Err(error) = syscall::close(env.task(), Fd::new(fd)) {
                 tracing::debug!(target: "cenote::node", fd, %error, "closing a stream");
             }
         }
