@@ -150,7 +150,7 @@ fn python_has_a_prompt_with_editing() {
         screen
             .keys("import time; print('as' + 'leep', flush=True); time.sleep(1000)\r")
             .await;
-        screen.shows("\nasleep").await;
+        screen.shows("asleep").await;
         screen.keys("\x03").await;
         screen.shows("KeyboardInterrupt\n>>>").await;
         screen.keys("exit(4)\r").await;

@@ -157,14 +157,14 @@ fn jobs_are_stopped_listed_and_continued() {
         screen.keys("cat | cat\r").await;
         in_foreground(&rt, "cat").await;
         screen.keys("one\r").await;
-        screen.shows("one\none\n").await;
+        screen.shows("\none\none").await;
         screen.keys("\x1a").await;
         screen.shows("Stopped                 cat | cat").await;
         screen.prompt().await;
         screen.keys("fg\r").await;
         in_foreground(&rt, "cat").await;
         screen.keys("two\r").await;
-        screen.shows("two\ntwo\n").await;
+        screen.shows("\ntwo\ntwo").await;
         screen.keys("\x04").await;
         screen.prompt().await;
         screen.run("cat &").await;
