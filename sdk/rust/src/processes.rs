@@ -93,21 +93,4 @@ impl NodeRuntime {
     pub fn kill_session(&self, leader: i32) {
         self.machine.kill_session(Pid::new(leader));
     }
-
-    /// What the machine uses of its limits: name of the option, used, limit.
-    ///
-    /// # Errors
-    /// [`Error::Disposed`].
-    pub fn usage(&self) -> Result<Vec<(&'static str, u64, u64)>, Error> {
-        use cenote_base::limits::Resource;
-        let kernel = self.machine.kernel()?;
-        let budget = kernel.budget();
-        Ok(Resource::ALL
-            .iter()
-            .map(|resource| {
-                let limit = budget.limit(*resource);
-                (resource.option(), budget.used(*resource), limit)
-            })
-            .collect())
-    }
 }

@@ -11,6 +11,7 @@
 mod door;
 mod failure;
 mod front;
+mod host_link;
 mod machines;
 mod metrics;
 mod options;

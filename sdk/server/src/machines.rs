@@ -15,6 +15,7 @@ use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
 use crate::failure::{disposed, failure, no_such_process, no_such_vm, of_error, option};
+use crate::host_link::HostLink;
 
 /// Ended processes that are remembered for `Wait` and `Attach`.
 const REMEMBERED: usize = 1_024;
@@ -32,6 +33,8 @@ pub(crate) struct Machine {
     pub(crate) wall_time: Option<Duration>,
     started: Mutex<BTreeMap<i32, Process>>,
     pub(crate) terminals: Terminals,
+    /// The way to the embedder.
+    pub(crate) link: Arc<HostLink>,
     is_disposed: AtomicBool,
 }
 
@@ -42,6 +45,7 @@ pub(crate) struct Particulars {
     pub(crate) labels: HashMap<String, String>,
     pub(crate) output_limit: usize,
     pub(crate) wall_time: Option<Duration>,
+    pub(crate) link: Arc<HostLink>,
 }
 
 impl Machine {
@@ -55,6 +59,7 @@ impl Machine {
             wall_time: particulars.wall_time,
             started: Mutex::default(),
             terminals: Terminals::default(),
+            link: particulars.link,
             is_disposed: AtomicBool::new(false),
         })
     }
@@ -100,6 +105,7 @@ impl Machine {
         self.rt.dispose().await;
         self.started.lock().clear();
         self.terminals.open.lock().clear();
+        self.link.ended.notify_one();
     }
 }
 

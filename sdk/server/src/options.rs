@@ -2,9 +2,12 @@
 //!
 //! What the SDK cannot do yet is refused by name, never passed over.
 
+use std::sync::Arc;
+
 use cenote::{
-    FileAccess, FileRule, HostMount, Limits as MachineLimits, MountAccess, NetworkRule,
-    NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions, Timing as MachineTiming,
+    Decision as MachineDecision, EnvRule, FileAccess, FileRule, HostMount, Limits as MachineLimits,
+    MountAccess, NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions,
+    Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
     CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
@@ -13,10 +16,10 @@ use cenote_proto::v1::{
 use tonic::Status;
 
 use crate::failure::{option, unimplemented};
+use crate::host_link::{self, HostLink};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "CreateVmRequest.host_functions",
     "CreateVmRequest.snapshot",
     "CreateVmRequest.os",
     "CreateVmRequest.host_commands",
@@ -28,7 +31,9 @@ pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "Limits.open_files_per_process",
     "Limits.cpu_time_ms",
     "Limits.terminals",
-    "Decision.DECISION_ASK",
+    "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
+    "PermissionScope.fallback = DECISION_ASK for env",
+    "HostFunction.output_schema",
     "Code.filename",
 ];
 
@@ -44,8 +49,10 @@ fn refuse_if(is_set: bool, what: &str) -> Result<(), Status> {
 }
 
 /// The SDK's builder for a request.
-pub(crate) fn builder(request: &CreateVmRequest) -> Result<NodeRuntimeBuilder, Status> {
-    refuse_if(!request.host_functions.is_empty(), "host_functions")?;
+pub(crate) fn builder(
+    request: &CreateVmRequest,
+    link: &Arc<HostLink>,
+) -> Result<NodeRuntimeBuilder, Status> {
     refuse_if(!request.snapshot.is_empty(), "snapshot")?;
     refuse_if(
         request
@@ -96,6 +103,15 @@ pub(crate) fn builder(request: &CreateVmRequest) -> Result<NodeRuntimeBuilder, S
     builder = builder.loopback_exempt_ports(ports.collect::<Result<Vec<_>, Status>>()?);
     if let Some(asked) = &request.permissions {
         builder = builder.permissions(permissions(asked)?);
+        builder = host_link::ask_in(builder, asking(asked), link);
+        if host_functions_denied(asked)? {
+            builder = builder.on_permission([Scope::HostFunction], |_| {
+                MachineDecision::deny("permissions.host_function denies all")
+            });
+        }
+    }
+    for collection in &request.host_functions {
+        builder = builder.host_functions(host_link::collection(collection.clone(), link)?);
     }
     if let Some(asked) = &request.limits {
         builder = limits(builder, asked)?;
@@ -179,38 +195,84 @@ fn permissions(asked: &Permissions) -> Result<MachinePermissions, Status> {
         permissions.network = network_rules(scope)?;
     }
     if let Some(scope) = &asked.child_process {
-        let denied = matches!(fallback(scope)?, Decision::Deny);
+        let denied = matches!(scope.fallback(), Decision::Deny);
+        refuse_if(
+            scope.fallback() == Decision::Ask && !scope.rules.is_empty(),
+            "rules for `child_process` beside asking",
+        )?;
         permissions.programs = program_globs(scope, denied)?;
         permissions.child_process = !denied || !permissions.programs.is_empty();
     }
-    for (name, scope) in [("env", &asked.env), ("host_function", &asked.host_function)] {
-        if let Some(scope) = scope {
-            let denies = !scope.rules.is_empty() || matches!(fallback(scope)?, Decision::Deny);
-            // There are no host functions yet, so all of them are denied already.
-            refuse_if(
-                denies && name == "env",
-                &format!("rules for `{name}` other than to allow all"),
-            )?;
-        }
+    if let Some(scope) = &asked.env {
+        permissions.env = env_rules(scope)?;
     }
     Ok(permissions)
 }
 
-fn fallback(scope: &PermissionScope) -> Result<Decision, Status> {
-    checked(scope.fallback())
+/// The scopes in which the embedder is asked for what no rule says.
+fn asking(asked: &Permissions) -> Vec<Scope> {
+    let scopes = [
+        (Scope::Fs, &asked.fs),
+        (Scope::Network, &asked.network),
+        (Scope::ChildProcess, &asked.child_process),
+        (Scope::HostFunction, &asked.host_function),
+    ];
+    let asks = |scope: &Option<PermissionScope>| {
+        scope
+            .as_ref()
+            .is_some_and(|scope| scope.fallback() == Decision::Ask)
+    };
+    scopes
+        .into_iter()
+        .filter_map(|(scope, asked)| asks(asked).then_some(scope))
+        .collect()
 }
 
+fn host_functions_denied(asked: &Permissions) -> Result<bool, Status> {
+    let Some(scope) = &asked.host_function else {
+        return Ok(false);
+    };
+    refuse_if(!scope.rules.is_empty(), "rules for `host_function`")?;
+    Ok(scope.fallback() == Decision::Deny)
+}
+
+fn env_rules(scope: &PermissionScope) -> Result<Vec<EnvRule>, Status> {
+    let mut rules = Vec::new();
+    // Variables are given when the machine is made, before its embedder can have opened a channel.
+    if checked(scope.fallback())? == Decision::Deny {
+        rules.push(EnvRule {
+            allow: false,
+            glob: "*".into(),
+        });
+    }
+    for rule in &scope.rules {
+        let allow = checked(rule.decision())? == Decision::Allow;
+        let everything = ["*".to_owned()];
+        let globs = if rule.patterns.is_empty() {
+            &everything[..]
+        } else {
+            &rule.patterns
+        };
+        rules.extend(globs.iter().map(|glob| EnvRule {
+            allow,
+            glob: glob.clone(),
+        }));
+    }
+    Ok(rules)
+}
+
+/// What a rule says; rules cannot ask.
 fn checked(decision: Decision) -> Result<Decision, Status> {
     refuse_if(
         decision == Decision::Ask,
-        "asking the embedder (DECISION_ASK)",
+        "asking the embedder (DECISION_ASK) here",
     )?;
     Ok(decision)
 }
 
 fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
     let mut rules = Vec::new();
-    if matches!(fallback(scope)?, Decision::Deny) {
+    if matches!(scope.fallback(), Decision::Deny) {
         rules.push(FileRule {
             allow: false,
             access: FileAccess::ReadWrite,
@@ -257,7 +319,7 @@ fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
 
 fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>, Status> {
     let mut rules = Vec::new();
-    if matches!(fallback(scope)?, Decision::Allow) {
+    if matches!(scope.fallback(), Decision::Allow) {
         rules.push(NetworkRule::allow("*"));
     }
     for rule in &scope.rules {
@@ -350,7 +412,7 @@ mod tests {
             host_network: true,
             ..CreateVmRequest::default()
         };
-        let status = builder(&request).unwrap_err();
+        let status = builder(&request, &Arc::default()).unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented);
         assert!(status.message().contains("host_network"));
     }

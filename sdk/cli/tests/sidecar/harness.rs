@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use cenote_proto::v1::attach_open::Target;
 use cenote_proto::v1::exec_event::Event;
 use cenote_proto::v1::files_client::FilesClient;
+use cenote_proto::v1::host_channel_client::HostChannelClient;
 use cenote_proto::v1::network_client::NetworkClient;
 use cenote_proto::v1::processes_client::ProcessesClient;
 use cenote_proto::v1::program::What;
@@ -126,6 +127,10 @@ impl Sidecar {
 
     pub(crate) fn network(&self, vm: &str) -> NetworkClient<Through> {
         NetworkClient::new(self.through(vm))
+    }
+
+    pub(crate) fn host(&self, vm: &str) -> HostChannelClient<Through> {
+        HostChannelClient::new(self.through(vm))
     }
 
     pub(crate) fn terminals(&self, vm: &str) -> TerminalsClient<Through> {

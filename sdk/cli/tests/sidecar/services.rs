@@ -4,14 +4,16 @@ use cenote_proto::v1::attach_event::Event;
 use cenote_proto::v1::attach_open::Target;
 use cenote_proto::v1::attach_request::Message;
 use cenote_proto::v1::{
-    AttachOpen, AttachRequest, CloseStdin, CreateVmRequest, DescribeRequest, DisposeVmRequest,
-    ExecRequest, FetchHead, FetchRequest, FileKind, ForwardRequest, HostDirectory, Isolation,
-    Limits, ListProcessesRequest, ListVmsRequest, MkdirRequest, Mount, OpenTerminalRequest,
-    OutputChannel, PathRequest, Program, ReadFileRequest, RemoveRequest, RenameRequest,
-    ResourcesRequest, SeedFile, SignalRequest, StatRequest, TerminalRequest,
-    WaitForListenerRequest, WaitRequest, WallState, Window, WindowSize, WriteFileRequest,
-    WriteOpen, fetch_request, fetch_response, forward_event, mount, program, terminal_event,
-    terminal_request, write_file_request,
+    AttachOpen, AttachRequest, CloseStdin, CreateVmRequest, Decision, DescribeRequest,
+    DisposeVmRequest, EventsRequest, ExecRequest, FetchHead, FetchRequest, FileKind,
+    ForwardRequest, HostDirectory, HostFunction, HostFunctionResult, HostFunctions, HostHello,
+    HostReply, Isolation, Limits, ListProcessesRequest, ListVmsRequest, MkdirRequest, Mount,
+    OpenTerminalRequest, OutputChannel, PathRequest, PermissionAnswer, PermissionScope,
+    Permissions, Program, ReadFileRequest, RemoveRequest, RenameRequest, ResourcesRequest,
+    SeedFile, SignalRequest, StatRequest, TerminalRequest, WaitForListenerRequest, WaitRequest,
+    WallState, Window, WindowSize, WriteFileRequest, WriteOpen, fetch_request, fetch_response,
+    forward_event, mount, permission_question, program, terminal_event, terminal_request, vm_event,
+    write_file_request,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -625,6 +627,86 @@ async fn outside_is_reached_as_granted_and_not_otherwise() {
     let open = sidecar.create(open).await.id;
     let outcome = sidecar.exec(&open, code(&text)).await.unwrap();
     assert_eq!(outcome.stdout, "outside\n", "{outcome:?}");
+}
+
+#[tokio::test]
+async fn embedder_decides_and_computes_over_the_host_channel() {
+    use cenote_proto::v1::host_reply::Reply;
+    use cenote_proto::v1::host_request::Request as Asked;
+    let sidecar = Sidecar::start(&[]).await;
+    let add = HostFunction {
+        name: "add".into(),
+        input_schema: r#"{"type":"object","properties":{"a":{"type":"number"},"b":{"type":"number"}},"required":["a","b"]}"#.into(),
+        ..HostFunction::default()
+    };
+    let ask = PermissionScope {
+        fallback: Decision::Ask.into(),
+        ..PermissionScope::default()
+    };
+    let request = CreateVmRequest {
+        permissions: Some(Permissions {
+            child_process: Some(ask),
+            ..Permissions::default()
+        }),
+        host_functions: vec![HostFunctions {
+            name: "sums".into(),
+            functions: vec![add],
+            ..HostFunctions::default()
+        }],
+        ..CreateVmRequest::default()
+    };
+    let vm = sidecar.create(request).await.id;
+    let (replies, input) = mpsc::channel(8);
+    let reply = |id, reply| HostReply {
+        id,
+        reply: Some(reply),
+    };
+    let hello = Reply::Hello(HostHello::default());
+    replies.send(reply(0, hello)).await.unwrap();
+    let requests = sidecar.host(&vm).open(ReceiverStream::new(input)).await;
+    let mut requests = requests.unwrap().into_inner();
+    tokio::spawn(async move {
+        while let Ok(Some(request)) = requests.message().await {
+            let answer = match request.request {
+                Some(Asked::Permission(question)) => {
+                    let Some(permission_question::Scope::ChildProcess(child)) = question.scope
+                    else {
+                        panic!("{question:?}")
+                    };
+                    Reply::Permission(PermissionAnswer {
+                        allow: child.command != "ls",
+                        reason: "no ls today".into(),
+                        remember_ms: 0,
+                    })
+                }
+                Some(Asked::Function(call)) => {
+                    assert_eq!(call.input, br#"{"a":1,"b":2}"#.as_slice());
+                    Reply::Function(HostFunctionResult {
+                        output: b"3".as_slice().into(),
+                    })
+                }
+                _ => continue,
+            };
+            replies.send(reply(request.id, answer)).await.unwrap();
+        }
+    });
+    let events = EventsRequest { vm: vm.clone() };
+    let mut events = sidecar.vms().events(events).await.unwrap().into_inner();
+    let outcome = sidecar.exec(&vm, shell("cat /etc/hostname; ls /")).await;
+    let outcome = outcome.unwrap();
+    assert_eq!(outcome.stdout, "cenote\n", "{outcome:?}");
+    assert_ne!(outcome.exited.unwrap().exit_code, 0);
+    let seen = events.message().await.unwrap().unwrap().event;
+    let Some(vm_event::Event::Refusal(refusal)) = seen else {
+        panic!("{seen:?}")
+    };
+    assert_eq!(
+        (refusal.permission.as_str(), refusal.reason.as_str()),
+        ("child_process", "no ls today")
+    );
+    let program = code("console.log(await sums.add({ a: 1, b: 2 }))");
+    let outcome = sidecar.exec(&vm, program).await.unwrap();
+    assert_eq!(outcome.stdout, "3\n", "{outcome:?}");
 }
 
 #[tokio::test]

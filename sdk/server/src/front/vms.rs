@@ -11,7 +11,7 @@ use cenote_proto::v1::{
     EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
     Isolation, ListVmsReply, ListVmsRequest, RegisterHostFunctionsReply,
     RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest, SnapshotReply, SnapshotRequest,
-    Vm, VmEvent, mount,
+    Vm, VmEnded, VmEvent, mount, vm_event,
 };
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use tonic::transport::Channel;
@@ -20,7 +20,7 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use super::worker::Worker;
 use super::{Front, Hosted};
 use crate::failure::{disposed, failure, option, unimplemented};
-use crate::machines::check_id;
+use crate::machines::{check_id, now_ms};
 use crate::services::{Answers, description};
 use crate::walls::Grants;
 
@@ -218,9 +218,41 @@ impl Vms for Service {
 
     async fn events(
         &self,
-        _: Request<EventsRequest>,
+        request: Request<EventsRequest>,
     ) -> Result<Response<Self::EventsStream>, Status> {
-        Err(unimplemented("Vms.Events"))
+        let request = request.into_inner();
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let events = client.events(request).await;
+        let mut events = answer(&hosted.worker, events).await?;
+        let fate = hosted.worker.fate();
+        // Watching a machine must not keep its worker alive.
+        drop((hosted, client));
+        let (out, stream) = tokio::sync::mpsc::channel(2);
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    next = events.message() => next,
+                    () = out.closed() => return,
+                };
+                match next {
+                    Ok(Some(event)) => {
+                        if out.send(Ok(event)).await.is_err() {
+                            return;
+                        }
+                    }
+                    Ok(None) => return,
+                    Err(_) => break,
+                }
+            }
+            let last = VmEvent {
+                at_ms: now_ms(),
+                event: Some(vm_event::Event::Ended(VmEnded {
+                    error: detail_of(&fate.reason().await),
+                })),
+            };
+            let _told = out.send(Ok(last)).await.is_ok();
+        });
+        Ok(Response::new(Answers::new(stream)))
     }
 
     async fn register_host_functions(

@@ -1,17 +1,17 @@
 //! The contract's services over the machines of this OS process.
 //!
 //! `vms` makes and ends machines, `processes` runs programs (`exec` to the end, `attach` to speak with one, both over `relay`), `files`
-//! reaches their files, `terminals` and `network` theirs; `waiting` answers for what is not built yet.
+//! reaches their files, `terminals` and `network` theirs; `host` is where machines ask their embedder.
 
 mod attach;
 mod exec;
 mod files;
+mod host;
 mod network;
 mod processes;
 mod relay;
 mod terminals;
 mod vms;
-mod waiting;
 
 use std::sync::Arc;
 
@@ -68,6 +68,9 @@ pub(crate) fn routes(machines: &Arc<Machines>, walls: &Arc<Report>) -> Routes {
             NetworkServer::new(network::Service(of(machines)))
                 .max_decoding_message_size(MAX_MESSAGE),
         )
-        .add_service(HostChannelServer::new(waiting::Host));
+        .add_service(
+            HostChannelServer::new(host::Service(of(machines)))
+                .max_decoding_message_size(MAX_MESSAGE),
+        );
     routes.routes()
 }

@@ -4,20 +4,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote::NewAttributes;
+use cenote::{Event as Happened, NewAttributes, Scope};
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
     EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
-    Isolation, ListVmsReply, ListVmsRequest, RegisterHostFunctionsReply,
+    Isolation, LimitInSight, ListVmsReply, ListVmsRequest, Refusal, RegisterHostFunctionsReply,
     RegisterHostFunctionsRequest, ResourceUsage, ResourcesReply, ResourcesRequest, SnapshotReply,
-    SnapshotRequest, Vm, VmEvent,
+    SnapshotRequest, Vm, VmEnded, VmEvent, vm_event,
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::Answers;
+use super::{Answers, answers};
 use crate::failure::{of_error, option, unimplemented};
-use crate::machines::{Machine, Machines, Particulars, check_id};
+use crate::host_link::{self, HostLink};
+use crate::machines::{Machine, Machines, Particulars, check_id, now_ms};
 use crate::options;
 use crate::walls::Report;
 
@@ -27,10 +28,7 @@ const UNIMPLEMENTED: &[&str] = &[
     "Vms.Fork",
     "Vms.Export",
     "Vms.Import",
-    "Vms.Events",
-    "Vms.RegisterHostFunctions",
     "Files.Watch",
-    "HostChannel",
 ];
 
 /// The service.
@@ -74,6 +72,61 @@ pub(crate) fn description(walls: &Report, vms: usize) -> DescribeReply {
     }
 }
 
+fn usage(option: &str, used: u64, limit: u64) -> ResourceUsage {
+    ResourceUsage {
+        name: option.trim_start_matches("limits.").into(),
+        used,
+        limit,
+        option: option.into(),
+    }
+}
+
+/// What happened, in the contract's words; nothing for what it has none for.
+fn event(event: Option<Happened>) -> Option<vm_event::Event> {
+    Some(match event {
+        None => vm_event::Event::Ended(VmEnded { error: None }),
+        Some(Happened::Refused {
+            scope,
+            operation,
+            subject,
+            reason,
+        }) => vm_event::Event::Refusal(Refusal {
+            permission: permission(scope).into(),
+            operation,
+            subject,
+            reason,
+            pid: 0,
+        }),
+        Some(
+            Happened::LimitNear {
+                option,
+                used,
+                limit,
+            }
+            | Happened::LimitReached {
+                option,
+                used,
+                limit,
+            },
+        ) => vm_event::Event::Limit(LimitInSight {
+            usage: Some(usage(option, used, limit)),
+        }),
+        Some(Happened::Lost { count }) => vm_event::Event::Lost(count),
+        Some(_) => return None,
+    })
+}
+
+fn permission(scope: Scope) -> &'static str {
+    match scope {
+        Scope::Fs => "fs",
+        Scope::Network => "network",
+        Scope::ChildProcess => "child_process",
+        Scope::Env => "env",
+        Scope::HostFunction => "host_function",
+        _ => "other",
+    }
+}
+
 #[tonic::async_trait]
 impl Vms for Local {
     type ExportStream = Answers<ExportChunk>;
@@ -85,7 +138,9 @@ impl Vms for Local {
         if self.machines.contains(&id) {
             return Err(option("id", format!("there is a machine `{id}` already")));
         }
-        let builder = options::builder(&request)?.output_limit(options::output_limit(&request)?);
+        let link = Arc::<HostLink>::default();
+        let builder =
+            options::builder(&request, &link)?.output_limit(options::output_limit(&request)?);
         let rt = builder
             .create()
             .await
@@ -105,6 +160,7 @@ impl Vms for Local {
             output_limit: options::output_limit(&request)?,
             labels: request.labels,
             wall_time: wall_time.map(Duration::from_millis),
+            link,
         };
         let machine = Machine::new(rt, particulars);
         let answer = vm(&machine);
@@ -132,15 +188,11 @@ impl Vms for Local {
         request: Request<ResourcesRequest>,
     ) -> Result<Response<ResourcesReply>, Status> {
         let machine = self.machines.get(&request.into_inner().vm)?;
-        let usage = machine.rt.usage().map_err(|error| machine.failed(&error))?;
-        let resources = usage
+        let uses = machine.rt.resources();
+        let uses = uses.map_err(|error| machine.failed(&error))?;
+        let resources = uses
             .into_iter()
-            .map(|(option, used, limit)| ResourceUsage {
-                name: option.trim_start_matches("limits.").into(),
-                used,
-                limit,
-                option: option.into(),
-            });
+            .map(|one| usage(one.option, one.used, one.limit));
         Ok(Response::new(ResourcesReply {
             resources: resources.collect(),
         }))
@@ -181,15 +233,48 @@ impl Vms for Local {
 
     async fn events(
         &self,
-        _: Request<EventsRequest>,
+        request: Request<EventsRequest>,
     ) -> Result<Response<Self::EventsStream>, Status> {
-        Err(unimplemented("Vms.Events"))
+        let machine = self.machines.get(&request.into_inner().vm)?;
+        let mut events = machine.rt.events();
+        // Only the events hold on to the machine from here on.
+        drop(machine);
+        let (out, stream) = answers();
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    next = events.next() => next,
+                    () = out.closed() => return,
+                };
+                let is_last = next.is_none();
+                let told = event(next).map(|event| VmEvent {
+                    at_ms: now_ms(),
+                    event: Some(event),
+                });
+                if let Some(told) = told
+                    && out.send(Ok(told)).await.is_err()
+                {
+                    return;
+                }
+                if is_last {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(stream))
     }
 
     async fn register_host_functions(
         &self,
-        _: Request<RegisterHostFunctionsRequest>,
+        request: Request<RegisterHostFunctionsRequest>,
     ) -> Result<Response<RegisterHostFunctionsReply>, Status> {
-        Err(unimplemented("Vms.RegisterHostFunctions"))
+        let request = request.into_inner();
+        let machine = self.machines.get(&request.vm)?;
+        for collection in request.collections {
+            let made = host_link::collection(collection, &machine.link)?;
+            let registered = machine.rt.register_host_functions(made);
+            registered.map_err(|error| machine.failed(&error))?;
+        }
+        Ok(Response::new(RegisterHostFunctionsReply {}))
     }
 }

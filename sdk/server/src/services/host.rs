@@ -1,0 +1,71 @@
+//! The service `HostChannel`: the embedder's end of a machine's [`HostLink`](crate::host_link::HostLink).
+
+use std::sync::Arc;
+
+use cenote_proto::v1::host_channel_server::HostChannel;
+use cenote_proto::v1::host_reply::Reply;
+use cenote_proto::v1::host_request::Request as Asked;
+use cenote_proto::v1::{HostReady, HostReply, HostRequest};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::relay::Out;
+use super::{Answers, answers};
+use crate::failure::{disposed, option};
+use crate::machines::{Machine, Machines};
+
+/// The service.
+#[derive(Debug)]
+pub(crate) struct Service(pub(crate) Arc<Machines>);
+
+/// Serves one channel to its end.
+async fn converse(
+    machine: &Machine,
+    mut input: Streaming<HostReply>,
+    out: &Out<HostRequest>,
+) -> Result<(), Status> {
+    let first = input.message().await?.and_then(|first| first.reply);
+    if !matches!(first, Some(Reply::Hello(_))) {
+        return Err(option("hello", "must come first"));
+    }
+    let number = machine.link.open(out.clone());
+    let ready = HostRequest {
+        request: Some(Asked::Ready(HostReady {})),
+        ..HostRequest::default()
+    };
+    // An embedder that has gone ends the call from outside.
+    let _told = out.send(Ok(ready)).await.is_ok();
+    let ended = loop {
+        tokio::select! {
+            reply = input.message() => match reply {
+                Ok(Some(reply)) => machine.link.answer(reply),
+                Ok(None) => break Ok(()),
+                Err(status) => break Err(status),
+            },
+            () = machine.link.ended.notified() => break Err(disposed(&machine.id)),
+        }
+    };
+    machine.link.close(number);
+    ended
+}
+
+#[tonic::async_trait]
+impl HostChannel for Service {
+    type OpenStream = Answers<HostRequest>;
+
+    async fn open(
+        &self,
+        request: Request<Streaming<HostReply>>,
+    ) -> Result<Response<Self::OpenStream>, Status> {
+        let machine = self.0.named_by(request.metadata())?;
+        let (out, stream) = answers();
+        tokio::spawn(async move {
+            let done = converse(&machine, request.into_inner(), &out).await;
+            if let Err(status) = done
+                && out.send(Err(status)).await.is_err()
+            {
+                tracing::debug!("the embedder has gone");
+            }
+        });
+        Ok(Response::new(stream))
+    }
+}
