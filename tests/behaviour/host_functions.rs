@@ -192,7 +192,8 @@ async fn a_caller_that_ends_cancels_its_call() {
     let flag = Arc::clone(&cancelled);
     let waits = HostFunction::new(move |_| {
         let dropped = Dropped(Arc::clone(&flag));
-        if let Some(began) = began.lock().unwrap().take() {
+        let began = began.lock().unwrap().take();
+        if let Some(began) = began {
             began.send(()).unwrap();
         }
         async move {

@@ -22,7 +22,8 @@ const TIMEOUT: Duration = Duration::from_secs(180);
 fn main() {
     let fixtures = repository::root().join("tests/fixtures");
     let tools = fixtures.join("npm-tools");
-    let talks: [(&str, fn(&Path) -> Result<(), String>); 2] = [
+    type Talk = fn(&Path) -> Result<(), String>;
+    let talks: [(&str, Talk); 2] = [
         ("npm-tools/prompts on a terminal", live::prompts),
         ("npm-tools/dev server from outside", live::dev_server),
     ];

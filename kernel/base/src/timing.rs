@@ -172,7 +172,7 @@ impl Clock for FrozenClock {
 mod tests {
     use std::task::{Context, Waker};
 
-    use super::{Clock, Duration, MonoTime, Timing, steady};
+    use super::{Duration, MonoTime, Timing, steady};
     use crate::clock::ManualClock;
 
     fn at(micros: u64) -> MonoTime {

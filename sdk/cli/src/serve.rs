@@ -57,7 +57,7 @@ struct ServeLine {
     /// How long calls may go on after SIGTERM
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
     drain: Duration,
-    /// Serve Prometheus metrics at http://ADDRESS/metrics
+    /// Serve Prometheus metrics at `http://ADDRESS/metrics`
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
     /// What is logged to standard error, as JSON lines (a tracing filter) [default: warn]
@@ -71,7 +71,7 @@ struct ServeLine {
 /// Where callers come in.
 #[derive(Debug, Args)]
 struct Door {
-    /// Listen on this Unix socket, for this user alone [default: cenote-PID.sock in $XDG_RUNTIME_DIR or the directory of temporary files]
+    /// Listen on this Unix socket, for this user alone [default: cenote-PID.sock in `$XDG_RUNTIME_DIR` or the directory of temporary files]
     #[arg(long, value_name = "PATH", conflicts_with = "listen")]
     socket: Option<PathBuf>,
     /// Listen on TCP, with TLS and a token

@@ -20,6 +20,7 @@ pub use detail::{detail_of, status_with};
     missing_docs,
     unused_qualifications,
     clippy::all,
+    clippy::too_many_lines,
     clippy::doc_markdown,
     clippy::allow_attributes,
     clippy::allow_attributes_without_reason,

@@ -265,15 +265,7 @@ impl NodeRuntimeBuilder {
 
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
-        let mut permissions = self.permissions;
-        for port in &self.loopback_exempt_ports {
-            let rule = |host: &str| NetworkRule {
-                allow: true,
-                host: host.into(),
-                ports: vec![*port..=*port],
-            };
-            permissions.network.extend([rule("127.0.0.1"), rule("::1")]);
-        }
+        let permissions = with_exempt_ports(self.permissions, &self.loopback_exempt_ports);
         let pins = Arc::<Pins>::default();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
         let opens_network =
@@ -353,6 +345,19 @@ impl NodeRuntimeBuilder {
         }
         Ok(NodeRuntime { machine })
     }
+}
+
+/// The permissions with the host's loopback ports that guests may reach.
+fn with_exempt_ports(mut permissions: Permissions, ports: &[u16]) -> Permissions {
+    for port in ports {
+        let rule = |host: &str| NetworkRule {
+            allow: true,
+            host: host.into(),
+            ports: vec![*port..=*port],
+        };
+        permissions.network.extend([rule("127.0.0.1"), rule("::1")]);
+    }
+    permissions
 }
 
 /// What a login gives, with the embedder's variables over it. Nothing of the host's environment.

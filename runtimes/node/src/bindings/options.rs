@@ -37,7 +37,7 @@ fn get_cli_options_values<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bi
     for (name, value) in env.command_line().all() {
         // Node's internals make shared memory.
         let value = if name == "--expose-internals" && crate::frozen::is_frozen(&env) {
-            scope.boolean(false).into()
+            scope.boolean(false)
         } else {
             to_js(scope, &value)?
         };

@@ -77,6 +77,10 @@ impl Write for Wire {
 }
 
 /// Where a client is.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "few, and each lives in its connection alone"
+)]
 enum State {
     Http {
         wire: Wire,

@@ -1,6 +1,6 @@
 //! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `Network` (see
 //! `network`), `NodeTracing` (its categories). Answers are Node's, errors
-//! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, src/inspector/node_protocol.pdl.
+//! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, `src/inspector/node_protocol.pdl`.
 
 use std::cell::Cell;
 

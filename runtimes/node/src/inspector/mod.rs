@@ -6,7 +6,7 @@
 //! they reach workers), `network` (requests that they see); `sampling`
 //! (profiles that a program takes itself). The main
 //! thread has no inspector until something asks for one: it would cost every start.
-//! Node: `src/inspector_agent.cc`, src/inspector/, src/inspector_profiler.cc.
+//! Node: `src/inspector_agent.cc`, `src/inspector/`, `src/inspector_profiler.cc`.
 
 mod address;
 mod agent;

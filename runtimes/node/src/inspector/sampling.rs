@@ -1,5 +1,5 @@
 //! Profiles that a program takes of itself or of its workers: `v8.startCpuProfile()`, `worker.startCpuProfile()`,
-//! `worker.startHeapProfile()`. Each is a session with V8. Node: `src/env.cc` (`StartCpuProfile`), src/node_worker.cc.
+//! `worker.startHeapProfile()`. Each is a session with V8. Node: `src/env.cc` (`StartCpuProfile`), `src/node_worker.cc`.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;

@@ -1,5 +1,5 @@
 //! [`Server`]: where debuggers connect: a thread of the process with a listening socket in the machine, which works while
-//! JavaScript is busy or paused. Node: `src/inspector_io.cc`, src/inspector_socket_server.cc.
+//! JavaScript is busy or paused. Node: `src/inspector_io.cc`, `src/inspector_socket_server.cc`.
 //!
 //! The thread owns the sockets and moves bytes; what debuggers say goes to the isolate's [`Mailbox`], what it answers comes back
 //! through [`Shared`]. Everything is bounded: connections, what one may send, what waits to be read by it.

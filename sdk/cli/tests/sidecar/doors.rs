@@ -86,7 +86,7 @@ async fn tcp_wants_tls_and_the_token() {
     let (_, port) = line
         .split_once("https://127.0.0.1:")
         .unwrap_or_else(|| panic!("{line:?}"));
-    let port = &port[..port.find('"').unwrap()];
+    let (port, _) = port.split_once('"').unwrap();
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(pem));
     let channel = Endpoint::from_shared(format!("https://localhost:{port}"))
         .unwrap()

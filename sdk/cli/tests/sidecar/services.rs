@@ -55,7 +55,7 @@ async fn machines_are_made_listed_described_and_disposed_of() {
 
     let mut vms = sidecar.vms();
     let listed = vms.list(ListVmsRequest {}).await.unwrap().into_inner().vms;
-    assert_eq!(listed, [vm.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&vm));
     let again = CreateVmRequest {
         id: "first".into(),
         ..CreateVmRequest::default()

@@ -94,7 +94,8 @@ impl Worker {
 
     /// Ends the process; who still waits for it hears `reason`.
     pub(crate) fn end(&self, reason: Status) {
-        if let Some(end) = self.end.lock().take() {
+        let end = self.end.lock().take();
+        if let Some(end) = end {
             // One that is dead already has its own reason.
             let _told = end.send(reason).is_ok();
         }

@@ -158,7 +158,8 @@ async fn upload(
         match input.message().await {
             Ok(Some(next)) => match next.message {
                 Some(fetch_request::Message::Body(chunk)) => {
-                    if !sender.send(chunk).await {
+                    let is_read = sender.send(chunk).await;
+                    if !is_read {
                         // The server reads no more of it; its answer says why.
                         return Ok(());
                     }
@@ -270,7 +271,8 @@ async fn to_guest(
     while let Some(next) = input.message().await? {
         match next.message {
             Some(connect_request::Message::Data(data)) => {
-                if writer.write_all(&data).await.is_err() {
+                let is_read = writer.write_all(&data).await.is_ok();
+                if !is_read {
                     // Nobody reads it: the other direction shows the end.
                     return Ok(());
                 }

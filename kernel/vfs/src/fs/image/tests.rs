@@ -1,5 +1,7 @@
 //! Images: building, reading, sharing contents.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use cenote_abi::Errno;
 use cenote_abi::fs::{FileType, Mode};
 
@@ -69,7 +71,7 @@ fn files_are_found_listed_and_read_and_nothing_changes() {
 /// A file that is packed: its head can be told at once, and unpacking is counted.
 #[derive(Debug, Default)]
 struct PackedContent {
-    unpacked: std::sync::atomic::AtomicUsize,
+    unpacked: AtomicUsize,
 }
 
 impl Content for PackedContent {
@@ -77,27 +79,26 @@ impl Content for PackedContent {
         10
     }
 
-    fn head(&self) -> cenote_base::SysResult<&[u8]> {
+    fn head(&self) -> SysResult<&[u8]> {
         Ok(b"0123")
     }
 
-    fn bytes(&self) -> cenote_base::SysResult<std::sync::Arc<[u8]>> {
-        self.unpacked
-            .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    fn bytes(&self) -> SysResult<Arc<[u8]>> {
+        self.unpacked.fetch_add(1, Ordering::Relaxed);
         Ok((*b"0123456789").into())
     }
 }
 
 #[test]
 fn the_head_of_a_packed_file_is_read_without_unpacking_it() {
-    let content = std::sync::Arc::new(PackedContent::default());
+    let content = Arc::new(PackedContent::default());
     let mut builder = ImageBuilder::new();
     builder
         .file(b"/program", Mode::from_raw(0o755), content.clone())
         .unwrap();
     let image = builder.build();
     let program = image.root().lookup(b"program").unwrap();
-    let unpacked = || content.unpacked.load(std::sync::atomic::Ordering::Relaxed);
+    let unpacked = || content.unpacked.load(Ordering::Relaxed);
     let mut buf = [0; 3];
     assert_eq!(
         (program.read_at(1, &mut buf).unwrap(), &buf),
