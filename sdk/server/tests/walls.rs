@@ -4,6 +4,7 @@
 #![expect(
     unsafe_code,
     clippy::unwrap_used,
+    clippy::panic,
     clippy::print_stdout,
     reason = "a test that tries raw system calls"
 )]

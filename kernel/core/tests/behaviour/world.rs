@@ -176,7 +176,7 @@ impl World {
             root,
             runtimes: vec![runtime.clone()],
             entropy: Arc::new(Counting),
-                network: None,
+            network: None,
         });
         kernel.boot().unwrap();
         let world = Self {

@@ -253,7 +253,10 @@ pub(crate) fn print(scope: &Scope<'_, '_>, text: &str) {
 }
 
 /// The source line of a message with its underline, as Node prints it. Node: `GetErrorSource`.
-pub(crate) fn error_source(scope: &mut Scope<'_, '_>, message: v8::Local<'_, v8::Message>) -> Option<String> {
+pub(crate) fn error_source(
+    scope: &mut Scope<'_, '_>,
+    message: v8::Local<'_, v8::Message>,
+) -> Option<String> {
     let line = message.get_source_line(scope)?.to_rust_string_lossy(scope);
     if line.contains("node-do-not-add-exception-line") || scope.env().state::<SourceMaps>().0.get()
     {

@@ -191,10 +191,7 @@ fn microseconds(time: std::time::Duration) -> f64 {
 fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     env.report_usage();
-    let usage = syscall::getrusage(
-        env.task(),
-        cenote_base::abi::user::UsageTarget::Process,
-    );
+    let usage = syscall::getrusage(env.task(), cenote_base::abi::user::UsageTarget::Process);
     write_doubles(
         args.get(0),
         &[
@@ -208,10 +205,7 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 fn resource_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     env.report_usage();
-    let usage = syscall::getrusage(
-        env.task(),
-        cenote_base::abi::user::UsageTarget::Process,
-    );
+    let usage = syscall::getrusage(env.task(), cenote_base::abi::user::UsageTarget::Process);
     let mut values = [0.0; 16];
     values[0] = microseconds(usage.user_time);
     values[1] = microseconds(usage.system_time);

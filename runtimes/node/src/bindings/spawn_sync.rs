@@ -150,9 +150,7 @@ impl Run {
                 return false;
             }
             crate::program::note_signals(env);
-            let timer = self
-                .deadline
-                .map(|deadline| self.clock.timer(deadline));
+            let timer = self.deadline.map(|deadline| self.clock.timer(deadline));
             block_on(crate::blocking::woken_or(&waiter, timer));
         }
     }

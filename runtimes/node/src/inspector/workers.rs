@@ -1,5 +1,5 @@
 //! The `NodeWorker` domain: a debugger of the main thread reaches the process's workers through it. Node:
-//! `src/inspector/worker_agent.cc`, src/inspector/worker_inspector.cc.
+//! `src/inspector/worker_agent.cc`, `src/inspector/worker_inspector.cc`.
 //!
 //! Workers are listed in their process's [`InspectedWorkers`]; only while somebody has enabled the domain they announce themselves.
 

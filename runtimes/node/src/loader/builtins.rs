@@ -66,9 +66,12 @@ fn parameters(id: &str) -> &'static [&'static str] {
     }
 }
 
+/// A module by its name, as it was compiled.
+type Compiled = (String, v8::Global<v8::Function>);
+
 /// The modules an isolate compiled, if that is of interest.
 #[derive(Default)]
-struct Recorded(RefCell<Option<Vec<(String, v8::Global<v8::Function>)>>>);
+struct Recorded(RefCell<Option<Vec<Compiled>>>);
 
 /// Has what this isolate compiles remembered.
 pub(crate) fn record(env: &Environment) {

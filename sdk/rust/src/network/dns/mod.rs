@@ -2,12 +2,12 @@
 //!
 //! [`Names`] is what the embedder says, [`NameService`] answers: overrides first, then, for names the rules allow, the embedder's
 //! resolver or the host's. What it answers is remembered ([`Pins`](super::pins::Pins)): a rule for a name opens those addresses and no
-//! others, so it does not matter what the name's owner says later. `service` is its sockets, `answer` decides, `upstream` asks the host.
+//! others, so it does not matter what the name's owner says later. `listener` is its sockets, `answer` decides, `upstream` asks the host.
 //!
 //! It is there only where rules open the network or names are given; other machines know `/etc/hosts` alone.
 
 mod answer;
-mod service;
+mod listener;
 mod upstream;
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::pin::Pin;
 use std::sync::Arc;
 
-pub(crate) use service::NameService;
+pub(crate) use listener::NameService;
 
 /// Where the name service listens in the machine, on port 53.
 pub(crate) const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 53);
