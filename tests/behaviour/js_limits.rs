@@ -139,9 +139,10 @@ fn flood_of_buffers_is_ended() {
 }
 
 #[test]
-fn endless_timers_and_immediates_are_ended() {
+fn endless_timers_immediates_and_ticks_are_ended() {
     times_out("const again = () => setTimeout(again, 1); again();");
     times_out("const again = () => setImmediate(again); again();");
+    times_out("const again = () => process.nextTick(again); again();");
 }
 
 #[test]

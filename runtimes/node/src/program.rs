@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_base::abi::fs::OpenFlags;
 use cenote_base::abi::wait::WaitStatus;
@@ -44,6 +45,8 @@ pub(crate) const ABORTED: WaitStatus = WaitStatus::Signaled {
 /// Stops the isolate, and wakes its loop, from any thread.
 pub(crate) struct Stopper {
     isolate: v8::IsolateHandle,
+    /// Set before execution ends for good: what was ended once must not be called again, as nobody would end it then.
+    stop: Arc<AtomicBool>,
     remote: Remote,
     task: std::sync::Weak<Task>,
     interruption: Arc<Interruption>,
@@ -52,19 +55,14 @@ pub(crate) struct Stopper {
 
 impl Stopper {
     /// What ends the isolate of this task.
-    pub(crate) fn new(
-        isolate: v8::IsolateHandle,
-        remote: Remote,
-        task: &Arc<Task>,
-        interruption: Arc<Interruption>,
-        group: Arc<ThreadGroup>,
-    ) -> Self {
+    pub(crate) fn new(env: &Environment, task: &Arc<Task>) -> Self {
         Self {
-            isolate,
-            remote,
+            isolate: env.isolate_handle().clone(),
+            stop: Arc::clone(env.stop_flag()),
+            remote: env.event_loop().io().remote(),
             task: Arc::downgrade(task),
-            interruption,
-            group,
+            interruption: interruption(env),
+            group: Arc::clone(env.threads()),
         }
     }
 }
@@ -76,6 +74,9 @@ impl Interrupter for Stopper {
                 .task
                 .upgrade()
                 .is_some_and(|task| task.is_pending(SigNum::SIGINT));
+        if must_end {
+            self.stop.store(true, Ordering::Release);
+        }
         if must_end || breaks {
             self.isolate.terminate_execution();
         }

@@ -11,7 +11,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use cenote_base::wait::{Observer, Registration};
 use cenote_kernel::{Program, Task};
 
-use crate::bindings::contextify::interruption;
 use crate::environment::Environment;
 use crate::glue::{
     Failure, Scope, date_clock, guard_heap, install_isolate_callbacks, set_stack_limit,
@@ -200,14 +199,7 @@ impl Booted {
 
 /// Has the kernel interrupt the isolate, and wake its loop for signals and ended children.
 fn listen_to_kernel(task: &Arc<Task>, env: &Environment) -> [Registration; 2] {
-    let remote = env.event_loop().io().remote();
-    task.set_interrupter(Arc::new(Stopper::new(
-        env.isolate_handle().clone(),
-        remote,
-        task,
-        interruption(env),
-        Arc::clone(env.threads()),
-    )));
+    task.set_interrupter(Arc::new(Stopper::new(env, task)));
     let waiter: Arc<dyn Observer> = Arc::clone(env.event_loop().io().waiter()) as _;
     [
         task.signal_queue().register(Arc::clone(&waiter)),
