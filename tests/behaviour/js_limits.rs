@@ -206,6 +206,10 @@ fn workers_without_end_are_refused_or_ended_and_the_machine_goes_on() {
 
 /// Output that nobody takes makes its writer wait; it can be ended while it does, and the host keeps no more than its limit.
 #[test]
+#[expect(
+    clippy::await_holding_lock,
+    reason = "held on purpose: it is what keeps the callback from taking output"
+)]
 fn output_that_nobody_takes_stops_its_writer() {
     block_on(async {
         let rt = NodeRuntime::builder()
