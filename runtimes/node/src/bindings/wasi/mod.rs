@@ -24,6 +24,7 @@ use cenote_base::{Fd, SysError};
 use cenote_kernel::Task;
 use cenote_kernel::syscall::{self, Fcntl};
 
+use crate::bindings::permission::{self, Permission};
 use crate::environment::Environment;
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Scope, ScopeExt, Value, attach,
@@ -271,6 +272,7 @@ fn setup_failure(scope: &Scope<'_, '_>, error: SysError) -> Failure {
 
 /// `new WASI(args, env, preopens, stdio)`; preopens are names and paths by turns.
 fn new_wasi<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    permission::check(scope, Permission::Wasi, b"")?;
     let (arguments, env) = (strings(scope, args, 0)?, strings(scope, args, 1)?);
     let preopens = strings(scope, args, 2)?;
     let stdio = args.array(3)?;

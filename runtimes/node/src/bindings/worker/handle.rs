@@ -14,6 +14,7 @@ use super::control::Control;
 use crate::bindings::heap_utils;
 use crate::bindings::messaging::channel::Port;
 use crate::bindings::messaging::port::new_port;
+use crate::bindings::permission::{self, Permission};
 use crate::bindings::process::{SharedVariables, Variables};
 use crate::environment::Environment;
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
@@ -253,6 +254,9 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
             "ERR_CONSTRUCT_CALL_REQUIRED",
             "Class constructor Worker cannot be invoked without `new`",
         ));
+    }
+    if !args.get(5).is_true() {
+        permission::check(scope, Permission::WorkerThreads, b"")?;
     }
     let this = args.this();
     let env = scope.env();
