@@ -326,6 +326,10 @@ pub(crate) fn spin(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     finish(scope)
 }
 
+/// Where [`exit_info`] holds `process.exitCode`, and whether it was set.
+const EXIT_CODE: usize = 1;
+const HAS_EXIT_CODE: usize = 2;
+
 /// Emits `exit` (once) and returns the status.
 fn finish(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     const EXITING: usize = 0;
@@ -343,6 +347,10 @@ fn finish(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let given = process_exit_code(scope)?;
     if given.is_none() && default == UNSETTLED_TOP_LEVEL_AWAIT {
         crate::loader::warn_of_unsettled_entry(scope);
+        // Listeners see the status as if the program had set it.
+        let info = exit_info(scope)?;
+        info.set(EXIT_CODE, f64::from(default));
+        info.set(HAS_EXIT_CODE, 1.0);
     }
     emit_process_event(scope, "exit", given.unwrap_or(default));
     if let Some(code) = env.exit_code() {
@@ -370,8 +378,6 @@ pub(crate) fn exit_info(scope: &mut Scope<'_, '_>) -> Result<crate::glue::Field,
     reason = "the array's elements are 32-bit integers"
 )]
 pub(crate) fn process_exit_code(scope: &mut Scope<'_, '_>) -> Result<Option<i32>, Failure> {
-    const EXIT_CODE: usize = 1;
-    const HAS_EXIT_CODE: usize = 2;
     let info = exit_info(scope)?;
     Ok((info.get(HAS_EXIT_CODE) != 0.0).then(|| info.get(EXIT_CODE) as i32))
 }

@@ -1,3 +1,3 @@
-process.on('exit', (code) => console.error('exit of the import', code));
+process.on('exit', (code) => console.error('exit of the import', code, process.exitCode));
 const one = 1,
   two = await new Promise(() => {});

@@ -9,9 +9,11 @@ mod settings;
 
 use cenote_base::Fd;
 use cenote_base::abi::Errno;
+use cenote_kernel::syscall;
 
 use self::content::Header;
 use self::settings::settings;
+use crate::bindings::permission::{self, Permission};
 use crate::environment::Environment;
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope, ScopeExt, Value};
 
@@ -59,8 +61,28 @@ fn write_report<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
     } else {
         String::new()
     };
+    may_write(scope, &name)?;
     let name = write(scope, &event, &trigger, name, args.get(3))?;
     Ok(scope.string(&name)?.into())
+}
+
+/// Asks Node's permission model about the file, or the directory where its name is still to be made.
+fn may_write(scope: &Scope<'_, '_>, name: &str) -> Result<(), Failure> {
+    let settings = settings(scope);
+    let filename = if name.is_empty() {
+        settings.filename.borrow().clone()
+    } else {
+        name.to_owned()
+    };
+    let directory = settings.directory.borrow().clone();
+    let resource = match (filename.as_str(), directory.is_empty()) {
+        ("stdout" | "stderr", _) => return Ok(()),
+        ("", true) => syscall::getcwd(scope.env().task())?,
+        ("", false) => directory.into_bytes(),
+        (file, true) => file.as_bytes().to_vec(),
+        (file, false) => format!("{directory}/{file}").into_bytes(),
+    };
+    permission::check(scope, Permission::FileSystemWrite, &resource)
 }
 
 /// Writes a report of an exception that nobody caught, if that was asked for.
