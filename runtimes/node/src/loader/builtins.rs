@@ -78,11 +78,16 @@ pub(crate) fn record(env: &Environment) {
     *env.state::<Recorded>().0.borrow_mut() = Some(Vec::new());
 }
 
+/// Modules whose functions stand in guests' stack traces and are named there by what V8 infers: a function from a cache that was made
+/// after it ran is called `Module._extensions..js`, where Node's own, compiled when it is called, is `Object..js`.
+const NAMED_IN_STACKS: &[&str] = &["internal/modules/cjs/loader", "internal/modules/esm/loader"];
+
 /// Code caches of the modules that were compiled since [`record`], with those of their functions that ran.
 pub(crate) fn take_recorded(scope: &Scope<'_, '_>) -> Vec<(String, Vec<u8>)> {
     let list = scope.env().state::<Recorded>().0.borrow_mut().take();
     list.into_iter()
         .flatten()
+        .filter(|(id, _)| !NAMED_IN_STACKS.contains(&id.as_str()))
         .filter_map(|(id, function)| {
             let cache = v8::Local::new(scope, &function).create_code_cache()?;
             Some((id, cache.to_vec()))
