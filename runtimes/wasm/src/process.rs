@@ -53,6 +53,8 @@ pub(crate) struct Process {
     next: Option<Box<dyn Program>>,
     pace: Pace,
     _running: RunningProgram,
+    /// How often it looked at a clock whose steps are coarse.
+    looks: u32,
     /// Which memory is handed out by `mmap`.
     pub(crate) space: AddressSpace,
     /// Maps of files that are written back.
@@ -88,6 +90,7 @@ impl Process {
             next: None,
             pace: Pace::default(),
             _running: shared.engine().program_runs(),
+            looks: 0,
             space: AddressSpace::default(),
             shared_maps: Vec::new(),
             fork: ForkState::None,
@@ -118,6 +121,12 @@ impl Process {
         task.process().set_memory_bytes(self.limit.charge.amount());
         self.limit.task = Arc::clone(&task);
         self.task = task;
+    }
+
+    /// Counts looks at a coarse clock, from one on.
+    pub(crate) fn look(&mut self) -> u32 {
+        self.looks = self.looks.wrapping_add(1);
+        self.looks
     }
 
     /// The calling task.
