@@ -1,6 +1,6 @@
 //! The gRPC contract between a sidecar and those who use it, compiled from `proto/`.
 //!
-//! [`v1`] is the contract: messages, clients and servers. [`rpc`] is the standard container of error details; [`detail`] puts ours into it
+//! [`v1`] is the contract: messages, clients and servers. [`rpc`] is the standard container of error details; [`status_with`] puts ours into it
 //! and takes it out again.
 //!
 //! Neighbours: `sdk/server` serves it; `sdk/typescript` reads the same files.
