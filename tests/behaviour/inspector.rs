@@ -221,7 +221,7 @@ fn threads_of_a_guest_debug_each_other() {
 fn busy_guest_is_paused_and_a_paused_one_is_killed() {
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
-        let code = "let turns = 0; console.log('begun'); for (;;) turns += 1;";
+        let code = "let turns = 0; for (;;) if (++turns === 1000) console.log('begun');";
         let node = rt.spawn_command("node", ["--inspect=9301", "-e", code]);
         let process = node.await.unwrap();
         let url = url_of(&until(&process, "For help").await);
@@ -236,7 +236,7 @@ fn busy_guest_is_paused_and_a_paused_one_is_killed() {
         let turns = debugger
             .ask(
                 "Debugger.evaluateOnCallFrame",
-                json!({ "callFrameId": frame, "expression": "turns > 0" }),
+                json!({ "callFrameId": frame, "expression": "turns >= 1000" }),
             )
             .await;
         assert_eq!(turns["result"]["value"], true, "{turns}");

@@ -88,19 +88,16 @@ pub(crate) fn run(options: &CiOptions) -> Outcome {
 }
 
 /// Runs the tests: with nextest (a process a test) where it is installed, else with cargo's own runner.
+///
+/// After `cargo test` only the packages outside the default members are left. They are programs, and chosen as such: named as packages
+/// they would be built with features of their own, and wasmtime with them once more.
 fn test(options: &CiOptions) -> Outcome {
-    let packages = if options.tested {
-        not_default()?
+    let scope: &[&str] = if options.tested {
+        check_programs_only()?;
+        &["--workspace", "--bins"]
     } else {
-        Vec::new()
+        &["--workspace"]
     };
-    let mut scope: Vec<&str> = packages
-        .iter()
-        .flat_map(|name| ["--package", name.as_str()])
-        .collect();
-    if scope.is_empty() {
-        scope.push("--workspace");
-    }
     let runner: &[&str] = if workspace::has("cargo", &["nextest", "--version"]) {
         &["nextest", "run"]
     } else {
@@ -109,8 +106,11 @@ fn test(options: &CiOptions) -> Outcome {
     run_command(cargo(runner).args(scope))
 }
 
-/// Names the packages whose tests `cargo test` leaves out, because they are not default members.
-fn not_default() -> Outcome<Vec<String>> {
+/// Checks that the packages which are not default members have tests in their programs alone.
+///
+/// # Errors
+/// Names one with a library or with tests beside it, which the programs' tests would leave out.
+fn check_programs_only() -> Outcome {
     let root = manifest("Cargo.toml")?;
     let list = |key: &str| -> Vec<&str> {
         let values = root
@@ -123,19 +123,21 @@ fn not_default() -> Outcome<Vec<String>> {
             .collect()
     };
     let default = list("default-members");
-    let mut names = Vec::new();
     for folder in list("members")
         .into_iter()
         .filter(|folder| !default.contains(folder))
     {
-        let path = format!("{folder}/Cargo.toml");
-        let manifest = manifest(&path)?;
-        let name = manifest
-            .get("package")
-            .and_then(|package| package.get("name")?.as_str());
-        names.push(name.ok_or_else(|| format!("{path}: no name"))?.to_owned());
+        let manifest = manifest(&format!("{folder}/Cargo.toml"))?;
+        let more = ["lib", "test"].map(|key| manifest.contains_key(key));
+        let found =
+            ["src/lib.rs", "tests"].map(|part| workspace::root().join(folder).join(part).exists());
+        if more.contains(&true) || found.contains(&true) {
+            return Err(format!(
+                "{folder}: has more than programs, and `ci --tested` would not test it"
+            ));
+        }
     }
-    Ok(names)
+    Ok(())
 }
 
 fn manifest(path: &str) -> Outcome<toml::Table> {
@@ -158,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn xtask_is_no_default_member_and_is_tested_all_the_same() {
-        assert!(not_default().unwrap().contains(&"xtask".to_owned()));
+    fn what_cargo_test_leaves_out_is_programs_only() {
+        check_programs_only().unwrap();
     }
 }

@@ -53,7 +53,7 @@ pub(crate) struct Process {
     next: Option<Box<dyn Program>>,
     pace: Pace,
     _running: RunningProgram,
-    /// How often it looked at a clock whose steps are coarse.
+    /// How often it looked at the clock of real time.
     looks: u32,
     /// Which memory is handed out by `mmap`.
     pub(crate) space: AddressSpace,
@@ -123,10 +123,11 @@ impl Process {
         self.task = task;
     }
 
-    /// Counts looks at a coarse clock, from one on.
+    /// Counts looks at the clock of real time; how many there were before, so that who looks once sees the bare clock.
     pub(crate) fn look(&mut self) -> u32 {
-        self.looks = self.looks.wrapping_add(1);
-        self.looks
+        let before = self.looks;
+        self.looks = before.wrapping_add(1);
+        before
     }
 
     /// The calling task.

@@ -10,6 +10,7 @@ use cenote::{
     NodeRuntimeBuilder, Permissions, PortForward, Process, Signal, Spawn,
 };
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc::Receiver;
 
 use crate::options::{Action, MachineOptions, Options, Publish};
 use crate::terminal;
@@ -364,11 +365,11 @@ async fn supervise(
     }
 }
 
-/// Feeds our standard input to the process from a thread of its own.
-fn forward_stdin(process: Process) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
+/// Reads our standard input, at most `size` bytes at once, from a thread of its own until it ends or nobody takes it.
+pub(crate) fn standard_input(size: usize) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
     std::thread::spawn(move || {
-        let mut chunk = vec![0; 64 << 10];
+        let mut chunk = vec![0; size];
         let mut stdin = std::io::stdin().lock();
         while let Ok(count @ 1..) = stdin.read(&mut chunk) {
             let Some(bytes) = chunk.get(..count) else {
@@ -379,6 +380,12 @@ fn forward_stdin(process: Process) {
             }
         }
     });
+    receiver
+}
+
+/// Feeds our standard input to the process.
+fn forward_stdin(process: Process) {
+    let mut receiver = standard_input(64 << 10);
     tokio::spawn(async move {
         while let Some(bytes) = receiver.recv().await {
             if process.write_stdin(bytes).await.is_err() {

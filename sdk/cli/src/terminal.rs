@@ -3,7 +3,7 @@
 //! While a guest has it our terminal is in raw mode: the machine's own line discipline makes signals of Ctrl-C and Ctrl-Z.
 //! [`RawMode`] gives it back as it was, at the end, on signals and before a panic is told of; only `SIGKILL` and an abort leave it raw.
 
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::sync::{Mutex, Once, PoisonError};
 
 use cenote::{NodeRuntime, Terminal, TerminalOptions};
@@ -11,7 +11,7 @@ use rustix::process::{Signal as HostSignal, getpid, kill_process};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::session::{Failure, Program, TIMED_OUT, copy};
+use crate::session::{Failure, Program, TIMED_OUT, copy, standard_input};
 
 /// Bytes of keys taken at once.
 const KEYS: usize = 4 << 10;
@@ -130,21 +130,9 @@ pub(crate) async fn run(
     Ok(status)
 }
 
-/// Types what comes from our keyboard, from a thread of its own; hangs up when our terminal does.
+/// Types what comes from our keyboard; hangs up when our terminal does.
 fn forward_keys(terminal: Terminal) {
-    let (sender, mut receiver) = tokio::sync::mpsc::channel::<Vec<u8>>(4);
-    std::thread::spawn(move || {
-        let mut keys = [0; KEYS];
-        let mut stdin = std::io::stdin().lock();
-        while let Ok(count @ 1..) = stdin.read(&mut keys) {
-            let Some(typed) = keys.get(..count) else {
-                break;
-            };
-            if sender.blocking_send(typed.to_vec()).is_err() {
-                break;
-            }
-        }
-    });
+    let mut receiver = standard_input(KEYS);
     tokio::spawn(async move {
         while let Some(keys) = receiver.recv().await {
             if terminal.write(keys).await.is_err() {

@@ -340,9 +340,7 @@ impl NodeRuntimeBuilder {
             engine: memory.engine(),
         };
         let machine = Machine::new(kernel, defaults, events, permit);
-        for collection in self.host_functions {
-            machine.add_host_functions(collection)?;
-        }
+        machine.add_host_functions(self.host_functions)?;
         Ok(NodeRuntime { machine })
     }
 }

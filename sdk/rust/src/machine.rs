@@ -69,8 +69,17 @@ impl Machine {
     }
 
     /// Adds functions of the embedder; with the first the machine begins to listen for calls.
-    pub(crate) fn add_host_functions(&self, functions: HostFunctions) -> Result<(), Error> {
-        let collection = functions.compile()?;
+    pub(crate) fn add_host_functions(
+        &self,
+        functions: impl IntoIterator<Item = HostFunctions>,
+    ) -> Result<(), Error> {
+        let compiled = functions
+            .into_iter()
+            .map(HostFunctions::compile)
+            .collect::<Result<Vec<_>, _>>()?;
+        if compiled.is_empty() {
+            return Ok(());
+        }
         let live = self.live()?;
         let failed = |cause| Error::File {
             operation: "register",
@@ -86,7 +95,9 @@ impl Machine {
                 Arc::clone(slot.insert(collections))
             }
         };
-        collections.add(collection);
+        for collection in compiled {
+            collections.add(collection);
+        }
         live.view
             .in_context(|cx| host_functions::write_files(cx, &collections))
             .map_err(failed)

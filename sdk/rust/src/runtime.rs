@@ -87,7 +87,7 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Option`] for a name or schema that cannot be, [`Error::File`] when the machine's files are full, [`Error::Disposed`].
     pub fn register_host_functions(&self, collection: HostFunctions) -> Result<(), Error> {
-        self.machine.add_host_functions(collection)
+        self.machine.add_host_functions([collection])
     }
 
     /// Waits until the engines asked for with [`warm`](crate::NodeRuntimeBuilder::warm) are ready.

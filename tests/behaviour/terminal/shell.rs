@@ -7,7 +7,13 @@ use crate::block_on;
 
 /// Waits until a program is in the foreground of its terminal: keys sent before go to the shell, which ignores most.
 async fn in_foreground(rt: &NodeRuntime, program: &str) {
-    let script = format!("until ps -o stat= -C {program} | grep -q '[+]'; do sleep 0.05; done");
+    in_state(rt, program, '+').await;
+}
+
+/// Waits until a program's state, as `ps` shows it, has this letter.
+async fn in_state(rt: &NodeRuntime, program: &str, letter: char) {
+    let script =
+        format!("until ps -o stat= -C {program} | grep -q '[{letter}]'; do sleep 0.05; done");
     assert_eq!(rt.shell(script).await.unwrap().exit_code, 0);
 }
 
@@ -168,6 +174,7 @@ fn jobs_are_stopped_listed_and_continued() {
         screen.keys("\x04").await;
         screen.prompt().await;
         screen.run("cat &").await;
+        in_state(&rt, "cat", 'T').await;
         screen.keys("\r").await;
         screen.shows("Stopped                 cat").await;
         screen.prompt().await;

@@ -4,14 +4,11 @@ use cenote_abi::clock::{ClockId, ItimerKind, TimerFlags, TimerSpec};
 use cenote_abi::fs::Timespec;
 use cenote_abi::signal::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD_ID};
 use cenote_abi::{Errno, SigNum};
-use cenote_base::{SysResult, Tid, Timing};
+use cenote_base::{SysResult, Tid};
 use cenote_kernel::syscall::{self, TimerEvent};
 
 use super::call::Call;
 use super::layout;
-
-/// Nanoseconds that a coarse clock leaves free.
-const COARSE_NANOS: u32 = 1_000_000;
 
 fn clock(raw: i32) -> SysResult<ClockId> {
     Ok(ClockId::from_raw(raw).ok_or(Errno::EINVAL)?)
@@ -21,10 +18,12 @@ pub(super) fn clock_gettime(call: &mut Call<'_>, id: i32, buffer: u32) -> SysRes
     let clock = clock(id)?;
     let (mut memory, process) = call.memory_and_process()?;
     let mut now = syscall::clock_gettime(process.task(), clock)?;
-    if clock == ClockId::Realtime && process.task().kernel().clock().timing() != Timing::Off {
+    if clock == ClockId::Realtime {
         // Below the step that is shown, the count of this process's own looks: libc makes the names of temporary files from the
-        // nanoseconds, and gives up when a hundred names in a row are taken. It tells nothing of time, and never runs backwards.
-        now.nsec += process.look() % COARSE_NANOS;
+        // nanoseconds, and gives up when a hundred names in a row are taken. It tells nothing of time. A clock as fine as the host's
+        // has nothing below its step.
+        let step = process.task().kernel().clock().timing().resolution();
+        now.nsec += process.look() % step.subsec_nanos();
     }
     memory.write(buffer, &layout::timespec(now))
 }

@@ -65,7 +65,7 @@ async fn death_of_a_worker_reaches_every_call_under_way() {
         if left.is_empty() {
             return;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     panic!("the machine is still listed");
 }
