@@ -51,6 +51,9 @@ struct ServeLine {
     /// Warm workers kept ready
     #[arg(long, value_name = "N", default_value_t = 1)]
     spares: usize,
+    /// Memory that one worker may take, in MiB; past it the worker is ended [default: half of the host's]
+    #[arg(long, value_name = "MIB")]
+    worker_memory: Option<u64>,
     /// End when standard input ends
     #[arg(long)]
     owner_stdin: bool,
@@ -139,6 +142,7 @@ fn serve_with(line: ServeLine) -> Result<(), Failure> {
             IsolationName::Shared => Isolation::Shared,
         },
         spares: line.spares,
+        worker_memory: line.worker_memory.map(|mib| mib.saturating_mul(1 << 20)),
         // Also when the file of this program is replaced meanwhile.
         worker: "/proc/self/exe".into(),
         worker_args: vec!["worker".into()],

@@ -38,9 +38,9 @@ pub mod rpc {
 /// The contract's descriptors, for gRPC reflection.
 pub const DESCRIPTORS: &[u8] = tonic::include_file_descriptor_set!("descriptors");
 
-/// Whether a call's path is one of the contract's methods: `/cenote.v1.Vms/Create`.
+/// The contract's methods, as paths of calls: `/cenote.v1.Vms/Create`.
 #[must_use]
-pub fn is_method(path: &str) -> bool {
+pub fn methods() -> &'static HashSet<String> {
     static METHODS: LazyLock<HashSet<String>> = LazyLock::new(|| {
         // Ours, compiled in: an unreadable one would leave the set empty, and a test would say so.
         let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap_or_default();
@@ -55,7 +55,13 @@ pub fn is_method(path: &str) -> bool {
             })
             .collect()
     });
-    METHODS.contains(path)
+    &METHODS
+}
+
+/// Whether a call's path is one of the contract's methods.
+#[must_use]
+pub fn is_method(path: &str) -> bool {
+    methods().contains(path)
 }
 
 /// The metadata key that names a call's machine.

@@ -23,7 +23,7 @@ use tracing::Instrument;
 use crate::door::{
     CONNECTION_WINDOW, Listen, STREAM_WINDOW, Tls, Token, bind_tcp, bind_unix, of_this_user,
 };
-use crate::front::{self, Front, Launcher, Pool};
+use crate::front::{self, Front, Launcher, Pool, half_of_the_host};
 use crate::metrics::{Metrics, Page};
 use crate::telemetry::{self, TelemetryError, TelemetryOptions};
 use crate::walls::{Grants, Report};
@@ -37,6 +37,8 @@ pub struct ServeOptions {
     pub isolation: Isolation,
     /// Warm workers kept ready.
     pub spares: usize,
+    /// Bytes of memory that one worker may take, with all machines in it: past them it is ended. Default half of what the host has.
+    pub worker_memory: Option<u64>,
     /// The program that becomes a worker when started with `worker_args`.
     pub worker: PathBuf,
     /// See `worker`.
@@ -105,7 +107,8 @@ pub fn serve(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), Serv
 
 async fn run(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), ServeError> {
     let _telemetry = telemetry::begin(&options.telemetry)?;
-    let launcher = Launcher::new(options.worker, options.worker_args)
+    let memory = options.worker_memory.unwrap_or_else(half_of_the_host);
+    let launcher = Launcher::new(options.worker, options.worker_args, memory)
         .map_err(io_error("the launcher of workers"))?;
     let common = Grants {
         read: cenote::host_reads(),

@@ -1,11 +1,9 @@
 //! What goes wrong: in guests, in workers, in the sidecar, in callers.
 
-use std::io::Write;
-use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use cenote_proto::v1::exec_event::Event;
-use cenote_proto::v1::{CreateVmRequest, DisposeVmRequest, ListVmsRequest, SeedFile};
+use cenote_proto::v1::{CreateVmRequest, DisposeVmRequest, Limits, ListVmsRequest, SeedFile};
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use rustix::process::{Pid, Signal, kill_process};
 use tonic::Code;
@@ -151,69 +149,6 @@ async fn sidecar_ends_with_its_owner() {
 }
 
 #[tokio::test]
-async fn flood_to_a_reader_that_does_not_read_waits() {
-    let sidecar = Sidecar::start(&[]).await;
-    let vm = sidecar.create(CreateVmRequest::default()).await;
-    sidecar
-        .shell(&vm.id, "yes | head -c 1000000 >/dev/null")
-        .await;
-    let before = [sidecar.child.id(), vm.worker_pid].map(Sidecar::resident);
-    let request = live(shell("yes; true"));
-    let events = sidecar.processes(&vm.id).exec(request).await.unwrap();
-    let mut events = events.into_inner();
-    // Long enough for gigabytes, if they were let through.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let after = [sidecar.child.id(), vm.worker_pid].map(Sidecar::resident);
-    for (before, after) in before.into_iter().zip(after) {
-        assert!(after < before + (32 << 20), "{before} -> {after}");
-    }
-    // The machine goes on meanwhile, and so does the flood when it is read.
-    assert_eq!(sidecar.shell(&vm.id, "echo aside").await, "aside\n");
-    let mut seen = 0;
-    while seen < 8 << 20 {
-        if let Some(Event::Stdout(bytes)) = events.message().await.unwrap().unwrap().event {
-            seen += bytes.len();
-        }
-    }
-}
-
-#[tokio::test]
-async fn nonsense_on_the_socket_harms_nobody() {
-    let sidecar = Sidecar::start(&[]).await;
-    let vm = sidecar.vm().await;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    // A fixed generator: a failure can be seen again.
-    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        state
-    };
-    for round in 0..200_usize {
-        let mut socket = UnixStream::connect(&sidecar.socket).unwrap();
-        let mut bytes = Vec::new();
-        if round % 2 == 0 {
-            bytes.extend_from_slice(preface);
-        }
-        if round % 4 == 0 {
-            // Frames whose lengths are right and whose rest is not.
-            for _ in 0..20 {
-                let length = u8::try_from(next() % 60).unwrap();
-                bytes.extend_from_slice(&[0, 0, length]);
-                bytes.extend_from_slice(&next().to_be_bytes()[..6]);
-                bytes.extend((0..length).map(|_| next().to_le_bytes()[0]));
-            }
-        } else {
-            bytes.extend((0..next() % 2_000).map(|_| next().to_le_bytes()[0]));
-        }
-        // It may hang up before it has read everything.
-        let _written = socket.write_all(&bytes);
-    }
-    assert_eq!(sidecar.shell(&vm, "echo unharmed").await, "unharmed\n");
-}
-
-#[tokio::test]
 async fn messages_that_are_too_large_are_refused() {
     let sidecar = Sidecar::start(&[]).await;
     let request = CreateVmRequest {
@@ -230,47 +165,62 @@ async fn messages_that_are_too_large_are_refused() {
     assert_eq!(sidecar.shell(&vm, "echo unharmed").await, "unharmed\n");
 }
 
+/// A guest at its own limits: its process ends, its machine does not.
 #[tokio::test]
-async fn machines_that_come_and_go_leave_no_descriptors() {
-    let sidecar = Sidecar::start(&["--isolation", "shared"]).await;
-    let keeper = sidecar.create(CreateVmRequest::default()).await;
-    let worker = format!("/proc/{}/fd", keeper.worker_pid);
-    let open = || {
-        let of_worker = std::fs::read_dir(&worker).unwrap().count();
-        (sidecar.descriptors(), of_worker)
+async fn guest_out_of_memory_ends_its_process_alone() {
+    let sidecar = Sidecar::start(&[]).await;
+    let limits = Limits {
+        js_heap_bytes: Some(32 << 20),
+        array_buffers_bytes: Some(32 << 20),
+        wasm_memory_bytes: Some(64 << 20),
+        ..Limits::default()
     };
-    let cycle = async |count: usize| {
-        for _ in 0..count {
-            let vm = sidecar.vm().await;
-            assert_eq!(sidecar.shell(&vm, "echo x").await, "x\n");
-            let gone = DisposeVmRequest { vm };
-            sidecar.vms().dispose(gone).await.unwrap();
-        }
-    };
-    cycle(5).await;
-    let before = open();
-    cycle(50).await;
-    let after = open();
-    // Fewer: what prepared the commands has ended meanwhile.
-    assert!(
-        after.0 <= before.0 && after.1 <= before.1,
-        "{before:?} -> {after:?}"
-    );
+    let vm = sidecar
+        .create(CreateVmRequest {
+            limits: Some(limits),
+            ..CreateVmRequest::default()
+        })
+        .await
+        .id;
+    let heap = "const all = []; for (;;) all.push(new Array(10000).fill(all.length));";
+    let outcome = sidecar.exec(&vm, code(heap)).await.unwrap();
+    assert_ne!(outcome.exited.unwrap().exit_code, 0, "{}", outcome.stderr);
+    let buffers = "const all = []; try { for (;;) all.push(Buffer.alloc(1 << 20, 1)); }\
+         catch (error) { console.log(error.name, all.length > 8 && all.length < 40); }";
+    let outcome = sidecar.exec(&vm, code(buffers)).await.unwrap();
+    assert_eq!(outcome.stdout, "RangeError true\n", "{outcome:?}");
+    // A WebAssembly program: the shell doubles a string until there is no more.
+    let doubles = "x=0123456789abcdef; while :; do x=$x$x; done";
+    let outcome = sidecar.exec(&vm, shell(doubles)).await.unwrap();
+    assert_ne!(outcome.exited.unwrap().exit_code, 0, "{}", outcome.stderr);
+    assert_eq!(sidecar.shell(&vm, "echo fine").await, "fine\n");
 }
 
+/// Machines whose limits allow more than the host would give: the worker is ended before the host suffers.
 #[tokio::test]
-async fn workers_that_come_and_go_leave_no_descriptors() {
-    let sidecar = Sidecar::start(&[]).await;
-    let cycle = async |count: usize| {
-        for _ in 0..count {
-            let vm = sidecar.vm().await;
-            let gone = DisposeVmRequest { vm };
-            sidecar.vms().dispose(gone).await.unwrap();
-        }
+async fn worker_that_grows_past_its_bound_is_ended_and_says_so() {
+    let sidecar = Sidecar::start(&["--worker-memory", "700"]).await;
+    let neighbour = sidecar.vm().await;
+    let limits = Limits {
+        array_buffers_bytes: Some(64 << 30),
+        ..Limits::default()
     };
-    cycle(2).await;
-    let before = sidecar.descriptors();
-    cycle(10).await;
-    let after = sidecar.descriptors();
-    assert!(after <= before, "{before} -> {after}");
+    let greedy = sidecar
+        .create(CreateVmRequest {
+            limits: Some(limits),
+            ..CreateVmRequest::default()
+        })
+        .await
+        .id;
+    let buffers = "const all = []; setInterval(() => all.push(Buffer.alloc(16 << 20, 1)), 10);";
+    let status = sidecar.exec(&greedy, code(buffers)).await.unwrap_err();
+    let detail = detail_of(&status).unwrap_or_else(|| panic!("{status:?}"));
+    assert_eq!(
+        (detail.code.as_str(), detail.limit.as_str()),
+        ("WORKER_DIED", "worker_memory"),
+        "{status:?}"
+    );
+    assert_eq!(sidecar.shell(&neighbour, "echo fine").await, "fine\n");
+    let status = sidecar.exec(&greedy, shell(":")).await.unwrap_err();
+    assert_eq!(code_of(&status), "WORKER_DIED");
 }

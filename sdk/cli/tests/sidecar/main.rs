@@ -1,10 +1,14 @@
 //! The sidecar as it ships, over its own socket: `cenote serve` with its workers.
 //!
 //! `services` calls each service; `faults` is about what goes wrong: guests that make V8 abort, workers and sidecars that are killed, callers
-//! that send nonsense or do not read; `doors` about who may come in.
+//! that do not read; `fuzz` about callers that send nonsense; `scale` about many machines and much output, at full size with `CENOTE_SOAK=1`;
+//! `doors` is about who may come in, `standards` about what standard tools ask: health, reflection, traces.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod doors;
 mod faults;
+mod fuzz;
 mod harness;
+mod scale;
 mod services;
+mod standards;

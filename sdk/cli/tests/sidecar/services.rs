@@ -73,7 +73,7 @@ async fn machines_are_made_listed_described_and_disposed_of() {
     for wall in &walls {
         assert_eq!(wall.state(), WallState::Applied, "{wall:?}");
     }
-    assert_eq!(walls.len(), 7);
+    assert_eq!(walls.len(), 8);
 
     let resources = ResourcesRequest { vm: "first".into() };
     let resources = vms.resources(resources).await.unwrap().into_inner();

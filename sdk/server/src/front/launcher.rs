@@ -43,11 +43,13 @@ enum Order {
 #[derive(Clone, Debug)]
 pub(crate) struct Launcher {
     orders: mpsc::Sender<Order>,
+    /// Bytes of memory that one worker may take.
+    pub(crate) memory: u64,
 }
 
 impl Launcher {
-    /// `program` is what becomes a worker when started with `args` and those of an order.
-    pub(crate) fn new(program: PathBuf, args: Vec<OsString>) -> io::Result<Self> {
+    /// `program` is what becomes a worker when started with `args` and those of an order; it may take `memory` bytes.
+    pub(crate) fn new(program: PathBuf, args: Vec<OsString>, memory: u64) -> io::Result<Self> {
         let (orders, waiting) = mpsc::channel::<Order>();
         let handle = Handle::current();
         std::thread::Builder::new()
@@ -66,7 +68,7 @@ impl Launcher {
                     }
                 }
             })?;
-        Ok(Self { orders })
+        Ok(Self { orders, memory })
     }
 
     /// Starts a worker.

@@ -1,12 +1,13 @@
 //! The sidecar's own process: it holds no guest. It starts workers, knows which machine lives in which, and passes calls on.
 //!
-//! `launcher` starts processes, `worker` supervises one, `pool` keeps spares, `vms` makes and ends machines, `forward` listens for them, `pass_on` carries all
+//! `launcher` starts processes, `worker` supervises one and `memory` looks at how much it takes, `pool` keeps spares, `vms` makes and ends machines, `forward` listens for them, `pass_on` carries all
 //! other calls to where their machine lives, unread.
 //!
 //! Lock order: `Front::state` is a leaf, and so are the pool's.
 
 mod forward;
 mod launcher;
+mod memory;
 mod pass_on;
 mod pool;
 mod vms;
@@ -31,6 +32,7 @@ use tonic::service::Routes;
 use crate::failure::no_such_vm;
 use crate::walls::Report;
 pub(crate) use launcher::Launcher;
+pub(crate) use memory::half_of_the_host;
 use pass_on::PassOn;
 pub(crate) use pool::Pool;
 use worker::Worker;

@@ -121,7 +121,7 @@ async fn launch(launcher: &Launcher, grants: &Grants, is_cold: bool) -> io::Resu
     if is_cold {
         args.push("--cold".into());
     }
-    let worker = Worker::supervise(launcher.launch(args).await?)?;
+    let worker = Worker::supervise(launcher.launch(args).await?, launcher.memory)?;
     let mut vms = VmsClient::new(worker.channel());
     let answer = vms.describe(DescribeRequest::default());
     match tokio::time::timeout(START, answer).await {

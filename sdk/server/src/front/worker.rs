@@ -19,6 +19,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::launcher::Started;
+use super::memory;
 use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW};
 use crate::failure::{disposed, failure};
 
@@ -59,8 +60,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    /// Supervises a process that was started.
-    pub(crate) fn supervise(started: Started) -> io::Result<Arc<Self>> {
+    /// Supervises a process that was started, and ends it when it takes more memory than `most` bytes.
+    pub(crate) fn supervise(started: Started, most: u64) -> io::Result<Arc<Self>> {
         let Started { mut child, socket } = started;
         let socket = UnixStream::from_std(socket)?;
         let pid = child.id().unwrap_or(0);
@@ -68,7 +69,8 @@ impl Worker {
         let (tell, fate) = watch::channel(None);
         let (end, ending) = oneshot::channel();
         tokio::spawn(async move {
-            let status = watch_over(child, words, ending).await;
+            let grown = memory::grown(pid, most);
+            let status = watch_over(child, words, ending, grown).await;
             tell.send_replace(Some(status));
         });
         Ok(Arc::new(Self {
@@ -123,10 +125,19 @@ async fn watch_over(
     mut child: Child,
     words: Option<ChildStderr>,
     ending: oneshot::Receiver<Status>,
+    grown: impl Future<Output = Status>,
 ) -> Status {
     let words = tokio::spawn(listen(words));
     let ended = tokio::select! {
         ended = child.wait() => ended,
+        status = grown => {
+            if let Err(error) = child.kill().await {
+                tracing::warn!(%error, "a worker could not be ended");
+            }
+            words.abort();
+            tracing::warn!(reason = status.message(), "a worker was ended");
+            return status;
+        }
         reason = ending => {
             if let Err(error) = child.kill().await {
                 tracing::warn!(%error, "a worker could not be ended");

@@ -47,6 +47,7 @@ impl Report {
             "network_namespace",
             "rlimits",
             "close_fds",
+            "oom_score_adj",
         ] {
             report.add(name, WallState::Off, reason);
         }
@@ -99,6 +100,12 @@ pub(crate) fn raise(grants: &Grants) -> Report {
         "rlimits",
         "no core files; at most 8,192 descriptors",
         limit(),
+    );
+    // Before landlock: it is a file. A host that runs short of memory ends a worker before anything else.
+    report.done(
+        "oom_score_adj",
+        "a host without memory ends this process first",
+        std::fs::write("/proc/self/oom_score_adj", "1000"),
     );
     namespaces::enter(grants.network, &mut report);
     report.done(

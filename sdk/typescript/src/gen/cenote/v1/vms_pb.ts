@@ -965,7 +965,7 @@ export const LockDownSchema: GenMessage<LockDown> = /*@__PURE__*/
  */
 export type Wall = Message<"cenote.v1.Wall"> & {
   /**
-   * `no_new_privs`, `seccomp`, `landlock`, `user_namespace`, `network_namespace`, `rlimits`, `close_fds`, `dumpable`.
+   * `no_new_privs`, `seccomp`, `landlock`, `user_namespace`, `network_namespace`, `rlimits`, `close_fds`, `oom_score_adj`.
    *
    * @generated from field: string name = 1;
    */
