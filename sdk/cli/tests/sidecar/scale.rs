@@ -85,8 +85,8 @@ async fn many_machines_live_at_once_each_with_its_own_files_and_answers() {
     );
     // All of them run at the same time: none ends before all have begun.
     let mut said = JoinSet::new();
-    for vm in machines.iter().cloned() {
-        let sidecar = std::sync::Arc::clone(&sidecar);
+    for vm in &machines {
+        let (sidecar, vm) = (std::sync::Arc::clone(&sidecar), vm.clone());
         said.spawn(async move {
             let script = "cat /tmp/number; node -p 6*7";
             sidecar
