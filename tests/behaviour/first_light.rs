@@ -3,6 +3,7 @@
 
 mod commands_dir;
 mod component;
+mod cpu_time;
 mod events;
 mod host_functions;
 mod inspector;

@@ -58,11 +58,6 @@ pub trait Clock: Send + Sync + Debug {
     /// A future that ends at `at` or as soon after as can be. May be polled from any thread.
     fn timer(&self, at: MonoTime) -> Timer;
 
-    /// The processor time of the calling thread, for runtimes whose programs own one.
-    fn thread_time(&self) -> Duration {
-        Duration::ZERO
-    }
-
     /// What guests are shown of time.
     fn timing(&self) -> Timing {
         Timing::Off
@@ -120,15 +115,6 @@ impl Clock for HostClock {
         };
         let _guard = self.runtime.enter();
         Box::pin(tokio::time::sleep_until(instant.into()))
-    }
-
-    /// Host contact: the machine's clock.
-    fn thread_time(&self) -> Duration {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        Duration::new(
-            u64::try_from(time.tv_sec).unwrap_or_default(),
-            u32::try_from(time.tv_nsec).unwrap_or_default(),
-        )
     }
 }
 

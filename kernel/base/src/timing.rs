@@ -122,10 +122,6 @@ impl Clock for CoarseClock {
         self.clock.timer(next)
     }
 
-    fn thread_time(&self) -> Duration {
-        self.clock.thread_time()
-    }
-
     fn timing(&self) -> Timing {
         Timing::Coarse
     }
@@ -153,10 +149,6 @@ impl Clock for FrozenClock {
     fn timer(&self, at: MonoTime) -> Timer {
         let ahead = at.duration_since(self.at);
         self.passing.timer(self.passing.now().after(ahead))
-    }
-
-    fn thread_time(&self) -> Duration {
-        self.passing.thread_time()
     }
 
     fn timing(&self) -> Timing {

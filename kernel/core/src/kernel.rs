@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use cenote_abi::limits::{RLimit, Resource};
 use cenote_abi::{Errno, SigNum};
 use cenote_base::limits::{Budget, Limits, RLimits};
 use cenote_base::policy::{Policy, Request, Verdict};
@@ -288,7 +289,14 @@ impl Kernel {
 
     /// The limits a first process gets.
     pub(crate) fn initial_rlimits(&self) -> RLimits {
-        RLimits::initial(self.budget.limits().open_files.min(4_096))
+        let machine = self.budget.limits();
+        let mut limits = RLimits::initial(machine.open_files.min(4_096));
+        if let Some(time) = machine.cpu_time {
+            let soft = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+            let hard = soft.saturating_add(1);
+            limits.set(Resource::Cpu, RLimit { soft, hard });
+        }
+        limits
     }
 
     /// Whether [`shutdown`](Self::shutdown) was called.

@@ -39,8 +39,8 @@ pub use cenote_vfs as vfs;
 pub use kernel::{Entropy, Kernel, KernelOptions};
 pub use loader::{BoxFuture, Image, Program, Runtime};
 pub use process::{
-    ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, Spawn, SpawnRequest,
-    Task,
+    ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, ProcessorMeter,
+    Spawn, SpawnRequest, Task, Usage,
 };
 pub use signal::{AltStack, Delivery, HandlerCall, SigAction, SigHandler};
 pub use timer::Spawner;

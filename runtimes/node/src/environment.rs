@@ -19,6 +19,7 @@ use crate::event_loop::EventLoop;
 use crate::glue::{Failure, Field, NativeTable, Object, Scope, ScopeExt, Value};
 use crate::options::CommandLine;
 use crate::platform::Foreground;
+use crate::processor::Measured;
 use crate::threads::{Thread, ThreadGroup};
 
 /// A value that JavaScript handed to native code to keep (mostly callbacks), or that native code keeps for itself.
@@ -74,8 +75,6 @@ struct Attached {
     clock: Arc<dyn Clock>,
     steady: Arc<dyn Clock>,
     started: MonoTime,
-    /// The thread's processor time up to which the process was told of it.
-    reported: Cell<Duration>,
     task: Option<Arc<cenote_kernel::Task>>,
 }
 
@@ -101,6 +100,7 @@ pub(crate) struct Environment {
     next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
     /// Whether no JavaScript may be called any more. Other threads may set it.
     stopped: Arc<AtomicBool>,
+    measured: OnceCell<Measured>,
 }
 
 impl std::fmt::Debug for Environment {
@@ -134,6 +134,7 @@ impl Environment {
             debugged: Cell::new(false),
             next_program: RefCell::default(),
             stopped: Arc::default(),
+            measured: OnceCell::new(),
         });
         isolate.set_slot(Rc::clone(&env));
         env
@@ -151,21 +152,23 @@ impl Environment {
             command_line,
             steady: steady(&clock),
             started: clock.now(),
-            reported: Cell::new(clock.thread_time()),
             clock,
             task,
         });
     }
 
-    /// Adds what this thread has used of the processor to what the process has used.
-    pub(crate) fn report_usage(&self) {
-        let attached = self.attached();
-        let now = attached.clock.thread_time();
-        let before = attached.reported.replace(now);
-        if let Some(task) = &attached.task {
-            let usage = task.process().usage();
-            usage.add_user_time(now.saturating_sub(before));
-        }
+    /// Counts what this thread uses of the processor from now on, until the environment is gone. Once.
+    pub(crate) fn measure(&self, measured: Measured) {
+        let _first = self.measured.set(measured);
+    }
+
+    /// What this thread has used of the processor, as far as the machine shows it.
+    pub(crate) fn thread_time(&self) -> Duration {
+        let time = self.measured.get().map(Measured::time);
+        self.attached()
+            .clock
+            .timing()
+            .span(time.unwrap_or_default())
     }
 
     fn attached(&self) -> &Attached {

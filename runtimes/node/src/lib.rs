@@ -29,6 +29,7 @@ mod natives_syntax;
 mod options;
 mod platform;
 mod preload;
+mod processor;
 mod program;
 mod return_value;
 mod runtime;

@@ -26,6 +26,7 @@ use crate::isolate::{HeapLimits, create_params};
 use crate::loader;
 use crate::options::CommandLine;
 use crate::preload;
+use crate::processor::Meter;
 use crate::snapshot;
 use crate::spare::{Booted, Ended, Later, Origin};
 use crate::threads::{Thread, ThreadGroup};
@@ -185,6 +186,7 @@ fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
     let mut ended = booted.run(&task, line, |_| {}, run_program);
     threads.close_ports();
     let remains = booted.dismantle();
+    Meter::stop(&task);
     if let Some(next) = ended.next_program.take() {
         drop(remains);
         next.start(task);
@@ -233,6 +235,7 @@ pub(crate) fn run_lesson(task: Arc<Task>, snapshot: Option<&'static [u8]>, notes
         outcome
     });
     drop(booted.dismantle());
+    Meter::stop(&task);
     let status = status(&task, ended, limits);
     end(task, status);
 }

@@ -18,6 +18,7 @@ use crate::glue::{
 };
 use crate::options::CommandLine;
 use crate::platform::Foreground;
+use crate::processor::Meter;
 use crate::program::Stopper;
 use crate::snapshot;
 use crate::threads::Thread;
@@ -132,6 +133,10 @@ impl Booted {
             Some(Arc::clone(task)),
             line,
         );
+        let meter = env.threads().meter.get_or_init(|| Meter::start(task));
+        if let Some(measured) = meter.measure() {
+            env.measure(measured);
+        }
         let date_clock = date_clock::set(Arc::clone(env.clock()));
         let registrations = listen_to_kernel(task, env);
         let foreground = Foreground::register(
@@ -162,7 +167,6 @@ impl Booted {
             env.clear();
             outcome
         };
-        env.report_usage();
         drop(registrations);
         drop(foreground);
         drop(date_clock);

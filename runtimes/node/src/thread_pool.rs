@@ -10,6 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use crate::glue::{Scope, ScopeExt};
+use crate::processor::Meter;
 
 /// As many as libuv has.
 const THREADS: usize = 4;
@@ -80,8 +81,10 @@ pub(crate) fn run_off_thread<T: Send + 'static>(
     env.event_loop().begin_request();
     let remote = env.event_loop().io().remote();
     let shared = Arc::clone(pool.shared.get_or_init(Arc::default));
+    let meter = env.threads().meter.get();
     submit(
         &shared,
+        meter,
         Box::new(move || {
             let outcome: Outcome = catch_unwind(AssertUnwindSafe(work))
                 .ok()
@@ -104,7 +107,7 @@ fn finish(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
     }
 }
 
-fn submit(shared: &Arc<Shared>, job: Job) {
+fn submit(shared: &Arc<Shared>, meter: Option<&Arc<Meter>>, job: Job) {
     let mut queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
     queue.jobs.push_back(job);
     let needs_thread = queue.idle < queue.jobs.len() && queue.threads < THREADS;
@@ -118,9 +121,13 @@ fn submit(shared: &Arc<Shared>, job: Job) {
         return;
     }
     let for_thread = Arc::clone(shared);
+    let meter = meter.map(Arc::clone);
     let spawned = std::thread::Builder::new()
         .name("node-worker".to_owned())
-        .spawn(move || serve(&for_thread));
+        .spawn(move || {
+            let _measured = meter.as_ref().and_then(Meter::measure);
+            serve(&for_thread);
+        });
     if spawned.is_err() {
         let mut queue = shared.queue.lock().unwrap_or_else(PoisonError::into_inner);
         queue.threads -= 1;

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use crate::bindings::messaging::channel::{PortData, SiblingGroup};
 use crate::glue::Quota;
 use crate::isolate::HeapLimits;
+use crate::processor::Meter;
 use crate::training::Notes;
 
 /// How many numbers `resourceLimits` has.
@@ -71,6 +72,8 @@ pub(crate) struct ThreadGroup {
     pub(crate) debug_signal: std::sync::atomic::AtomicBool,
     /// The way to the main thread's inspector.
     pub(crate) main_mailbox: OnceLock<Arc<crate::inspector::Mailbox>>,
+    /// What counts the threads' use of the processor, from the process's start.
+    pub(crate) meter: OnceLock<Arc<Meter>>,
     /// Who takes the code caches of what its isolates compile, if this is a lesson.
     pub(crate) notes: OnceLock<Arc<Notes>>,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
@@ -96,6 +99,7 @@ impl ThreadGroup {
             inspected_workers: crate::inspector::InspectedWorkers::default(),
             debug_signal: std::sync::atomic::AtomicBool::new(false),
             main_mailbox: OnceLock::new(),
+            meter: OnceLock::new(),
             notes: OnceLock::new(),
             channels: Mutex::default(),
             ports: Mutex::default(),

@@ -29,7 +29,6 @@ pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "Mount.callback",
     "Mount.memory",
     "Limits.open_files_per_process",
-    "Limits.cpu_time_ms",
     "Limits.terminals",
     "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
     "PermissionScope.fallback = DECISION_ASK for env",
@@ -145,7 +144,6 @@ fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuil
         asked.open_files_per_process.is_some(),
         "limits.open_files_per_process",
     )?;
-    refuse_if(asked.cpu_time_ms.is_some(), "limits.cpu_time_ms")?;
     refuse_if(asked.terminals.is_some(), "limits.terminals")?;
     let defaults = MachineLimits::default();
     let limits = MachineLimits {
@@ -158,6 +156,7 @@ fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuil
         wasm_memory_total: asked
             .wasm_memory_total_bytes
             .unwrap_or(defaults.wasm_memory_total),
+        cpu_time: asked.cpu_time_ms.map(std::time::Duration::from_millis),
         ..defaults
     };
     let mut builder = builder.limits(limits);

@@ -6,6 +6,7 @@
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use cenote_abi::Errno;
 
@@ -19,10 +20,14 @@ macro_rules! resources {
 
         /// How much of each resource a machine may use.
         #[derive(Clone, Debug, Eq, PartialEq)]
-        pub struct Limits { $($(#[$doc])* pub $field: u64),* }
+        pub struct Limits {
+            $($(#[$doc])* pub $field: u64,)*
+            /// Processor time of each process; then it gets `SIGXCPU`, and `SIGKILL` a second later. None by default.
+            pub cpu_time: Option<Duration>,
+        }
 
         impl Default for Limits {
-            fn default() -> Self { Self { $($field: $default),* } }
+            fn default() -> Self { Self { $($field: $default,)* cpu_time: None } }
         }
 
         impl Resource {

@@ -10,6 +10,7 @@ pub(crate) mod exit;
 pub(crate) mod fork;
 pub mod info;
 pub(crate) mod job_control;
+mod processor_limit;
 pub(crate) mod session;
 pub mod spawn;
 pub(crate) mod table;
@@ -34,7 +35,7 @@ use crate::timer::ProcessTimers;
 pub use info::{ProcessInfo, ProcessState};
 pub use spawn::{ChildHandle, FileAction, Spawn, SpawnRequest};
 pub use task::{Interrupter, Task};
-pub use usage::Usage;
+pub use usage::{ProcessorMeter, Usage};
 
 /// Where a process stands in the tree of files.
 #[derive(Clone, Debug)]

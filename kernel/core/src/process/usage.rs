@@ -1,16 +1,32 @@
 //! What a process has used: getrusage(2).
 //!
-//! Runtimes report processor time ([`Usage::add_user_time`]); children's use is added when they are waited for.
+//! Runtimes report processor time ([`Usage::add_user_time`]), or lend a [`ProcessorMeter`] that is read when somebody asks;
+//! children's use is added when they are waited for.
+//!
+//! Lock order: `Usage::meter` is held while it is cloned only.
 
+use std::fmt::Debug;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use cenote_abi::user::Rusage;
 use parking_lot::Mutex;
 
+/// What measures the processor time of a process while it runs.
+pub trait ProcessorMeter: Send + Sync + Debug {
+    /// Adds what was used since this was asked last. From any thread; takes no lock of the kernel's.
+    fn settle(&self, usage: &Usage);
+    /// `RLIMIT_CPU` of the process was changed.
+    fn limit_changed(&self);
+}
+
 /// Counters of one process.
 #[derive(Debug, Default)]
 pub struct Usage {
+    meter: Mutex<Option<Arc<dyn ProcessorMeter>>>,
+    /// How many times the process was told that its processor time is used up.
+    pub(super) warnings: AtomicU64,
     user_nanos: AtomicU64,
     system_nanos: AtomicU64,
     max_memory_bytes: AtomicU64,
@@ -35,6 +51,26 @@ impl Usage {
         );
     }
 
+    /// Says who measures from now on, or that nobody does.
+    pub fn set_meter(&self, meter: Option<Arc<dyn ProcessorMeter>>) {
+        let before = std::mem::replace(&mut *self.meter.lock(), meter);
+        if let Some(before) = before {
+            before.settle(self);
+        }
+    }
+
+    fn meter(&self) -> Option<Arc<dyn ProcessorMeter>> {
+        self.meter.lock().clone()
+    }
+
+    /// `RLIMIT_CPU` was changed: it is enforced anew.
+    pub(crate) fn limit_changed(&self) {
+        self.warnings.store(0, Ordering::Relaxed);
+        if let Some(meter) = self.meter() {
+            meter.limit_changed();
+        }
+    }
+
     pub(crate) fn note_memory(&self, bytes: u64) {
         self.max_memory_bytes.fetch_max(bytes, Ordering::Relaxed);
     }
@@ -46,6 +82,9 @@ impl Usage {
     /// What the process itself has used.
     #[must_use]
     pub fn own(&self) -> Rusage {
+        if let Some(meter) = self.meter() {
+            meter.settle(self);
+        }
         Rusage {
             user_time: Duration::from_nanos(self.user_nanos.load(Ordering::Relaxed)),
             system_time: Duration::from_nanos(self.system_nanos.load(Ordering::Relaxed)),

@@ -47,6 +47,10 @@ pub fn prlimit64(
             }
             limits.set(resource, limit);
         }
+        drop(limits);
+        if limit.is_some() && resource == Resource::Cpu {
+            process.usage().limit_changed();
+        }
         Ok(before)
     })
 }

@@ -36,7 +36,7 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("_debugProcess", debug_process)
     .function("_debugEnd", debug_end)
     .function("cpuUsage", cpu_usage)
-    .function("threadCpuUsage", cpu_usage)
+    .function("threadCpuUsage", thread_cpu_usage)
     .partial(
         "resourceUsage",
         resource_usage,
@@ -190,7 +190,6 @@ fn microseconds(time: std::time::Duration) -> f64 {
 /// `[user, system]` in microseconds, into the given `Float64Array`.
 fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    env.report_usage();
     let usage = syscall::getrusage(env.task(), cenote_base::abi::user::UsageTarget::Process);
     write_doubles(
         args.get(0),
@@ -202,13 +201,36 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
     Ok(().into())
 }
 
+/// `[user, system]` of this thread alone, in microseconds.
+fn thread_cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let time = scope.env().thread_time();
+    write_doubles(args.get(0), &[microseconds(time), 0.0]);
+    Ok(().into())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts fit a double")]
+const fn whole(count: u64) -> f64 {
+    count as f64
+}
+
+/// The most memory the process has held. The kernel hears of it when somebody asks.
+fn max_rss_kib(scope: &mut Scope<'_, '_>, usage: &cenote_base::abi::user::Rusage) -> f64 {
+    let statistics = scope.get_heap_statistics();
+    let now = statistics.total_physical_size() + statistics.external_memory();
+    let now = u64::try_from(now).unwrap_or(u64::MAX);
+    scope.env().task().process().set_memory_bytes(now);
+    whole(usage.max_rss_kib.max(now / 1024))
+}
+
 fn resource_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
-    env.report_usage();
     let usage = syscall::getrusage(env.task(), cenote_base::abi::user::UsageTarget::Process);
     let mut values = [0.0; 16];
     values[0] = microseconds(usage.user_time);
     values[1] = microseconds(usage.system_time);
+    values[2] = max_rss_kib(scope, &usage);
+    values[14] = whole(usage.voluntary_switches);
+    values[15] = whole(usage.involuntary_switches);
     write_doubles(args.get(0), &values);
     Ok(().into())
 }

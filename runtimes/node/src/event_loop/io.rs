@@ -311,7 +311,6 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
             let soon = io.clock.now().after(BACKGROUND_LOOK);
             deadline = Some(deadline.map_or(soon, |deadline| deadline.min(soon)));
         }
-        env.report_usage();
         let platform = env
             .foreground()
             .and_then(|foreground| foreground.deadline());

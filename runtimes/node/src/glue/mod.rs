@@ -25,6 +25,7 @@ pub(crate) mod openssl;
 mod sources;
 pub(crate) mod sqlite;
 mod store;
+mod thread_clock;
 mod value;
 mod zlib;
 
@@ -62,6 +63,7 @@ pub(crate) use native::{
 };
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use store::{Charge, Store};
+pub(crate) use thread_clock::ThreadClock;
 pub(crate) use value::{ScopeExt, js_string_bytes};
 pub(crate) use zlib::{ZSetup, ZStep, ZStream, crc32};
 

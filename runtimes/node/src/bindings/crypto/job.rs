@@ -22,6 +22,7 @@ use crate::glue::{
     Args, BindingResult, Charge, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
     attach, new_array_buffer, with_bytes,
 };
+use crate::processor::Meter;
 
 /// How many jobs of one process run at once.
 const THREADS: usize = 4;
@@ -295,7 +296,7 @@ impl Pool {
     }
 
     /// Runs `task` on a thread, when one is free.
-    fn submit(self: &Arc<Self>, task: Box<dyn FnOnce() + Send>) {
+    fn submit(self: &Arc<Self>, meter: Option<&Arc<Meter>>, task: Box<dyn FnOnce() + Send>) {
         let mut state = self.lock();
         state.queue.push_back(task);
         if state.threads >= THREADS {
@@ -304,9 +305,13 @@ impl Pool {
         state.threads += 1;
         drop(state);
         let pool = Arc::clone(self);
+        let meter = meter.map(Arc::clone);
         let spawned = std::thread::Builder::new()
             .name("cenote-crypto".into())
-            .spawn(move || pool.serve());
+            .spawn(move || {
+                let _measured = meter.as_ref().and_then(Meter::measure);
+                pool.serve();
+            });
         if let Err(error) = spawned {
             tracing::warn!(target: "cenote::node", %error, "no thread for a crypto job");
             self.lock().threads -= 1;
@@ -356,10 +361,11 @@ fn start<'s>(
     };
     jobs.waiting.borrow_mut().insert(number, waiting);
     let remote = env.event_loop().io().remote();
-    jobs.pool.submit(Box::new(move || {
+    let work = Box::new(move || {
         let outcome = perform(work);
         remote.send(move |scope| done(scope, number, outcome));
-    }));
+    });
+    jobs.pool.submit(env.threads().meter.get(), work);
 }
 
 /// On the process's thread again: gives the answer.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cenote_base::Pid;
 use cenote_base::abi::limits::{RLIM_INFINITY, Resource};
-use cenote_base::abi::user::UsageTarget;
+use cenote_base::abi::user::{Rusage, UsageTarget};
 use cenote_kernel::syscall;
 use serde_json::{Map, Value as Json, json};
 
@@ -181,7 +181,13 @@ fn heap(scope: &mut Scope<'_, '_>) -> Json {
 
 /// Processor time, and what part of the time since the machine started it is.
 fn processor_time(env: &Environment, target: UsageTarget) -> Map<String, Json> {
-    let usage = syscall::getrusage(env.task(), target);
+    let usage = match target {
+        UsageTarget::Thread => Rusage {
+            user_time: env.thread_time(),
+            ..Rusage::default()
+        },
+        target => syscall::getrusage(env.task(), target),
+    };
     let uptime = env.clock().now().since_boot().max(Duration::from_secs(1));
     let share = |time: Duration| time.as_secs_f64() / uptime.as_secs_f64() * 100.0;
     let mut all = Map::new();

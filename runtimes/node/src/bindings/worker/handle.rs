@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use cenote_base::abi::signal::{SigMaskHow, SigSet};
-use cenote_base::abi::user::UsageTarget;
 use cenote_kernel::syscall;
 
 use super::control::Control;
@@ -548,13 +547,10 @@ fn cpu_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
         scope,
         args,
         |scope| {
-            let env = scope.env();
-            env.report_usage();
-            let usage = syscall::getrusage(env.task(), UsageTarget::Thread);
-            let microseconds = |time: std::time::Duration| time.as_secs_f64() * 1e6;
+            let time = scope.env().thread_time();
             [
-                ("user", microseconds(usage.user_time).floor()),
-                ("system", microseconds(usage.system_time).floor()),
+                ("user", (time.as_secs_f64() * 1e6).floor()),
+                ("system", 0.0),
             ]
         },
         |scope, taker, values| {
