@@ -65,6 +65,83 @@ fn main() {
     ] {
         measure(kind, filesystem);
     }
+    measure_snapshots();
+}
+
+/// Snapshots and what starts from them, over few files and over many.
+fn measure_snapshots() {
+    let limits = || Limits {
+        inodes: 1 << 20,
+        filesystem_bytes: 1 << 30,
+        ..Limits::default()
+    };
+    for files in [10, 100_000] {
+        let (clock, budget) = (ManualClock::new(), Budget::new(limits()));
+        let tmpfs = Tmpfs::new(clock.clone(), Arc::clone(&budget));
+        let namespace = Namespace::new(
+            Arc::clone(&tmpfs) as Arc<dyn FileSystem>,
+            MountFlags::empty(),
+        );
+        let (root, credentials) = (namespace.root(), Credentials::root());
+        let cx = LookupContext::new(&root, &root, &credentials, 0o022);
+        let write = |path: &str| {
+            ops::write_file(
+                &cx,
+                None,
+                path.as_bytes(),
+                b"content",
+                Mode::from_raw(0o644),
+            )
+            .expect("there is room");
+        };
+        for index in 0..files {
+            if index % 1_000 == 0 {
+                ops::mkdir(
+                    &cx,
+                    None,
+                    format!("/{}", index / 1_000).as_bytes(),
+                    Mode::from_raw(0o755),
+                )
+                .expect("a new directory");
+            }
+            write(&format!("/{}/{index}", index / 1_000));
+        }
+        time(&format!("{files} files: snapshot"), 1_000, || {
+            black_box(tmpfs.snapshot());
+        });
+        time(
+            &format!("{files} files: fork (snapshot, start from it)"),
+            1_000,
+            || {
+                let fork = tmpfs
+                    .snapshot()
+                    .restore(clock.clone(), Budget::new(limits()));
+                black_box(fork.expect("there is room"));
+            },
+        );
+        time(
+            &format!("{files} files: snapshot, then change a file"),
+            1_000,
+            || {
+                black_box(tmpfs.snapshot());
+                write("/0/5");
+            },
+        );
+        let kept: Vec<_> = (0..1_000)
+            .map(|_| {
+                write("/0/6");
+                tmpfs.snapshot()
+            })
+            .collect();
+        time(
+            &format!("{files} files: stat under 1,000 snapshots"),
+            10_000,
+            || {
+                black_box(ops::stat(&cx, None, b"/0/7", AtFlags::empty()).expect("it is there"));
+            },
+        );
+        drop(kept);
+    }
 }
 
 fn measure(kind: &str, filesystem: Arc<dyn FileSystem>) {

@@ -16,7 +16,7 @@ use cenote_base::SysResult;
 use cenote_base::clock::Clock;
 use cenote_base::limits::Budget;
 
-pub(super) use layers::{Found, Layers};
+pub(super) use layers::{Found, Layers, scattered};
 
 use super::tmpfs::Tmpfs;
 use crate::filesystem::FileSystem;

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, Mode, OpenFlags};
-use cenote_base::ManualClock;
 use cenote_base::limits::{Budget, Limits, Resource};
+use cenote_base::{ManualClock, SysResult};
 
 use super::overlay;
+use crate::fs::tmpfs::Snapshot;
 use crate::fs::{Image, ImageBuilder, PlainContent};
 use crate::ops;
 use crate::testing::{Machine, errno};
@@ -226,6 +227,25 @@ fn layers_join_with_the_upper_one_first() {
     assert_eq!(errno(machine.read("/usr/lib/deep/f")), Errno::ENOTDIR);
 }
 
+fn fork(machine: &Machine) -> Machine {
+    restored(&snapshot(machine), Limits::default()).unwrap()
+}
+
+fn snapshot(machine: &Machine) -> Snapshot {
+    let filesystem = Arc::clone(machine.root.mount().filesystem().unwrap());
+    filesystem
+        .as_any()
+        .downcast_ref::<crate::fs::Tmpfs>()
+        .unwrap()
+        .snapshot()
+}
+
+fn restored(snapshot: &Snapshot, limits: Limits) -> SysResult<Machine> {
+    let (clock, budget) = (ManualClock::new(), Budget::new(limits));
+    let filesystem = snapshot.restore(clock.clone(), Arc::clone(&budget))?;
+    Ok(Machine::on(filesystem, clock, budget))
+}
+
 #[test]
 fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
     let machine = machine();
@@ -235,16 +255,19 @@ fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
     machine.write("/new/big", &"x".repeat(200_000)).unwrap();
     machine.link("/new/big", "/new/same").unwrap();
     machine.write("/usr/lib/linked", "both").unwrap();
-    let filesystem = Arc::clone(machine.root.mount().filesystem().unwrap());
-    let snapshot = filesystem
-        .as_any()
-        .downcast_ref::<crate::fs::Tmpfs>()
-        .unwrap()
-        .snapshot();
+    let used = |machine: &Machine| {
+        let budget = &machine.budget;
+        (
+            budget.used(Resource::FilesystemBytes),
+            budget.used(Resource::Inodes),
+        )
+    };
+    let before = used(&machine);
+    let kept = snapshot(&machine);
     machine.write("/etc/passwd", "later").unwrap();
     machine.unlink("/new/big").unwrap();
-    let layers: [Arc<dyn crate::FileSystem>; 1] = [snapshot];
-    let (one, two) = (machine_over(&layers), machine_over(&layers));
+    let one = restored(&kept, Limits::default()).unwrap();
+    let two = restored(&kept, Limits::default()).unwrap();
     for fork in [&one, &two] {
         assert_eq!(fork.read("/etc/passwd").unwrap(), "changed");
         assert_eq!(
@@ -256,8 +279,8 @@ fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
         );
         assert_eq!(fork.read("/new/same").unwrap().len(), 200_000);
         assert_eq!(fork.read("/usr/lib/deep/f").unwrap(), "both");
-        assert_eq!(fork.budget.used(Resource::FilesystemBytes), 0);
         assert_eq!(fork.stat("/new/big").unwrap().nlink, 2);
+        assert_eq!(used(fork), before);
     }
     one.write("/new/big", "of one").unwrap();
     one.write("/etc/hosts", "again").unwrap();
@@ -266,16 +289,49 @@ fn a_fork_starts_from_a_snapshot_and_goes_its_own_way() {
     assert_eq!(two.read("/new/same").unwrap().len(), 200_000);
     assert_eq!(errno(two.stat("/etc/hosts")), Errno::ENOENT);
     assert_eq!(two.read("/usr/lib/deep/f").unwrap(), "both");
-    // A fork of a fork.
-    let filesystem = Arc::clone(one.root.mount().filesystem().unwrap());
-    let again = filesystem
-        .as_any()
-        .downcast_ref::<crate::fs::Tmpfs>()
-        .unwrap()
-        .snapshot();
-    let third = machine_over(&[again]);
+    let third = fork(&one);
     assert_eq!(third.read("/new/same").unwrap(), "of one");
     assert_eq!(third.read("/etc/hosts").unwrap(), "again");
     assert_eq!(third.list("/usr2/lib"), ["deep", "linked"]);
     assert_eq!(machine.read("/etc/passwd").unwrap(), "later");
+    drop((machine, kept, one, two));
+    assert_eq!(third.read("/usr2/lib/linked").unwrap(), "both");
+}
+
+#[test]
+fn a_snapshot_leaves_out_files_without_a_name_and_does_not_fit_a_small_machine() {
+    let machine = machine();
+    machine.write("/kept", &"x".repeat(100_000)).unwrap();
+    let open = machine
+        .open("/gone", OpenFlags::O_RDWR | OpenFlags::O_CREAT)
+        .unwrap();
+    open.write(&[1; 50_000]).unwrap();
+    machine.unlink("/gone").unwrap();
+    let kept = snapshot(&machine);
+    assert_eq!(kept.inodes(), 1);
+    assert!(kept.bytes() < 101_000, "{}", kept.bytes());
+    let small = Limits {
+        filesystem_bytes: 90_000,
+        ..Limits::default()
+    };
+    assert_eq!(errno(restored(&kept, small).map(drop)), Errno::ENOSPC);
+    // The original and the file that is open go on.
+    open.write(&[2; 10]).unwrap();
+    let fork = restored(&kept, Limits::default()).unwrap();
+    fork.unlink("/kept").unwrap();
+    assert_eq!(fork.budget.used(Resource::FilesystemBytes), 0);
+    assert_eq!(machine.read("/kept").unwrap().len(), 100_000);
+}
+
+#[test]
+fn a_chain_of_forks_stays_as_quick_as_the_first() {
+    let mut machine = machine();
+    for round in 0..200 {
+        machine.write(&format!("/etc/{round}"), "x").unwrap();
+        machine = fork(&machine);
+    }
+    assert_eq!(machine.list("/etc").len(), 203);
+    assert_eq!(machine.read("/etc/0").unwrap(), "x");
+    // Not over the forks before: the layers are still those of the first.
+    assert_eq!(machine.read("/usr/lib/deep/f").unwrap(), "deep");
 }

@@ -1,8 +1,8 @@
 //! The bytes of a regular file: [`Content`], in chunks of which absent ones are holes.
 //!
 //! A chunk is as long as it was written; what follows up to the chunk's end reads as zeros. So small files are one
-//! small allocation, large ones grow without being moved, and sparse ones cost what they hold. Chunks are shared
-//! between copies until one is written to.
+//! small allocation, large ones grow without being moved, and sparse ones cost what they hold. Copies share the list of chunks
+//! until one is written to, and each chunk until it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ pub(super) struct Content {
     /// The first chunk: all there is of most files.
     head: Arc<Vec<u8>>,
     /// The others, by index; none is empty.
-    tail: BTreeMap<u64, Arc<Vec<u8>>>,
+    tail: Arc<BTreeMap<u64, Arc<Vec<u8>>>>,
 }
 
 /// A position within the chunks.
@@ -60,7 +60,7 @@ impl Content {
         Arc::make_mut(if index == 0 {
             &mut self.head
         } else {
-            self.tail.entry(index).or_default()
+            Arc::make_mut(&mut self.tail).entry(index).or_default()
         })
     }
 
@@ -140,9 +140,13 @@ impl Content {
             self.zero(last, 0, to);
         }
         let last_dropped = if end < self.size { last } else { u64::MAX };
-        let mut dropped = self.tail.split_off(&(first + 1));
+        if self.tail.range(first + 1..).next().is_none() {
+            return;
+        }
+        let tail = Arc::make_mut(&mut self.tail);
+        let mut dropped = tail.split_off(&(first + 1));
         if last_dropped != u64::MAX {
-            self.tail.append(&mut dropped.split_off(&last_dropped));
+            tail.append(&mut dropped.split_off(&last_dropped));
         }
         self.stored -= dropped
             .values()
@@ -162,7 +166,7 @@ impl Content {
             chunk.shrink_to(from.next_multiple_of(PAGE));
             self.stored -= (len - from) as u64;
             if from == 0 && index != 0 {
-                self.tail.remove(&index);
+                Arc::make_mut(&mut self.tail).remove(&index);
             }
         } else if let Some(range) = self.chunk_mut(index).get_mut(from..to) {
             range.fill(0);

@@ -1,37 +1,46 @@
 //! Files in memory: [`Tmpfs`]. Also the writable side of an [`overlay`](super::overlay()).
 //!
-//! `node` is a file of any kind; `directory` and `content` hold what two of the kinds are made of.
+//! `table` has the files by their numbers and is what a snapshot copies; `directory` and `content` hold what two of the kinds are made
+//! of; `node` is a file in use, which finds its data in the table; `live` knows which files are in use.
 //! Inodes and bytes are charged to the machine's [`Budget`], names included, so that no guest can fill the host's memory.
 //!
-//! Lock order: `Shared::tree` (rename and rmdir: whoever locks two directories) → `Node::state` of directories →
-//! `Node::state` of what is no directory → `Node::place`, `Shared::linked`. A layer below is asked while directories
-//! are locked, never the other way round.
+//! Lock order: `Shared::files` (one lock over all of a filesystem's files, so that each verb, and a snapshot, is one step) →
+//! `Shared::live` → `Node::listing`. A layer below is asked while `files` is held, never the other way round. No `Arc` of a node is dropped
+//! while one of these is held: the last one takes them.
 //!
-//! Follows tmpfs(5). Differs: reading updates the access time as `relatime` does, without the daily refresh.
+//! Follows tmpfs(5). Differs: reading updates the access time as `relatime` does, without the daily refresh; never that of a layer's
+//! file that nobody changed.
 
 mod attributes;
 mod content;
 mod directory;
+mod live;
 mod node;
 mod rename;
 mod snapshot;
+mod table;
+mod trie;
+
+pub use snapshot::Snapshot;
 
 use std::any::Any;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use cenote_abi::fs::{Mode, OVERLAYFS_SUPER_MAGIC, StatFs, TMPFS_MAGIC, Timespec};
 use cenote_base::SysResult;
 use cenote_base::clock::Clock;
-use cenote_base::limits::{Budget, Charge, Resource};
-use parking_lot::Mutex;
+use cenote_base::limits::{Budget, Resource};
+use parking_lot::{Mutex, RwLock};
 
+use self::attributes::Attributes;
+use self::directory::Directory;
+use self::live::Live;
 use self::node::Node;
+use self::table::{Body, File, Files, Meter, Table};
 use super::overlay::Layers;
 use crate::filesystem::{FileSystem, next_device};
-use crate::inode::{Inode, NewNode, NewOwner};
+use crate::inode::{Inode, NewOwner};
 
 /// The size of block that `statfs` counts in.
 const BLOCK: u64 = 4096;
@@ -47,16 +56,14 @@ struct Shared {
     device: u64,
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
-    next_ino: AtomicU64,
-    /// Held by who locks two directories.
-    tree: Mutex<()>,
+    files: RwLock<Files>,
+    live: Mutex<Live>,
     /// Whose files show through; kept in being. None for a plain tmpfs.
     layers: Vec<Arc<dyn FileSystem>>,
-    /// A snapshot, which nothing changes any more.
-    is_frozen: bool,
-    /// Files of a layer with several names there, by the layer's numbers: one file here too.
-    linked: Mutex<HashMap<(u64, u64), node::Linked>>,
 }
+
+/// The number of the top directory.
+const ROOT: u64 = 1;
 
 impl Tmpfs {
     /// An empty filesystem whose top directory is the superuser's, with mode 755.
@@ -68,9 +75,8 @@ impl Tmpfs {
     /// An empty filesystem with this owner and mode of the top directory (`/tmp`: mode 1777).
     #[must_use]
     pub fn with_root(clock: Arc<dyn Clock>, budget: Arc<Budget>, owner: &NewOwner) -> Arc<Self> {
-        let shared = Shared::new(clock, budget, Vec::new(), false);
-        let root = Node::new(&shared, NewNode::Directory, owner, None);
-        Arc::new(Self { shared, root })
+        let attributes = Attributes::new(owner, 2, 0, clock.realtime());
+        Self::made(Vec::new(), attributes, Directory::new(0), clock, budget)
     }
 
     /// A writable filesystem over layers.
@@ -80,15 +86,39 @@ impl Tmpfs {
         budget: Arc<Budget>,
     ) -> SysResult<Arc<Self>> {
         let layers = Layers::of_roots(filesystems);
-        let shared = Shared::new(clock, budget, filesystems.to_vec(), false);
-        let root = match layers.top() {
-            Some(top) => Node::of_root(&shared, top, layers.clone())?,
-            None => {
-                let owner = NewOwner::root(Mode::from_raw(0o755));
-                Node::new(&shared, NewNode::Directory, &owner, None)
-            }
+        let Some(top) = layers.top() else {
+            return Ok(Self::new(clock, budget));
         };
-        Ok(Arc::new(Self { shared, root }))
+        let attributes = Attributes::copied(&top.stat()?);
+        let directory = Directory::over(layers, 0);
+        Ok(Self::made(
+            filesystems.to_vec(),
+            attributes,
+            directory,
+            clock,
+            budget,
+        ))
+    }
+
+    fn made(
+        layers: Vec<Arc<dyn FileSystem>>,
+        attributes: Attributes,
+        top: Directory,
+        clock: Arc<dyn Clock>,
+        budget: Arc<Budget>,
+    ) -> Arc<Self> {
+        let mut table = Table::default();
+        // The first number is the top's.
+        let root = table.next_ino();
+        let body = Body::Directory(Box::new(top));
+        table.insert(root, File::new(attributes, body));
+        let meter = Meter::new(&budget, 0, 0).expect("nothing is always granted");
+        Self::of(Shared::new(clock, budget, layers, Files { table, meter }))
+    }
+
+    fn of(shared: Arc<Shared>) -> Arc<Self> {
+        let root = Node::of_root(&shared);
+        Arc::new(Self { shared, root })
     }
 }
 
@@ -97,43 +127,20 @@ impl Shared {
         clock: Arc<dyn Clock>,
         budget: Arc<Budget>,
         layers: Vec<Arc<dyn FileSystem>>,
-        is_frozen: bool,
+        files: Files,
     ) -> Arc<Self> {
         Arc::new(Self {
             device: next_device(),
             clock,
             budget,
-            next_ino: AtomicU64::new(1),
-            tree: Mutex::new(()),
+            files: RwLock::new(files),
+            live: Mutex::default(),
             layers,
-            is_frozen,
-            linked: Mutex::default(),
         })
     }
 
     fn now(&self) -> Timespec {
         self.clock.realtime()
-    }
-
-    fn next_ino(&self) -> u64 {
-        self.next_ino.fetch_add(1, Ordering::Relaxed)
-    }
-
-    fn charge_inode(&self) -> SysResult<Charge> {
-        self.budget.charge(Resource::Inodes, 1)
-    }
-
-    /// Makes a charge for bytes `amount` in all.
-    fn charge_bytes(&self, charge: &mut Option<Charge>, amount: u64) -> SysResult {
-        match charge {
-            Some(charge) if charge.amount() == amount => Ok(()),
-            Some(charge) => charge.resize(amount),
-            None if amount == 0 => Ok(()),
-            None => {
-                *charge = Some(self.budget.charge(Resource::FilesystemBytes, amount)?);
-                Ok(())
-            }
-        }
     }
 }
 
@@ -173,10 +180,6 @@ impl FileSystem for Tmpfs {
         })
     }
 
-    fn is_read_only(&self) -> bool {
-        self.shared.is_frozen
-    }
-
     fn as_any(&self) -> &dyn Any {
         self
     }
@@ -185,8 +188,8 @@ impl FileSystem for Tmpfs {
 impl Drop for Tmpfs {
     fn drop(&mut self) {
         // These files hold `Shared`, which holds them: let go of them now.
-        let linked = std::mem::take(&mut *self.shared.linked.lock());
-        drop(linked);
+        let recent = self.shared.live.lock().close();
+        drop(recent);
     }
 }
 

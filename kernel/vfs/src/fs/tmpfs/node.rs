@@ -1,7 +1,7 @@
-//! A file of any kind: [`Node`].
+//! A file in use: [`Node`]. What it is and holds is in the filesystem's table; of a layer's file that nobody changed, in the layer.
 //!
-//! A file of a layer below starts as [`Body::Below`]: its content stays there until it is written to. Before anything
-//! of it changes it is *kept* ([`Node::keep`]): its directory holds it from then on, and its inode is charged.
+//! Before anything of a layer's file changes it is *kept* ([`Node::keep`]): the table has it from then on. Its content stays in the layer
+//! ([`Body::Below`]) until it is written to.
 
 use std::any::Any;
 use std::fmt;
@@ -11,12 +11,13 @@ use cenote_abi::Errno;
 use cenote_abi::fs::{FallocFlags, FileType, RenameFlags, Stat, Whence};
 use cenote_base::SysResult;
 use cenote_base::limits::{Charge, Resource};
-use parking_lot::{Mutex, RwLock};
+use parking_lot::{Mutex, RwLockWriteGuard};
 
 use super::attributes::Attributes;
 use super::content::{CHUNK, Content};
-use super::directory::{self, Directory, entry_cost};
-use super::{Shared, rename};
+use super::directory::{self, Directory, Place, Told};
+use super::table::{Body, File, Files, Meter};
+use super::{ROOT, Shared, rename};
 use crate::fs::overlay::{Found, Layers};
 use crate::inode::{Attachment, AttributeChanges, DirEntry, Inode, NewNode, NewOwner};
 
@@ -24,6 +25,8 @@ use crate::inode::{Attachment, AttributeChanges, DirEntry, Inode, NewNode, NewOw
 const MAX_SIZE: u64 = i64::MAX.unsigned_abs();
 /// The most names a file may have.
 const MAX_LINKS: u64 = 65_000;
+/// How much is copied out while the files are locked.
+const READ_STEP: usize = 1 << 20;
 
 /// One file.
 pub(super) struct Node {
@@ -31,201 +34,44 @@ pub(super) struct Node {
     this: Weak<Node>,
     ino: u64,
     kind: FileType,
-    state: RwLock<State>,
-    place: Mutex<Place>,
-    attachment: Option<Box<Attachment>>,
+    /// Where it was found, if that was in a layer.
+    origin: Option<Origin>,
+    attachment: Option<Arc<Attachment>>,
+    /// The names of the layers, while somebody reads the directory.
+    listing: Mutex<Option<Arc<[Told]>>>,
 }
 
-/// What a file is and holds.
-pub(super) struct State {
-    pub(super) attributes: Attributes,
-    body: Body,
-    /// For bytes, target or entries.
-    bytes: Option<Charge>,
-}
-
-/// What kinds of file are made of.
-enum Body {
-    Regular(Content),
-    /// A regular file whose content is still the layer's.
-    Below(Arc<dyn Inode>),
-    Directory(Box<Directory>),
-    Symlink(Box<[u8]>),
-    Special,
-}
-
-/// Where a file is, as far as the filesystem must know.
-#[derive(Default)]
-struct Place {
-    /// The parent of a directory, and of an unchanged file of a layer.
-    parent: Weak<Node>,
-    /// The name of an unchanged file of a layer; nothing for all others.
-    unchanged: Option<Box<[u8]>>,
-    /// By which layer file this file's other names find it.
-    linked: Option<(u64, u64)>,
-    /// Made with `O_TMPFILE`, so that the first name may come later.
-    may_be_linked: bool,
-    inode: Option<Charge>,
-}
-
-/// A file of a layer that has several names there.
-pub(super) enum Linked {
-    /// Nobody changed it: it can be made again.
-    Unchanged(Weak<Node>),
-    /// It was changed: every name must find it.
-    Kept(Arc<Node>),
-}
-
-impl Linked {
-    fn node(&self) -> Option<Arc<Node>> {
-        match self {
-            Self::Unchanged(node) => node.upgrade(),
-            Self::Kept(node) => Some(Arc::clone(node)),
-        }
-    }
+/// What is known of a file that was found in a layer.
+pub(super) struct Origin {
+    inode: Arc<dyn Inode>,
+    /// For a directory: what is below it, and where it is.
+    directory: Option<(Layers, Arc<Node>)>,
 }
 
 impl Node {
-    /// A new file. Its inode's charge is `charge`.
-    pub(super) fn new(
-        shared: &Arc<Shared>,
-        node: NewNode<'_>,
-        owner: &NewOwner,
-        charge: Option<Charge>,
-    ) -> Arc<Self> {
-        let kind = node.file_type();
-        let (body, nlink, rdev) = match node {
-            NewNode::Regular => (Body::Regular(Content::default()), 1, 0),
-            NewNode::Directory => (Body::Directory(Box::default()), 2, 0),
-            NewNode::Symlink(target) => (Body::Symlink(target.into()), 1, 0),
-            NewNode::Fifo | NewNode::Socket => (Body::Special, 1, 0),
-            NewNode::Device(_, device) => (Body::Special, 1, device.encode()),
-        };
-        let attributes = Attributes::new(owner, nlink, rdev, shared.now());
-        let place = Place {
-            inode: charge,
-            ..Place::default()
-        };
-        Self::make(shared, shared.next_ino(), kind, attributes, body, place)
-    }
-
-    fn make(
+    pub(super) fn make(
         shared: &Arc<Shared>,
         ino: u64,
         kind: FileType,
-        attributes: Attributes,
-        body: Body,
-        place: Place,
+        origin: Option<Origin>,
+        attachment: Option<Arc<Attachment>>,
     ) -> Arc<Self> {
-        let attachment = matches!(kind, FileType::Fifo | FileType::Socket).then(Box::default);
         Arc::new_cyclic(|this| Self {
             shared: Arc::clone(shared),
             this: Weak::clone(this),
             ino,
             kind,
-            state: RwLock::new(State {
-                attributes,
-                body,
-                bytes: None,
-            }),
-            place: Mutex::new(place),
+            origin,
             attachment,
+            listing: Mutex::default(),
         })
     }
 
-    /// The top directory over layers.
-    pub(super) fn of_root(
-        shared: &Arc<Shared>,
-        top: &Arc<dyn Inode>,
-        layers: Layers,
-    ) -> SysResult<Arc<Self>> {
-        let attributes = Attributes::copied(&top.stat()?);
-        let body = Body::Directory(Box::new(Directory::over(layers)));
-        Ok(Self::make(
-            shared,
-            shared.next_ino(),
-            FileType::Directory,
-            attributes,
-            body,
-            Place::default(),
-        ))
-    }
-
-    /// A file found in a layer. Called with the directory's lock held.
-    pub(super) fn of_layer(
-        shared: &Arc<Shared>,
-        found: Found,
-        parent: &Self,
-        name: &[u8],
-    ) -> SysResult<Arc<Self>> {
-        let Found { inode, ino, below } = found;
-        let stat = inode.stat()?;
-        let kind = inode.file_type();
-        let has_more_names = kind != FileType::Directory && stat.nlink > 1;
-        let linked = has_more_names.then_some((stat.dev, ino));
-        let mut table = linked.map(|_| shared.linked.lock());
-        if let (Some(table), Some(key)) = (&table, &linked)
-            && let Some(node) = table.get(key).and_then(Linked::node)
-        {
-            return Ok(node);
-        }
-        let attributes = Attributes::copied(&stat);
-        let body = match kind {
-            FileType::Regular => Body::Below(inode),
-            FileType::Directory => {
-                Body::Directory(Box::new(Directory::over(below.unwrap_or_default())))
-            }
-            FileType::Symlink => Body::Symlink(inode.read_link()?.into()),
-            _ => Body::Special,
-        };
-        let unchanged = (kind != FileType::Directory).then(|| name.into());
-        let place = Place {
-            parent: Weak::clone(&parent.this),
-            unchanged,
-            linked,
-            ..Place::default()
-        };
-        let made = Self::make(shared, ino, kind, attributes, body, place);
-        if let (Some(table), Some(key)) = (&mut table, linked) {
-            table.insert(key, Linked::Unchanged(Arc::downgrade(&made)));
-        }
-        Ok(made)
-    }
-
-    /// A file like this one in a snapshot, where nobody is charged for it. A directory's entries are left out.
-    pub(super) fn copied(&self, shared: &Arc<Shared>) -> Arc<Self> {
-        let state = self.state.read();
-        let attributes = state.attributes;
-        let body = match &state.body {
-            Body::Regular(content) => Body::Regular(content.clone()),
-            Body::Below(below) => Body::Below(Arc::clone(below)),
-            Body::Directory(_) => Body::Directory(Box::default()),
-            Body::Symlink(target) => Body::Symlink(target.clone()),
-            Body::Special => Body::Special,
-        };
-        drop(state);
-        let linked = self.place.lock().linked;
-        let place = Place {
-            linked,
-            ..Place::default()
-        };
-        let copy = Self::make(shared, self.ino, self.kind, attributes, body, place);
-        if let Some(key) = linked {
-            shared
-                .linked
-                .lock()
-                .insert(key, Linked::Kept(Arc::clone(&copy)));
-        }
-        copy
-    }
-
-    /// Gives a copied directory its entries.
-    pub(super) fn fill(&self, directory: Directory) {
-        self.state.write().body = Body::Directory(Box::new(directory));
-    }
-
-    pub(super) fn is_directory(&self) -> bool {
-        self.kind == FileType::Directory
+    /// The top directory.
+    pub(super) fn of_root(shared: &Arc<Shared>) -> Arc<Self> {
+        let (root, evicted) = shared.node(ROOT, FileType::Directory, None);
+        drop(evicted);
+        root
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared> {
@@ -238,18 +84,6 @@ impl Node {
 
     pub(super) fn file_kind(&self) -> FileType {
         self.kind
-    }
-
-    pub(super) fn state(&self) -> &RwLock<State> {
-        &self.state
-    }
-
-    pub(super) fn parent(&self) -> Option<Arc<Self>> {
-        self.place.lock().parent.upgrade()
-    }
-
-    pub(super) fn set_parent(&self, parent: &Self) {
-        self.place.lock().parent = Weak::clone(&parent.this);
     }
 
     fn this(&self) -> Arc<Self> {
@@ -268,259 +102,346 @@ impl Node {
         }
     }
 
-    pub(super) fn with_directory<T>(&self, look: impl FnOnce(&Directory) -> T) -> SysResult<T> {
-        match &self.state.read().body {
-            Body::Directory(directory) => Ok(look(directory)),
-            _ => Err(Errno::ENOTDIR.into()),
-        }
-    }
-
-    /// As `with_directory`, for what the directory keeps for itself.
-    pub(super) fn change_directory<T>(
+    /// Looks at what the table has of this directory: nothing, for a layer's that nobody changed.
+    pub(super) fn with_directory<T>(
         &self,
-        change: impl FnOnce(&mut Directory) -> SysResult<T>,
+        look: impl FnOnce(Option<&Directory>) -> T,
     ) -> SysResult<T> {
-        change(self.state.write().directory()?)
+        if self.kind != FileType::Directory {
+            return Err(Errno::ENOTDIR.into());
+        }
+        let files = self.shared.files.read();
+        let directory = files.table.get(self.ino).map(File::directory).transpose()?;
+        Ok(look(directory))
     }
 
-    /// Makes sure that changes to this file last: an unchanged file of a layer becomes an entry of its directory.
-    /// Must be called without any lock of a node.
-    pub(super) fn keep(&self) -> SysResult {
-        let (name, parent) = {
-            let place = self.place.lock();
-            match &place.unchanged {
-                None => return Ok(()),
-                Some(name) => (name.clone(), place.parent.upgrade()),
-            }
-        };
-        let this = self.this();
-        if let Some(parent) = parent {
-            let charge = self.shared.charge_inode()?;
-            let mut state = parent.state.write();
-            let is_kept = state
-                .directory()
-                .is_ok_and(|directory| directory.keep(&name, &this));
-            let mut place = self.place.lock();
-            place.unchanged = None;
-            if is_kept || place.linked.is_some() {
-                place.inode.get_or_insert(charge);
-            }
-            drop(place);
-            drop(state);
-        }
-        let linked = self.place.lock().linked;
-        if let Some(key) = linked {
-            self.shared.linked.lock().insert(key, Linked::Kept(this));
-        }
-        Ok(())
-    }
-
-    /// This file is about to be an entry somewhere else than its layer says. Called with directories' locks held.
-    pub(super) fn keep_elsewhere(&self) -> SysResult {
-        let mut place = self.place.lock();
-        if place.unchanged.is_none() {
-            return Ok(());
-        }
-        if place.inode.is_none() {
-            place.inode = Some(self.shared.charge_inode()?);
-        }
-        place.unchanged = None;
-        let linked = place.linked;
-        drop(place);
-        if let Some(key) = linked {
-            self.shared
-                .linked
-                .lock()
-                .insert(key, Linked::Kept(self.this()));
-        }
-        Ok(())
-    }
-
-    /// A name is gone. Called with the directory's lock held, after the entry was removed.
-    pub(super) fn lose_name(&self) {
-        let now = self.shared.now();
-        let mut state = self.state.write();
-        state.attributes.nlink = state.attributes.nlink.saturating_sub(1);
-        state.attributes.changed(now);
-        let is_last = state.attributes.nlink == 0;
-        drop(state);
-        let mut place = self.place.lock();
-        place.unchanged = None;
-        let linked = if is_last {
-            place.linked.take()
-        } else {
-            place.linked
-        };
-        drop(place);
-        if let Some(key) = linked {
-            let mut table = self.shared.linked.lock();
-            // How many names are left is a change too: those left must find this node.
-            let before = if is_last {
-                table.remove(&key)
-            } else {
-                table.insert(key, Linked::Kept(self.this()))
-            };
-            drop(table);
-            drop(before);
-        }
-    }
-
-    /// Copies the content up from the layer, if it is still there.
-    fn copy_up<'a>(
+    /// The names of the layers, made by `make` if nobody is reading them already; nothing without layers.
+    pub(super) fn listing(
         &self,
-        state: &'a mut State,
-    ) -> SysResult<(&'a mut Attributes, &'a mut Content, &'a mut Option<Charge>)> {
-        if let Body::Below(below) = &state.body {
-            let below = Arc::clone(below);
-            let mut content = Content::default();
-            let mut bytes = None;
-            let mut buf = vec![0; CHUNK];
-            loop {
-                let at = content.size();
-                let count = below.read_at(at, &mut buf)?;
-                let Some(piece) = buf.get(..count).filter(|piece| !piece.is_empty()) else {
-                    break;
+        make: impl FnOnce(&Layers) -> SysResult<Arc<[Told]>>,
+    ) -> SysResult<Option<Arc<[Told]>>> {
+        if let Some(listing) = &*self.listing.lock() {
+            return Ok(Some(Arc::clone(listing)));
+        }
+        let own = self
+            .with_directory(|directory| directory.map(|directory| directory.layers().cloned()))?;
+        let layers = match own {
+            Some(layers) => layers,
+            None => self.origin_layers().cloned(),
+        };
+        let Some(layers) = layers else {
+            return Ok(None);
+        };
+        let listing = make(&layers)?;
+        *self.listing.lock() = Some(Arc::clone(&listing));
+        Ok(Some(listing))
+    }
+
+    pub(super) fn forget_listing(&self) {
+        let listing = self.listing.lock().take();
+        drop(listing);
+    }
+
+    fn origin_layers(&self) -> Option<&Layers> {
+        let (layers, _) = self.origin.as_ref()?.directory.as_ref()?;
+        Some(layers)
+    }
+
+    /// Finds a name in this directory.
+    pub(super) fn find(&self, files: &Files, name: &[u8]) -> SysResult<Place> {
+        if self.kind != FileType::Directory {
+            return Err(Errno::ENOTDIR.into());
+        }
+        match files.table.get(self.ino) {
+            Some(file) => file.directory()?.find(name),
+            None => match self.origin_layers() {
+                Some(layers) => layers.lookup(name).map(Place::Below),
+                None => Err(Errno::ENOENT.into()),
+            },
+        }
+    }
+
+    /// The file of this name. Call without locks.
+    pub(super) fn child(&self, name: &[u8]) -> SysResult<Arc<Self>> {
+        let files = self.shared.files.read();
+        let (child, evicted) = match self.find(&files, name)? {
+            Place::Own(entry) => self.shared.node(entry.ino, entry.kind, None),
+            Place::Below(Found { inode, ino, below }) => {
+                let kind = inode.file_type();
+                let origin = Origin {
+                    inode,
+                    directory: below.map(|below| (below, self.this())),
                 };
-                self.shared.write(&mut content, &mut bytes, at, piece)?;
+                self.shared.node(ino, kind, Some(origin))
             }
-            state.body = Body::Regular(content);
-            state.bytes = bytes;
-        }
-        match &mut state.body {
-            Body::Regular(content) => Ok((&mut state.attributes, content, &mut state.bytes)),
-            Body::Directory(_) => Err(Errno::EISDIR.into()),
-            Body::Below(_) | Body::Symlink(_) | Body::Special => Err(Errno::EINVAL.into()),
+        };
+        drop(files);
+        drop(evicted);
+        Ok(child)
+    }
+
+    /// As `child`; nothing where there is no such name.
+    pub(super) fn child_if_any(&self, name: &[u8]) -> SysResult<Option<Arc<Self>>> {
+        match self.child(name) {
+            Ok(child) => Ok(Some(child)),
+            Err(error) if error.errno() == Errno::ENOENT => Ok(None),
+            Err(error) => Err(error),
         }
     }
 
-    fn resize(&self, state: &mut State, size: u64) -> SysResult {
-        if size > MAX_SIZE {
-            return Err(Errno::EFBIG.into());
+    /// Makes sure that the table has this file. A directory's ancestors come with it, so that the way up is known; these cost nothing,
+    /// other files an inode if `is_charged`.
+    pub(super) fn keep(&self, files: &mut Files, is_charged: bool) -> SysResult {
+        let mut missing = Vec::new();
+        let mut at = self;
+        while files.table.get(at.ino).is_none() {
+            let origin = at.origin.as_ref().ok_or(Errno::ENOENT)?;
+            missing.push((at.ino, origin));
+            match &origin.directory {
+                Some((_, parent)) => at = parent,
+                None => break,
+            }
         }
-        if size == 0 && matches!(state.body, Body::Below(_)) {
-            state.body = Body::Regular(Content::default());
+        for (ino, origin) in missing.into_iter().rev() {
+            let mut file = origin.file()?;
+            if is_charged && origin.directory.is_none() {
+                files.meter.add_inode()?;
+                file.is_charged = true;
+            }
+            files.table.insert(ino, file);
         }
-        let now = self.shared.now();
-        let (attributes, content, bytes) = self.copy_up(state)?;
-        content.resize(size);
-        attributes.modified(now);
-        self.shared.charge_bytes(bytes, content.stored())
+        Ok(())
     }
 
-    fn write_locked(&self, state: &mut State, offset: u64, buf: &[u8]) -> SysResult<usize> {
+    /// Looks at this file's data: what the table has, or else the layer's inode.
+    fn look<T>(&self, look: impl FnOnce(Result<&File, &Arc<dyn Inode>>) -> T) -> SysResult<T> {
+        let files = self.shared.files.read();
+        match (files.table.get(self.ino), &self.origin) {
+            (Some(file), _) => Ok(look(Ok(file))),
+            (None, Some(origin)) => Ok(look(Err(&origin.inode))),
+            (None, None) => Err(Errno::ENOENT.into()),
+        }
+    }
+
+    /// The layer's inode, if the content is still there.
+    fn below(&self) -> Option<Arc<dyn Inode>> {
+        let found = self.look(|data| match data {
+            Ok(File {
+                body: Body::Below(below),
+                ..
+            })
+            | Err(below) => Some(Arc::clone(below)),
+            Ok(_) => None,
+        });
+        found.ok().flatten()
+    }
+
+    /// Locks the files, with this one's content in the table: copied up from the layer if it is still there, or dropped.
+    fn lock_content(&self, is_dropped: bool) -> SysResult<RwLockWriteGuard<'_, Files>> {
+        loop {
+            let mut files = self.shared.files.write();
+            self.keep(&mut files, true)?;
+            let file = files.table.get_mut(self.ino)?;
+            let below = match &file.body {
+                Body::Below(below) => Arc::clone(below),
+                _ => {
+                    file.content_mut()?;
+                    return Ok(files);
+                }
+            };
+            if is_dropped {
+                file.body = Body::Regular(Content::default());
+                return Ok(files);
+            }
+            drop(files);
+            // The layer may be slow: without the lock, but with room for what comes.
+            let (content, room) = self.shared.copy_up(&below)?;
+            let mut files = self.shared.files.write();
+            let (file, meter) = files.split(self.ino)?;
+            if matches!(&file.body, Body::Below(still) if Arc::ptr_eq(still, &below)) {
+                drop(room);
+                meter.recharge(&mut file.bytes, content.stored())?;
+                file.body = Body::Regular(content);
+                return Ok(files);
+            }
+        }
+    }
+
+    fn write_locked(&self, files: &mut Files, offset: u64, buf: &[u8]) -> SysResult<usize> {
         let room = usize::try_from(MAX_SIZE.saturating_sub(offset)).unwrap_or(usize::MAX);
         if room == 0 && !buf.is_empty() {
             return Err(Errno::EFBIG.into());
         }
         let buf = buf.get(..room).unwrap_or(buf);
-        let now = self.shared.now();
-        let (attributes, content, bytes) = self.copy_up(state)?;
         if buf.is_empty() {
             return Ok(0);
         }
-        let written = self.shared.write(content, bytes, offset, buf)?;
-        attributes.modified(now);
+        let (file, meter) = files.split(self.ino)?;
+        let written = write(file, meter, offset, buf)?;
+        file.attributes.modified(self.shared.now());
         Ok(written)
     }
 
-    fn child(&self, name: &[u8]) -> SysResult<Arc<Self>> {
-        if let Some(answer) = self.with_directory(|directory| directory.peek(name))? {
-            return answer;
+    fn note_access(&self) {
+        let mut files = self.shared.files.write();
+        if let Ok(file) = files.table.get_mut(self.ino) {
+            file.attributes.accessed(self.shared.now());
         }
-        self.state.write().directory()?.find(self, name)
     }
 
-    /// Adds an entry that was looked for before, and charges for its name.
-    pub(super) fn add_entry(&self, state: &mut State, name: &[u8], node: Arc<Self>) -> SysResult {
-        let charged = state.bytes.as_ref().map_or(0, Charge::amount);
-        let is_directory = node.kind == FileType::Directory;
-        self.shared
-            .charge_bytes(&mut state.bytes, charged + entry_cost(name))?;
-        state.directory()?.insert(name, node)?;
-        if is_directory {
-            state.attributes.nlink += 1;
+    /// A name of this file is gone. Answers what to drop without the lock.
+    pub(super) fn lose_name(&self, files: &mut Files) -> SysResult<Option<Arc<Self>>> {
+        let now = self.shared.now();
+        let file = files.table.get_mut(self.ino)?;
+        file.attributes.nlink = match self.kind {
+            FileType::Directory => 0,
+            _ => file.attributes.nlink.saturating_sub(1),
+        };
+        file.attributes.changed(now);
+        if file.attributes.nlink > 0 {
+            return Ok(None);
         }
-        state.attributes.modified(self.shared.now());
-        Ok(())
+        files.table.add_orphan(self.ino);
+        Ok(self.shared.live.lock().add_orphan(self.ino))
     }
 
-    /// Removes an entry that was found before, and what was charged for its name.
-    pub(super) fn remove_entry(&self, state: &mut State, name: &[u8], kind: FileType) -> SysResult {
-        if state.directory()?.remove(name) {
-            let charged = state.bytes.as_ref().map_or(0, Charge::amount);
-            self.shared
-                .charge_bytes(&mut state.bytes, charged.saturating_sub(entry_cost(name)))?;
+    /// The bytes at `offset`, and whether the reading must be noted; nothing where they are in a layer.
+    fn read_own(&self, offset: u64, buf: &mut [u8]) -> SysResult<Option<(usize, bool)>> {
+        self.look(|data| match data {
+            Ok(file) => match &file.body {
+                Body::Regular(content) => Ok(Some((
+                    content.read(offset, buf),
+                    file.attributes.wants_atime(),
+                ))),
+                Body::Below(_) => Ok(None),
+                Body::Directory(_) => Err(Errno::EISDIR.into()),
+                Body::Symlink(_) | Body::Special => Err(Errno::EINVAL.into()),
+            },
+            Err(_) => Ok(None),
+        })?
+    }
+
+    /// Removes an entry whose file is `is_right`; answers when it is gone.
+    fn remove_child(
+        &self,
+        name: &[u8],
+        check: impl Fn(&Self, &mut Files) -> SysResult,
+    ) -> SysResult {
+        loop {
+            let victim = self.child(name)?;
+            let mut files = self.shared.files.write();
+            if self.find(&files, name)?.ino() != victim.ino {
+                // Another file took the name meanwhile. The lock goes before the node does.
+                drop(files);
+                continue;
+            }
+            let removed = victim
+                .keep(&mut files, false)
+                .and_then(|()| check(&victim, &mut files))
+                .and_then(|()| self.keep(&mut files, false))
+                .and_then(|()| files.remove_entry(self.ino, name, victim.kind, self.shared.now()))
+                .and_then(|()| victim.lose_name(&mut files));
+            drop(files);
+            drop(victim);
+            return removed.map(drop);
         }
-        if kind == FileType::Directory {
-            state.attributes.nlink = state.attributes.nlink.saturating_sub(1);
-        }
-        state.attributes.modified(self.shared.now());
-        Ok(())
+    }
+}
+
+impl Origin {
+    /// The layer's file, as the table has it.
+    fn file(&self) -> SysResult<File> {
+        let stat = self.inode.stat()?;
+        let body = match (self.inode.file_type(), &self.directory) {
+            (FileType::Regular, _) => Body::Below(Arc::clone(&self.inode)),
+            (FileType::Directory, Some((layers, parent))) => {
+                Body::Directory(Box::new(Directory::over(layers.clone(), parent.ino)))
+            }
+            (FileType::Symlink, _) => Body::Symlink(self.inode.read_link()?.into()),
+            _ => Body::Special,
+        };
+        Ok(File::new(Attributes::copied(&stat), body))
     }
 }
 
 impl Shared {
-    /// Writes as much as the machine's limit lets it; at least something, or fails.
-    fn write(
-        &self,
-        content: &mut Content,
-        bytes: &mut Option<Charge>,
-        offset: u64,
-        buf: &[u8],
-    ) -> SysResult<usize> {
-        let mut done = 0;
-        while done < buf.len() {
-            let at = offset + done as u64;
-            let step = Content::step(at, buf.len() - done);
-            let Some(piece) = buf.get(done..done + step) else {
+    /// Reads a layer's file; answers it with a charge that is room for it.
+    fn copy_up(&self, below: &Arc<dyn Inode>) -> SysResult<(Content, Charge)> {
+        let size = below.stat()?.size;
+        let room = self.budget.charge(Resource::FilesystemBytes, size)?;
+        let mut content = Content::default();
+        let mut buf = vec![0; CHUNK];
+        while content.size() < size {
+            let at = content.size();
+            let count = below.read_at(at, &mut buf)?;
+            let left = usize::try_from(size - at).unwrap_or(usize::MAX);
+            let Some(piece) = buf.get(..count.min(left)).filter(|piece| !piece.is_empty()) else {
                 break;
             };
-            match self.charge_bytes(bytes, content.stored_after(at, step)) {
-                Ok(()) => content.write_step(at, piece),
-                Err(error) if done == 0 => return Err(error),
-                Err(_) => break,
+            let mut done = 0;
+            while let Some(rest) = piece.get(done..).filter(|rest| !rest.is_empty()) {
+                let step = Content::step(at + done as u64, rest.len());
+                content.write_step(at + done as u64, rest.get(..step).unwrap_or(rest));
+                done += step;
             }
-            done += step;
         }
-        Ok(done)
+        Ok((content, room))
     }
 }
 
-impl State {
-    pub(super) fn directory(&mut self) -> SysResult<&mut Directory> {
-        match &mut self.body {
-            Body::Directory(directory) => Ok(directory),
-            _ => Err(Errno::ENOTDIR.into()),
+/// Writes as much as the machine's limit lets it; at least something, or fails.
+fn write(file: &mut File, meter: &mut Meter, offset: u64, buf: &[u8]) -> SysResult<usize> {
+    let mut held = file.bytes;
+    let mut done = 0;
+    let content = file.content_mut()?;
+    while done < buf.len() {
+        let at = offset + done as u64;
+        let step = Content::step(at, buf.len() - done);
+        let Some(piece) = buf.get(done..done + step) else {
+            break;
+        };
+        match meter.recharge(&mut held, content.stored_after(at, step)) {
+            Ok(()) => content.write_step(at, piece),
+            Err(error) if done == 0 => return Err(error),
+            Err(_) => break,
         }
+        done += step;
     }
-
-    /// Checks that entries can be made: the directory was not removed.
-    pub(super) fn living_directory(&mut self) -> SysResult<&mut Directory> {
-        let directory = self.directory()?;
-        if directory.is_dead {
-            Err(Errno::ENOENT.into())
-        } else {
-            Ok(directory)
-        }
-    }
+    file.bytes = held;
+    Ok(done)
 }
 
 impl Inode for Node {
     fn stat(&self) -> SysResult<Stat> {
-        let state = self.state.read();
-        let mut stat = state.attributes.stat(self.kind);
+        let mut stat = self.look(|data| match data {
+            Ok(file) => {
+                let mut stat = file.attributes.stat(self.kind);
+                (stat.size, stat.blocks) = match &file.body {
+                    Body::Regular(content) => (content.size(), content.stored().div_ceil(512)),
+                    Body::Below(below) => {
+                        let below = below.stat()?;
+                        (below.size, below.blocks)
+                    }
+                    Body::Directory(_) => (4096, 0),
+                    Body::Symlink(target) => (target.len() as u64, 0),
+                    Body::Special => (0, 0),
+                };
+                Ok(stat)
+            }
+            Err(inode) => {
+                let below = inode.stat()?;
+                let mut stat = Attributes::copied(&below).stat(self.kind);
+                (stat.size, stat.blocks) = match self.kind {
+                    FileType::Regular => (below.size, below.blocks),
+                    FileType::Directory => (4096, 0),
+                    FileType::Symlink => (below.size, 0),
+                    _ => (0, 0),
+                };
+                SysResult::Ok(stat)
+            }
+        })??;
         stat.dev = self.shared.device;
         stat.ino = self.ino;
-        (stat.size, stat.blocks) = match &state.body {
-            Body::Regular(content) => (content.size(), content.stored().div_ceil(512)),
-            Body::Below(below) => {
-                let below = below.stat()?;
-                (below.size, below.blocks)
-            }
-            Body::Directory(_) => (4096, 0),
-            Body::Symlink(target) => (target.len() as u64, 0),
-            Body::Special => (0, 0),
-        };
         Ok(stat)
     }
 
@@ -538,29 +459,53 @@ impl Inode for Node {
         node: NewNode<'_>,
         owner: &NewOwner,
     ) -> SysResult<Arc<dyn Inode>> {
-        let charge = self.shared.charge_inode()?;
-        let made = Self::new(&self.shared, node, owner, Some(charge));
-        if let NewNode::Symlink(target) = node {
-            self.shared
-                .charge_bytes(&mut made.state.write().bytes, target.len() as u64)?;
+        let now = self.shared.now();
+        let kind = node.file_type();
+        let mut guard = self.shared.files.write();
+        let files = &mut *guard;
+        match self.find(files, name) {
+            Ok(_) => return Err(Errno::EEXIST.into()),
+            Err(error) if error.errno() == Errno::ENOENT => {}
+            Err(error) => return Err(error),
         }
-        if made.kind == FileType::Directory {
-            made.set_parent(self);
+        self.keep(files, false)?;
+        files.living(self.ino)?;
+        files.meter.add_inode()?;
+        let ino = files.table.next_ino();
+        let mut made = new_file(node, owner, self.ino, now);
+        made.is_charged = true;
+        let target = match &made.body {
+            Body::Symlink(target) => target.len() as u64,
+            _ => 0,
+        };
+        let charged = files.meter.recharge(&mut made.bytes, target);
+        files.table.insert(ino, made);
+        let added = charged.and_then(|()| files.add_entry(self.ino, name, (ino, kind), now));
+        if let Err(error) = added {
+            drop(files.purge(ino));
+            return Err(error);
         }
-        let mut state = self.state.write();
-        if state.living_directory()?.has(name)? {
-            return Err(Errno::EEXIST.into());
-        }
-        self.add_entry(&mut state, name, Arc::clone(&made))?;
-        drop(state);
+        let (made, evicted) = self.shared.node(ino, kind, None);
+        drop(guard);
+        drop(evicted);
         Ok(made)
     }
 
     fn create_unnamed(&self, owner: &NewOwner) -> SysResult<Arc<dyn Inode>> {
-        let charge = self.shared.charge_inode()?;
-        let made = Self::new(&self.shared, NewNode::Regular, owner, Some(charge));
-        made.state.write().attributes.nlink = 0;
-        made.place.lock().may_be_linked = true;
+        let now = self.shared.now();
+        let mut files = self.shared.files.write();
+        files.meter.add_inode()?;
+        let ino = files.table.next_ino();
+        let mut made = new_file(NewNode::Regular, owner, self.ino, now);
+        made.attributes.nlink = 0;
+        made.is_charged = true;
+        made.may_be_linked = true;
+        files.table.insert(ino, made);
+        files.table.add_orphan(ino);
+        let (made, evicted) = self.shared.node(ino, FileType::Regular, None);
+        let kept = self.shared.live.lock().add_orphan(ino);
+        drop(files);
+        drop((evicted, kept));
         Ok(made)
     }
 
@@ -569,50 +514,44 @@ impl Inode for Node {
         if target.kind == FileType::Directory {
             return Err(Errno::EPERM.into());
         }
-        target.keep()?;
-        let mut state = self.state.write();
-        if state.living_directory()?.has(name)? {
-            return Err(Errno::EEXIST.into());
+        let now = self.shared.now();
+        let mut files = self.shared.files.write();
+        target.keep(&mut files, true)?;
+        match self.find(&files, name) {
+            Ok(_) => return Err(Errno::EEXIST.into()),
+            Err(error) if error.errno() == Errno::ENOENT => {}
+            Err(error) => return Err(error),
         }
-        let mut linked = target.state.write();
+        self.keep(&mut files, false)?;
+        files.living(self.ino)?;
+        let linked = files.table.get(target.ino).ok_or(Errno::ENOENT)?;
         match linked.attributes.nlink {
-            0 if !target.place.lock().may_be_linked => return Err(Errno::ENOENT.into()),
+            0 if !linked.may_be_linked => return Err(Errno::ENOENT.into()),
             MAX_LINKS.. => return Err(Errno::EMLINK.into()),
             _ => {}
         }
-        self.add_entry(&mut state, name, target.this())?;
+        files.add_entry(self.ino, name, (target.ino, target.kind), now)?;
+        let linked = files.table.get_mut(target.ino)?;
         linked.attributes.nlink += 1;
-        linked.attributes.changed(self.shared.now());
+        linked.attributes.changed(now);
+        if files.table.remove_orphan(target.ino) {
+            self.shared.live.lock().remove_orphan(target.ino);
+        }
         Ok(())
     }
 
     fn unlink(&self, name: &[u8]) -> SysResult {
-        let mut state = self.state.write();
-        let victim = state.directory()?.find(self, name)?;
-        if victim.kind == FileType::Directory {
-            return Err(Errno::EISDIR.into());
-        }
-        self.remove_entry(&mut state, name, victim.kind)?;
-        victim.lose_name();
-        drop(state);
-        // The last reference may free much: not under the lock.
-        drop(victim);
-        Ok(())
+        self.remove_child(name, |victim, _| match victim.kind {
+            FileType::Directory => Err(Errno::EISDIR.into()),
+            _ => Ok(()),
+        })
     }
 
     fn rmdir(&self, name: &[u8]) -> SysResult {
-        let tree = self.shared.tree.lock();
-        let mut state = self.state.write();
-        let victim = state.directory()?.find(self, name)?;
-        if victim.kind != FileType::Directory {
-            return Err(Errno::ENOTDIR.into());
-        }
-        rename::bury(&victim)?;
-        self.remove_entry(&mut state, name, FileType::Directory)?;
-        drop(state);
-        drop(tree);
-        drop(victim);
-        Ok(())
+        self.remove_child(name, |victim, files| match victim.kind {
+            FileType::Directory => rename::bury(victim, files),
+            _ => Err(Errno::ENOTDIR.into()),
+        })
     }
 
     fn rename(
@@ -627,65 +566,90 @@ impl Inode for Node {
 
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
         directory::tell(self, cursor, emit)?;
-        let state = self.state.read();
-        let wants_atime = !self.shared.is_frozen && state.attributes.wants_atime();
-        drop(state);
+        let wants_atime = self.look(|data| data.is_ok_and(|file| file.attributes.wants_atime()))?;
         if wants_atime {
-            self.state.write().attributes.accessed(self.shared.now());
+            self.note_access();
         }
         Ok(())
     }
 
     fn read_link(&self) -> SysResult<Vec<u8>> {
-        match &self.state.read().body {
-            Body::Symlink(target) => Ok(target.to_vec()),
-            _ => Err(Errno::EINVAL.into()),
-        }
+        self.look(|data| match data {
+            Ok(File {
+                body: Body::Symlink(target),
+                ..
+            }) => Ok(target.to_vec()),
+            Ok(_) => Err(Errno::EINVAL.into()),
+            Err(below) => below.read_link(),
+        })?
     }
 
     fn set_attributes(&self, changes: &AttributeChanges) -> SysResult {
-        if changes.size.is_some() {
-            match self.kind {
-                FileType::Regular => {}
-                FileType::Directory => return Err(Errno::EISDIR.into()),
-                _ => return Err(Errno::EINVAL.into()),
-            }
+        let now = self.shared.now();
+        let Some(size) = changes.size else {
+            let mut files = self.shared.files.write();
+            self.keep(&mut files, true)?;
+            files
+                .table
+                .get_mut(self.ino)?
+                .attributes
+                .apply(changes, now);
+            return Ok(());
+        };
+        match self.kind {
+            FileType::Regular => {}
+            FileType::Directory => return Err(Errno::EISDIR.into()),
+            _ => return Err(Errno::EINVAL.into()),
         }
-        self.keep()?;
-        let mut state = self.state.write();
-        if let Some(size) = changes.size {
-            self.resize(&mut state, size)?;
+        if size > MAX_SIZE {
+            return Err(Errno::EFBIG.into());
         }
-        state.attributes.apply(changes, self.shared.now());
-        Ok(())
+        let mut files = self.lock_content(size == 0)?;
+        let (file, meter) = files.split(self.ino)?;
+        let content = file.content_mut()?;
+        content.resize(size);
+        let stored = content.stored();
+        file.attributes.modified(now);
+        file.attributes.apply(changes, now);
+        meter.recharge(&mut file.bytes, stored)
     }
 
     fn read_at(&self, offset: u64, buf: &mut [u8]) -> SysResult<usize> {
-        let state = self.state.read();
-        let count = match &state.body {
-            Body::Regular(content) => content.read(offset, buf),
-            Body::Below(below) => return below.read_at(offset, buf),
-            Body::Directory(_) => return Err(Errno::EISDIR.into()),
-            Body::Symlink(_) | Body::Special => return Err(Errno::EINVAL.into()),
-        };
-        let wants_atime = !self.shared.is_frozen && state.attributes.wants_atime();
-        drop(state);
-        if wants_atime {
-            self.state.write().attributes.accessed(self.shared.now());
+        let mut done = 0;
+        let mut wants_atime = false;
+        loop {
+            let end = buf.len().min(done + READ_STEP);
+            let piece = buf.get_mut(done..end).unwrap_or_default();
+            let wanted = piece.len();
+            match self.read_own(offset.saturating_add(done as u64), piece)? {
+                Some((count, is_wanted)) => {
+                    wants_atime |= is_wanted;
+                    done += count;
+                    if count < wanted || done == buf.len() {
+                        break;
+                    }
+                }
+                None => {
+                    let below = self.below().ok_or(Errno::ENOENT)?;
+                    return below.read_at(offset, buf);
+                }
+            }
         }
-        Ok(count)
+        if wants_atime {
+            self.note_access();
+        }
+        Ok(done)
     }
 
     fn write_at(&self, offset: u64, buf: &[u8]) -> SysResult<usize> {
-        self.keep()?;
-        self.write_locked(&mut self.state.write(), offset, buf)
+        let mut files = self.lock_content(false)?;
+        self.write_locked(&mut files, offset, buf)
     }
 
     fn append(&self, buf: &[u8]) -> SysResult<(u64, usize)> {
-        self.keep()?;
-        let mut state = self.state.write();
-        let end = self.copy_up(&mut state)?.1.size();
-        let written = self.write_locked(&mut state, end, buf)?;
+        let mut files = self.lock_content(false)?;
+        let end = files.table.get_mut(self.ino)?.content_mut()?.size();
+        let written = self.write_locked(&mut files, end, buf)?;
         Ok((end + written as u64, written))
     }
 
@@ -701,30 +665,36 @@ impl Inode for Node {
             .checked_add(len)
             .filter(|end| *end <= MAX_SIZE)
             .ok_or(Errno::EFBIG)?;
-        self.keep()?;
-        let mut state = self.state.write();
         let now = self.shared.now();
-        let (attributes, content, bytes) = self.copy_up(&mut state)?;
+        let mut files = self.lock_content(false)?;
+        let (file, meter) = files.split(self.ino)?;
+        let content = file.content_mut()?;
         if zeroes {
             content.discard(offset.min(content.size()), end);
-            self.shared.charge_bytes(bytes, content.stored())?;
+            let stored = content.stored();
+            meter.recharge(&mut file.bytes, stored)?;
         } else {
             // Memory is not set aside; but what can never fit is refused now.
             drop(self.shared.budget.charge(Resource::FilesystemBytes, len)?);
         }
+        let content = file.content_mut()?;
         if !keeps_size && end > content.size() {
             content.resize(end);
         }
-        attributes.modified(now);
+        file.attributes.modified(now);
         Ok(())
     }
 
     fn seek_data(&self, offset: u64, whence: Whence) -> SysResult<u64> {
-        match &self.state.read().body {
-            Body::Regular(content) => content.seek(offset, whence),
-            Body::Below(below) => below.seek_data(offset, whence),
-            _ => Err(Errno::EINVAL.into()),
-        }
+        self.look(|data| match data {
+            Ok(file) => match &file.body {
+                Body::Regular(content) => content.seek(offset, whence),
+                Body::Below(below) => below.seek_data(offset, whence),
+                _ => Err(Errno::EINVAL.into()),
+            },
+            Err(below) if self.kind == FileType::Regular => below.seek_data(offset, whence),
+            Err(_) => Err(Errno::EINVAL.into()),
+        })?
     }
 
     fn attachment(&self) -> Option<&Attachment> {
@@ -736,42 +706,34 @@ impl Inode for Node {
     }
 
     fn content_digest(&self) -> Option<[u8; 32]> {
-        match &self.state.read().body {
-            Body::Below(below) => below.content_digest(),
-            _ => None,
-        }
+        self.below()?.content_digest()
     }
 
     fn shared_bytes(&self) -> Option<Arc<[u8]>> {
-        let state = self.state.read();
-        let Body::Below(below) = &state.body else {
-            return None;
-        };
-        let below = Arc::clone(below);
-        drop(state);
         // Unpacking may take a while: not under the lock.
-        below.shared_bytes()
+        self.below()?.shared_bytes()
     }
+}
+
+fn new_file(
+    node: NewNode<'_>,
+    owner: &NewOwner,
+    parent: u64,
+    now: cenote_abi::fs::Timespec,
+) -> File {
+    let (body, nlink, rdev) = match node {
+        NewNode::Regular => (Body::Regular(Content::default()), 1, 0),
+        NewNode::Directory => (Body::Directory(Box::new(Directory::new(parent))), 2, 0),
+        NewNode::Symlink(target) => (Body::Symlink(target.into()), 1, 0),
+        NewNode::Fifo | NewNode::Socket => (Body::Special, 1, 0),
+        NewNode::Device(_, device) => (Body::Special, 1, device.encode()),
+    };
+    File::new(Attributes::new(owner, nlink, rdev, now), body)
 }
 
 impl Drop for Node {
     fn drop(&mut self) {
-        // A tree of directories may be very deep: let go of them one after another, not recursively.
-        let mut pending: Vec<Arc<Self>> = self.take_children();
-        while let Some(node) = pending.pop() {
-            if let Some(mut last) = Arc::into_inner(node) {
-                pending.append(&mut last.take_children());
-            }
-        }
-    }
-}
-
-impl Node {
-    fn take_children(&mut self) -> Vec<Arc<Self>> {
-        match &mut self.state.get_mut().body {
-            Body::Directory(directory) => directory.take_nodes().collect(),
-            _ => Vec::new(),
-        }
+        self.shared.node_gone(self.ino, self);
     }
 }
 

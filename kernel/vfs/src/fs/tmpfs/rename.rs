@@ -1,43 +1,48 @@
-//! Moving entries: [`rename`], and the end of a directory: [`bury`].
-//!
-//! Lock order: `Shared::tree`, then both directories (only holders of `tree` lock two, so in either order), then a
-//! directory that is replaced.
+//! Moving entries: [`rename`], and the end of a directory: [`bury`]. All under the filesystem's one lock.
 
 use std::sync::Arc;
 
 use cenote_abi::Errno;
-use cenote_abi::fs::{FileType, RenameFlags};
+use cenote_abi::fs::{FileType, RenameFlags, Timespec};
 use cenote_base::SysResult;
-use parking_lot::RwLockWriteGuard;
 
-use super::node::{Node, State};
+use super::node::Node;
+use super::table::Files;
 
-/// Marks an empty directory as removed. Call with `Shared::tree` held.
-pub(super) fn bury(victim: &Node) -> SysResult {
-    let mut state = victim.state().write();
-    let directory = state.directory()?;
+/// Marks an empty directory as removed.
+pub(super) fn bury(victim: &Node, files: &mut Files) -> SysResult {
+    let directory = files.table.get_mut(victim.number())?.directory_mut()?;
     if !directory.is_empty()? {
         return Err(Errno::ENOTEMPTY.into());
     }
     directory.is_dead = true;
-    state.attributes.nlink = 0;
-    let now = victim.shared().now();
-    state.attributes.changed(now);
     Ok(())
 }
 
-/// The two directories of a rename, which may be one.
-struct Both<'a> {
-    from: RwLockWriteGuard<'a, State>,
-    to: Option<RwLockWriteGuard<'a, State>>,
+/// A directory and a name in it.
+#[derive(Clone, Copy)]
+struct Spot<'a> {
+    directory: &'a Node,
+    name: &'a [u8],
 }
 
-impl Both<'_> {
-    fn to(&mut self) -> &mut State {
-        match &mut self.to {
-            Some(to) => to,
-            None => &mut self.from,
+impl Spot<'_> {
+    /// Whether the name still means this file, or still nothing.
+    fn still_means(self, files: &Files, node: Option<&Arc<Node>>) -> SysResult<bool> {
+        match self.directory.find(files, self.name) {
+            Ok(place) => Ok(node.is_some_and(|node| node.number() == place.ino())),
+            Err(error) if error.errno() == Errno::ENOENT => Ok(node.is_none()),
+            Err(error) => Err(error),
         }
+    }
+
+    fn add(self, files: &mut Files, node: &Node, now: Timespec) -> SysResult {
+        let entry = (node.number(), node.file_kind());
+        files.add_entry(self.directory.number(), self.name, entry, now)
+    }
+
+    fn remove(self, files: &mut Files, kind: FileType, now: Timespec) -> SysResult {
+        files.remove_entry(self.directory.number(), self.name, kind, now)
     }
 }
 
@@ -48,96 +53,110 @@ pub(super) fn rename(
     to: &[u8],
     flags: RenameFlags,
 ) -> SysResult {
-    let tree = from_dir.shared().tree.lock();
-    let is_one = std::ptr::eq(from_dir, to_dir);
-    let mut both = Both {
-        from: from_dir.state().write(),
-        to: (!is_one).then(|| to_dir.state().write()),
+    let source = Spot {
+        directory: from_dir,
+        name: from,
     };
-    both.to().living_directory()?;
-    let moved = both.from.directory()?.find(from_dir, from)?;
-    let target = match both.to().directory()?.find(to_dir, to) {
-        Ok(target) => Some(target),
-        Err(error) if error.errno() == Errno::ENOENT => None,
-        Err(error) => return Err(error),
+    let dest = Spot {
+        directory: to_dir,
+        name: to,
     };
+    loop {
+        // Nodes are found before the lock is taken and let go after it.
+        let moved = from_dir.child(from)?;
+        let target = to_dir.child_if_any(to)?;
+        let mut files = from_dir.shared().files.write();
+        let stands = source.still_means(&files, Some(&moved))?
+            && dest.still_means(&files, target.as_ref())?;
+        let moving =
+            stands.then(|| move_entry(&mut files, source, dest, (&moved, target.as_ref()), flags));
+        drop(files);
+        if let Some(moved) = moving {
+            return moved.map(drop);
+        }
+    }
+}
+
+fn move_entry(
+    files: &mut Files,
+    source: Spot<'_>,
+    dest: Spot<'_>,
+    (moved, target): (&Arc<Node>, Option<&Arc<Node>>),
+    flags: RenameFlags,
+) -> SysResult<Option<Arc<Node>>> {
+    let now = moved.shared().now();
+    source.directory.keep(files, false)?;
+    dest.directory.keep(files, false)?;
+    files.living(dest.directory.number())?;
     if flags.contains(RenameFlags::RENAME_NOREPLACE) && target.is_some() {
         return Err(Errno::EEXIST.into());
     }
-    if is_at_or_below(to_dir, &moved) {
+    if is_at_or_below(files, dest.directory, moved) {
         return Err(Errno::EINVAL.into());
     }
     if flags.contains(RenameFlags::RENAME_EXCHANGE) {
         let target = target.ok_or(Errno::ENOENT)?;
-        if is_at_or_below(from_dir, &target) {
+        if is_at_or_below(files, source.directory, target) {
             return Err(Errno::EINVAL.into());
         }
-        return exchange(both, (from_dir, from, &moved), (to_dir, to, &target));
+        exchange(files, (source, moved), (dest, target), now)?;
+        return Ok(None);
     }
-    if let Some(target) = &target {
-        if Arc::ptr_eq(target, &moved) {
-            return Ok(());
+    if let Some(target) = target {
+        if target.number() == moved.number() {
+            return Ok(None);
         }
-        check_replaceable(&moved, target)?;
-        if is_at_or_below(from_dir, target) {
+        check_replaceable(moved, target)?;
+        if is_at_or_below(files, source.directory, target) {
             return Err(Errno::ENOTEMPTY.into());
         }
     }
-    moved.keep_elsewhere()?;
-    let replaced_kind = target.as_ref().map(|target| target.file_kind());
-    if let Some(target) = target
-        .as_ref()
-        .filter(|target| target.file_kind() == FileType::Directory)
-    {
-        bury(target)?;
+    moved.keep(files, true)?;
+    if let Some(target) = target {
+        target.keep(files, false)?;
+        if target.file_kind() == FileType::Directory {
+            bury(target, files)?;
+        }
+        dest.remove(files, target.file_kind(), now)?;
     }
-    // Adding can fail, for want of room; so the new name comes before the old one goes.
-    if let Some(kind) = replaced_kind {
-        to_dir.remove_entry(both.to(), to, kind)?;
+    // Adding can fail, for want of room; so the new name comes before the old one goes. What replaces a name finds the room it left.
+    dest.add(files, moved, now)?;
+    source.remove(files, moved.file_kind(), now)?;
+    settle(files, moved, dest, now)?;
+    match target {
+        Some(target) => target.lose_name(files),
+        None => Ok(None),
     }
-    to_dir.add_entry(both.to(), to, Arc::clone(&moved))?;
-    from_dir.remove_entry(&mut both.from, from, moved.file_kind())?;
-    settle(&moved, to_dir);
-    if let Some(target) = target
-        .as_ref()
-        .filter(|target| target.file_kind() != FileType::Directory)
-    {
-        target.lose_name();
-    }
-    drop(both);
-    drop(tree);
-    drop(target);
-    Ok(())
 }
 
 fn exchange(
-    mut both: Both<'_>,
-    one: (&Node, &[u8], &Arc<Node>),
-    other: (&Node, &[u8], &Arc<Node>),
+    files: &mut Files,
+    (source, moved): (Spot<'_>, &Arc<Node>),
+    (dest, target): (Spot<'_>, &Arc<Node>),
+    now: Timespec,
 ) -> SysResult {
-    let ((from_dir, from, moved), (to_dir, to, target)) = (one, other);
-    if Arc::ptr_eq(moved, target) {
+    if moved.number() == target.number() {
         return Ok(());
     }
-    moved.keep_elsewhere()?;
-    target.keep_elsewhere()?;
-    // Each removal gives back what the addition after it takes: neither can fail half-way but for another's writing.
-    to_dir.remove_entry(both.to(), to, target.file_kind())?;
-    to_dir.add_entry(both.to(), to, Arc::clone(moved))?;
-    from_dir.remove_entry(&mut both.from, from, moved.file_kind())?;
-    from_dir.add_entry(&mut both.from, from, Arc::clone(target))?;
-    settle(moved, to_dir);
-    settle(target, from_dir);
-    Ok(())
+    moved.keep(files, true)?;
+    target.keep(files, true)?;
+    // Each removal gives back what the addition after it takes: neither can fail half-way but for another filesystem's writing.
+    dest.remove(files, target.file_kind(), now)?;
+    dest.add(files, moved, now)?;
+    source.remove(files, moved.file_kind(), now)?;
+    source.add(files, target, now)?;
+    settle(files, moved, dest, now)?;
+    settle(files, target, source, now)
 }
 
 /// Notes the new parent of a directory, and the change of what was moved.
-fn settle(moved: &Node, to_dir: &Node) {
-    if moved.file_kind() == FileType::Directory {
-        moved.set_parent(to_dir);
+fn settle(files: &mut Files, moved: &Node, to: Spot<'_>, now: Timespec) -> SysResult {
+    let file = files.table.get_mut(moved.number())?;
+    if let Ok(directory) = file.directory_mut() {
+        directory.parent = to.directory.number();
     }
-    let now = moved.shared().now();
-    moved.state().write().attributes.changed(now);
+    file.attributes.changed(now);
+    Ok(())
 }
 
 fn check_replaceable(moved: &Node, target: &Node) -> SysResult {
@@ -151,20 +170,14 @@ fn check_replaceable(moved: &Node, target: &Node) -> SysResult {
     }
 }
 
-/// Whether `place` is the directory `ancestor` or lies below it.
-fn is_at_or_below(place: &Node, ancestor: &Arc<Node>) -> bool {
-    if ancestor.file_kind() != FileType::Directory {
-        return false;
-    }
-    if std::ptr::eq(place, Arc::as_ptr(ancestor)) {
-        return true;
-    }
-    let mut at = place.parent();
-    while let Some(directory) = at {
-        if Arc::ptr_eq(&directory, ancestor) {
-            return true;
+/// Whether `place`, which was kept, is the directory `ancestor` or lies below it.
+fn is_at_or_below(files: &Files, place: &Node, ancestor: &Node) -> bool {
+    let mut at = place.number();
+    while at != ancestor.number() {
+        match files.table.get(at).map(super::table::File::directory) {
+            Some(Ok(directory)) if directory.parent != 0 => at = directory.parent,
+            _ => return false,
         }
-        at = directory.parent();
     }
-    false
+    ancestor.file_kind() == FileType::Directory
 }

@@ -1,59 +1,89 @@
-//! A filesystem as it is now, to start others from: [`Tmpfs::snapshot`].
+//! A filesystem as it was at one moment, to start others from: [`Snapshot`].
 //!
-//! The copy has nodes of its own and shares everything that is large: chunks of content (until one side writes), and
-//! the layers below. It is not written to any more; an [`overlay`](crate::fs::overlay()) over it is a fork of the original
-//! that costs nothing until it is changed. The copy is charged to nobody.
-//!
-//! Lock order: `Shared::tree` of the original, then one node at a time, of either side. Processes that write meanwhile
-//! do not block it: each directory and each file is as it was at some moment, not all at the same one.
+//! It shares everything with the filesystem it was taken of and with those that start from it, until one of them changes something. Taking it
+//! and starting from it take the same time however many files there are (but for those that are open without a name, which are left
+//! out one by one). It is charged to nobody; who starts from it is charged for all that is in it.
 
-use std::collections::HashMap;
+use std::fmt;
 use std::sync::Arc;
 
-use cenote_base::limits::{Budget, Limits};
+use cenote_base::SysResult;
+use cenote_base::clock::Clock;
+use cenote_base::limits::Budget;
 
-use super::node::Node;
+use super::table::{Files, Meter, Table};
 use super::{Shared, Tmpfs};
+use crate::filesystem::FileSystem;
+
+/// A filesystem in memory, as it was. Clones are the same one.
+#[derive(Clone)]
+pub struct Snapshot {
+    kept: Arc<Kept>,
+}
+
+struct Kept {
+    table: Table,
+    layers: Vec<Arc<dyn FileSystem>>,
+    inodes: u64,
+    bytes: u64,
+}
 
 impl Tmpfs {
-    /// Copies the filesystem as it is now into one that does not change: a layer for overlays.
+    /// Keeps the filesystem as it is now. Whoever writes meanwhile comes before or after it as a whole.
     #[must_use]
-    pub fn snapshot(&self) -> Arc<Self> {
-        let shared = Shared::new(
-            Arc::clone(&self.shared.clock),
-            Budget::new(Limits::default()),
-            self.shared.layers.clone(),
-            true,
-        );
-        let tree = self.shared.tree.lock();
-        let root = copy_tree(&self.root, &shared);
-        drop(tree);
-        Arc::new(Self { shared, root })
+    pub fn snapshot(&self) -> Snapshot {
+        let (table, inodes, bytes) = self.shared.files.read().copied();
+        Snapshot {
+            kept: Arc::new(Kept {
+                table,
+                layers: self.shared.layers.clone(),
+                inodes,
+                bytes,
+            }),
+        }
     }
 }
 
-/// Copies a directory and all below it, without recursion.
-fn copy_tree(root: &Arc<Node>, shared: &Arc<Shared>) -> Arc<Node> {
-    let top = root.copied(shared);
-    // Files with several names are one file in the copy too.
-    let mut made: HashMap<usize, Arc<Node>> = HashMap::new();
-    let mut pending = vec![(Arc::clone(root), Arc::clone(&top))];
-    while let Some((source, copy)) = pending.pop() {
-        let Ok((entries, mut directory)) = source.with_directory(|directory| directory.copied())
-        else {
-            continue;
+impl Snapshot {
+    /// A filesystem that starts with these files, as its own.
+    ///
+    /// # Errors
+    /// `ENOSPC`: the budget has no room for them.
+    pub fn restore(&self, clock: Arc<dyn Clock>, budget: Arc<Budget>) -> SysResult<Arc<Tmpfs>> {
+        let Kept {
+            table,
+            layers,
+            inodes,
+            bytes,
+        } = &*self.kept;
+        let meter = Meter::new(&budget, *inodes, *bytes)?;
+        let files = Files {
+            table: table.clone(),
+            meter,
         };
-        for (name, order, node) in entries {
-            let child = made
-                .entry(Arc::as_ptr(&node).addr())
-                .or_insert_with(|| node.copied(shared));
-            if node.is_directory() {
-                child.set_parent(&copy);
-                pending.push((node, Arc::clone(child)));
-            }
-            directory.add_copied(name, order, Arc::clone(child));
-        }
-        copy.fill(directory);
+        let shared = Shared::new(clock, budget, layers.clone(), files);
+        Ok(Tmpfs::of(shared))
     }
-    top
+
+    /// How many files it holds that are no layer's.
+    #[must_use]
+    pub fn inodes(&self) -> u64 {
+        self.kept.inodes
+    }
+
+    /// How many bytes they hold, names included.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.kept.bytes
+    }
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "Snapshot({} files, {} bytes)",
+            self.kept.inodes, self.kept.bytes
+        )
+    }
 }
