@@ -5,6 +5,7 @@ mod commands_dir;
 mod component;
 mod cpu_time;
 mod events;
+mod host_commands;
 mod host_functions;
 mod inspector;
 mod js_limits;

@@ -211,6 +211,10 @@ impl Kernel {
         *self.domain.write() = name.to_vec();
     }
 
+    pub(crate) fn runtimes(&self) -> &[Arc<dyn Runtime>] {
+        &self.runtimes
+    }
+
     pub(crate) fn runtime_for(&self, header: &[u8]) -> Option<&Arc<dyn Runtime>> {
         self.runtimes
             .iter()

@@ -37,7 +37,7 @@ pub use cenote_net as net;
 pub use cenote_vfs as vfs;
 
 pub use kernel::{Entropy, Kernel, KernelOptions};
-pub use loader::{BoxFuture, Image, Program, Runtime};
+pub use loader::{BoxFuture, Image, NamedProgram, Program, Runtime};
 pub use process::{
     ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, ProcessorMeter,
     Spawn, SpawnRequest, Task, Usage,

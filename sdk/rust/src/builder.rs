@@ -14,6 +14,7 @@ use cenote_net::Network;
 use crate::ask::{Callback, Callbacks, Permit};
 use crate::events::Events;
 use crate::host::{HostEntropy, MemoryLimits};
+use crate::host_commands::{self, HostCommandRuntime, HostCommands};
 use crate::host_functions::HostFunctions;
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MountAccess, VfsMount};
@@ -52,6 +53,7 @@ pub struct NodeRuntimeBuilder {
     limits: Limits,
     output_limit: Option<usize>,
     host_functions: Vec<HostFunctions>,
+    host_commands: Vec<HostCommands>,
     callbacks: Callbacks,
     memory: Option<MemoryLimits>,
     timing: Timing,
@@ -214,6 +216,12 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Runs programs that guests start in your own code. A second call adds to the first; where both answer a name, the first is asked.
+    pub fn host_commands(mut self, commands: HostCommands) -> Self {
+        self.host_commands.push(commands);
+        self
+    }
+
     /// Asks your code for what no rule of [`permissions`](Self::permissions) decides in these scopes. It is called on the guest's thread,
     /// which waits: be quick, or use [`on_permission_async`](Self::on_permission_async). The last callback of a scope counts.
     ///
@@ -296,6 +304,9 @@ impl NodeRuntimeBuilder {
             Arc::clone(&clock),
             Arc::clone(&budget),
         )?;
+        let mut runtimes = host.runtimes(memory, self.warm)?;
+        let commands_of_host = compile_commands(self.host_commands, host.handle())?;
+        runtimes.extend(commands_of_host.clone().map(|runtime| runtime as _));
         let kernel = Kernel::new(KernelOptions {
             clock,
             spawner: host.spawner(),
@@ -304,7 +315,7 @@ impl NodeRuntimeBuilder {
             budget: Some(budget),
             hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
             root,
-            runtimes: host.runtimes(memory, self.warm)?,
+            runtimes,
             entropy: Arc::new(HostEntropy),
             network: opens_network
                 .then(|| Arc::new(HostNetwork(host.handle().clone())) as Arc<dyn Network>),
@@ -327,6 +338,11 @@ impl NodeRuntimeBuilder {
                 has_names,
             },
         )?;
+        if let Some(runtime) = commands_of_host {
+            root::install(&kernel, "/usr/local/bin", |cx| {
+                host_commands::write_files(cx, &runtime)
+            })?;
+        }
         if has_names {
             let service =
                 NameService::new(self.names, Arc::clone(&permit) as Arc<dyn Policy>, pins);
@@ -356,6 +372,22 @@ fn with_exempt_ports(mut permissions: Permissions, ports: &[u16]) -> Permissions
         permissions.network.extend([rule("127.0.0.1"), rule("::1")]);
     }
     permissions
+}
+
+/// The runtime of the embedder's programs, if it has any.
+fn compile_commands(
+    commands: Vec<HostCommands>,
+    handle: &tokio::runtime::Handle,
+) -> Result<Option<Arc<HostCommandRuntime>>, Error> {
+    if commands.is_empty() {
+        return Ok(None);
+    }
+    let commands = commands.into_iter().map(HostCommands::compile);
+    let commands = commands.collect::<Result<_, _>>()?;
+    Ok(Some(Arc::new(HostCommandRuntime::new(
+        commands,
+        handle.clone(),
+    ))))
 }
 
 /// What a login gives, with the embedder's variables over it. Nothing of the host's environment.

@@ -31,6 +31,7 @@ mod events;
 mod file_access;
 mod files;
 mod host;
+mod host_commands;
 mod host_functions;
 mod machine;
 mod mounts;
@@ -46,6 +47,7 @@ pub use ask::{Decision, PermissionRequest, Scope};
 pub use builder::NodeRuntimeBuilder;
 pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
 pub use captured::{Captured, OutputStream};
+pub use cenote_abi::Errno;
 pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
@@ -54,6 +56,10 @@ pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::{host_reads, on_slow_start};
+pub use host_commands::{
+    CommandAnswer, CommandEnd, CommandExecutor, CommandInput, CommandOutput, CommandSignals,
+    CommandStreams, HostCommand, HostCommands, Starting,
+};
 pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;

@@ -253,6 +253,20 @@ pub(crate) fn furnish(
     .map_err(at(plan.cwd, "mkdir"))
 }
 
+/// Writes files of ours into a machine's directory.
+pub(crate) fn install(
+    kernel: &Arc<Kernel>,
+    directory: &str,
+    write: impl FnOnce(&LookupContext<'_>) -> SysResult,
+) -> Result<(), Error> {
+    let view = HostView::new(kernel.namespace().root(), b"/");
+    view.in_context(write).map_err(|cause| Error::File {
+        operation: "install",
+        path: directory.into(),
+        cause,
+    })
+}
+
 fn own(cx: &LookupContext<'_>, path: &str, (uid, gid): (u32, u32)) -> SysResult {
     ops::chown(
         cx,

@@ -22,7 +22,6 @@ use crate::host_link::{self, HostLink};
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "CreateVmRequest.snapshot",
     "CreateVmRequest.os",
-    "CreateVmRequest.host_commands",
     "CreateVmRequest.host_network",
     "HostDirectory.size_limit_bytes",
     "Mount.image",
@@ -60,7 +59,6 @@ pub(crate) fn builder(
             .is_some_and(|os| *os != cenote_proto::v1::OsConfig::default()),
         "os",
     )?;
-    refuse_if(!request.host_commands.is_empty(), "host_commands")?;
     refuse_if(request.host_network, "host_network")?;
 
     let mut builder = NodeRuntime::builder();
@@ -111,6 +109,9 @@ pub(crate) fn builder(
     }
     for collection in &request.host_functions {
         builder = builder.host_functions(host_link::collection(collection.clone(), link)?);
+    }
+    if !request.host_commands.is_empty() {
+        builder = builder.host_commands(host_link::commands(&request.host_commands, link));
     }
     if let Some(asked) = &request.limits {
         builder = limits(builder, asked)?;

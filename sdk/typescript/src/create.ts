@@ -38,6 +38,11 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
   const filesystems: HostParts["filesystems"] = new Map();
   const permissions = compilePermissions(options.permissions ?? {}, driver.denyByDefault, driver.fsRules);
   const parts: HostParts = { ...driver.parts, permissions: permissions.answers, functions: options.hostFunctions ?? {}, filesystems };
+  const { hostCommands } = options;
+  if (hostCommands !== undefined) {
+    if (typeof hostCommands.executor?.spawn !== "function") throw new OptionError("hostCommands.executor", "it has no spawn method");
+    parts.commands = hostCommands.executor;
+  }
   const { seeded, later } = seeds(options.files ?? {});
   const request: MessageInitShape<typeof CreateVmRequestSchema> = {
     env: await permittedEnv(options.env ?? {}, options.permissions?.env, driver.denyByDefault),
@@ -53,7 +58,7 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
     // They are exceptions to the guard, not to the permission.
     loopbackExemptPorts: mayUseNetwork(permissions.wire) ? [...(options.loopbackExemptPorts ?? [])] : [],
     snapshot: options.snapshot?.id ?? "",
-    hostCommands: [...(driver.hostCommands ?? [])],
+    hostCommands: hostCommands === undefined ? [...(driver.hostCommands ?? [])] : [...(hostCommands.only ?? ["**"])],
     hostNetwork: driver.hostNetwork ?? false,
     labels: options.labels ?? {},
   };

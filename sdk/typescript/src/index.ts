@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 export { NodeRuntime, type ProcessInfo, type RunResult, type Snapshot } from "./runtime.js";
-export type { CallOptions, ExecOptions, Mount, NodeRuntimeCreateOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
+export type { CallOptions, ExecOptions, HostCommands, Mount, NodeRuntimeCreateOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
 export type { ExecResult } from "./exec.js";
 export type { ExitStatus, NodeRuntimeProcess } from "./process.js";
 export type { ProcessOutput } from "./output.js";

@@ -1,5 +1,6 @@
 /** Options of a machine and of one call. */
 import type { HostFunctionCollections } from "./host/functions.js";
+import type { CommandExecutor } from "./drivers/command-executor.js";
 import type { VirtualFileSystem } from "./drivers/virtual-filesystem.js";
 import type { Limits, Timing } from "./limits.js";
 import type { Permissions } from "./permissions/requests.js";
@@ -34,6 +35,17 @@ export type Mount = {
     }
 );
 
+/** Programs of the embedder that guests may start, as far as the `childProcess` permission lets them. */
+export interface HostCommands {
+  /** Runs them. */
+  executor: CommandExecutor;
+  /**
+   * Which: globs on the name (`git`, `python*`) or, with a slash in them, on the path. Plain names become files in the machine's
+   * `/usr/local/bin`, so that shells find them. Default: every program that a guest starts.
+   */
+  only?: readonly string[];
+}
+
 /** Which sidecar a machine lives on. */
 export type SidecarChoice = "shared" | "own" | Sidecar | SidecarOptions;
 
@@ -64,6 +76,8 @@ export interface NodeRuntimeCreateOptions {
   limits?: Limits;
   /** Functions of the embedder that guests can call, by collection and name. */
   hostFunctions?: HostFunctionCollections;
+  /** Programs that guests start and the embedder runs. */
+  hostCommands?: HostCommands;
   /** Ports on the host's loopback that guests may reach although private addresses are refused (with network permission). */
   loopbackExemptPorts?: readonly number[];
   /** What guests see of time. Default `"coarse"`: whole milliseconds. */

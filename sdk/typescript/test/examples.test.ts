@@ -10,9 +10,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { describe, test } from "node:test";
 
 /** Examples that do not work yet, and why. */
-const NOT_YET: Record<string, string> = {
-  "000-1-child-processes": "programs that the embedder runs for guests (CreateVmRequest.host_commands)",
-};
+const NOT_YET: Record<string, string> = {};
 
 interface Ending {
   status: number | string;

@@ -6,7 +6,7 @@ use cenote_abi::Errno;
 use cenote_abi::fs::{AccessFlags, FileType, Mode, OpenFlags};
 use cenote_base::path::file_name;
 use cenote_base::policy::Request;
-use cenote_base::{Credentials, Gid, SysError, SysResult, Uid};
+use cenote_base::{Credentials, Gid, Pid, SysError, SysResult, Uid};
 use cenote_vfs::lookup::{LookupFlags, resolve};
 use cenote_vfs::{Location, MountFlags, OpenFile, permission};
 
@@ -39,6 +39,8 @@ pub struct Image {
     pub envp: Arc<Vec<Vec<u8>>>,
     /// The SHA-256 of the file, where the filesystem knows it and it cannot change.
     pub digest: Option<[u8; 32]>,
+    /// The process that is to run it.
+    pub pid: Pid,
 }
 
 /// A program that could be loaded, and what the process becomes with it.
@@ -118,6 +120,7 @@ pub(crate) async fn load(
             path: found.path.clone(),
             argv: Arc::clone(&argv),
             envp: Arc::clone(&envp),
+            pid: task.pid(),
         };
         let program = runtime.load(image).await?;
         let info = ProgramInfo {
@@ -150,7 +153,7 @@ fn unknown_format(header: &[u8]) -> SysError {
     SysError::with_note(Errno::ENOEXEC, note)
 }
 
-fn check_size(argv: &[Vec<u8>], envp: &[Vec<u8>]) -> SysResult {
+pub(super) fn check_size(argv: &[Vec<u8>], envp: &[Vec<u8>]) -> SysResult {
     let mut total = 0_usize;
     for string in argv.iter().chain(envp) {
         if string.len() >= MAX_STRING {

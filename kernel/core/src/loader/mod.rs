@@ -4,8 +4,11 @@ mod image;
 mod runtime;
 mod search_path;
 mod shebang;
+mod stand_in;
 
 pub use image::Image;
 pub(crate) use image::{Loaded, Origin, load};
 pub use runtime::{BoxFuture, Program, Runtime};
 pub(crate) use search_path::{DEFAULT_PATH, candidates, variable};
+pub use stand_in::NamedProgram;
+pub(crate) use stand_in::{as_path, load_stand_in};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use cenote_base::SysResult;
 
-use super::Image;
+use super::{Image, NamedProgram};
 use crate::process::Task;
 
 /// A future on the heap.
@@ -26,6 +26,25 @@ pub trait Runtime: Send + Sync + Debug {
     /// # Errors
     /// `ENOEXEC`: the image is not valid; the reason goes to the trace. `ENOMEM`.
     fn load<'a>(&'a self, image: Image) -> BoxFuture<'a, SysResult<Box<dyn Program>>>;
+
+    /// Whether it may have a program of its own for what a guest names so, in place of the file there is or is not. `name` and
+    /// `known_as` are the name and first argument of a [`NamedProgram`]. Asked before any file is looked for; must be quick.
+    fn stands_in(&self, name: &[u8], known_as: &[u8]) -> bool {
+        let _ = (name, known_as);
+        false
+    }
+
+    /// The program it has for a name that it [`stands_in`](Self::stands_in) for; `None`: the file is to be looked for after all.
+    ///
+    /// # Errors
+    /// Whatever exec is to fail with.
+    fn load_named<'a>(
+        &'a self,
+        named: NamedProgram,
+    ) -> BoxFuture<'a, SysResult<Option<Box<dyn Program>>>> {
+        drop(named);
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }
 
 /// A program that is ready to run.

@@ -1,8 +1,12 @@
 //! Replacing a process's program: what exec keeps and what it does not. See execve(2), "Effect on process attributes".
 
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+
 use cenote_abi::Errno;
 use cenote_abi::signal::SS_DISABLE;
-use cenote_base::{SysError, SysResult};
+use cenote_base::{SysError, SysResult, Waiter};
 
 use super::Task;
 use crate::loader::{Loaded, Program};
@@ -21,6 +25,33 @@ pub(crate) fn check_single_thread(task: &Task) -> SysResult {
         ));
     }
     Ok(())
+}
+
+/// What `loading` answers, unless the process that waits for it has to end: a runtime may take its time, or ask the embedder.
+///
+/// # Errors
+/// `EINTR`: the process has to end. Those of `loading`.
+pub(crate) async fn unless_ending<T>(
+    task: &Task,
+    loading: impl Future<Output = SysResult<T>>,
+) -> SysResult<T> {
+    let waiter = Waiter::new();
+    let _registration = task.signal_queue().register(waiter.clone());
+    let mut loading = pin!(loading);
+    loop {
+        if task.must_end() {
+            return Err(SysError::interrupted());
+        }
+        let mut woken = pin!(waiter.woken());
+        let done = poll_fn(|cx| match loading.as_mut().poll(cx) {
+            Poll::Ready(done) => Poll::Ready(Some(done)),
+            Poll::Pending => woken.as_mut().poll(cx).map(|()| None),
+        })
+        .await;
+        if let Some(done) = done {
+            return done;
+        }
+    }
 }
 
 /// The point of no return: gives the process its new program. The caller unwinds and then starts it.

@@ -120,6 +120,13 @@ impl Process {
         *self.credentials.write() = Arc::new(credentials);
     }
 
+    /// Its working directory, as a path in the machine.
+    #[must_use]
+    pub fn working_directory(&self) -> Vec<u8> {
+        let fs = self.fs().lock().clone();
+        fs.cwd.path_from(&fs.root)
+    }
+
     pub(crate) fn fs(&self) -> &Mutex<FsContext> {
         &self.fs
     }

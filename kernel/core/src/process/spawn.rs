@@ -14,11 +14,14 @@ use cenote_base::{Credentials, Fd, Pgid, Pid, SysError, SysResult, Waiter};
 use cenote_vfs::OpenFile;
 use cenote_vfs::lookup::{LookupFlags, resolve};
 
+use super::exec::unless_ending;
 use super::fork::{Seed, ThreadSeed, create, fork};
 use super::{ExitCell, FsContext, Process, ProgramInfo, Task, exec, job_control};
 use crate::fd::FdTable;
 use crate::kernel::Kernel;
-use crate::loader::{self, DEFAULT_PATH, Loaded, Origin, candidates, variable};
+use crate::loader::{
+    self, DEFAULT_PATH, Loaded, Origin, as_path, candidates, load_stand_in, variable,
+};
 use crate::signal::send::send_kernel;
 use crate::signal::{ProcessSignals, SigAction};
 use crate::syscall::fd::close_files;
@@ -202,16 +205,23 @@ pub(crate) async fn spawn(task: &Task, request: Spawn) -> SysResult<Pid> {
     }
     let paths = match &request.search_path {
         Some(search) => candidates(&request.path, search),
-        None => vec![request.path],
+        None => vec![request.path.clone()],
     };
-    let loaded = load_first(
-        child.task(),
-        Origin::Guest,
-        &paths,
-        request.argv,
-        request.envp,
-    )
-    .await?;
+    let name = match &request.search_path {
+        Some(_) => request.path,
+        None => as_path(&request.path),
+    };
+    let load = async {
+        let stand_in = load_stand_in(child.task(), &name, &request.argv, &request.envp).await?;
+        match stand_in {
+            Some(loaded) => Ok(loaded),
+            None => {
+                let (argv, envp) = (request.argv, request.envp);
+                load_first(child.task(), Origin::Guest, &paths, argv, envp).await
+            }
+        }
+    };
+    let loaded = unless_ending(task, load).await?;
     let pid = child.task().pid();
     drop(child.start(loaded));
     Ok(pid)

@@ -77,7 +77,17 @@ pub async fn execveat(
         } else {
             argv
         };
-        let loaded = loader::load(task, Origin::Guest, start.as_ref(), path, argv, envp).await?;
+        let load = async {
+            // A path from an open directory is a file's.
+            if start.is_none()
+                && let Some(loaded) =
+                    loader::load_stand_in(task, &loader::as_path(path), &argv, &envp).await?
+            {
+                return Ok(loaded);
+            }
+            loader::load(task, Origin::Guest, start.as_ref(), path, argv, envp).await
+        };
+        let loaded = exec::unless_ending(task, load).await?;
         Ok(exec::commit(task, loaded))
     }
     .await;

@@ -24,10 +24,10 @@ async fn converse(
     out: &Out<HostRequest>,
 ) -> Result<(), Status> {
     let first = input.message().await?.and_then(|first| first.reply);
-    if !matches!(first, Some(Reply::Hello(_))) {
+    let Some(Reply::Hello(hello)) = first else {
         return Err(option("hello", "must come first"));
-    }
-    let number = machine.link.open(out.clone());
+    };
+    let number = machine.link.open(out.clone(), hello);
     let ready = HostRequest {
         request: Some(Asked::Ready(HostReady {})),
         ..HostRequest::default()

@@ -20,6 +20,9 @@ import { callFunction, type HostFunctionCollections } from "./functions.js";
 import { answerNetwork } from "./network.js";
 import { answerPermission } from "./permissions.js";
 
+/** Requests answered at once: what a worker may ask beyond it, it has not learned from the contract. */
+const OPEN_LIMIT = 10_000;
+
 type Outgoing = MessageInitShape<typeof HostReplySchema>;
 /** Sends one reply of a request. */
 export type Reply = (reply: NonNullable<Outgoing["reply"]>) => void;
@@ -101,6 +104,11 @@ export class HostAnswers {
       case "cancel":
         return open?.onCancel();
       default:
+        // What runs in the machine may have taken its worker over: nothing here rests on its good behaviour.
+        if (open !== undefined || id === 0n) return this.close();
+        if (this.#exchanges.size >= OPEN_LIMIT) {
+          return this.#replies.push({ id, reply: { case: "error", value: { code: "EAGAIN", name: "Error", message: "too many requests at once" } } });
+        }
         void this.#answer(id, request);
     }
   }

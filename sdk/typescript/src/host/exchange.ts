@@ -13,6 +13,8 @@ export class Exchange {
   readonly #reply: Reply;
   readonly #credit = new Map<DataChannel, number>();
   readonly #waiting = new Set<() => void>();
+  /** What was given last of a stream, on its way. */
+  readonly #sent = new Map<DataChannel, Promise<void>>();
   #closed = false;
   /** Takes what the guest sends; more comes when it has resolved. */
   onData: (bytes: Uint8Array, end: boolean) => void | Promise<void> = () => undefined;
@@ -21,6 +23,8 @@ export class Exchange {
   /** The guest does not want the answer any more. */
   onCancel: () => void = () => undefined;
   #taken: Promise<void> = Promise.resolve();
+  /** Bytes that came and were not taken yet. */
+  #waitingBytes = 0;
 
   constructor(reply: Reply) {
     this.#reply = reply;
@@ -28,8 +32,13 @@ export class Exchange {
 
   /** @internal The guest's bytes. */
   take(channel: DataChannel, bytes: Uint8Array, end: boolean): void {
+    if (this.#closed) return;
+    this.#waitingBytes += bytes.byteLength;
+    // More than was allowed: whoever sends it does not keep to the contract.
+    if (this.#waitingBytes > WINDOW) return this.onCancel();
     this.#taken = this.#taken.then(async () => {
       await this.onData(bytes, end);
+      this.#waitingBytes -= bytes.byteLength;
       if (bytes.byteLength > 0 && !end) this.#reply({ case: "window", value: { channel, bytes: bytes.byteLength } });
     });
     this.#taken.catch(() => this.onCancel());
@@ -56,8 +65,15 @@ export class Exchange {
     this.#waiting.clear();
   }
 
-  /** Sends bytes as far as the guest takes them; resolves when all are sent. */
-  async send(channel: DataChannel, bytes: Uint8Array): Promise<void> {
+  /** Sends bytes as far as the guest takes them, after those given before and never within this call; resolves when all are sent. */
+  send(channel: DataChannel, bytes: Uint8Array): Promise<void> {
+    const before = this.#sent.get(channel) ?? Promise.resolve();
+    const sent = before.then(() => this.#send(channel, bytes));
+    this.#sent.set(channel, sent);
+    return sent;
+  }
+
+  async #send(channel: DataChannel, bytes: Uint8Array): Promise<void> {
     for (const piece of pieces(bytes, CHUNK)) {
       while (!this.#closed && this.#room(channel) < piece.byteLength) {
         await new Promise<void>((resolve) => this.#waiting.add(resolve));

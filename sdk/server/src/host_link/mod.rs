@@ -1,0 +1,15 @@
+//! The way from a machine to its embedder: requests out, answers back by their number, over whichever host channel is open.
+//!
+//! * [`link`]: the channel, requests and their replies
+//! * [`answers`]: questions with one answer, permissions and host functions
+//! * [`window`]: how many bytes of an exchange may be under way
+//! * [`commands`]: programs that the embedder runs for guests
+
+mod answers;
+mod commands;
+mod link;
+mod window;
+
+pub(crate) use answers::{ask_in, collection};
+pub(crate) use commands::commands;
+pub(crate) use link::HostLink;
