@@ -69,7 +69,7 @@ const executor: CommandExecutor = {
 
 test("guests of the first generation start what the executor has, and nothing else", async () => {
   await using rt = new NodeRuntime({
-    systemDriver: createNodeDriver({ commandExecutor: executor, permissions: { ...allowAllChildProcess } }),
+    systemDriver: createNodeDriver({ commandExecutor: executor, permissions: { ...allowAllChildProcess, fs: true } }),
     runtimeDriverFactory: createNodeRuntimeDriverFactory(),
   });
   const out = await rt.exec(`
