@@ -380,6 +380,11 @@ impl Environment {
             .expect("Node's bootstrap makes no system call, and only it runs without a task")
     }
 
+    /// Whether it runs for a process: not while a snapshot is made.
+    pub(crate) fn has_task(&self) -> bool {
+        self.attached().task.is_some()
+    }
+
     /// Whether this is the main thread of its process (and no `Worker`).
     pub(crate) const fn is_main_thread(&self) -> bool {
         self.thread.is_main

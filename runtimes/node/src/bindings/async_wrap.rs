@@ -3,10 +3,10 @@
 //! JavaScript pushes and pops contexts itself while the stack fits the shared array; native code does for its callbacks, and
 //! grows the array when it does not fit.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
-use crate::environment::Stored;
+use crate::environment::{Environment, Stored};
 use crate::glue::{Args, Binding, BindingResult, Failure, Field, Object, Scope, ScopeExt, Value};
 use crate::shapes::{Element, Shape, shape_of};
 
@@ -39,12 +39,23 @@ const DEFAULT_TRIGGER_ASYNC_ID: usize = 3;
 #[derive(Default)]
 struct State {
     destroyed: RefCell<Vec<f64>>,
-    is_destroy_queued: Cell<bool>,
     resources: RefCell<Vec<(usize, v8::Global<v8::Value>)>>,
+    /// `async_hook_fields`, for where there is no scope to look it up in.
+    fields: OnceCell<Field>,
 }
 
 fn hook_fields(scope: &mut Scope<'_, '_>) -> Result<Field, Failure> {
-    scope.env().field(scope, "async_wrap", "async_hook_fields")
+    let env = scope.env();
+    let state = env.state::<State>();
+    if let Some(fields) = state.fields.get() {
+        return Ok(fields.clone());
+    }
+    let fields = env.field(scope, "async_wrap", "async_hook_fields")?;
+    if env.has_task() {
+        // Not while a snapshot is made: the array is another one after it.
+        state.fields.get_or_init(|| fields.clone());
+    }
+    Ok(fields)
 }
 
 fn id_fields(scope: &mut Scope<'_, '_>) -> Result<Field, Failure> {
@@ -93,6 +104,11 @@ pub(crate) fn with_default_trigger<'s, 'i, R>(
         ids.set(DEFAULT_TRIGGER_ASYNC_ID, before);
     }
     made
+}
+
+/// Whether there are hooks that hear of objects being made or going.
+pub(crate) fn is_followed(scope: &mut Scope<'_, '_>) -> bool {
+    hook_fields(scope).is_ok_and(|fields| fields.get(INIT) + fields.get(DESTROY) > 0.0)
 }
 
 /// Tells the `init` hooks about a native object.
@@ -196,8 +212,10 @@ pub(crate) fn pop_context(scope: &mut Scope<'_, '_>, async_id: f64) -> bool {
     if depth == 0 {
         return false;
     }
-    if fields.get(CHECK) > 0.0 && ids.get(EXECUTION_ASYNC_ID) != async_id {
-        tracing::warn!(target: "cenote::node", actual = ids.get(EXECUTION_ASYNC_ID), expected = async_id, "async id stack is out of step");
+    let actual = ids.get(EXECUTION_ASYNC_ID);
+    if fields.get(CHECK) > 0.0 && actual != async_id {
+        fail_with_corrupted_stack(scope, actual, async_id);
+        return false;
     }
     let Ok(stack) = scope.env().field(scope, "async_wrap", "async_ids_stack") else {
         return false;
@@ -280,7 +298,27 @@ fn push_async_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 
 fn pop_async_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let async_id = args.f64(0)?;
-    Ok(pop_context(scope, async_id).into())
+    let is_left = pop_context(scope, async_id);
+    if scope.env().can_call_into_js() {
+        Ok(is_left.into())
+    } else {
+        Err(Failure::Pending)
+    }
+}
+
+/// The program calls its hooks out of step: it ends. Node: `AsyncHooks::FailWithCorruptedAsyncStack`.
+fn fail_with_corrupted_stack(scope: &mut Scope<'_, '_>, actual: f64, expected: f64) {
+    let env = scope.env();
+    let mut text = format!(
+        "Error: async hook stack has become corrupted (actual: {actual}, expected: {expected})\n"
+    );
+    text.push_str(&crate::bindings::process_methods::stack_trace(scope));
+    env.print_error(text.as_bytes());
+    if env.command_line().is("--abort-on-uncaught-exception") {
+        env.abort();
+    } else {
+        env.exit(1);
+    }
 }
 
 /// The resource native code pushed at this depth.
@@ -333,25 +371,73 @@ pub(crate) fn queue_destroy(scope: &mut Scope<'_, '_>, async_id: f64) {
     if fields.get(DESTROY) == 0.0 {
         return;
     }
-    let env = scope.env();
-    let state = env.state::<State>();
-    state.destroyed.borrow_mut().push(async_id);
-    if state.is_destroy_queued.replace(true) {
-        return;
+    queue(&scope.env(), async_id);
+}
+
+/// The object with this id was collected. Without a scope: V8 is at its collection.
+pub(crate) fn collected(env: &Environment, async_id: f64) {
+    let has_hooks = env
+        .state::<State>()
+        .fields
+        .get()
+        .is_some_and(|fields| fields.get(DESTROY) != 0.0);
+    if has_hooks {
+        queue(env, async_id);
     }
-    env.event_loop().complete(|scope| {
-        let state = scope.env().state::<State>();
-        state.is_destroy_queued.set(false);
-        loop {
-            let ids = std::mem::take(&mut *state.destroyed.borrow_mut());
-            if ids.is_empty() {
-                break;
-            }
-            for async_id in ids {
-                emit(scope, DESTROY, Stored::AsyncHookDestroy, async_id);
+}
+
+/// With so many ids waiting the hooks are called by a microtask, for the loop may be far: a long chain of promises.
+const MANY: usize = 16_384;
+
+fn queue(env: &Environment, async_id: f64) {
+    let state = env.state::<State>();
+    let mut destroyed = state.destroyed.borrow_mut();
+    destroyed.push(async_id);
+    env.event_loop().note_destroyed();
+    if destroyed.len() == MANY {
+        crate::glue::interrupt_for_destroys(env.isolate_handle());
+    }
+}
+
+/// Between two steps of JavaScript: has a microtask call the hooks.
+pub(crate) fn enqueue_destroys(scope: &mut Scope<'_, '_>) {
+    if let Some(function) = scope.function("emitDestroys", destroys_due) {
+        scope.enqueue_microtask(function);
+    }
+}
+
+/// What that microtask does.
+pub(crate) fn destroys_due<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    emit_destroys(scope);
+    Ok(().into())
+}
+
+/// Calls the `destroy` hooks for everything that waits for that.
+pub(crate) fn emit_destroys(scope: &mut Scope<'_, '_>) {
+    let env = scope.env();
+    let hooks = env.state::<DestroyHooks>();
+    let state = env.state::<State>();
+    loop {
+        let collected = std::mem::take(&mut *hooks.collected.borrow_mut());
+        for (async_id, destroyed) in collected {
+            let is_done = destroyed.is_some_and(|object| {
+                let object = v8::Local::new(scope, &object);
+                scope
+                    .get_property(object, "destroyed")
+                    .is_ok_and(|value| value.is_true())
+            });
+            if !is_done {
+                state.destroyed.borrow_mut().push(async_id);
             }
         }
-    });
+        let ids = std::mem::take(&mut *state.destroyed.borrow_mut());
+        if ids.is_empty() {
+            break;
+        }
+        for async_id in ids {
+            emit(scope, DESTROY, Stored::AsyncHookDestroy, async_id);
+        }
+    }
 }
 
 fn set_promise_hooks<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -397,6 +483,8 @@ fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Binding
 struct DestroyHooks {
     waiting: RefCell<HashMap<u64, v8::Weak<v8::Object>>>,
     next: Cell<u64>,
+    /// Ids of those that are gone, and where it says whether their hooks were called already.
+    collected: RefCell<Vec<(f64, Option<v8::Global<v8::Object>>)>>,
 }
 
 /// Calls the `destroy` hooks when this object is collected, unless `destroyed.destroyed` says it happened.
@@ -406,7 +494,6 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
     let destroyed = v8::Local::<v8::Object>::try_from(args.get(2))
         .ok()
         .map(|object| v8::Global::new(scope, object));
-    let remote = scope.env().event_loop().io().remote();
     let hooks = scope.env().state::<DestroyHooks>();
     let number = hooks.next.replace(hooks.next.get().wrapping_add(1));
     let weak = v8::Weak::with_finalizer(
@@ -414,27 +501,18 @@ fn register_destroy_hook<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
         resource,
         Box::new(move |isolate| {
             let env = isolate
-                .get_slot::<std::rc::Rc<crate::environment::Environment>>()
+                .get_slot::<std::rc::Rc<Environment>>()
                 .map(std::rc::Rc::clone);
             let Some(env) = env else { return };
-            let weak = env
-                .state::<DestroyHooks>()
-                .waiting
-                .borrow_mut()
-                .remove(&number);
+            let hooks = env.state::<DestroyHooks>();
+            let weak = hooks.waiting.borrow_mut().remove(&number);
             drop(weak);
-            env.event_loop().complete(move |scope| {
-                let is_done = destroyed.is_some_and(|object| {
-                    let object = v8::Local::new(scope, &object);
-                    scope
-                        .get_property(object, "destroyed")
-                        .is_ok_and(|value| value.is_true())
-                });
-                if !is_done {
-                    queue_destroy(scope, async_id);
-                }
-            });
-            remote.wake();
+            let mut collected = hooks.collected.borrow_mut();
+            collected.push((async_id, destroyed));
+            env.event_loop().note_destroyed();
+            if collected.len() == MANY {
+                crate::glue::interrupt_for_destroys(env.isolate_handle());
+            }
         }),
     );
     hooks.waiting.borrow_mut().insert(number, weak);

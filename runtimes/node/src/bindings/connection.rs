@@ -13,7 +13,9 @@ use cenote_kernel::{Task, syscall};
 use cenote_vfs::OpenFile;
 
 use super::async_wrap;
+use super::stream_base::begin_request;
 use super::stream_base::{KernelStream, StreamResource};
+use crate::event_loop::handles::finish_request;
 use crate::event_loop::{CallContext, Readiness, make_callback};
 use crate::glue::{Class, Object, Scope, ScopeExt, Value, native_ref, new_instance};
 
@@ -204,6 +206,10 @@ pub(super) fn connect<'s>(
             after_connect(scope, number, &request, status);
         }
     });
+    let handle = env.natives().object(scope, number);
+    let handle = handle.and_then(|handle| native_ref(scope, handle));
+    let owner = handle.as_ref().and_then(|handle| handle.async_info());
+    begin_request(scope, request, owner);
     stream.begin_connecting(watch, v8::Global::new(scope, request));
     0
 }
@@ -222,11 +228,6 @@ pub(super) fn after_connect(
         .natives()
         .object(scope, number)
         .map_or_else(|| scope.undefined(), Into::into);
-    let native = native_ref(scope, request);
-    let context = native
-        .as_ref()
-        .and_then(|native| native.async_info())
-        .map_or(CallContext::ROOT, CallContext::of);
     let is_open = scope.boolean(status == 0);
     let args = [
         v8::Integer::new(scope, status).into(),
@@ -235,7 +236,7 @@ pub(super) fn after_connect(
         is_open,
         is_open,
     ];
-    make_callback(scope, request, "oncomplete", &args, &context);
+    finish_request(scope, request, "oncomplete", &args);
 }
 
 /// Takes over a descriptor of the process.

@@ -156,6 +156,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
 
 /// Native functions that no binding lists by name.
 pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
+    async_wrap::destroys_due,
     loader::get_internal_binding,
     loader::get_linked_binding,
     process::raw_debug,

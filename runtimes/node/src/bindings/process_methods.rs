@@ -325,6 +325,13 @@ fn print_exit_trace(scope: &mut Scope<'_, '_>, code: i32) {
     };
     let mut text =
         format!("(node:{pid}{thread}) WARNING: Exited the environment with code {code}\n");
+    text.push_str(&stack_trace(scope));
+    env.print_error(text.as_bytes());
+}
+
+/// Where the program is, innermost call first, in V8's words.
+pub(crate) fn stack_trace(scope: &mut Scope<'_, '_>) -> String {
+    let mut text = String::new();
     if let Some(trace) = v8::StackTrace::current_stack_trace(scope, 10) {
         for index in 0..trace.get_frame_count() {
             let Some(frame) = trace.get_frame(scope, index) else {
@@ -346,7 +353,7 @@ fn print_exit_trace(scope: &mut Scope<'_, '_>, code: i32) {
             }
         }
     }
-    env.print_error(text.as_bytes());
+    text
 }
 
 fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {

@@ -27,12 +27,12 @@ use cenote_net::Socket;
 use cenote_vfs::OpenFile;
 
 use super::socket_address::{self, status, status_of_bind};
-use super::stream_base::new_request_wrap;
-use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP, HandleState};
+use super::stream_base::{begin_request, new_request_wrap};
+use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP, HandleState, finish_request};
 use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
-    attach, collect_uv_error, copy_bytes, native_of, native_ref, new_node_buffer,
+    attach, collect_uv_error, copy_bytes, native_of, new_node_buffer,
 };
 
 pub(super) const BINDING: Binding = Binding::new("udp_wrap").class(&UDP).class(&SEND_WRAP);
@@ -393,7 +393,9 @@ fn send_to<'s>(
     });
     let total = bytes.len();
     if scope.env().command_line().is("--test-udp-no-try-send") {
-        let request = v8::Global::new(scope, args.object(0)?);
+        let request = args.object(0)?;
+        begin_request(scope, request, Some(&udp.info));
+        let request = v8::Global::new(scope, request);
         let status = sent.map_or_else(|error| -error.errno().raw(), |_| 0);
         tell_later(scope, &udp, request, total, status);
         return Ok(0.into());
@@ -424,14 +426,10 @@ fn tell_later(
             .set((count.saturating_sub(1), bytes.saturating_sub(size)));
         scope.env().event_loop().end_request();
         let request = v8::Local::new(scope, &request);
-        let context = native_ref(scope, request)
-            .as_ref()
-            .and_then(|native| native.async_info())
-            .map_or(CallContext::ROOT, CallContext::of);
         #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
         let size = scope.number(size as f64);
         let status = v8::Integer::new(scope, status).into();
-        make_callback(scope, request, "oncomplete", &[status, size], &context);
+        finish_request(scope, request, "oncomplete", &[status, size]);
     });
 }
 

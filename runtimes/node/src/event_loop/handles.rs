@@ -4,11 +4,14 @@
 use std::cell::Cell;
 
 use crate::bindings::async_wrap;
-use crate::event_loop::{CallContext, make_callback_in};
+use crate::event_loop::{CallContext, make_callback, make_callback_in};
 use crate::glue::{Args, BindingResult, Class, Object, Return, Scope, ScopeExt, Value, native_ref};
 
+/// The id of what has none, or none any more.
+const GONE: f64 = -1.0;
+
 /// The async ids of a native object, and the async context it was made in.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct AsyncInfo {
     async_id: Cell<f64>,
     trigger_async_id: Cell<f64>,
@@ -16,14 +19,30 @@ pub(crate) struct AsyncInfo {
     frame: std::cell::RefCell<Option<v8::Global<v8::Value>>>,
 }
 
+impl Default for AsyncInfo {
+    fn default() -> Self {
+        Self::unborn()
+    }
+}
+
 impl AsyncInfo {
+    /// Ids that are taken later, by [`reset`](Self::reset): as in Node, a request is nobody before it is made.
+    pub(crate) const fn unborn() -> Self {
+        Self {
+            async_id: Cell::new(GONE),
+            trigger_async_id: Cell::new(GONE),
+            provider: Cell::new(0),
+            frame: std::cell::RefCell::new(None),
+        }
+    }
+
     /// Takes a new id for an object being made, and tells the `init` hooks. `provider` is a name of `async_wrap.Providers`.
     pub(crate) fn new(
         scope: &mut Scope<'_, '_>,
         object: Object<'_>,
         provider: &'static str,
     ) -> Self {
-        let info = Self::default();
+        let info = Self::unborn();
         info.reset(scope, object, provider);
         info
     }
@@ -35,6 +54,7 @@ impl AsyncInfo {
         object: Object<'_>,
         provider: &'static str,
     ) {
+        self.destroy(scope);
         let (async_id, trigger) = async_wrap::new_ids(scope);
         self.async_id.set(async_id);
         self.trigger_async_id.set(trigger);
@@ -42,6 +62,32 @@ impl AsyncInfo {
         let frame = scope.get_continuation_preserved_embedder_data();
         *self.frame.borrow_mut() = (!frame.is_undefined()).then(|| v8::Global::new(scope, frame));
         async_wrap::emit_init(scope, async_id, provider, trigger, object);
+    }
+
+    /// Has the `destroy` hooks called, soon and once: nothing happens to the object any more.
+    pub(crate) fn destroy(&self, scope: &mut Scope<'_, '_>) {
+        if let Some(async_id) = self.take_id() {
+            async_wrap::queue_destroy(scope, async_id);
+        }
+    }
+
+    /// The same when the object was collected.
+    pub(crate) fn collected(&self, env: &crate::environment::Environment) {
+        if let Some(async_id) = self.take_id() {
+            async_wrap::collected(env, async_id);
+        }
+    }
+
+    fn take_id(&self) -> Option<f64> {
+        let async_id = self.async_id.replace(GONE);
+        // Nobody is called in that context any more; it may hold much.
+        drop(self.frame.take());
+        (async_id > 0.0).then_some(async_id)
+    }
+
+    /// Whether it has ids.
+    pub(crate) fn is_born(&self) -> bool {
+        self.async_id.get() > 0.0
     }
 
     /// The object's id.
@@ -148,7 +194,13 @@ fn async_reset<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
         && let Some(info) = native.async_info()
     {
         let provider = async_wrap::provider_name(info.provider.get());
-        info.reset(scope, this, provider);
+        // A handle that is used again shows hooks another resource each time. Node: `AsyncWrap::AsyncReset`.
+        let resource = Object::try_from(args.get(0)).unwrap_or(this);
+        if resource != this {
+            let symbol = scope.node_symbol("resource_symbol");
+            let _set = this.set(scope, symbol.into(), resource.into());
+        }
+        info.reset(scope, resource, provider);
     }
     Ok(().into())
 }
@@ -216,6 +268,25 @@ fn closed(scope: &mut Scope<'_, '_>, object: &v8::Global<v8::Object>) {
     call_onclose(scope, object);
     if let Some(handle) = handle {
         handle.gone.set(true);
+    }
+    if let Some(info) = native.as_ref().and_then(|native| native.async_info()) {
+        info.destroy(scope);
+    }
+}
+
+/// Calls a request's function, after which the request is over: its `destroy` hooks follow. Node: `~ReqWrap`.
+pub(crate) fn finish_request<'s>(
+    scope: &mut Scope<'s, '_>,
+    request: Object<'s>,
+    name: &str,
+    args: &[Value<'s>],
+) {
+    let native = native_ref(scope, request);
+    let info = native.as_ref().and_then(|native| native.async_info());
+    let context = info.map_or(CallContext::ROOT, CallContext::of);
+    make_callback(scope, request, name, args, &context);
+    if let Some(info) = info {
+        info.destroy(scope);
     }
 }
 

@@ -42,6 +42,8 @@ pub(crate) struct EventLoop {
     background: Cell<bool>,
     turns: Cell<u64>,
     depth: Cell<usize>,
+    /// Whether `destroy` hooks are due.
+    destroyed: Cell<bool>,
 }
 
 impl std::fmt::Debug for EventLoop {
@@ -68,6 +70,7 @@ impl EventLoop {
             background: Cell::new(false),
             turns: Cell::default(),
             depth: Cell::new(0),
+            destroyed: Cell::new(false),
         }
     }
 
@@ -92,6 +95,11 @@ impl EventLoop {
     /// Runs `callback` in the closing phase of this turn.
     pub(crate) fn on_close(&self, callback: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static) {
         self.closing.borrow_mut().push_back(Box::new(callback));
+    }
+
+    /// `destroy` hooks are to be called in this turn, or in the next one if there is one.
+    pub(crate) fn note_destroyed(&self) {
+        self.destroyed.set(true);
     }
 
     /// A request is under way: the loop stays alive until [`end_request`](Self::end_request).
@@ -156,7 +164,17 @@ impl EventLoop {
             v8::scope!(let inner, scope);
             completion(inner);
         }
+        run_destroys(scope);
         count > 0
+    }
+}
+
+/// Calls the `destroy` hooks that are due. Node does it in its unreferenced immediates.
+fn run_destroys(scope: &mut Scope<'_, '_>) {
+    let env = scope.env();
+    if env.event_loop().destroyed.replace(false) && env.can_call_into_js() {
+        v8::scope!(let inner, scope);
+        crate::bindings::async_wrap::emit_destroys(inner);
     }
 }
 
@@ -202,9 +220,9 @@ pub(crate) fn run_main(
     let env = scope.env();
     let event_loop = env.event_loop();
     event_loop.depth.set(1);
-    let nothing: Value<'_> = scope.undefined();
+    let resource: Value<'_> = scope.object().into();
     let pushed =
-        crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, nothing).is_ok();
+        crate::bindings::async_wrap::push_context(scope, BOOTSTRAP_ASYNC_ID, 0.0, resource).is_ok();
     ticks::guarded(scope, |scope| match main(scope) {
         Ok(()) => Some(()),
         Err(failure) => {
@@ -315,6 +333,7 @@ pub(crate) fn spin(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
         if !env.can_call_into_js() {
             break;
         }
+        run_destroys(scope);
         let code = process_exit_code(scope)?.unwrap_or(0);
         let traced = Traced::begin(&env, "BeforeExit");
         emit_process_event(scope, "beforeExit", code);

@@ -31,6 +31,9 @@ impl CallContext {
 
     /// That of a native object.
     pub(crate) fn of(info: &AsyncInfo) -> Self {
+        if !info.is_born() {
+            return Self::ROOT;
+        }
         Self {
             async_id: info.async_id(),
             trigger_async_id: info.trigger_async_id(),

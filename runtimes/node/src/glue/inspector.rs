@@ -371,9 +371,20 @@ pub(crate) fn interrupt_for_inspector(isolate: &v8::IsolateHandle) {
     }
 }
 
-unsafe extern "C" fn interrupted(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
+/// Has the isolate's thread call `destroy` hooks soon: [`async_wrap::enqueue_destroys`](crate::bindings::async_wrap).
+pub(crate) fn interrupt_for_destroys(isolate: &v8::IsolateHandle) {
+    // An isolate that is gone has no hooks.
+    let _asked = isolate.request_interrupt(destroys_due, std::ptr::null_mut());
+}
+
+unsafe extern "C" fn destroys_due(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
     // SAFETY: V8 calls this on the thread of the isolate, between two steps of JavaScript.
-    let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(raw) };
+    let isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(raw) };
+    in_main_context(isolate, crate::bindings::async_wrap::enqueue_destroys);
+}
+
+/// Runs something in the main context of an isolate that V8 handed out.
+fn in_main_context(mut isolate: v8::Isolate, run: fn(&mut Scope<'_, '_>)) {
     let env = isolate
         .get_slot::<Rc<crate::environment::Environment>>()
         .map(Rc::clone);
@@ -381,5 +392,11 @@ unsafe extern "C" fn interrupted(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_voi
     v8::scope!(let scope, &mut isolate);
     let context = env.context(scope);
     let scope = &mut v8::ContextScope::new(scope, context);
-    crate::inspector::deliver(scope);
+    run(scope);
+}
+
+unsafe extern "C" fn interrupted(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 calls this on the thread of the isolate, between two steps of JavaScript.
+    let isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(raw) };
+    in_main_context(isolate, crate::inspector::deliver);
 }

@@ -56,7 +56,8 @@ pub(crate) use heap::{
     stop_when_exhausted, take_heap_guard,
 };
 pub(crate) use inspector::{
-    Inspector, InspectorClient, interrupt_for_inspector, number_first_context,
+    Inspector, InspectorClient, interrupt_for_destroys, interrupt_for_inspector,
+    number_first_context,
 };
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,

@@ -141,9 +141,12 @@ impl NativeTable {
         drop(slots);
     }
 
-    fn remove(&self, number: i32) {
+    fn remove(&self, env: &crate::environment::Environment, number: i32) {
         // Dropping may run code that looks into the table: let go of the borrow first.
         let slot = self.slots.borrow_mut().remove(&number);
+        if let Some(info) = slot.as_ref().and_then(|slot| slot.native.async_info()) {
+            info.collected(env);
+        }
         drop(slot);
     }
 }
@@ -165,7 +168,7 @@ pub(crate) fn attach<T: Native>(
             .get_slot::<Rc<crate::environment::Environment>>()
             .map(Rc::clone);
         if let Some(env) = env {
-            env.natives().remove(number);
+            env.natives().remove(&env, number);
         }
     });
     let weak = v8::Weak::with_finalizer(scope, object, finalizer);

@@ -25,11 +25,11 @@ use hickory_proto::rr::{Name, RecordType};
 
 use super::answer::Kind;
 use super::lookup;
-use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
-use crate::event_loop::{CallContext, Readiness, WatchId, make_callback};
+use crate::bindings::stream_base::begin_request;
+use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, finish_request};
+use crate::event_loop::{Readiness, WatchId};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach, native_of,
-    native_ref,
 };
 
 /// `DNS_ESETSRVPENDING`.
@@ -209,6 +209,7 @@ fn get_host_by_addr<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
         channel.start(scope, args.this(), request, Kind::Reverse, name);
         return Ok(0.into());
     }
+    begin_request(scope, request, None);
     let request = v8::Global::new(scope, request);
     let env = scope.env();
     env.event_loop().begin_request();
@@ -225,11 +226,7 @@ fn get_host_by_addr<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 fn tell<'s>(scope: &mut Scope<'s, '_>, request: &v8::Global<v8::Object>, args: &[Value<'s>]) {
     scope.env().event_loop().end_request();
     let request = v8::Local::new(scope, request);
-    let context = native_ref(scope, request)
-        .as_ref()
-        .and_then(|native| native.async_info())
-        .map_or(CallContext::ROOT, CallContext::of);
-    make_callback(scope, request, "oncomplete", args, &context);
+    finish_request(scope, request, "oncomplete", args);
 }
 
 /// Asks a server over a socket of its own, connected to it, from `local` if that is given; the answer is waited for until the deadline.
@@ -354,12 +351,13 @@ impl Channel {
 
     fn start<'s>(
         &self,
-        scope: &Scope<'s, '_>,
+        scope: &mut Scope<'s, '_>,
         this: Object<'s>,
         request: Object<'s>,
         kind: Kind,
         name: Name,
     ) {
+        begin_request(scope, request, None);
         if self.queries.borrow().len() >= MAX_QUERIES {
             self.refuse(scope, request, "ENOMEM");
             return;

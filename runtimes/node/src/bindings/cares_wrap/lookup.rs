@@ -7,8 +7,9 @@ use cenote_abi::Errno;
 use cenote_kernel::syscall;
 
 use super::remote;
-use crate::event_loop::{CallContext, make_callback};
-use crate::glue::{Args, BindingResult, Object, Scope, ScopeExt, Value, native_ref};
+use crate::bindings::stream_base::begin_request;
+use crate::event_loop::handles::finish_request;
+use crate::glue::{Args, BindingResult, Object, Scope, ScopeExt, Value};
 
 /// libuv's `UV_EAI_NONAME`.
 pub(super) const EAI_NONAME: i32 = -3008;
@@ -112,12 +113,8 @@ fn answer<'s>(
     env.event_loop().complete(move |scope| {
         scope.env().event_loop().end_request();
         let request = v8::Local::new(scope, &request);
-        let context = native_ref(scope, request)
-            .as_ref()
-            .and_then(|native| native.async_info())
-            .map_or(CallContext::ROOT, CallContext::of);
         let args = make(scope);
-        make_callback(scope, request, "oncomplete", &args, &context);
+        finish_request(scope, request, "oncomplete", &args);
     });
 }
 
@@ -136,6 +133,7 @@ pub(super) fn getaddrinfo<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
         hints,
         order,
     };
+    begin_request(scope, request, None);
     let known = resolve(scope, &name);
     if known.is_empty() && remote::ask(scope, request, &name, wanted) {
         return Ok(0.into());
@@ -219,6 +217,7 @@ pub(super) fn getnameinfo<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
     let Ok(address) = text.parse::<IpAddr>() else {
         return Ok((-Errno::EINVAL.raw()).into());
     };
+    begin_request(scope, request, None);
     let name = names_of(scope, address).into_iter().next();
     let service = service(scope, port);
     answer(scope, request, move |scope| match name {

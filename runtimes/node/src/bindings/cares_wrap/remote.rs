@@ -10,8 +10,9 @@ use hickory_proto::rr::{Name, RData, RecordType};
 
 use super::channel::{Attempt, Outcome, ask_server, named_servers};
 use super::lookup::{EAI_NONAME, Wanted, told};
-use crate::event_loop::{CallContext, WatchId, make_callback};
-use crate::glue::{Object, Scope, ScopeExt, native_ref};
+use crate::event_loop::WatchId;
+use crate::event_loop::handles::finish_request;
+use crate::glue::{Object, Scope, ScopeExt};
 
 /// libuv's `UV_EAI_AGAIN`.
 const EAI_AGAIN: i32 = -3001;
@@ -177,10 +178,6 @@ fn finish(scope: &mut Scope<'_, '_>, lookup: &Shared, answer: Option<&Message>) 
         found => Ok(found),
     };
     let request = v8::Local::new(scope, &request);
-    let context = native_ref(scope, request)
-        .as_ref()
-        .and_then(|native| native.async_info())
-        .map_or(CallContext::ROOT, CallContext::of);
     let args = told(scope, outcome);
-    make_callback(scope, request, "oncomplete", &args, &context);
+    finish_request(scope, request, "oncomplete", &args);
 }

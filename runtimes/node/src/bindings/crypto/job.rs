@@ -16,8 +16,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::errors::{self, JobError};
 use super::input;
-use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
-use crate::event_loop::{CallContext, after_callback, make_callback};
+use crate::event_loop::after_callback;
+use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, finish_request};
 use crate::glue::{
     Args, BindingResult, Charge, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
     attach, new_array_buffer, with_bytes,
@@ -377,8 +377,6 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
     };
     env.event_loop().end_request();
     let object = v8::Local::new(scope, &waiting.object);
-    let context = crate::glue::native_of::<Job>(scope, object)
-        .map_or(CallContext::ROOT, |job| CallContext::of(&job.info));
     env.natives().release(scope, object);
     let settled = caught(scope, |scope| {
         settle(scope, outcome, waiting.finish, Mode::Async)
@@ -393,9 +391,9 @@ fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
             let undefined = scope.undefined();
             match settled {
                 Ok(result) => {
-                    make_callback(scope, object, "ondone", &[undefined, result], &context)
+                    finish_request(scope, object, "ondone", &[undefined, result]);
                 }
-                Err(error) => make_callback(scope, object, "ondone", &[error, undefined], &context),
+                Err(error) => finish_request(scope, object, "ondone", &[error, undefined]),
             }
         }
     }

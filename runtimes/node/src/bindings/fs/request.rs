@@ -5,10 +5,10 @@
 
 use cenote_abi::fs::{Stat, StatFs};
 
-use crate::event_loop::{CallContext, after_callback, make_callback};
-use crate::glue::{
-    Args, BindingResult, Failure, Return, Scope, ScopeExt, Value, native_ref, new_node_buffer,
-};
+use crate::bindings::async_wrap;
+use crate::event_loop::after_callback;
+use crate::event_loop::handles::{AsyncInfo, finish_request};
+use crate::glue::{Args, BindingResult, Failure, Return, Scope, ScopeExt, Value, new_node_buffer};
 
 use super::stat;
 
@@ -132,8 +132,8 @@ impl Answer {
 pub(super) enum Asker {
     /// To the caller.
     Caller,
-    /// To a promise.
-    Promise(v8::Global<v8::PromiseResolver>),
+    /// To a promise; with its async ids, when somebody follows those.
+    Promise(v8::Global<v8::PromiseResolver>, Option<AsyncInfo>),
     /// To a request's `oncomplete`.
     Request(v8::Global<v8::Object>),
 }
@@ -147,8 +147,12 @@ impl Asker {
         if value.is_symbol() {
             let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
             let promise = resolver.get_promise(scope);
+            let info = async_wrap::is_followed(scope).then(|| {
+                let resource = scope.object();
+                AsyncInfo::new(scope, resource, "FSREQPROMISE")
+            });
             return Ok((
-                Self::Promise(v8::Global::new(scope, resolver)),
+                Self::Promise(v8::Global::new(scope, resolver), info),
                 promise.into(),
             ));
         }
@@ -178,7 +182,7 @@ impl Asker {
         let outcome = outcome.and_then(|answer| answer.into_value(scope, false));
         match self {
             Self::Caller => {}
-            Self::Promise(resolver) => {
+            Self::Promise(resolver, info) => {
                 let resolver = v8::Local::new(scope, &resolver);
                 // `None` only while the program is being ended.
                 let _settled = match outcome {
@@ -187,28 +191,26 @@ impl Asker {
                         .to_exception(scope)
                         .and_then(|error| resolver.reject(scope, error)),
                 };
+                if let Some(info) = info {
+                    info.destroy(scope);
+                }
                 after_callback(scope);
             }
             Self::Request(request) => {
                 let request = v8::Local::new(scope, &request);
-                let native = native_ref(scope, request);
-                let context = native
-                    .as_ref()
-                    .and_then(|native| native.async_info())
-                    .map_or(CallContext::ROOT, CallContext::of);
                 match outcome {
                     // As `FSReqAfterScope`: no value, no second argument.
                     Ok(value) if value.is_undefined() => {
                         let null = scope.null();
-                        make_callback(scope, request, "oncomplete", &[null], &context);
+                        finish_request(scope, request, "oncomplete", &[null]);
                     }
                     Ok(value) => {
                         let null = scope.null();
-                        make_callback(scope, request, "oncomplete", &[null, value], &context);
+                        finish_request(scope, request, "oncomplete", &[null, value]);
                     }
                     Err(failure) => {
                         if let Some(error) = failure.to_exception(scope) {
-                            make_callback(scope, request, "oncomplete", &[error], &context);
+                            finish_request(scope, request, "oncomplete", &[error]);
                         }
                     }
                 }

@@ -118,7 +118,7 @@ impl Outstanding {
         let args = [scope.boolean(ack), scope.number(duration), payload];
         make_callback_in(scope, object, callback, &args, &CallContext::of(&self.info));
         // It is told once, and then of no more use.
-        crate::bindings::async_wrap::queue_destroy(scope, self.info.async_id());
+        self.info.destroy(scope);
     }
 }
 

@@ -193,6 +193,7 @@ fn initialize<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
 fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let parser = args.native::<Parser>(scope)?;
     parser.leave_list();
+    parser.info.destroy(scope);
     *parser.list.borrow_mut() = None;
     let machine = parser.machine.borrow_mut().take();
     drop(machine);
@@ -205,7 +206,7 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 /// The message's async resource ends; the parser is used again.
 fn free<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let parser = args.native::<Parser>(scope)?;
-    crate::bindings::async_wrap::queue_destroy(scope, parser.info.async_id());
+    parser.info.destroy(scope);
     set_resource(scope, args.this(), scope.undefined());
     Ok(().into())
 }

@@ -139,7 +139,7 @@ fn new_message_port<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let this = args.this();
     // Attached before the `init` hooks hear of it: they may look at it.
     let native = Rc::new(MessagePort {
-        info: AsyncInfo::default(),
+        info: AsyncInfo::unborn(),
         handle: HandleState::default(),
         port: Rc::default(),
         owner: RefCell::default(),

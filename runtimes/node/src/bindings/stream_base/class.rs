@@ -5,7 +5,7 @@ use std::rc::Rc;
 use cenote_abi::Errno;
 
 use super::emit::{set_state, set_user_buffer};
-use super::request::StreamRequest;
+use super::request::{StreamRequest, begin_request};
 use super::resource::{StreamResource, Write, Wrote};
 use crate::event_loop::handles::HANDLE_WRAP;
 use crate::glue::{
@@ -127,6 +127,7 @@ fn shutdown<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let object = args.object(0)?;
     let native = native(scope, args)?;
     let stream = native.stream().ok_or(Failure::Pending)?;
+    begin_request(scope, object, native.async_info());
     let request = StreamRequest::of_object(scope, object, stream.core());
     let status = stream.shutdown(scope, request);
     tell_error(scope, object, stream);
@@ -170,6 +171,9 @@ fn write_bytes<'s>(
     #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
     set_state(scope, BYTES_WRITTEN, total as f64)?;
     let was_async = outcome == Ok(Wrote::Later);
+    if was_async {
+        begin_request(scope, object, native.async_info());
+    }
     set_state(scope, LAST_WRITE_WAS_ASYNC, f64::from(u8::from(was_async)))?;
     Ok(outcome.err().unwrap_or(0).into())
 }

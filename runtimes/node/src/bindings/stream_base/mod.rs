@@ -34,7 +34,9 @@ mod resource;
 
 pub(crate) use class::{LIBUV_STREAM_WRAP, with_stream_methods};
 pub(crate) use kernel_stream::KernelStream;
-pub(crate) use request::{RequestWrap, SHUTDOWN_WRAP, StreamRequest, WRITE_WRAP, new_request_wrap};
+pub(crate) use request::{
+    RequestWrap, SHUTDOWN_WRAP, StreamRequest, WRITE_WRAP, begin_request, new_request_wrap,
+};
 pub(crate) use resource::{
     ListenerId, StreamCore, StreamListener, StreamRead, StreamResource, UV_EOF, Write, Wrote,
     stream_of,

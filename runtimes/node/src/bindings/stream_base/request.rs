@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::resource::StreamCore;
-use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
-use crate::event_loop::{CallContext, make_callback};
+use crate::bindings::async_wrap::with_default_trigger;
+use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, finish_request};
 use crate::glue::{
     Args, BindingResult, Class, Native, Object, Scope, ScopeExt, attach, native_of, native_ref,
     new_instance,
@@ -59,7 +59,11 @@ impl StreamRequest {
     ) -> Option<Object<'s>> {
         let object = match &self.object {
             Some(object) => v8::Local::new(scope, object),
-            None => new_instance(scope, class, &[]).ok()?,
+            None => {
+                let object = new_instance(scope, class, &[]).ok()?;
+                begin_request(scope, object, None);
+                object
+            }
         };
         let wrap = native_of::<RequestWrap>(scope, object)?;
         *wrap.request.borrow_mut() = Some(self);
@@ -79,22 +83,18 @@ fn tell(scope: &mut Scope<'_, '_>, request: &v8::Global<v8::Object>, number: i32
         scope.set(request, "error", scope.text(&error).into());
     }
     let stream = stream.map_or_else(|| scope.undefined(), Into::into);
-    let native = native_ref(scope, request);
-    let context = native
-        .as_ref()
-        .and_then(|native| native.async_info())
-        .map_or(CallContext::ROOT, CallContext::of);
     let args = [
         v8::Integer::new(scope, status).into(),
         stream,
         scope.undefined(),
     ];
-    make_callback(scope, request, "oncomplete", &args, &context);
+    finish_request(scope, request, "oncomplete", &args);
 }
 
 /// What stands behind a plain request object.
 pub(crate) struct RequestWrap {
     info: AsyncInfo,
+    provider: &'static str,
     request: RefCell<Option<StreamRequest>>,
 }
 
@@ -111,16 +111,36 @@ impl Native for RequestWrap {
     }
 }
 
-/// Makes a request object of this provider.
+/// The request object is in use from now on: it gets its async ids, triggered by those of `owner`.
+pub(crate) fn begin_request<'s>(
+    scope: &mut Scope<'s, '_>,
+    request: Object<'s>,
+    owner: Option<&AsyncInfo>,
+) {
+    let Some(wrap) = native_of::<RequestWrap>(scope, request) else {
+        return;
+    };
+    match owner.filter(|owner| owner.is_born()) {
+        Some(owner) => with_default_trigger(scope, owner.async_id(), |scope| {
+            wrap.info.reset(scope, request, wrap.provider);
+        }),
+        None => wrap.info.reset(scope, request, wrap.provider),
+    }
+}
+
+/// Makes a request object of this provider, to be [begun](begin_request).
 pub(crate) fn new_request_wrap<'s>(
     scope: &mut Scope<'s, '_>,
     args: &Args<'s>,
     provider: &'static str,
 ) -> BindingResult<'s> {
     let this = args.this();
-    let info = AsyncInfo::new(scope, this, provider);
-    let request = RefCell::default();
-    attach(scope, this, Rc::new(RequestWrap { info, request }));
+    let wrap = RequestWrap {
+        info: AsyncInfo::unborn(),
+        provider,
+        request: RefCell::default(),
+    };
+    attach(scope, this, Rc::new(wrap));
     Ok(().into())
 }
 

@@ -279,7 +279,7 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     };
     let (own, theirs) = (Port::new(&group), Port::new(&group));
     own.entangle(&theirs);
-    let info = AsyncInfo::default();
+    let info = AsyncInfo::unborn();
     let control = Arc::new(Control::default());
     let worker = Rc::new(Worker {
         info,

@@ -366,7 +366,8 @@ fn within(value: Value<'_>, offset: usize, len: usize, message: &str) -> Result<
 /// `(flush, in, in_off, in_len, out, out_off, out_len)`, checked.
 fn start_of_write<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Progress, Failure> {
     let number = |index| args.u32(scope, index).map(|number| number as usize);
-    let flush = args.u32(scope, 0)?;
+    // Any value, as `Uint32Value` takes it.
+    let flush = args.get(0).uint32_value(scope).ok_or(Failure::Pending)?;
     if flush > 5 {
         return Err(wrong_use("Invalid flush value"));
     }
