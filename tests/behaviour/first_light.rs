@@ -13,6 +13,7 @@ mod mounts;
 mod network;
 mod outward;
 mod permissions;
+mod snapshots;
 mod terminal;
 mod timing;
 mod warm;

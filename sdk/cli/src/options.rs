@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use cenote::{HostMount, MountAccess, Timing};
+use cenote::{HostMount, Timing};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::inspect::InspectOptions;
@@ -106,9 +106,12 @@ pub(crate) struct MachineOptions {
     /// Working directory in the machine (default /root)
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) cwd: Option<String>,
-    /// Show a host directory in the machine; read-only unless :rw is added
-    #[arg(long, global = true, value_name = "HOST:GUEST[:rw]")]
+    /// Show a host directory in the machine; read-only unless :rw is added, with at most so much written to it (`:rw,size=100M`)
+    #[arg(long, global = true, value_name = "HOST:GUEST[:rw[,size=BYTES]]")]
     pub(crate) mount: Vec<Mount>,
+    /// Put the files of a tar file or OCI layer (plain, gzip or zstd) over those that ship, or show them read-only at a directory
+    #[arg(long, global = true, value_name = "FILE[:GUEST]")]
+    pub(crate) image: Vec<ImageAt>,
     /// Show a host `node_modules` directory, read-only, where the code that is run resolves packages
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) node_modules: Option<PathBuf>,
@@ -172,7 +175,47 @@ impl From<TimingMode> for Timing {
     }
 }
 
-/// `HOST:GUEST[:rw]`.
+/// `FILE[:GUEST]`.
+#[derive(Clone, Debug)]
+pub(crate) struct ImageAt {
+    pub(crate) file: PathBuf,
+    pub(crate) guest: String,
+}
+
+impl FromStr for ImageAt {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (file, guest) = match text.rsplit_once(':') {
+            Some((file, guest)) if guest.starts_with('/') => (file, guest),
+            _ => (text, "/"),
+        };
+        if file.is_empty() {
+            return Err("expected FILE[:GUEST], e.g. tools.tar.gz:/opt".into());
+        }
+        Ok(Self {
+            file: file.into(),
+            guest: guest.into(),
+        })
+    }
+}
+
+/// Bytes, perhaps with a unit: `4096`, `64K`, `100M`, `2G`.
+fn bytes(text: &str) -> Result<u64, String> {
+    let unit = match text.chars().last() {
+        Some('K' | 'k') => 1 << 10,
+        Some('M' | 'm') => 1 << 20,
+        Some('G' | 'g') => 1 << 30,
+        _ => 1,
+    };
+    let digits = text.trim_end_matches(['K', 'k', 'M', 'm', 'G', 'g']);
+    let count: Option<u64> = digits.parse().ok();
+    count
+        .and_then(|count| count.checked_mul(unit))
+        .ok_or_else(|| format!("`{text}` is no size; expected e.g. 64K, 100M, 2G"))
+}
+
+/// `HOST:GUEST[:rw[,size=BYTES]]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Mount(pub(crate) HostMount);
 
@@ -180,10 +223,9 @@ impl FromStr for Mount {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (rest, access) = match text.rsplit_once(':') {
-            Some((rest, "rw")) => (rest, MountAccess::ReadWrite),
-            Some((rest, "ro")) => (rest, MountAccess::ReadOnly),
-            _ => (text, MountAccess::ReadOnly),
+        let (rest, options) = match text.rsplit_once(':') {
+            Some((rest, options)) if !options.starts_with('/') => (rest, options),
+            _ => (text, "ro"),
         };
         let (host, guest) = rest
             .rsplit_once(':')
@@ -191,11 +233,20 @@ impl FromStr for Mount {
         if host.is_empty() || !guest.starts_with('/') {
             return Err("GUEST must be an absolute path in the machine, e.g. ./src:/work".into());
         }
-        Ok(Self(HostMount {
-            host: host.into(),
-            guest: guest.into(),
-            access,
-        }))
+        let mut mount = HostMount::new(host, guest);
+        for option in options.split(',') {
+            mount = match option.split_once('=') {
+                None if option == "rw" => mount.writable(),
+                None if option == "ro" => mount,
+                Some(("size", size)) => mount.size_limit(bytes(size)?),
+                _ => {
+                    return Err(format!(
+                        "`{option}` is no option of a mount: ro, rw, size=BYTES"
+                    ));
+                }
+            };
+        }
+        Ok(Self(mount))
     }
 }
 
@@ -246,6 +297,7 @@ impl FromStr for User {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cenote::MountAccess;
     use clap::CommandFactory;
 
     #[test]
@@ -266,6 +318,24 @@ mod tests {
             (Some("/a:b"), MountAccess::ReadWrite)
         );
         assert!("src:work".parse::<Mount>().is_err());
+        let Mount(mount) = "/a:/work:rw,size=2K".parse().unwrap();
+        assert_eq!(
+            (mount.access, mount.size_limit),
+            (MountAccess::ReadWrite, Some(2_048))
+        );
+        assert!("/a:/work:size=many".parse::<Mount>().is_err());
+        assert!("/a:/work:wr".parse::<Mount>().is_err());
+    }
+
+    #[test]
+    fn image_lies_at_the_root_unless_a_place_is_named() {
+        let at = |text: &str| text.parse::<ImageAt>().unwrap();
+        assert_eq!(at("a.tar").guest, "/");
+        let named = at("dir:x/a.tar:/opt");
+        assert_eq!(
+            (named.file.to_str(), named.guest.as_str()),
+            (Some("dir:x/a.tar"), "/opt")
+        );
     }
 
     #[test]

@@ -6,8 +6,8 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use cenote::{
-    Call, FileAccess, FileRule, HostMount, MountAccess, NetworkRule, NodeRuntime,
-    NodeRuntimeBuilder, Permissions, PortForward, Process, Signal, Spawn,
+    Call, FileAccess, FileRule, NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions,
+    PortForward, Process, Signal, Spawn,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
@@ -272,12 +272,7 @@ fn mount_script(
         path_in_guest = format!("/mnt{path_in_guest}");
         guest = format!("/mnt{guest}");
     }
-    let mount = HostMount {
-        host: directory,
-        guest,
-        access: MountAccess::ReadOnly,
-    };
-    Ok((builder.mount_with(mount), path_in_guest))
+    Ok((builder.mount(directory, guest), path_in_guest))
 }
 
 fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
@@ -295,6 +290,9 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
     }
     for mount in options.mount {
         builder = builder.mount_with(mount.0);
+    }
+    for image in options.image {
+        builder = builder.image(image.file, image.guest);
     }
     if let Some(cwd) = options.cwd {
         builder = builder.cwd(cwd);

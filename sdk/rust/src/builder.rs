@@ -17,13 +17,14 @@ use crate::host::{HostEntropy, MemoryLimits};
 use crate::host_commands::{self, HostCommandRuntime, HostCommands};
 use crate::host_functions::HostFunctions;
 use crate::machine::{Defaults, Machine};
-use crate::mounts::{HostMount, MountAccess, VfsMount};
+use crate::mounts::{HostMount, MemoryMount, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::Permissions;
 use crate::{
-    Decision, Error, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope, host, root,
+    Decision, Error, Image, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope, Snapshot,
+    host, root,
 };
 
 /// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
@@ -47,6 +48,9 @@ pub struct NodeRuntimeBuilder {
     files: Vec<(String, Vec<u8>)>,
     mounts: Vec<HostMount>,
     vfs_mounts: Vec<VfsMount>,
+    images: Vec<(Image, String)>,
+    memory_mounts: Vec<MemoryMount>,
+    start: Option<Snapshot>,
     node_modules: Option<PathBuf>,
     commands_dir: Option<PathBuf>,
     permissions: Permissions,
@@ -95,20 +99,12 @@ impl NodeRuntimeBuilder {
 
     /// Shows a host directory at `guest`, read-only.
     pub fn mount(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        self.mount_with(HostMount {
-            host: host.into(),
-            guest: guest.into(),
-            access: MountAccess::ReadOnly,
-        })
+        self.mount_with(HostMount::new(host, guest))
     }
 
     /// Shows a host directory at `guest` and lets guests change it.
     pub fn mount_read_write(self, host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
-        self.mount_with(HostMount {
-            host: host.into(),
-            guest: guest.into(),
-            access: MountAccess::ReadWrite,
-        })
+        self.mount_with(HostMount::new(host, guest).writable())
     }
 
     /// Shows a host directory as the mount says.
@@ -127,6 +123,46 @@ impl NodeRuntimeBuilder {
             root,
             guest: guest.into(),
         });
+        self
+    }
+
+    /// Shows the files of an image at `guest`: at `/` they lie over the files that ship and under the machine's own, so that guests can change
+    /// what they see (their own limit pays for that); elsewhere they are read-only. Later images at the same place lie over earlier ones.
+    pub fn image(mut self, image: impl Into<Image>, guest: impl Into<String>) -> Self {
+        self.images.push((image.into(), guest.into()));
+        self
+    }
+
+    /// Shows an empty directory in memory at `guest`, with room for so many bytes; without a limit of its own it counts with the machine's
+    /// files. Snapshots leave it out.
+    pub fn memory_directory(mut self, guest: impl Into<String>, size_limit: Option<u64>) -> Self {
+        self.memory_mounts.push(MemoryMount {
+            guest: guest.into(),
+            size_limit,
+        });
+        self
+    }
+
+    /// Starts with the files of a snapshot; mounts and seeded files come over them. They count against
+    /// [`limits`](Self::limits) as files the machine wrote.
+    pub fn from_snapshot(mut self, snapshot: &Snapshot) -> Self {
+        self.start = Some(snapshot.clone());
+        self
+    }
+
+    /// What makes another machine like this one, but for its files and host functions.
+    fn recipe(&self) -> Self {
+        Self {
+            files: Vec::new(),
+            host_functions: Vec::new(),
+            start: None,
+            ..self.clone()
+        }
+    }
+
+    /// As [`host_functions`](Self::host_functions), several.
+    pub(crate) fn with_host_functions(mut self, collections: Vec<HostFunctions>) -> Self {
+        self.host_functions.extend(collections);
         self
     }
 
@@ -273,6 +309,7 @@ impl NodeRuntimeBuilder {
 
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
+        let recipe = self.recipe();
         let permissions = with_exempt_ports(self.permissions, &self.loopback_exempt_ports);
         let pins = Arc::<Pins>::default();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
@@ -301,6 +338,8 @@ impl NodeRuntimeBuilder {
         let budget = Budget::watched(self.limits.clone(), Arc::clone(&events) as _);
         let (root, commands) = root::filesystem(
             self.commands_dir.as_deref(),
+            self.start.as_ref(),
+            &self.images,
             Arc::clone(&clock),
             Arc::clone(&budget),
         )?;
@@ -331,6 +370,8 @@ impl NodeRuntimeBuilder {
             &root::Plan {
                 mounts: &self.mounts,
                 vfs_mounts: &self.vfs_mounts,
+                images: &self.images,
+                memory_mounts: &self.memory_mounts,
                 node_modules: self.node_modules.as_deref(),
                 files: &self.files,
                 cwd: &cwd,
@@ -355,7 +396,7 @@ impl NodeRuntimeBuilder {
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
             engine: memory.engine(),
         };
-        let machine = Machine::new(kernel, defaults, events, permit);
+        let machine = Machine::new(kernel, defaults, events, permit, recipe);
         machine.add_host_functions(self.host_functions)?;
         Ok(NodeRuntime { machine })
     }

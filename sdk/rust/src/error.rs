@@ -104,6 +104,14 @@ pub enum Error {
     /// The machine was disposed of.
     #[error("the machine was disposed of")]
     Disposed,
+    /// A tar stream could not be written, or makes no sense.
+    #[error("{operation}: {reason}")]
+    Archive {
+        /// `export`, `import` or `image`.
+        operation: &'static str,
+        /// What went wrong.
+        reason: String,
+    },
     /// A runtime could not be set up on this host.
     #[error("the {runtime} runtime cannot start: {reason}")]
     Runtime {
@@ -131,6 +139,7 @@ impl Error {
             | Self::Returned(_)
             | Self::NothingReturned { .. }
             | Self::Disposed
+            | Self::Archive { .. }
             | Self::Runtime { .. } => None,
         }
     }

@@ -22,6 +22,7 @@
 //! Neighbours: this is the only crate that sees the kernel and both runtimes. Locks are leaves.
 #![forbid(unsafe_code)]
 
+mod archive;
 mod ask;
 mod builder;
 mod call;
@@ -33,6 +34,7 @@ mod files;
 mod host;
 mod host_commands;
 mod host_functions;
+mod image;
 mod machine;
 mod mounts;
 mod network;
@@ -41,7 +43,9 @@ mod process;
 mod processes;
 mod root;
 mod runtime;
+mod snapshot;
 mod terminal;
+mod watch;
 
 pub use ask::{Decision, PermissionRequest, Scope};
 pub use builder::NodeRuntimeBuilder;
@@ -63,6 +67,7 @@ pub use host_commands::{
 pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;
+pub use image::Image;
 pub use mounts::{HostMount, MountAccess};
 pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
@@ -72,6 +77,8 @@ pub use policy::{EnvRule, FileAccess, FileRule, Permissions};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::{NODE_VERSION, NodeRuntime};
+pub use snapshot::Snapshot;
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;
+pub use watch::{WatchEvent, WatchKind, Watcher};

@@ -1,6 +1,6 @@
 //! One machine: a kernel, what its processes start with, and its end.
 //!
-//! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. `Machine::kernel` is a leaf; the kernel is
+//! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. `Machine::kernel` and `Machine::given` are leaves; the kernel is
 //! used after it is released.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,8 @@ use crate::ask::Permit;
 use crate::events::Events;
 use crate::files::HostView;
 use crate::host_functions::{self, Collections};
-use crate::{Error, HostFunctions, host};
+use crate::watch::Watchers;
+use crate::{Error, HostFunctions, NodeRuntimeBuilder, host};
 
 /// What processes of a machine start with.
 #[derive(Clone, Debug)]
@@ -40,6 +41,11 @@ pub(crate) struct Machine {
     host_functions: Mutex<Option<Arc<Collections>>>,
     events: Arc<Events>,
     permit: Arc<Permit>,
+    /// What a fork is made with.
+    recipe: NodeRuntimeBuilder,
+    /// The embedder's functions as they were given, for forks.
+    given: Mutex<Vec<HostFunctions>>,
+    watchers: Watchers,
 }
 
 #[derive(Clone)]
@@ -54,6 +60,7 @@ impl Machine {
         defaults: Defaults,
         events: Arc<Events>,
         permit: Arc<Permit>,
+        recipe: NodeRuntimeBuilder,
     ) -> Arc<Self> {
         let view = HostView::new(kernel.namespace().root(), defaults.cwd.as_bytes());
         Arc::new(Self {
@@ -65,6 +72,9 @@ impl Machine {
             host_functions: Mutex::new(None),
             events,
             permit,
+            recipe,
+            given: Mutex::default(),
+            watchers: Watchers::default(),
         })
     }
 
@@ -73,6 +83,8 @@ impl Machine {
         &self,
         functions: impl IntoIterator<Item = HostFunctions>,
     ) -> Result<(), Error> {
+        let functions: Vec<HostFunctions> = functions.into_iter().collect();
+        let given = functions.clone();
         let compiled = functions
             .into_iter()
             .map(HostFunctions::compile)
@@ -100,7 +112,19 @@ impl Machine {
         }
         live.view
             .in_context(|cx| host_functions::write_files(cx, &collections))
-            .map_err(failed)
+            .map_err(failed)?;
+        self.given.lock().extend(given);
+        Ok(())
+    }
+
+    /// What another machine like this one is made with, but for its files.
+    pub(crate) fn recipe(&self) -> NodeRuntimeBuilder {
+        let given = self.given.lock().clone();
+        self.recipe.clone().with_host_functions(given)
+    }
+
+    pub(crate) fn watchers(&self) -> &Watchers {
+        &self.watchers
     }
 
     fn live(&self) -> Result<Live, Error> {
@@ -183,6 +207,7 @@ impl Machine {
     /// Kills all processes, waits for their end, lets go of kernel and files.
     pub(crate) async fn dispose(&self) {
         let live = self.kernel.lock().take();
+        self.watchers.close();
         if let Some(live) = live {
             live.kernel.shutdown().await;
         }
@@ -191,6 +216,7 @@ impl Machine {
 
 impl Drop for Machine {
     fn drop(&mut self) {
+        self.watchers.close();
         if let Some(live) = self.kernel.get_mut().take() {
             host::spawn(async move { live.kernel.shutdown().await });
         }

@@ -21,6 +21,43 @@ pub struct HostMount {
     pub guest: String,
     /// Whether guests may change it.
     pub access: MountAccess,
+    /// By how many bytes guests may lengthen its files, all together, before they get `ENOSPC`; removing gives nothing back. Without one
+    /// only the host's own disk is the limit.
+    pub size_limit: Option<u64>,
+}
+
+impl HostMount {
+    /// A directory of the host at `guest`, read-only.
+    pub fn new(host: impl Into<PathBuf>, guest: impl Into<String>) -> Self {
+        Self {
+            host: host.into(),
+            guest: guest.into(),
+            access: MountAccess::ReadOnly,
+            size_limit: None,
+        }
+    }
+
+    /// Lets guests change it.
+    #[must_use]
+    pub fn writable(mut self) -> Self {
+        self.access = MountAccess::ReadWrite;
+        self
+    }
+
+    /// Lets guests lengthen its files by so many bytes, all together.
+    #[must_use]
+    pub fn size_limit(mut self, bytes: u64) -> Self {
+        self.size_limit = Some(bytes);
+        self
+    }
+}
+
+/// An empty directory in memory.
+#[derive(Clone, Debug)]
+pub(crate) struct MemoryMount {
+    pub(crate) guest: String,
+    /// Nothing: counted with the machine's own files.
+    pub(crate) size_limit: Option<u64>,
 }
 
 /// A filesystem of the `vfs` crate and where the machine sees it.

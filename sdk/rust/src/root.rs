@@ -10,27 +10,31 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AtFlags, Mode};
-use cenote_base::limits::Budget;
+use cenote_base::limits::{Budget, Limits, Resource};
 use cenote_base::{Clock, Gid, SysError, SysResult, Uid};
 use cenote_kernel::Kernel;
 use cenote_registry::{
     CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup, RegistryError,
 };
 use cenote_vfs::fs::{
-    AdapterFs, Content, HostDir, HostDirOptions, Image, ImageBuilder, PlainContent, overlay,
+    AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, PlainContent, Tmpfs,
+    overlay,
 };
-use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, ops};
+use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, NewOwner, ops};
 
-use crate::Error;
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
-use crate::mounts::{HostMount, MountAccess, VfsMount};
+use crate::image::{self, Image};
+use crate::mounts::{HostMount, MemoryMount, MountAccess, VfsMount};
 use crate::network::dns::NAME_SERVER;
+use crate::{Error, Snapshot};
 
 /// What the embedder adds to the tree.
 pub(crate) struct Plan<'a> {
     pub(crate) mounts: &'a [HostMount],
     pub(crate) vfs_mounts: &'a [VfsMount],
+    pub(crate) images: &'a [(Image, String)],
+    pub(crate) memory_mounts: &'a [MemoryMount],
     pub(crate) node_modules: Option<&'a Path>,
     pub(crate) files: &'a [(String, Vec<u8>)],
     pub(crate) cwd: &'a str,
@@ -100,9 +104,9 @@ fn add(image: &mut ImageBuilder, entry: &Entry) -> SysResult {
 }
 
 /// What ships, as a layer: made once. Without the packages when a directory of commands takes their place.
-fn shipped(with_packages: bool) -> Result<Arc<Image>, Error> {
-    static FULL: OnceLock<SysResult<Arc<Image>>> = OnceLock::new();
-    static BARE: OnceLock<SysResult<Arc<Image>>> = OnceLock::new();
+pub(crate) fn shipped(with_packages: bool) -> Result<Arc<Files>, Error> {
+    static FULL: OnceLock<SysResult<Arc<Files>>> = OnceLock::new();
+    static BARE: OnceLock<SysResult<Arc<Files>>> = OnceLock::new();
     let layer = if with_packages { &FULL } else { &BARE };
     layer
         .get_or_init(|| make_shipped(with_packages))
@@ -114,7 +118,7 @@ fn shipped(with_packages: bool) -> Result<Arc<Image>, Error> {
         })
 }
 
-fn make_shipped(with_packages: bool) -> SysResult<Arc<Image>> {
+fn make_shipped(with_packages: bool) -> SysResult<Arc<Files>> {
     let mut image = ImageBuilder::new();
     for entry in cenote_registry::base() {
         add(&mut image, entry)?;
@@ -161,18 +165,95 @@ pub(crate) fn host_commands() -> Option<PathBuf> {
 /// The root filesystem of a new machine.
 pub(crate) fn filesystem(
     commands_dir: Option<&Path>,
+    start: Option<&Snapshot>,
+    images: &[(Image, String)],
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
 ) -> Result<(Arc<dyn FileSystem>, CommandSource), Error> {
     let source = command_source(commands_dir)?;
-    let layer = shipped(source == CommandSource::Shipped)?;
-    let root =
-        overlay(&[layer as Arc<dyn FileSystem>], clock, budget).map_err(|cause| Error::File {
-            operation: "build",
+    let failed = |operation| {
+        move |cause| Error::File {
+            operation,
             path: "/".into(),
             cause,
-        })?;
+        }
+    };
+    if let Some(start) = start {
+        let root = start.files().restore(clock, budget);
+        return Ok((root.map_err(failed("restore"))?, source));
+    }
+    let shipped = shipped(source == CommandSource::Shipped)?;
+    let at_root: Vec<&Image> = images
+        .iter()
+        .filter(|(_, guest)| guest == "/")
+        .map(|(image, _)| image)
+        .collect();
+    let layer = if at_root.is_empty() {
+        shipped as Arc<dyn FileSystem>
+    } else {
+        image::over(&at_root, shipped, &clock)?
+    };
+    let root = overlay(&[layer], clock, budget).map_err(failed("build"))?;
     Ok((root, source))
+}
+
+/// Mounts images that are not the root's, those at one place over each other.
+fn mount_images(
+    kernel: &Arc<Kernel>,
+    view: &HostView,
+    images: &[(Image, String)],
+) -> Result<(), Error> {
+    let mut places: Vec<(&str, Vec<&Image>)> = Vec::new();
+    for (image, guest) in images.iter().filter(|(_, guest)| guest != "/") {
+        match places.iter_mut().find(|(place, _)| *place == guest) {
+            Some((_, there)) => there.push(image),
+            None => places.push((guest, vec![image])),
+        }
+    }
+    for (guest, images) in places {
+        let layer = image::alone(&images, kernel.clock())?;
+        // A view of the machine's own, so that nothing that happens to it is seen by another.
+        let (clock, budget) = (Arc::clone(kernel.clock()), Arc::clone(kernel.budget()));
+        let files = overlay(&[layer], clock, budget).map_err(|cause| Error::File {
+            operation: "mount",
+            path: guest.to_owned(),
+            cause,
+        })?;
+        mount_at(kernel, view, "image", guest, files, MountFlags::RDONLY)?;
+    }
+    Ok(())
+}
+
+/// Mounts an empty directory in memory.
+fn mount_memory(
+    kernel: &Arc<Kernel>,
+    view: &HostView,
+    mount: &MemoryMount,
+    (uid, gid): (u32, u32),
+) -> Result<(), Error> {
+    let budget = match mount.size_limit {
+        None => Arc::clone(kernel.budget()),
+        Some(bytes) => Budget::new(Limits {
+            filesystem_bytes: bytes,
+            inodes: kernel.budget().limit(Resource::Inodes),
+            ..Limits::default()
+        }),
+    };
+    let owner = NewOwner {
+        mode: Mode::from_raw(0o755),
+        uid: Uid::new(uid),
+        gid: Gid::new(gid),
+    };
+    let files = Tmpfs::with_root(Arc::clone(kernel.clock()), budget, &owner);
+    let guest = &mount.guest;
+    mount_at(
+        kernel,
+        view,
+        "memory_directory",
+        guest,
+        files,
+        MountFlags::empty(),
+    )
 }
 
 /// Mounts and fills what the embedder asked for.
@@ -193,6 +274,10 @@ pub(crate) fn furnish(
     if let CommandSource::Directory { path, .. } = source {
         mount_commands(kernel, &view, path)?;
     }
+    mount_images(kernel, &view, plan.images)?;
+    for mount in plan.memory_mounts {
+        mount_memory(kernel, &view, mount, plan.owner)?;
+    }
     for mount in plan.mounts {
         mount_host(
             kernel,
@@ -207,11 +292,7 @@ pub(crate) fn furnish(
         mount_vfs(kernel, &view, mount, plan.owner)?;
     }
     if let Some(directory) = plan.node_modules {
-        let mount = HostMount {
-            host: directory.to_owned(),
-            guest: NODE_MODULES.into(),
-            access: MountAccess::ReadOnly,
-        };
+        let mount = HostMount::new(directory, NODE_MODULES);
         // Writes give EACCES, as the reference documents say, not EROFS.
         let options = HostDirOptions {
             refusal: Some(Errno::EACCES),
@@ -219,8 +300,14 @@ pub(crate) fn furnish(
         };
         mount_host(kernel, &view, "node_modules", &mount, (0, 0), options)?;
         // Code outside /root finds the packages too: every lookup ends at the root.
-        view.in_context(|cx| ops::symlink(cx, NODE_MODULES.as_bytes(), None, b"/node_modules"))
-            .map_err(at("/node_modules", "symlink"))?;
+        view.in_context(|cx| {
+            match ops::symlink(cx, NODE_MODULES.as_bytes(), None, b"/node_modules") {
+                // A snapshot has it.
+                Err(error) if error.errno() == Errno::EEXIST => Ok(()),
+                made => made,
+            }
+        })
+        .map_err(at("/node_modules", "symlink"))?;
     }
     if plan.has_names {
         let content = format!("nameserver {NAME_SERVER}\n");
@@ -291,6 +378,7 @@ fn mount_host(
         writable: mount.access == MountAccess::ReadWrite,
         uid: Uid::new(owner.0),
         gid: Gid::new(owner.1),
+        growth_limit: mount.size_limit,
         ..options
     };
     let filesystem = HostDir::open(&mount.host, options).map_err(|cause| Error::HostPath {
@@ -298,7 +386,14 @@ fn mount_host(
         path: mount.host.clone(),
         cause,
     })?;
-    mount_at(kernel, view, option, &mount.guest, filesystem)
+    mount_at(
+        kernel,
+        view,
+        option,
+        &mount.guest,
+        filesystem,
+        MountFlags::empty(),
+    )
 }
 
 fn mount_vfs(
@@ -320,7 +415,15 @@ fn mount_vfs(
             mount.guest
         ),
     })?;
-    mount_at(kernel, view, "mount_vfs", &mount.guest, filesystem)
+    let guest = &mount.guest;
+    mount_at(
+        kernel,
+        view,
+        "mount_vfs",
+        guest,
+        filesystem,
+        MountFlags::empty(),
+    )
 }
 
 /// Mounts at an absolute path of the machine, made if it is not there.
@@ -330,6 +433,7 @@ fn mount_at(
     option: &'static str,
     guest: &str,
     filesystem: Arc<dyn FileSystem>,
+    flags: MountFlags,
 ) -> Result<(), Error> {
     if !guest.starts_with('/') {
         let reason = format!("`{guest}` is not an absolute path in the machine");
@@ -343,9 +447,7 @@ fn mount_at(
     view.in_context(|cx| {
         make_directories(cx, guest.as_bytes())?;
         let place = ops::lookup(cx, None, guest.as_bytes(), LookupFlags::FOLLOW)?;
-        kernel
-            .namespace()
-            .mount(&place, filesystem, MountFlags::empty())
+        kernel.namespace().mount(&place, filesystem, flags)
     })
     .map(drop)
     .map_err(failed)

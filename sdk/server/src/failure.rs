@@ -50,6 +50,15 @@ pub(crate) fn no_such_vm(id: &str) -> Status {
     )
 }
 
+/// A snapshot that is not there.
+pub(crate) fn no_such_snapshot(id: &str) -> Status {
+    failure(
+        Code::NotFound,
+        "NO_SUCH_SNAPSHOT",
+        format!("there is no snapshot `{id}`: it was dropped, or its machine has ended"),
+    )
+}
+
 /// A process that was not started from outside, or was forgotten.
 pub(crate) fn no_such_process(vm: &str, pid: i32) -> Status {
     let detail = ErrorDetail {
@@ -127,6 +136,11 @@ pub(crate) fn of_error(vm: &str, error: &cenote::Error) -> Status {
             detail.code = "NO_VALUE".into();
             detail.exit_code = Some(*exit_code);
             detail.stderr.clone_from(stderr);
+        }
+        cenote::Error::Archive { operation, .. } => {
+            code = Code::InvalidArgument;
+            detail.code = "ARCHIVE".into();
+            detail.operation = (*operation).into();
         }
         cenote::Error::Http { .. } => detail.code = "EPROTO".into(),
         cenote::Error::TimedOut { .. } => {

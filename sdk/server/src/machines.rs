@@ -1,20 +1,22 @@
 //! The machines that live in this OS process.
 //!
-//! Lock order: `Machines::live`, `Machine::started` and `Terminals::open` are leaves.
+//! Lock order: `Machines::live`, `Machine::started`, `Machine::request`, `Snapshots::kept` and `Terminals::open` are leaves.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cenote::{NodeRuntime, Process, Terminal};
-use cenote_proto::v1::ErrorDetail;
+use cenote::{NodeRuntime, Process, Snapshot, Terminal};
+use cenote_proto::v1::{CreateVmRequest, ErrorDetail};
 use cenote_proto::{VM_METADATA, status_with};
 use parking_lot::Mutex;
 use tonic::metadata::MetadataMap;
 use tonic::{Code, Status};
 
-use crate::failure::{disposed, failure, no_such_process, no_such_vm, of_error, option};
+use crate::failure::{
+    disposed, failure, no_such_process, no_such_snapshot, no_such_vm, of_error, option,
+};
 use crate::host_link::HostLink;
 
 /// Ended processes that are remembered for `Wait` and `Attach`.
@@ -36,6 +38,9 @@ pub(crate) struct Machine {
     /// The way to the embedder.
     pub(crate) link: Arc<HostLink>,
     is_disposed: AtomicBool,
+    /// What another machine like this one is made with.
+    pub(crate) request: Mutex<CreateVmRequest>,
+    pub(crate) snapshots: Snapshots,
 }
 
 /// What a machine is made with, besides its options.
@@ -46,6 +51,7 @@ pub(crate) struct Particulars {
     pub(crate) output_limit: usize,
     pub(crate) wall_time: Option<Duration>,
     pub(crate) link: Arc<HostLink>,
+    pub(crate) request: CreateVmRequest,
 }
 
 impl Machine {
@@ -61,6 +67,8 @@ impl Machine {
             terminals: Terminals::default(),
             link: particulars.link,
             is_disposed: AtomicBool::new(false),
+            request: Mutex::new(particulars.request),
+            snapshots: Snapshots::default(),
         })
     }
 
@@ -105,6 +113,7 @@ impl Machine {
         self.rt.dispose().await;
         self.started.lock().clear();
         self.terminals.open.lock().clear();
+        self.snapshots.kept.lock().clear();
         self.link.ended.notify_one();
     }
 }
@@ -164,6 +173,54 @@ impl Terminals {
     }
 }
 
+/// Snapshots kept of one machine.
+const SNAPSHOTS: usize = 1_024;
+
+/// A machine's snapshots, by the number in their id.
+#[derive(Debug, Default)]
+pub(crate) struct Snapshots {
+    kept: Mutex<BTreeMap<u64, Snapshot>>,
+    last: AtomicU64,
+}
+
+/// What a snapshot's id says: its machine and its number there. Machines' ids have no `@`.
+pub(crate) fn parts_of(snapshot: &str) -> Result<(&str, u64), Status> {
+    snapshot
+        .split_once('@')
+        .and_then(|(vm, number)| Some((vm, number.parse().ok()?)))
+        .ok_or_else(|| no_such_snapshot(snapshot))
+}
+
+impl Snapshots {
+    pub(crate) fn add(&self, snapshot: Snapshot) -> Result<u64, Status> {
+        let mut kept = self.kept.lock();
+        if kept.len() >= SNAPSHOTS {
+            let detail = ErrorDetail {
+                code: "LIMIT".into(),
+                limit: "snapshots".into(),
+                ..ErrorDetail::default()
+            };
+            return Err(status_with(
+                Code::ResourceExhausted,
+                format!("{SNAPSHOTS} snapshots are kept of this machine; drop some"),
+                &detail,
+            ));
+        }
+        let number = self.last.fetch_add(1, Ordering::Relaxed) + 1;
+        kept.insert(number, snapshot);
+        Ok(number)
+    }
+
+    pub(crate) fn get(&self, number: u64) -> Option<Snapshot> {
+        self.kept.lock().get(&number).cloned()
+    }
+
+    pub(crate) fn remove(&self, number: u64) {
+        let removed = self.kept.lock().remove(&number);
+        drop(removed);
+    }
+}
+
 /// All of them, by id.
 #[derive(Debug, Default)]
 pub(crate) struct Machines {
@@ -179,6 +236,14 @@ impl Machines {
     /// The machine that a call's metadata names.
     pub(crate) fn named_by(&self, metadata: &MetadataMap) -> Result<Arc<Machine>, Status> {
         self.get(vm_of(metadata)?)
+    }
+
+    /// A snapshot by its id.
+    pub(crate) fn snapshot(&self, id: &str) -> Result<Snapshot, Status> {
+        let (vm, number) = parts_of(id)?;
+        let machine = self.get(vm).map_err(|_| no_such_snapshot(id))?;
+        let found = machine.snapshots.get(number);
+        found.ok_or_else(|| no_such_snapshot(id))
     }
 
     pub(crate) fn add(&self, machine: Arc<Machine>) {

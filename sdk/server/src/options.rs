@@ -5,13 +5,13 @@
 use std::sync::Arc;
 
 use cenote::{
-    Decision as MachineDecision, EnvRule, FileAccess, FileRule, HostMount, Limits as MachineLimits,
-    MountAccess, NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions,
-    Scope, Timing as MachineTiming,
+    Decision as MachineDecision, EnvRule, FileAccess, FileRule, HostMount, Image,
+    Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
+    Permissions as MachinePermissions, Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
     CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
-    mount,
+    image, mount,
 };
 use tonic::Status;
 
@@ -20,13 +20,9 @@ use crate::host_link::{self, HostLink};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "CreateVmRequest.snapshot",
     "CreateVmRequest.os",
     "CreateVmRequest.host_network",
-    "HostDirectory.size_limit_bytes",
-    "Mount.image",
     "Mount.callback",
-    "Mount.memory",
     "Limits.open_files_per_process",
     "Limits.terminals",
     "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
@@ -51,7 +47,6 @@ pub(crate) fn builder(
     request: &CreateVmRequest,
     link: &Arc<HostLink>,
 ) -> Result<NodeRuntimeBuilder, Status> {
-    refuse_if(!request.snapshot.is_empty(), "snapshot")?;
     refuse_if(
         request
             .os
@@ -80,7 +75,7 @@ pub(crate) fn builder(
         builder = builder.file(path, file.content.to_vec());
     }
     for mount in &request.mounts {
-        builder = builder.mount_with(host_mount(mount)?);
+        builder = with_mount(builder, mount)?;
     }
     if !request.node_modules.is_empty() {
         builder = builder.node_modules(&request.node_modules);
@@ -119,23 +114,31 @@ pub(crate) fn builder(
     Ok(builder)
 }
 
-fn host_mount(mount: &Mount) -> Result<HostMount, Status> {
+fn with_mount(builder: NodeRuntimeBuilder, mount: &Mount) -> Result<NodeRuntimeBuilder, Status> {
     match &mount.source {
         Some(mount::Source::Host(host)) => {
-            refuse_if(host.size_limit_bytes != 0, "mounts.host.size_limit_bytes")?;
-            Ok(HostMount {
-                host: (&host.path).into(),
-                guest: mount.guest.clone(),
-                access: if host.writable {
-                    MountAccess::ReadWrite
-                } else {
-                    MountAccess::ReadOnly
-                },
-            })
+            let mut shown = HostMount::new(&host.path, &mount.guest);
+            if host.writable {
+                shown = shown.writable();
+            }
+            if host.size_limit_bytes > 0 {
+                shown = shown.size_limit(host.size_limit_bytes);
+            }
+            Ok(builder.mount_with(shown))
         }
-        Some(mount::Source::Image(_)) => Err(unimplemented("mounts.image")),
+        Some(mount::Source::Image(image)) => {
+            let image = match &image.source {
+                Some(image::Source::Path(path)) => Image::open(path),
+                Some(image::Source::Tar(tar)) => Image::from_bytes(tar.to_vec()),
+                None => return Err(option("mounts", "an image has no source")),
+            };
+            Ok(builder.image(image, &mount.guest))
+        }
+        Some(mount::Source::Memory(memory)) => {
+            let limit = (memory.size_limit_bytes > 0).then_some(memory.size_limit_bytes);
+            Ok(builder.memory_directory(&mount.guest, limit))
+        }
         Some(mount::Source::Callback(_)) => Err(unimplemented("mounts.callback")),
-        Some(mount::Source::Memory(_)) => Err(unimplemented("mounts.memory")),
         None => Err(option("mounts", "a mount has no source")),
     }
 }

@@ -4,7 +4,8 @@
  *
  * @packageDocumentation
  */
-export { NodeRuntime, type ProcessInfo, type RunResult, type Snapshot } from "./runtime.js";
+export { NodeRuntime, type ProcessInfo, type RunResult } from "./runtime.js";
+export { Snapshot } from "./snapshot.js";
 export type { CallOptions, ExecOptions, HostCommands, Mount, NodeRuntimeCreateOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
 export type { ExecResult } from "./exec.js";
 export type { ExitStatus, NodeRuntimeProcess } from "./process.js";

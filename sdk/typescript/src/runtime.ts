@@ -17,6 +17,7 @@ import type { CallOptions, ExecOptions, NodeRuntimeCreateOptions, SpawnOptions }
 import { permittedEnv } from "./permissions/compile.js";
 import type { Permissions } from "./permissions/requests.js";
 import { NodeRuntimeProcess } from "./process.js";
+import { exported, Snapshot } from "./snapshot.js";
 import { ProcessState } from "./gen/cenote/v1/processes_pb.js";
 import { camelCase } from "./sidecar/failure.js";
 import { Terminal, type TerminalOptions } from "./terminal.js";
@@ -29,11 +30,6 @@ export interface RunResult<T> extends ExecResult {
   value: T;
   /** The same as `value`. */
   exports: T;
-}
-
-/** The files of a machine as they were at one moment. */
-export interface Snapshot {
-  readonly id: string;
 }
 
 /** A process of a machine, as `ps` shows it. */
@@ -345,12 +341,15 @@ export class NodeRuntime implements AsyncDisposable {
 
   // ---- the machine
 
-  /** Keeps the machine's files as they are now, in constant time: `NodeRuntime.create({ snapshot })` begins with them. */
+  /**
+   * Keeps the machine's files as they are now, in constant time: `NodeRuntime.create({ snapshot, sidecar })` begins with them, beside this
+   * machine in its process. A snapshot lives until it is dropped or this machine ends.
+   */
   snapshot(): Promise<Snapshot> {
     return fromCaller(this.snapshot, async () => {
       const machine = await this.#ready();
       const { snapshot } = await machine.call((options) => machine.link.vms.snapshot({ vm: machine.id }, options));
-      return { id: snapshot };
+      return new Snapshot(machine, snapshot);
     });
   }
 
@@ -366,21 +365,13 @@ export class NodeRuntime implements AsyncDisposable {
     });
   }
 
-  /** A directory of the machine (default: all of it) as a tar stream. */
-  export(path = "/"): ReadableStream<Uint8Array> {
-    const stop = new AbortController();
-    let chunks: AsyncIterator<{ data: Uint8Array }> | undefined;
-    return new ReadableStream<Uint8Array>({
-      pull: async (controller) => {
-        const machine = await this.#ready();
-        chunks ??= machine.link.vms.export({ vm: machine.id, path: toBytes(path) }, machine.with({ signal: stop.signal }))[Symbol.asyncIterator]();
-        const reading = chunks;
-        const next = await machine.call(() => reading.next());
-        if (next.done) controller.close();
-        else controller.enqueue(next.value.data);
-      },
-      cancel: () => stop.abort(),
-    });
+  /**
+   * A directory of the machine (default: all of it, what ships included) as a tar stream; mounts are left out. With `changes` only what
+   * differs from the files that ship, as an OCI layer: what {@link import} brings back into a new machine.
+   */
+  export(path = "/", options: { changes?: boolean } = {}): ReadableStream<Uint8Array> {
+    const { changes = false } = options;
+    return exported(() => this.#ready(), (vm) => ({ vm, path: path === "/" ? new Uint8Array() : toBytes(path), changes }));
   }
 
   /** Unpacks a tar stream into a directory of the machine (default: its root). Resolves with how many files and directories were made. */

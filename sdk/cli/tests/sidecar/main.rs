@@ -2,7 +2,8 @@
 //!
 //! `services` calls each service; `faults` is about what goes wrong: guests that make V8 abort, workers and sidecars that are killed, callers
 //! that do not read; `fuzz` about callers that send nonsense; `scale` about many machines and much output, at full size with `CENOTE_SOAK=1`;
-//! `doors` is about who may come in, `host` about what the embedder answers, `standards` about what standard tools ask: health, reflection, traces.
+//! `snapshots` about files kept, carried and watched; `doors` is about who may come in, `host` about what the embedder answers, `standards`
+//! about what standard tools ask: health, reflection, traces.
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
@@ -16,4 +17,5 @@ mod harness;
 mod host;
 mod scale;
 mod services;
+mod snapshots;
 mod standards;

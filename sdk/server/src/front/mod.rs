@@ -30,7 +30,7 @@ use tonic::Status;
 use tonic::service::Routes;
 
 use crate::failure::no_such_vm;
-use crate::walls::Report;
+use crate::walls::{Grants, Report};
 pub(crate) use launcher::Launcher;
 pub(crate) use memory::half_of_the_host;
 use pass_on::PassOn;
@@ -45,6 +45,8 @@ const REMEMBERED: usize = 1_024;
 struct Hosted {
     vm: Vm,
     worker: Arc<Worker>,
+    /// What the worker may reach of the host.
+    grants: Grants,
 }
 
 #[derive(Debug, Default)]
@@ -95,11 +97,12 @@ impl Front {
     }
 
     /// Takes in a machine, and watches over its worker for it.
-    fn take_in(self: &Arc<Self>, vm: Vm, worker: &Arc<Worker>) {
+    fn take_in(self: &Arc<Self>, vm: Vm, worker: &Arc<Worker>, grants: Grants) {
         let id = vm.id.clone();
         let hosted = Hosted {
             vm,
             worker: Arc::clone(worker),
+            grants,
         };
         self.state.lock().live.insert(id.clone(), hosted);
         let (front, fate) = (Arc::downgrade(self), worker.fate());
@@ -115,6 +118,15 @@ impl Front {
                 state.lost.push_back((id, status));
             }
         });
+    }
+
+    /// Whether a machine lives in this worker.
+    fn is_inhabited(&self, worker: &Arc<Worker>) -> bool {
+        let state = self.state.lock();
+        state
+            .live
+            .values()
+            .any(|hosted| Arc::ptr_eq(&hosted.worker, worker))
     }
 
     fn let_go(&self, id: &str) -> Option<Hosted> {

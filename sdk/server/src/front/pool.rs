@@ -151,6 +151,15 @@ async fn refill(launcher: Launcher, common: Grants, spares: Weak<Spares>) {
 }
 
 impl Grants {
+    /// Whether all that the others permit is permitted by these.
+    pub(super) fn include(&self, others: &Self) -> bool {
+        let readable =
+            |path: &std::path::PathBuf| self.read.contains(path) || self.write.contains(path);
+        others.read.iter().all(readable)
+            && others.write.iter().all(|path| self.write.contains(path))
+            && (self.network || !others.network)
+    }
+
     /// Whether nothing is granted.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -8,10 +8,10 @@ use cenote_proto::v1::vms_client::VmsClient;
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, Decision, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
-    EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
-    Isolation, ListVmsReply, ListVmsRequest, RegisterHostFunctionsReply,
-    RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest, SnapshotReply, SnapshotRequest,
-    Vm, VmEnded, VmEvent, mount, vm_event,
+    DropSnapshotReply, DropSnapshotRequest, EventsRequest, ExportChunk, ExportRequest,
+    ForkVmRequest, ImportReply, ImportRequest, Isolation, ListVmsReply, ListVmsRequest,
+    RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest,
+    SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request, mount, vm_event,
 };
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use tonic::transport::Channel;
@@ -19,8 +19,8 @@ use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::worker::Worker;
 use super::{Front, Hosted};
-use crate::failure::{disposed, failure, option, unimplemented};
-use crate::machines::{check_id, now_ms};
+use crate::failure::{disposed, failure, no_such_snapshot, option};
+use crate::machines::{check_id, now_ms, parts_of};
 use crate::services::{Answers, description};
 use crate::walls::Grants;
 
@@ -55,6 +55,11 @@ fn grants(request: &CreateVmRequest) -> Grants {
                 grants.write.push(PathBuf::from(&host.path));
             }
             Some(mount::Source::Host(host)) => grants.read.push(PathBuf::from(&host.path)),
+            Some(mount::Source::Image(image)) => {
+                if let Some(image::Source::Path(path)) = &image.source {
+                    grants.read.push(PathBuf::from(path));
+                }
+            }
             _ => {}
         }
     }
@@ -92,8 +97,11 @@ impl Service {
             let reason = format!("there is a machine `{}` already", request.id);
             return Err(option("id", reason));
         }
-        let isolation = self.isolation(request.isolation());
         let grants = grants(&request);
+        if !request.snapshot.is_empty() {
+            return self.make_from_snapshot(request, &grants).await;
+        }
+        let isolation = self.isolation(request.isolation());
         let worker = if isolation == Isolation::Shared {
             self.0.pool.shared(&grants).await?
         } else {
@@ -106,8 +114,41 @@ impl Service {
             worker_pid: worker.pid,
             ..made
         };
-        self.0.take_in(vm.clone(), &worker);
+        self.0.take_in(vm.clone(), &worker, grants);
         Ok(vm)
+    }
+
+    /// Makes a machine in the worker that has the snapshot.
+    async fn make_from_snapshot(
+        &self,
+        request: CreateVmRequest,
+        grants: &Grants,
+    ) -> Result<Vm, Status> {
+        let (of, _) = parts_of(&request.snapshot)?;
+        let hosted = self.0.hosted(of);
+        let hosted = hosted.map_err(|_| no_such_snapshot(&request.snapshot))?;
+        if !hosted.grants.include(grants) {
+            return Err(option(
+                "snapshot",
+                "a machine that starts from a snapshot lives in the process of the one it was taken of, which was not granted these \
+                 host directories or the network; export the snapshot and import it into a new machine",
+            ));
+        }
+        let made = client(&hosted.worker).create(request).await;
+        let made = answer(&hosted.worker, made).await?;
+        Ok(self.beside(made, &hosted))
+    }
+
+    /// Takes in a machine that was made beside another.
+    fn beside(&self, made: Vm, hosted: &Hosted) -> Vm {
+        let vm = Vm {
+            isolation: Isolation::Shared.into(),
+            worker_pid: hosted.worker.pid,
+            ..made
+        };
+        self.0
+            .take_in(vm.clone(), &hosted.worker, hosted.grants.clone());
+        vm
     }
 
     fn of(&self, vm: &str) -> Result<(Hosted, VmsClient<Channel>), Status> {
@@ -139,7 +180,9 @@ impl Vms for Service {
     ) -> Result<Response<DisposeVmReply>, Status> {
         let request = request.into_inner();
         if let Some(hosted) = self.0.let_go(&request.vm) {
-            if hosted.vm.isolation() == Isolation::Shared {
+            // Forks live in the process of the machine they were made of.
+            let is_alone = !self.0.is_inhabited(&hosted.worker);
+            if hosted.vm.isolation() == Isolation::Shared || !is_alone {
                 let gone = client(&hosted.worker).dispose(request).await;
                 answer(&hosted.worker, gone).await?;
             } else {
@@ -192,28 +235,92 @@ impl Vms for Service {
         let (hosted, mut client) = self.of(&request.vm)?;
         let made = client.fork(request).await;
         let made = answer(&hosted.worker, made).await?;
-        let vm = Vm {
-            // From now on two machines live there.
-            isolation: Isolation::Shared.into(),
-            worker_pid: hosted.worker.pid,
-            ..made
-        };
-        self.0.take_in(vm.clone(), &hosted.worker);
-        Ok(Response::new(vm))
+        Ok(Response::new(self.beside(made, &hosted)))
+    }
+
+    async fn drop_snapshot(
+        &self,
+        request: Request<DropSnapshotRequest>,
+    ) -> Result<Response<DropSnapshotReply>, Status> {
+        let request = request.into_inner();
+        let known = parts_of(&request.snapshot).ok();
+        if let Some(Ok((hosted, mut client))) = known.map(|(vm, _)| self.of(vm)) {
+            let dropped = client.drop_snapshot(request).await;
+            answer(&hosted.worker, dropped).await?;
+        }
+        Ok(Response::new(DropSnapshotReply {}))
     }
 
     async fn export(
         &self,
-        _: Request<ExportRequest>,
+        request: Request<ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
-        Err(unimplemented("Vms.Export"))
+        let request = request.into_inner();
+        let vm = match request.snapshot.as_str() {
+            "" => request.vm.clone(),
+            snapshot => parts_of(snapshot)?.0.to_owned(),
+        };
+        let (hosted, mut client) = self.of(&vm)?;
+        let chunks = client.export(request).await;
+        let mut chunks = answer(&hosted.worker, chunks).await?;
+        let (out, stream) = tokio::sync::mpsc::channel(2);
+        // The machine's worker stays as long as somebody reads.
+        tokio::spawn(async move {
+            loop {
+                let next = tokio::select! {
+                    next = chunks.message() => next,
+                    () = out.closed() => return,
+                };
+                let chunk = match next {
+                    Ok(None) => return,
+                    Ok(Some(chunk)) => Ok(chunk),
+                    Err(status) if detail_of(&status).is_some() => Err(status),
+                    Err(_) => Err(hosted.worker.fate().reason().await),
+                };
+                let is_last = chunk.is_err();
+                if out.send(chunk).await.is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Ok(Response::new(Answers::new(stream)))
     }
 
     async fn import(
         &self,
-        _: Request<Streaming<ImportRequest>>,
+        request: Request<Streaming<ImportRequest>>,
     ) -> Result<Response<ImportReply>, Status> {
-        Err(unimplemented("Vms.Import"))
+        let mut input = request.into_inner();
+        let first = input.message().await?.unwrap_or_default();
+        let Some(import_request::Message::Target(target)) = &first.message else {
+            return Err(option("target", "the first message must name the machine"));
+        };
+        let (hosted, mut client) = self.of(&target.vm)?;
+        let (out, stream) = tokio::sync::mpsc::channel(2);
+        let failure = Arc::<tokio::sync::OnceCell<Status>>::default();
+        let broken = Arc::clone(&failure);
+        tokio::spawn(async move {
+            let mut next = Some(first);
+            while let Some(message) = next {
+                if out.send(message).await.is_err() {
+                    return;
+                }
+                next = match input.message().await {
+                    Ok(next) => next,
+                    Err(status) => {
+                        // The worker sees a stream that ends; the caller hears why.
+                        let _first = broken.set(status).is_ok();
+                        return;
+                    }
+                };
+            }
+        });
+        let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
+        let imported = client.import(stream).await;
+        match failure.get() {
+            Some(status) => Err(status.clone()),
+            None => Ok(Response::new(answer(&hosted.worker, imported).await?)),
+        }
     }
 
     async fn events(

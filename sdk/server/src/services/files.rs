@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cenote::{Attributes, FileKind, MachineFile, NewAttributes, OpenHow};
+use cenote::{Attributes, FileKind, MachineFile, NewAttributes, OpenHow, WatchKind, Watcher};
 use cenote_proto::CHUNK;
 use cenote_proto::v1::files_server::Files;
 use cenote_proto::v1::write_file_request::Message;
@@ -10,8 +10,8 @@ use cenote_proto::v1::{
     DirectoryEntries, DirectoryEntry, ExistsReply, FileChunk, FileKind as WireKind, FileStat,
     MkdirReply, MkdirRequest, PathRequest, ReadFileRequest, ReadLinkReply, RemoveReply,
     RemoveRequest, RenameReply, RenameRequest, SetAttributesReply, SetAttributesRequest,
-    StatRequest, SymlinkReply, SymlinkRequest, WatchEvent, WatchRequest, WriteFileReply,
-    WriteFileRequest, WriteMode, WriteOpen,
+    StatRequest, SymlinkReply, SymlinkRequest, WatchEvent, WatchKind as WireChange, WatchRequest,
+    WriteFileReply, WriteFileRequest, WriteMode, WriteOpen,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -92,6 +92,36 @@ async fn send_file(
         };
         let is_last = answer.is_err();
         if out.send(answer).await.is_err() || is_last {
+            return;
+        }
+    }
+}
+
+/// Sends changes until the reader or the machine is gone.
+async fn send_changes(mut watcher: Watcher, out: Out<WatchEvent>) {
+    let ready = WatchEvent {
+        kind: WireChange::Ready.into(),
+        ..WatchEvent::default()
+    };
+    if out.send(Ok(ready)).await.is_err() {
+        return;
+    }
+    loop {
+        let next = tokio::select! {
+            next = watcher.next() => next,
+            () = out.closed() => return,
+        };
+        let Some(event) = next else { return };
+        let kind = match event.kind {
+            WatchKind::Renamed => WireChange::Rename,
+            WatchKind::Changed => WireChange::Change,
+            WatchKind::Overflow => WireChange::Overflow,
+        };
+        let told = WatchEvent {
+            kind: kind.into(),
+            path: event.path.into(),
+        };
+        if out.send(Ok(told)).await.is_err() {
             return;
         }
     }
@@ -307,7 +337,14 @@ impl Files for Service {
         &self,
         request: Request<WatchRequest>,
     ) -> Result<Response<Self::WatchStream>, Status> {
-        self.0.named_by(request.metadata())?;
-        Err(unimplemented("Files.Watch"))
+        let machine = self.0.named_by(request.metadata())?;
+        let asked = request.into_inner();
+        let watcher = machine.rt.watch(&asked.path, asked.recursive);
+        let watcher = watcher.map_err(|error| machine.failed(&error))?;
+        // Watching must not keep the machine in being.
+        drop(machine);
+        let (sender, stream) = answers();
+        tokio::spawn(send_changes(watcher, sender));
+        Ok(Response::new(stream))
     }
 }

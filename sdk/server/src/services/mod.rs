@@ -1,8 +1,9 @@
 //! The contract's services over the machines of this OS process.
 //!
-//! `vms` makes and ends machines, `processes` runs programs (`exec` to the end, `attach` to speak with one, both over `relay`), `files`
+//! `vms` makes and ends machines (`archive`: their files as tar streams), `processes` runs programs (`exec` to the end, `attach` to speak with one, both over `relay`), `files`
 //! reaches their files, `terminals` and `network` theirs; `host` is where machines ask their embedder.
 
+mod archive;
 mod attach;
 mod exec;
 mod files;

@@ -4,32 +4,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote::{Event as Happened, NewAttributes, Scope};
+use cenote::{Event as Happened, NewAttributes, Scope, Snapshot};
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
-    EventsRequest, ExportChunk, ExportRequest, ForkVmRequest, ImportReply, ImportRequest,
-    Isolation, LimitInSight, ListVmsReply, ListVmsRequest, Refusal, RegisterHostFunctionsReply,
-    RegisterHostFunctionsRequest, ResourceUsage, ResourcesReply, ResourcesRequest, SnapshotReply,
-    SnapshotRequest, Vm, VmEnded, VmEvent, vm_event,
+    DropSnapshotReply, DropSnapshotRequest, EventsRequest, ExportChunk, ExportRequest,
+    ForkVmRequest, ImportReply, ImportRequest, Isolation, LimitInSight, ListVmsReply,
+    ListVmsRequest, Refusal, RegisterHostFunctionsReply, RegisterHostFunctionsRequest,
+    ResourceUsage, ResourcesReply, ResourcesRequest, SnapshotReply, SnapshotRequest, Vm, VmEnded,
+    VmEvent, vm_event,
 };
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{Answers, answers};
-use crate::failure::{of_error, option, unimplemented};
+use super::{Answers, answers, archive};
+use crate::failure::{of_error, option};
 use crate::host_link::{self, HostLink};
-use crate::machines::{Machine, Machines, Particulars, check_id, now_ms};
+use crate::machines::{Machine, Machines, Particulars, check_id, now_ms, parts_of};
 use crate::options;
 use crate::walls::Report;
-
-/// Calls that are not built yet.
-const UNIMPLEMENTED: &[&str] = &[
-    "Vms.Snapshot",
-    "Vms.Fork",
-    "Vms.Export",
-    "Vms.Import",
-    "Files.Watch",
-];
 
 /// The service.
 #[derive(Debug)]
@@ -41,6 +33,53 @@ pub(crate) struct Local {
 impl Local {
     pub(crate) fn new(machines: Arc<Machines>, walls: Arc<Report>) -> Self {
         Self { machines, walls }
+    }
+}
+
+impl Local {
+    /// Makes a machine, from a snapshot if there is one.
+    async fn make(&self, request: CreateVmRequest, start: Option<Snapshot>) -> Result<Vm, Status> {
+        let id = check_id(&request.id)?;
+        if self.machines.contains(&id) {
+            return Err(option("id", format!("there is a machine `{id}` already")));
+        }
+        let link = Arc::<HostLink>::default();
+        let mut builder =
+            options::builder(&request, &link)?.output_limit(options::output_limit(&request)?);
+        if let Some(start) = &start {
+            builder = builder.from_snapshot(start);
+        }
+        let rt = builder
+            .create()
+            .await
+            .map_err(|error| of_error(&id, &error))?;
+        for file in request.files.iter().filter(|file| file.mode != 0) {
+            let new = NewAttributes {
+                mode: Some(file.mode),
+                ..NewAttributes::default()
+            };
+            rt.set_attributes(&file.path, true, new)
+                .await
+                .map_err(|error| of_error(&id, &error))?;
+        }
+        let wall_time = request.limits.as_ref().and_then(|asked| asked.wall_time_ms);
+        let particulars = Particulars {
+            id,
+            output_limit: options::output_limit(&request)?,
+            labels: request.labels.clone(),
+            wall_time: wall_time.map(Duration::from_millis),
+            link,
+            // A fork has the files as they are, not as they were put in.
+            request: CreateVmRequest {
+                files: Vec::new(),
+                snapshot: String::new(),
+                ..request
+            },
+        };
+        let machine = Machine::new(rt, particulars);
+        let answer = vm(&machine);
+        self.machines.add(machine);
+        Ok(answer)
     }
 }
 
@@ -64,9 +103,8 @@ pub(crate) fn description(walls: &Report, vms: usize) -> DescribeReply {
         lock_down: Some(walls.to_message()),
         vms: u32::try_from(vms).unwrap_or(u32::MAX),
         pid: std::process::id(),
-        unimplemented: UNIMPLEMENTED
+        unimplemented: options::UNIMPLEMENTED
             .iter()
-            .chain(options::UNIMPLEMENTED)
             .map(|name| (*name).to_owned())
             .collect(),
     }
@@ -134,38 +172,11 @@ impl Vms for Local {
 
     async fn create(&self, request: Request<CreateVmRequest>) -> Result<Response<Vm>, Status> {
         let request = request.into_inner();
-        let id = check_id(&request.id)?;
-        if self.machines.contains(&id) {
-            return Err(option("id", format!("there is a machine `{id}` already")));
-        }
-        let link = Arc::<HostLink>::default();
-        let builder =
-            options::builder(&request, &link)?.output_limit(options::output_limit(&request)?);
-        let rt = builder
-            .create()
-            .await
-            .map_err(|error| of_error(&id, &error))?;
-        for file in request.files.iter().filter(|file| file.mode != 0) {
-            let new = NewAttributes {
-                mode: Some(file.mode),
-                ..NewAttributes::default()
-            };
-            rt.set_attributes(&file.path, true, new)
-                .await
-                .map_err(|error| of_error(&id, &error))?;
-        }
-        let wall_time = request.limits.as_ref().and_then(|asked| asked.wall_time_ms);
-        let particulars = Particulars {
-            id,
-            output_limit: options::output_limit(&request)?,
-            labels: request.labels,
-            wall_time: wall_time.map(Duration::from_millis),
-            link,
+        let start = match request.snapshot.as_str() {
+            "" => None,
+            snapshot => Some(self.machines.snapshot(snapshot)?),
         };
-        let machine = Machine::new(rt, particulars);
-        let answer = vm(&machine);
-        self.machines.add(machine);
-        Ok(Response::new(answer))
+        self.make(request, start).await.map(Response::new)
     }
 
     async fn list(&self, _: Request<ListVmsRequest>) -> Result<Response<ListVmsReply>, Status> {
@@ -208,27 +219,53 @@ impl Vms for Local {
 
     async fn snapshot(
         &self,
-        _: Request<SnapshotRequest>,
+        request: Request<SnapshotRequest>,
     ) -> Result<Response<SnapshotReply>, Status> {
-        Err(unimplemented("Vms.Snapshot"))
+        let machine = self.machines.get(&request.into_inner().vm)?;
+        let kept = machine.rt.snapshot();
+        let kept = kept.map_err(|error| machine.failed(&error))?;
+        let number = machine.snapshots.add(kept)?;
+        let snapshot = format!("{}@{number}", machine.id);
+        Ok(Response::new(SnapshotReply { snapshot }))
     }
 
-    async fn fork(&self, _: Request<ForkVmRequest>) -> Result<Response<Vm>, Status> {
-        Err(unimplemented("Vms.Fork"))
+    async fn drop_snapshot(
+        &self,
+        request: Request<DropSnapshotRequest>,
+    ) -> Result<Response<DropSnapshotReply>, Status> {
+        if let Ok((vm, number)) = parts_of(&request.into_inner().snapshot)
+            && let Ok(machine) = self.machines.get(vm)
+        {
+            machine.snapshots.remove(number);
+        }
+        Ok(Response::new(DropSnapshotReply {}))
+    }
+
+    async fn fork(&self, request: Request<ForkVmRequest>) -> Result<Response<Vm>, Status> {
+        let request = request.into_inner();
+        let machine = self.machines.get(&request.vm)?;
+        let start = machine.rt.snapshot();
+        let start = start.map_err(|error| machine.failed(&error))?;
+        let like = CreateVmRequest {
+            id: request.id,
+            ..machine.request.lock().clone()
+        };
+        self.make(like, Some(start)).await.map(Response::new)
     }
 
     async fn export(
         &self,
-        _: Request<ExportRequest>,
+        request: Request<ExportRequest>,
     ) -> Result<Response<Self::ExportStream>, Status> {
-        Err(unimplemented("Vms.Export"))
+        archive::export(&self.machines, request.into_inner()).map(Response::new)
     }
 
     async fn import(
         &self,
-        _: Request<Streaming<ImportRequest>>,
+        request: Request<Streaming<ImportRequest>>,
     ) -> Result<Response<ImportReply>, Status> {
-        Err(unimplemented("Vms.Import"))
+        let entries = archive::import(&self.machines, request.into_inner()).await?;
+        Ok(Response::new(ImportReply { entries }))
     }
 
     async fn events(
@@ -271,9 +308,10 @@ impl Vms for Local {
         let request = request.into_inner();
         let machine = self.machines.get(&request.vm)?;
         for collection in request.collections {
-            let made = host_link::collection(collection, &machine.link)?;
+            let made = host_link::collection(collection.clone(), &machine.link)?;
             let registered = machine.rt.register_host_functions(made);
             registered.map_err(|error| machine.failed(&error))?;
+            machine.request.lock().host_functions.push(collection);
         }
         Ok(Response::new(RegisterHostFunctionsReply {}))
     }

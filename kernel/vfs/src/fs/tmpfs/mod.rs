@@ -12,6 +12,7 @@
 //! file that nobody changed.
 
 mod attributes;
+mod changes;
 mod content;
 mod directory;
 mod live;
@@ -21,6 +22,7 @@ mod snapshot;
 mod table;
 mod trie;
 
+pub use changes::Change;
 pub use snapshot::Snapshot;
 
 use std::any::Any;
@@ -60,6 +62,8 @@ struct Shared {
     live: Mutex<Live>,
     /// Whose files show through; kept in being. None for a plain tmpfs.
     layers: Vec<Arc<dyn FileSystem>>,
+    /// Nothing of it changes, not even by reading: a layer that many machines share.
+    is_frozen: bool,
 }
 
 /// The number of the top directory.
@@ -129,14 +133,24 @@ impl Shared {
         layers: Vec<Arc<dyn FileSystem>>,
         files: Files,
     ) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::plain(clock, budget, layers, files))
+    }
+
+    fn plain(
+        clock: Arc<dyn Clock>,
+        budget: Arc<Budget>,
+        layers: Vec<Arc<dyn FileSystem>>,
+        files: Files,
+    ) -> Self {
+        Self {
             device: next_device(),
             clock,
             budget,
             files: RwLock::new(files),
             live: Mutex::default(),
             layers,
-        })
+            is_frozen: false,
+        }
     }
 
     fn now(&self) -> Timespec {
@@ -178,6 +192,10 @@ impl FileSystem for Tmpfs {
             id: self.shared.device,
             ..StatFs::default()
         })
+    }
+
+    fn is_read_only(&self) -> bool {
+        self.shared.is_frozen
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -18,6 +18,7 @@ use super::content::{CHUNK, Content};
 use super::directory::{self, Directory, Place, Told};
 use super::table::{Body, File, Files, Meter};
 use super::{ROOT, Shared, rename};
+use crate::dentry::same_inode;
 use crate::fs::overlay::{Found, Layers};
 use crate::inode::{Attachment, AttributeChanges, DirEntry, Inode, NewNode, NewOwner};
 
@@ -86,7 +87,7 @@ impl Node {
         self.kind
     }
 
-    fn this(&self) -> Arc<Self> {
+    pub(super) fn this(&self) -> Arc<Self> {
         self.this
             .upgrade()
             .expect("whoever calls a method of a node holds an Arc of it")
@@ -213,6 +214,32 @@ impl Node {
         Ok(())
     }
 
+    /// Whether the table has this file.
+    pub(super) fn is_kept(&self) -> bool {
+        self.shared.files.read().table.get(self.ino).is_some()
+    }
+
+    /// Whether this is the layer's file as it is there.
+    pub(super) fn is_unchanged(&self, layer: &Arc<dyn Inode>) -> bool {
+        let origin = self.origin.as_ref();
+        !self.is_kept() && origin.is_some_and(|origin| same_inode(&origin.inode, layer))
+    }
+
+    /// Whether what these layers have shows through this directory.
+    pub(super) fn shows(&self, base: &Layers) -> bool {
+        let own =
+            self.with_directory(|directory| directory.map(|directory| directory.layers().cloned()));
+        let own = match own {
+            Ok(Some(layers)) => layers,
+            Ok(None) => self.origin_layers().cloned(),
+            Err(_) => None,
+        };
+        match (own.as_ref().and_then(Layers::top), base.top()) {
+            (Some(own), Some(base)) => same_inode(own, base),
+            _ => false,
+        }
+    }
+
     /// Looks at this file's data: what the table has, or else the layer's inode.
     fn look<T>(&self, look: impl FnOnce(Result<&File, &Arc<dyn Inode>>) -> T) -> SysResult<T> {
         let files = self.shared.files.read();
@@ -283,6 +310,9 @@ impl Node {
     }
 
     fn note_access(&self) {
+        if self.shared.is_frozen {
+            return;
+        }
         let mut files = self.shared.files.write();
         if let Ok(file) = files.table.get_mut(self.ino) {
             file.attributes.accessed(self.shared.now());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use cenote_base::SysResult;
 use cenote_base::clock::Clock;
-use cenote_base::limits::Budget;
+use cenote_base::limits::{Budget, Limits};
 
 use super::table::{Files, Meter, Table};
 use super::{Shared, Tmpfs};
@@ -63,6 +63,21 @@ impl Snapshot {
         };
         let shared = Shared::new(clock, budget, layers.clone(), files);
         Ok(Tmpfs::of(shared))
+    }
+
+    /// These files as a layer that never changes, charged to nobody.
+    #[must_use]
+    pub fn as_layer(&self, clock: Arc<dyn Clock>) -> Arc<Tmpfs> {
+        let budget = Budget::new(Limits::default());
+        let files = Files {
+            table: self.kept.table.clone(),
+            meter: Meter::new(&budget, 0, 0).expect("nothing is always granted"),
+        };
+        let shared = Shared::plain(clock, budget, self.kept.layers.clone(), files);
+        Tmpfs::of(Arc::new(Shared {
+            is_frozen: true,
+            ..shared
+        }))
     }
 
     /// How many files it holds that are no layer's.

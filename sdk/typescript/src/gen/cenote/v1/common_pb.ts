@@ -43,6 +43,7 @@ export const file_cenote_v1_common: GenFile = /*@__PURE__*/
  * | `HOST_GONE` | ABORTED | the embedder that had to answer is not there, or its channel ended |
  * | `DRAINING` | UNAVAILABLE | the server is ending and makes no new machines |
  * | `WRONG_TOKEN` | UNAUTHENTICATED | |
+ * | `ARCHIVE` | INVALID_ARGUMENT | a tar stream makes no sense, or broke off |
  * | `RUNTIME` | INTERNAL | a runtime cannot be set up on this host |
  * | `UNIMPLEMENTED` | UNIMPLEMENTED | not built yet; the message says what |
  *

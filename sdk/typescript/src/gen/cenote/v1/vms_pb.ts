@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/vms.proto.
  */
 export const file_cenote_v1_vms: GenFile = /*@__PURE__*/
-  fileDesc("ChNjZW5vdGUvdjEvdm1zLnByb3RvEgljZW5vdGUudjEi3wUKD0NyZWF0ZVZtUmVxdWVzdBIwCgNlbnYYASADKAsyIy5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgCIAEoCRIdCgR1c2VyGAMgASgLMg8uY2Vub3RlLnYxLlVzZXISEAoIaG9zdG5hbWUYBCABKAkSIgoFZmlsZXMYBSADKAsyEy5jZW5vdGUudjEuU2VlZEZpbGUSIAoGbW91bnRzGAYgAygLMhAuY2Vub3RlLnYxLk1vdW50EhQKDG5vZGVfbW9kdWxlcxgHIAEoCRIUCgxjb21tYW5kc19kaXIYCCABKAkSKwoLcGVybWlzc2lvbnMYCSABKAsyFi5jZW5vdGUudjEuUGVybWlzc2lvbnMSIQoGbGltaXRzGAogASgLMhEuY2Vub3RlLnYxLkxpbWl0cxInCglpc29sYXRpb24YCyABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEjAKDmhvc3RfZnVuY3Rpb25zGAwgAygLMhguY2Vub3RlLnYxLkhvc3RGdW5jdGlvbnMSHQoVbG9vcGJhY2tfZXhlbXB0X3BvcnRzGA0gAygNEiEKBnRpbWluZxgOIAEoDjIRLmNlbm90ZS52MS5UaW1pbmcSEAoIc25hcHNob3QYDyABKAkSHwoCb3MYECABKAsyEy5jZW5vdGUudjEuT3NDb25maWcSFQoNaG9zdF9jb21tYW5kcxgRIAMoCRIUCgxob3N0X25ldHdvcmsYEiABKAgSCgoCaWQYEyABKAkSNgoGbGFiZWxzGBQgAygLMiYuY2Vub3RlLnYxLkNyZWF0ZVZtUmVxdWVzdC5MYWJlbHNFbnRyeRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIAoEVXNlchILCgN1aWQYASABKA0SCwoDZ2lkGAIgASgNIjcKCFNlZWRGaWxlEgwKBHBhdGgYASABKAwSDwoHY29udGVudBgCIAEoDBIMCgRtb2RlGAMgASgNIssBCgVNb3VudBINCgVndWVzdBgBIAEoCRIoCgRob3N0GAIgASgLMhguY2Vub3RlLnYxLkhvc3REaXJlY3RvcnlIABIhCgVpbWFnZRgDIAEoCzIQLmNlbm90ZS52MS5JbWFnZUgAEi0KCGNhbGxiYWNrGAQgASgLMhkuY2Vub3RlLnYxLkhvc3RGaWxlc3lzdGVtSAASLQoGbWVtb3J5GAUgASgLMhsuY2Vub3RlLnYxLk1lbW9yeUZpbGVzeXN0ZW1IAEIICgZzb3VyY2UiSQoNSG9zdERpcmVjdG9yeRIMCgRwYXRoGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIEhgKEHNpemVfbGltaXRfYnl0ZXMYAyABKAQiMAoFSW1hZ2USDgoEcGF0aBgBIAEoCUgAEg0KA3RhchgCIAEoDEgAQggKBnNvdXJjZSIwCg5Ib3N0RmlsZXN5c3RlbRIMCgRuYW1lGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIIiwKEE1lbW9yeUZpbGVzeXN0ZW0SGAoQc2l6ZV9saW1pdF9ieXRlcxgBIAEoBCLxAQoLUGVybWlzc2lvbnMSJgoCZnMYASABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEisKB25ldHdvcmsYAiABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEjEKDWNoaWxkX3Byb2Nlc3MYAyABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEicKA2VudhgEIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUSMQoNaG9zdF9mdW5jdGlvbhgFIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUiYgoPUGVybWlzc2lvblNjb3BlEiUKCGZhbGxiYWNrGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEigKBXJ1bGVzGAIgAygLMhkuY2Vub3RlLnYxLlBlcm1pc3Npb25SdWxlIm0KDlBlcm1pc3Npb25SdWxlEiUKCGRlY2lzaW9uGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEhIKCm9wZXJhdGlvbnMYAiADKAkSEAoIcGF0dGVybnMYAyADKAkSDgoGcmVhc29uGAQgASgJIrIFCgZMaW1pdHMSFgoJcHJvY2Vzc2VzGAEgASgESACIAQESFwoKb3Blbl9maWxlcxgCIAEoBEgBiAEBEiMKFm9wZW5fZmlsZXNfcGVyX3Byb2Nlc3MYAyABKARIAogBARISCgVwaXBlcxgEIAEoBEgDiAEBEhQKB3NvY2tldHMYBSABKARIBIgBARIdChBmaWxlc3lzdGVtX2J5dGVzGAYgASgESAWIAQESEwoGaW5vZGVzGAcgASgESAaIAQESHgoRd2FzbV9tZW1vcnlfYnl0ZXMYCCABKARIB4gBARIkChd3YXNtX21lbW9yeV90b3RhbF9ieXRlcxgJIAEoBEgIiAEBEhoKDWpzX2hlYXBfYnl0ZXMYCiABKARICYgBARIgChNhcnJheV9idWZmZXJzX2J5dGVzGAsgASgESAqIAQESGQoMb3V0cHV0X2J5dGVzGAwgASgESAuIAQESGAoLY3B1X3RpbWVfbXMYDSABKARIDIgBARIZCgx3YWxsX3RpbWVfbXMYDiABKARIDYgBARIWCgl0ZXJtaW5hbHMYDyABKARIDogBAUIMCgpfcHJvY2Vzc2VzQg0KC19vcGVuX2ZpbGVzQhkKF19vcGVuX2ZpbGVzX3Blcl9wcm9jZXNzQggKBl9waXBlc0IKCghfc29ja2V0c0ITChFfZmlsZXN5c3RlbV9ieXRlc0IJCgdfaW5vZGVzQhQKEl93YXNtX21lbW9yeV9ieXRlc0IaChhfd2FzbV9tZW1vcnlfdG90YWxfYnl0ZXNCEAoOX2pzX2hlYXBfYnl0ZXNCFgoUX2FycmF5X2J1ZmZlcnNfYnl0ZXNCDwoNX291dHB1dF9ieXRlc0IOCgxfY3B1X3RpbWVfbXNCDwoNX3dhbGxfdGltZV9tc0IMCgpfdGVybWluYWxzInsKCE9zQ29uZmlnEhAKCHBsYXRmb3JtGAEgASgJEgwKBGFyY2gYAiABKAkSDAoEdHlwZRgDIAEoCRIPCgdyZWxlYXNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHaG9tZWRpchgGIAEoCRIOCgZ0bXBkaXIYByABKAkiuwEKAlZtEgoKAmlkGAEgASgJEicKCWlzb2xhdGlvbhgCIAEoDjIULmNlbm90ZS52MS5Jc29sYXRpb24SEgoKY3JlYXRlZF9tcxgDIAEoBBIpCgZsYWJlbHMYBCADKAsyGS5jZW5vdGUudjEuVm0uTGFiZWxzRW50cnkSEgoKd29ya2VyX3BpZBgFIAEoDRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhAKDkxpc3RWbXNSZXF1ZXN0IioKDExpc3RWbXNSZXBseRIaCgN2bXMYASADKAsyDS5jZW5vdGUudjEuVm0iHgoQRGlzcG9zZVZtUmVxdWVzdBIKCgJ2bRgBIAEoCSIQCg5EaXNwb3NlVm1SZXBseSIeChBSZXNvdXJjZXNSZXF1ZXN0EgoKAnZtGAEgASgJIj0KDlJlc291cmNlc1JlcGx5EisKCXJlc291cmNlcxgBIAMoCzIYLmNlbm90ZS52MS5SZXNvdXJjZVVzYWdlIkoKDVJlc291cmNlVXNhZ2USDAoEbmFtZRgBIAEoCRIMCgR1c2VkGAIgASgEEg0KBWxpbWl0GAMgASgEEg4KBm9wdGlvbhgEIAEoCSIdCg9EZXNjcmliZVJlcXVlc3QSCgoCdm0YASABKAki0gEKDURlc2NyaWJlUmVwbHkSDwoHdmVyc2lvbhgBIAEoCRIQCghyZXZpc2lvbhgCIAEoDRIUCgxub2RlX3ZlcnNpb24YAyABKAkSLwoRZGVmYXVsdF9pc29sYXRpb24YBCABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEiYKCWxvY2tfZG93bhgFIAEoCzITLmNlbm90ZS52MS5Mb2NrRG93bhILCgN2bXMYBiABKA0SCwoDcGlkGAcgASgNEhUKDXVuaW1wbGVtZW50ZWQYCCADKAkiKgoITG9ja0Rvd24SHgoFd2FsbHMYASADKAsyDy5jZW5vdGUudjEuV2FsbCJJCgRXYWxsEgwKBG5hbWUYASABKAkSIwoFc3RhdGUYAiABKA4yFC5jZW5vdGUudjEuV2FsbFN0YXRlEg4KBmRldGFpbBgDIAEoCSIdCg9TbmFwc2hvdFJlcXVlc3QSCgoCdm0YASABKAkiIQoNU25hcHNob3RSZXBseRIQCghzbmFwc2hvdBgBIAEoCSInCg1Gb3JrVm1SZXF1ZXN0EgoKAnZtGAEgASgJEgoKAmlkGAIgASgJIikKDUV4cG9ydFJlcXVlc3QSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDCIbCgtFeHBvcnRDaHVuaxIMCgRkYXRhGAEgASgMIlUKDUltcG9ydFJlcXVlc3QSKQoGdGFyZ2V0GAEgASgLMhcuY2Vub3RlLnYxLkltcG9ydFRhcmdldEgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIigKDEltcG9ydFRhcmdldBIKCgJ2bRgBIAEoCRIMCgRwYXRoGAIgASgMIh4KC0ltcG9ydFJlcGx5Eg8KB2VudHJpZXMYASABKAQiGwoNRXZlbnRzUmVxdWVzdBIKCgJ2bRgBIAEoCSKnAQoHVm1FdmVudBINCgVhdF9tcxgBIAEoBBIlCgdyZWZ1c2FsGAIgASgLMhIuY2Vub3RlLnYxLlJlZnVzYWxIABIoCgVsaW1pdBgDIAEoCzIXLmNlbm90ZS52MS5MaW1pdEluU2lnaHRIABIjCgVlbmRlZBgEIAEoCzISLmNlbm90ZS52MS5WbUVuZGVkSAASDgoEbG9zdBgFIAEoBEgAQgcKBWV2ZW50Il4KB1JlZnVzYWwSEgoKcGVybWlzc2lvbhgBIAEoCRIRCglvcGVyYXRpb24YAiABKAkSDwoHc3ViamVjdBgDIAEoCRIOCgZyZWFzb24YBCABKAkSCwoDcGlkGAUgASgFIjcKDExpbWl0SW5TaWdodBInCgV1c2FnZRgBIAEoCzIYLmNlbm90ZS52MS5SZXNvdXJjZVVzYWdlIjAKB1ZtRW5kZWQSJQoFZXJyb3IYASABKAsyFi5jZW5vdGUudjEuRXJyb3JEZXRhaWwiWQocUmVnaXN0ZXJIb3N0RnVuY3Rpb25zUmVxdWVzdBIKCgJ2bRgBIAEoCRItCgtjb2xsZWN0aW9ucxgCIAMoCzIYLmNlbm90ZS52MS5Ib3N0RnVuY3Rpb25zIhwKGlJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcGx5Il4KDUhvc3RGdW5jdGlvbnMSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIqCglmdW5jdGlvbnMYAyADKAsyFy5jZW5vdGUudjEuSG9zdEZ1bmN0aW9uIoQBCgxIb3N0RnVuY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIUCgxpbnB1dF9zY2hlbWEYAyABKAkSFQoNb3V0cHV0X3NjaGVtYRgEIAEoCRISCgp0aW1lb3V0X21zGAUgASgEEhAKCGV4YW1wbGVzGAYgAygJKlMKCUlzb2xhdGlvbhIZChVJU09MQVRJT05fVU5TUEVDSUZJRUQQABIVChFJU09MQVRJT05fUFJPQ0VTUxABEhQKEElTT0xBVElPTl9TSEFSRUQQAipdCghEZWNpc2lvbhIYChRERUNJU0lPTl9VTlNQRUNJRklFRBAAEhIKDkRFQ0lTSU9OX0FMTE9XEAESEQoNREVDSVNJT05fREVOWRACEhAKDERFQ0lTSU9OX0FTSxADKlYKBlRpbWluZxIWChJUSU1JTkdfVU5TUEVDSUZJRUQQABIOCgpUSU1JTkdfT0ZGEAESEQoNVElNSU5HX0NPQVJTRRACEhEKDVRJTUlOR19GUk9aRU4QAyqHAQoJV2FsbFN0YXRlEhoKFldBTExfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJXQUxMX1NUQVRFX0FQUExJRUQQARIWChJXQUxMX1NUQVRFX1BBUlRJQUwQAhIaChZXQUxMX1NUQVRFX1VOQVZBSUxBQkxFEAMSEgoOV0FMTF9TVEFURV9PRkYQBDLSBQoDVm1zEjMKBkNyZWF0ZRIaLmNlbm90ZS52MS5DcmVhdGVWbVJlcXVlc3QaDS5jZW5vdGUudjEuVm0SOgoETGlzdBIZLmNlbm90ZS52MS5MaXN0Vm1zUmVxdWVzdBoXLmNlbm90ZS52MS5MaXN0Vm1zUmVwbHkSQQoHRGlzcG9zZRIbLmNlbm90ZS52MS5EaXNwb3NlVm1SZXF1ZXN0GhkuY2Vub3RlLnYxLkRpc3Bvc2VWbVJlcGx5EkMKCVJlc291cmNlcxIbLmNlbm90ZS52MS5SZXNvdXJjZXNSZXF1ZXN0GhkuY2Vub3RlLnYxLlJlc291cmNlc1JlcGx5EkAKCERlc2NyaWJlEhouY2Vub3RlLnYxLkRlc2NyaWJlUmVxdWVzdBoYLmNlbm90ZS52MS5EZXNjcmliZVJlcGx5EkAKCFNuYXBzaG90EhouY2Vub3RlLnYxLlNuYXBzaG90UmVxdWVzdBoYLmNlbm90ZS52MS5TbmFwc2hvdFJlcGx5Ei8KBEZvcmsSGC5jZW5vdGUudjEuRm9ya1ZtUmVxdWVzdBoNLmNlbm90ZS52MS5WbRI8CgZFeHBvcnQSGC5jZW5vdGUudjEuRXhwb3J0UmVxdWVzdBoWLmNlbm90ZS52MS5FeHBvcnRDaHVuazABEjwKBkltcG9ydBIYLmNlbm90ZS52MS5JbXBvcnRSZXF1ZXN0GhYuY2Vub3RlLnYxLkltcG9ydFJlcGx5KAESOAoGRXZlbnRzEhguY2Vub3RlLnYxLkV2ZW50c1JlcXVlc3QaEi5jZW5vdGUudjEuVm1FdmVudDABEmcKFVJlZ2lzdGVySG9zdEZ1bmN0aW9ucxInLmNlbm90ZS52MS5SZWdpc3Rlckhvc3RGdW5jdGlvbnNSZXF1ZXN0GiUuY2Vub3RlLnYxLlJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcGx5YgZwcm90bzM", [file_cenote_v1_common]);
+  fileDesc("ChNjZW5vdGUvdjEvdm1zLnByb3RvEgljZW5vdGUudjEi3wUKD0NyZWF0ZVZtUmVxdWVzdBIwCgNlbnYYASADKAsyIy5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgCIAEoCRIdCgR1c2VyGAMgASgLMg8uY2Vub3RlLnYxLlVzZXISEAoIaG9zdG5hbWUYBCABKAkSIgoFZmlsZXMYBSADKAsyEy5jZW5vdGUudjEuU2VlZEZpbGUSIAoGbW91bnRzGAYgAygLMhAuY2Vub3RlLnYxLk1vdW50EhQKDG5vZGVfbW9kdWxlcxgHIAEoCRIUCgxjb21tYW5kc19kaXIYCCABKAkSKwoLcGVybWlzc2lvbnMYCSABKAsyFi5jZW5vdGUudjEuUGVybWlzc2lvbnMSIQoGbGltaXRzGAogASgLMhEuY2Vub3RlLnYxLkxpbWl0cxInCglpc29sYXRpb24YCyABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEjAKDmhvc3RfZnVuY3Rpb25zGAwgAygLMhguY2Vub3RlLnYxLkhvc3RGdW5jdGlvbnMSHQoVbG9vcGJhY2tfZXhlbXB0X3BvcnRzGA0gAygNEiEKBnRpbWluZxgOIAEoDjIRLmNlbm90ZS52MS5UaW1pbmcSEAoIc25hcHNob3QYDyABKAkSHwoCb3MYECABKAsyEy5jZW5vdGUudjEuT3NDb25maWcSFQoNaG9zdF9jb21tYW5kcxgRIAMoCRIUCgxob3N0X25ldHdvcmsYEiABKAgSCgoCaWQYEyABKAkSNgoGbGFiZWxzGBQgAygLMiYuY2Vub3RlLnYxLkNyZWF0ZVZtUmVxdWVzdC5MYWJlbHNFbnRyeRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIAoEVXNlchILCgN1aWQYASABKA0SCwoDZ2lkGAIgASgNIjcKCFNlZWRGaWxlEgwKBHBhdGgYASABKAwSDwoHY29udGVudBgCIAEoDBIMCgRtb2RlGAMgASgNIssBCgVNb3VudBINCgVndWVzdBgBIAEoCRIoCgRob3N0GAIgASgLMhguY2Vub3RlLnYxLkhvc3REaXJlY3RvcnlIABIhCgVpbWFnZRgDIAEoCzIQLmNlbm90ZS52MS5JbWFnZUgAEi0KCGNhbGxiYWNrGAQgASgLMhkuY2Vub3RlLnYxLkhvc3RGaWxlc3lzdGVtSAASLQoGbWVtb3J5GAUgASgLMhsuY2Vub3RlLnYxLk1lbW9yeUZpbGVzeXN0ZW1IAEIICgZzb3VyY2UiSQoNSG9zdERpcmVjdG9yeRIMCgRwYXRoGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIEhgKEHNpemVfbGltaXRfYnl0ZXMYAyABKAQiMAoFSW1hZ2USDgoEcGF0aBgBIAEoCUgAEg0KA3RhchgCIAEoDEgAQggKBnNvdXJjZSIwCg5Ib3N0RmlsZXN5c3RlbRIMCgRuYW1lGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIIiwKEE1lbW9yeUZpbGVzeXN0ZW0SGAoQc2l6ZV9saW1pdF9ieXRlcxgBIAEoBCLxAQoLUGVybWlzc2lvbnMSJgoCZnMYASABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEisKB25ldHdvcmsYAiABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEjEKDWNoaWxkX3Byb2Nlc3MYAyABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEicKA2VudhgEIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUSMQoNaG9zdF9mdW5jdGlvbhgFIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUiYgoPUGVybWlzc2lvblNjb3BlEiUKCGZhbGxiYWNrGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEigKBXJ1bGVzGAIgAygLMhkuY2Vub3RlLnYxLlBlcm1pc3Npb25SdWxlIm0KDlBlcm1pc3Npb25SdWxlEiUKCGRlY2lzaW9uGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEhIKCm9wZXJhdGlvbnMYAiADKAkSEAoIcGF0dGVybnMYAyADKAkSDgoGcmVhc29uGAQgASgJIrIFCgZMaW1pdHMSFgoJcHJvY2Vzc2VzGAEgASgESACIAQESFwoKb3Blbl9maWxlcxgCIAEoBEgBiAEBEiMKFm9wZW5fZmlsZXNfcGVyX3Byb2Nlc3MYAyABKARIAogBARISCgVwaXBlcxgEIAEoBEgDiAEBEhQKB3NvY2tldHMYBSABKARIBIgBARIdChBmaWxlc3lzdGVtX2J5dGVzGAYgASgESAWIAQESEwoGaW5vZGVzGAcgASgESAaIAQESHgoRd2FzbV9tZW1vcnlfYnl0ZXMYCCABKARIB4gBARIkChd3YXNtX21lbW9yeV90b3RhbF9ieXRlcxgJIAEoBEgIiAEBEhoKDWpzX2hlYXBfYnl0ZXMYCiABKARICYgBARIgChNhcnJheV9idWZmZXJzX2J5dGVzGAsgASgESAqIAQESGQoMb3V0cHV0X2J5dGVzGAwgASgESAuIAQESGAoLY3B1X3RpbWVfbXMYDSABKARIDIgBARIZCgx3YWxsX3RpbWVfbXMYDiABKARIDYgBARIWCgl0ZXJtaW5hbHMYDyABKARIDogBAUIMCgpfcHJvY2Vzc2VzQg0KC19vcGVuX2ZpbGVzQhkKF19vcGVuX2ZpbGVzX3Blcl9wcm9jZXNzQggKBl9waXBlc0IKCghfc29ja2V0c0ITChFfZmlsZXN5c3RlbV9ieXRlc0IJCgdfaW5vZGVzQhQKEl93YXNtX21lbW9yeV9ieXRlc0IaChhfd2FzbV9tZW1vcnlfdG90YWxfYnl0ZXNCEAoOX2pzX2hlYXBfYnl0ZXNCFgoUX2FycmF5X2J1ZmZlcnNfYnl0ZXNCDwoNX291dHB1dF9ieXRlc0IOCgxfY3B1X3RpbWVfbXNCDwoNX3dhbGxfdGltZV9tc0IMCgpfdGVybWluYWxzInsKCE9zQ29uZmlnEhAKCHBsYXRmb3JtGAEgASgJEgwKBGFyY2gYAiABKAkSDAoEdHlwZRgDIAEoCRIPCgdyZWxlYXNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHaG9tZWRpchgGIAEoCRIOCgZ0bXBkaXIYByABKAkiuwEKAlZtEgoKAmlkGAEgASgJEicKCWlzb2xhdGlvbhgCIAEoDjIULmNlbm90ZS52MS5Jc29sYXRpb24SEgoKY3JlYXRlZF9tcxgDIAEoBBIpCgZsYWJlbHMYBCADKAsyGS5jZW5vdGUudjEuVm0uTGFiZWxzRW50cnkSEgoKd29ya2VyX3BpZBgFIAEoDRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhAKDkxpc3RWbXNSZXF1ZXN0IioKDExpc3RWbXNSZXBseRIaCgN2bXMYASADKAsyDS5jZW5vdGUudjEuVm0iHgoQRGlzcG9zZVZtUmVxdWVzdBIKCgJ2bRgBIAEoCSIQCg5EaXNwb3NlVm1SZXBseSIeChBSZXNvdXJjZXNSZXF1ZXN0EgoKAnZtGAEgASgJIj0KDlJlc291cmNlc1JlcGx5EisKCXJlc291cmNlcxgBIAMoCzIYLmNlbm90ZS52MS5SZXNvdXJjZVVzYWdlIkoKDVJlc291cmNlVXNhZ2USDAoEbmFtZRgBIAEoCRIMCgR1c2VkGAIgASgEEg0KBWxpbWl0GAMgASgEEg4KBm9wdGlvbhgEIAEoCSIdCg9EZXNjcmliZVJlcXVlc3QSCgoCdm0YASABKAki0gEKDURlc2NyaWJlUmVwbHkSDwoHdmVyc2lvbhgBIAEoCRIQCghyZXZpc2lvbhgCIAEoDRIUCgxub2RlX3ZlcnNpb24YAyABKAkSLwoRZGVmYXVsdF9pc29sYXRpb24YBCABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEiYKCWxvY2tfZG93bhgFIAEoCzITLmNlbm90ZS52MS5Mb2NrRG93bhILCgN2bXMYBiABKA0SCwoDcGlkGAcgASgNEhUKDXVuaW1wbGVtZW50ZWQYCCADKAkiKgoITG9ja0Rvd24SHgoFd2FsbHMYASADKAsyDy5jZW5vdGUudjEuV2FsbCJJCgRXYWxsEgwKBG5hbWUYASABKAkSIwoFc3RhdGUYAiABKA4yFC5jZW5vdGUudjEuV2FsbFN0YXRlEg4KBmRldGFpbBgDIAEoCSIdCg9TbmFwc2hvdFJlcXVlc3QSCgoCdm0YASABKAkiIQoNU25hcHNob3RSZXBseRIQCghzbmFwc2hvdBgBIAEoCSInCg1Gb3JrVm1SZXF1ZXN0EgoKAnZtGAEgASgJEgoKAmlkGAIgASgJIicKE0Ryb3BTbmFwc2hvdFJlcXVlc3QSEAoIc25hcHNob3QYASABKAkiEwoRRHJvcFNuYXBzaG90UmVwbHkiTAoNRXhwb3J0UmVxdWVzdBIKCgJ2bRgBIAEoCRIMCgRwYXRoGAIgASgMEg8KB2NoYW5nZXMYAyABKAgSEAoIc25hcHNob3QYBCABKAkiGwoLRXhwb3J0Q2h1bmsSDAoEZGF0YRgBIAEoDCJVCg1JbXBvcnRSZXF1ZXN0EikKBnRhcmdldBgBIAEoCzIXLmNlbm90ZS52MS5JbXBvcnRUYXJnZXRIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSIoCgxJbXBvcnRUYXJnZXQSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDCIeCgtJbXBvcnRSZXBseRIPCgdlbnRyaWVzGAEgASgEIhsKDUV2ZW50c1JlcXVlc3QSCgoCdm0YASABKAkipwEKB1ZtRXZlbnQSDQoFYXRfbXMYASABKAQSJQoHcmVmdXNhbBgCIAEoCzISLmNlbm90ZS52MS5SZWZ1c2FsSAASKAoFbGltaXQYAyABKAsyFy5jZW5vdGUudjEuTGltaXRJblNpZ2h0SAASIwoFZW5kZWQYBCABKAsyEi5jZW5vdGUudjEuVm1FbmRlZEgAEg4KBGxvc3QYBSABKARIAEIHCgVldmVudCJeCgdSZWZ1c2FsEhIKCnBlcm1pc3Npb24YASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEg8KB3N1YmplY3QYAyABKAkSDgoGcmVhc29uGAQgASgJEgsKA3BpZBgFIAEoBSI3CgxMaW1pdEluU2lnaHQSJwoFdXNhZ2UYASABKAsyGC5jZW5vdGUudjEuUmVzb3VyY2VVc2FnZSIwCgdWbUVuZGVkEiUKBWVycm9yGAEgASgLMhYuY2Vub3RlLnYxLkVycm9yRGV0YWlsIlkKHFJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcXVlc3QSCgoCdm0YASABKAkSLQoLY29sbGVjdGlvbnMYAiADKAsyGC5jZW5vdGUudjEuSG9zdEZ1bmN0aW9ucyIcChpSZWdpc3Rlckhvc3RGdW5jdGlvbnNSZXBseSJeCg1Ib3N0RnVuY3Rpb25zEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSKgoJZnVuY3Rpb25zGAMgAygLMhcuY2Vub3RlLnYxLkhvc3RGdW5jdGlvbiKEAQoMSG9zdEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFAoMaW5wdXRfc2NoZW1hGAMgASgJEhUKDW91dHB1dF9zY2hlbWEYBCABKAkSEgoKdGltZW91dF9tcxgFIAEoBBIQCghleGFtcGxlcxgGIAMoCSpTCglJc29sYXRpb24SGQoVSVNPTEFUSU9OX1VOU1BFQ0lGSUVEEAASFQoRSVNPTEFUSU9OX1BST0NFU1MQARIUChBJU09MQVRJT05fU0hBUkVEEAIqXQoIRGVjaXNpb24SGAoUREVDSVNJT05fVU5TUEVDSUZJRUQQABISCg5ERUNJU0lPTl9BTExPVxABEhEKDURFQ0lTSU9OX0RFTlkQAhIQCgxERUNJU0lPTl9BU0sQAypWCgZUaW1pbmcSFgoSVElNSU5HX1VOU1BFQ0lGSUVEEAASDgoKVElNSU5HX09GRhABEhEKDVRJTUlOR19DT0FSU0UQAhIRCg1USU1JTkdfRlJPWkVOEAMqhwEKCVdhbGxTdGF0ZRIaChZXQUxMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSV0FMTF9TVEFURV9BUFBMSUVEEAESFgoSV0FMTF9TVEFURV9QQVJUSUFMEAISGgoWV0FMTF9TVEFURV9VTkFWQUlMQUJMRRADEhIKDldBTExfU1RBVEVfT0ZGEAQyoAYKA1ZtcxIzCgZDcmVhdGUSGi5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0Gg0uY2Vub3RlLnYxLlZtEjoKBExpc3QSGS5jZW5vdGUudjEuTGlzdFZtc1JlcXVlc3QaFy5jZW5vdGUudjEuTGlzdFZtc1JlcGx5EkEKB0Rpc3Bvc2USGy5jZW5vdGUudjEuRGlzcG9zZVZtUmVxdWVzdBoZLmNlbm90ZS52MS5EaXNwb3NlVm1SZXBseRJDCglSZXNvdXJjZXMSGy5jZW5vdGUudjEuUmVzb3VyY2VzUmVxdWVzdBoZLmNlbm90ZS52MS5SZXNvdXJjZXNSZXBseRJACghEZXNjcmliZRIaLmNlbm90ZS52MS5EZXNjcmliZVJlcXVlc3QaGC5jZW5vdGUudjEuRGVzY3JpYmVSZXBseRJACghTbmFwc2hvdBIaLmNlbm90ZS52MS5TbmFwc2hvdFJlcXVlc3QaGC5jZW5vdGUudjEuU25hcHNob3RSZXBseRJMCgxEcm9wU25hcHNob3QSHi5jZW5vdGUudjEuRHJvcFNuYXBzaG90UmVxdWVzdBocLmNlbm90ZS52MS5Ecm9wU25hcHNob3RSZXBseRIvCgRGb3JrEhguY2Vub3RlLnYxLkZvcmtWbVJlcXVlc3QaDS5jZW5vdGUudjEuVm0SPAoGRXhwb3J0EhguY2Vub3RlLnYxLkV4cG9ydFJlcXVlc3QaFi5jZW5vdGUudjEuRXhwb3J0Q2h1bmswARI8CgZJbXBvcnQSGC5jZW5vdGUudjEuSW1wb3J0UmVxdWVzdBoWLmNlbm90ZS52MS5JbXBvcnRSZXBseSgBEjgKBkV2ZW50cxIYLmNlbm90ZS52MS5FdmVudHNSZXF1ZXN0GhIuY2Vub3RlLnYxLlZtRXZlbnQwARJnChVSZWdpc3Rlckhvc3RGdW5jdGlvbnMSJy5jZW5vdGUudjEuUmVnaXN0ZXJIb3N0RnVuY3Rpb25zUmVxdWVzdBolLmNlbm90ZS52MS5SZWdpc3Rlckhvc3RGdW5jdGlvbnNSZXBseWIGcHJvdG8z", [file_cenote_v1_common]);
 
 /**
  * All options of a machine. What is not set has the default of the Rust crate's `NodeRuntimeBuilder`.
@@ -121,7 +121,8 @@ export type CreateVmRequest = Message<"cenote.v1.CreateVmRequest"> & {
   timing: Timing;
 
   /**
-   * Start from the files of a snapshot.
+   * Start from the files of a snapshot. The machine shares the worker of the one it was taken of (see `Fork`), and cannot be granted more
+   * of the host than that one.
    *
    * @generated from field: string snapshot = 15;
    */
@@ -1052,6 +1053,36 @@ export const ForkVmRequestSchema: GenMessage<ForkVmRequest> = /*@__PURE__*/
   messageDesc(file_cenote_v1_vms, 27);
 
 /**
+ * @generated from message cenote.v1.DropSnapshotRequest
+ */
+export type DropSnapshotRequest = Message<"cenote.v1.DropSnapshotRequest"> & {
+  /**
+   * @generated from field: string snapshot = 1;
+   */
+  snapshot: string;
+};
+
+/**
+ * Describes the message cenote.v1.DropSnapshotRequest.
+ * Use `create(DropSnapshotRequestSchema)` to create a new message.
+ */
+export const DropSnapshotRequestSchema: GenMessage<DropSnapshotRequest> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_vms, 28);
+
+/**
+ * @generated from message cenote.v1.DropSnapshotReply
+ */
+export type DropSnapshotReply = Message<"cenote.v1.DropSnapshotReply"> & {
+};
+
+/**
+ * Describes the message cenote.v1.DropSnapshotReply.
+ * Use `create(DropSnapshotReplySchema)` to create a new message.
+ */
+export const DropSnapshotReplySchema: GenMessage<DropSnapshotReply> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_vms, 29);
+
+/**
  * @generated from message cenote.v1.ExportRequest
  */
 export type ExportRequest = Message<"cenote.v1.ExportRequest"> & {
@@ -1061,11 +1092,25 @@ export type ExportRequest = Message<"cenote.v1.ExportRequest"> & {
   vm: string;
 
   /**
-   * The directory to export; empty: `/`.
+   * The directory to export, with all that is in it, mounts left out; empty: `/`. Of no use with `changes` or `snapshot`.
    *
    * @generated from field: bytes path = 2;
    */
   path: Uint8Array;
+
+  /**
+   * Only what differs from the files that ship, as an OCI layer from `/`: what `Import` at `/` of a new machine brings back.
+   *
+   * @generated from field: bool changes = 3;
+   */
+  changes: boolean;
+
+  /**
+   * The changes of a snapshot instead of the machine's as they are now.
+   *
+   * @generated from field: string snapshot = 4;
+   */
+  snapshot: string;
 };
 
 /**
@@ -1073,7 +1118,7 @@ export type ExportRequest = Message<"cenote.v1.ExportRequest"> & {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 28);
+  messageDesc(file_cenote_v1_vms, 30);
 
 /**
  * @generated from message cenote.v1.ExportChunk
@@ -1090,7 +1135,7 @@ export type ExportChunk = Message<"cenote.v1.ExportChunk"> & {
  * Use `create(ExportChunkSchema)` to create a new message.
  */
 export const ExportChunkSchema: GenMessage<ExportChunk> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 29);
+  messageDesc(file_cenote_v1_vms, 31);
 
 /**
  * @generated from message cenote.v1.ImportRequest
@@ -1119,7 +1164,7 @@ export type ImportRequest = Message<"cenote.v1.ImportRequest"> & {
  * Use `create(ImportRequestSchema)` to create a new message.
  */
 export const ImportRequestSchema: GenMessage<ImportRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 30);
+  messageDesc(file_cenote_v1_vms, 32);
 
 /**
  * Where a tar stream is unpacked.
@@ -1145,7 +1190,7 @@ export type ImportTarget = Message<"cenote.v1.ImportTarget"> & {
  * Use `create(ImportTargetSchema)` to create a new message.
  */
 export const ImportTargetSchema: GenMessage<ImportTarget> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 31);
+  messageDesc(file_cenote_v1_vms, 33);
 
 /**
  * @generated from message cenote.v1.ImportReply
@@ -1164,7 +1209,7 @@ export type ImportReply = Message<"cenote.v1.ImportReply"> & {
  * Use `create(ImportReplySchema)` to create a new message.
  */
 export const ImportReplySchema: GenMessage<ImportReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 32);
+  messageDesc(file_cenote_v1_vms, 34);
 
 /**
  * @generated from message cenote.v1.EventsRequest
@@ -1181,7 +1226,7 @@ export type EventsRequest = Message<"cenote.v1.EventsRequest"> & {
  * Use `create(EventsRequestSchema)` to create a new message.
  */
 export const EventsRequestSchema: GenMessage<EventsRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 33);
+  messageDesc(file_cenote_v1_vms, 35);
 
 /**
  * Something that happened in a machine.
@@ -1233,7 +1278,7 @@ export type VmEvent = Message<"cenote.v1.VmEvent"> & {
  * Use `create(VmEventSchema)` to create a new message.
  */
 export const VmEventSchema: GenMessage<VmEvent> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 34);
+  messageDesc(file_cenote_v1_vms, 36);
 
 /**
  * A guest was refused something.
@@ -1276,10 +1321,10 @@ export type Refusal = Message<"cenote.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 35);
+  messageDesc(file_cenote_v1_vms, 37);
 
 /**
- * A resource has passed 80 % of its limit.
+ * A resource has passed 80 % of its limit, or reached it (`used` is the limit then, or nearly: a call that wanted more has failed).
  *
  * @generated from message cenote.v1.LimitInSight
  */
@@ -1295,7 +1340,7 @@ export type LimitInSight = Message<"cenote.v1.LimitInSight"> & {
  * Use `create(LimitInSightSchema)` to create a new message.
  */
 export const LimitInSightSchema: GenMessage<LimitInSight> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 36);
+  messageDesc(file_cenote_v1_vms, 38);
 
 /**
  * The machine is gone.
@@ -1316,7 +1361,7 @@ export type VmEnded = Message<"cenote.v1.VmEnded"> & {
  * Use `create(VmEndedSchema)` to create a new message.
  */
 export const VmEndedSchema: GenMessage<VmEnded> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 37);
+  messageDesc(file_cenote_v1_vms, 39);
 
 /**
  * @generated from message cenote.v1.RegisterHostFunctionsRequest
@@ -1338,7 +1383,7 @@ export type RegisterHostFunctionsRequest = Message<"cenote.v1.RegisterHostFuncti
  * Use `create(RegisterHostFunctionsRequestSchema)` to create a new message.
  */
 export const RegisterHostFunctionsRequestSchema: GenMessage<RegisterHostFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 38);
+  messageDesc(file_cenote_v1_vms, 40);
 
 /**
  * @generated from message cenote.v1.RegisterHostFunctionsReply
@@ -1351,7 +1396,7 @@ export type RegisterHostFunctionsReply = Message<"cenote.v1.RegisterHostFunction
  * Use `create(RegisterHostFunctionsReplySchema)` to create a new message.
  */
 export const RegisterHostFunctionsReplySchema: GenMessage<RegisterHostFunctionsReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 39);
+  messageDesc(file_cenote_v1_vms, 41);
 
 /**
  * A collection of functions that the embedder answers: a frozen async global `<name>` in guest JavaScript and the command
@@ -1381,7 +1426,7 @@ export type HostFunctions = Message<"cenote.v1.HostFunctions"> & {
  * Use `create(HostFunctionsSchema)` to create a new message.
  */
 export const HostFunctionsSchema: GenMessage<HostFunctions> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 40);
+  messageDesc(file_cenote_v1_vms, 42);
 
 /**
  * One function.
@@ -1433,7 +1478,7 @@ export type HostFunction = Message<"cenote.v1.HostFunction"> & {
  * Use `create(HostFunctionSchema)` to create a new message.
  */
 export const HostFunctionSchema: GenMessage<HostFunction> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 41);
+  messageDesc(file_cenote_v1_vms, 43);
 
 /**
  * Where a machine lives.
@@ -1493,7 +1538,8 @@ export enum Decision {
   DENY = 2,
 
   /**
-   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers in time.
+   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback only, and not for
+   * `env` (variables are given when the machine is made).
    *
    * @generated from enum value: DECISION_ASK = 3;
    */
@@ -1648,7 +1694,8 @@ export const Vms: GenService<{
     output: typeof DescribeReplySchema;
   },
   /**
-   * Keeps the machine's files as they are now, in constant time. A snapshot lives as long as the machine's worker.
+   * Keeps the machine's files as they are now, in constant time. A snapshot lives until it is dropped or its machine ends; at most 1,024 a
+   * machine. `Export` carries it further.
    *
    * @generated from rpc cenote.v1.Vms.Snapshot
    */
@@ -1656,6 +1703,16 @@ export const Vms: GenService<{
     methodKind: "unary";
     input: typeof SnapshotRequestSchema;
     output: typeof SnapshotReplySchema;
+  },
+  /**
+   * Forgets a snapshot. One that is gone already is no error.
+   *
+   * @generated from rpc cenote.v1.Vms.DropSnapshot
+   */
+  dropSnapshot: {
+    methodKind: "unary";
+    input: typeof DropSnapshotRequestSchema;
+    output: typeof DropSnapshotReplySchema;
   },
   /**
    * Makes a machine with the same options and a copy-on-write copy of the files; no processes. It shares the worker of the first.
@@ -1668,7 +1725,7 @@ export const Vms: GenService<{
     output: typeof VmSchema;
   },
   /**
-   * The machine's files as a tar stream.
+   * The files of a machine or a snapshot as a tar stream.
    *
    * @generated from rpc cenote.v1.Vms.Export
    */
@@ -1678,7 +1735,8 @@ export const Vms: GenService<{
     output: typeof ExportChunkSchema;
   },
   /**
-   * Unpacks a tar stream into the machine. The first message names the machine and the directory.
+   * Unpacks a tar stream (plain, gzip or zstd; `.wh.` names of OCI layers take files away) into the machine. The first message names the
+   * machine and the directory. What was made before a failure stays.
    *
    * @generated from rpc cenote.v1.Vms.Import
    */

@@ -1,0 +1,69 @@
+/** {@link Snapshot}: the files of a machine as they were at one moment. */
+import { fromCaller } from "./caller.js";
+import type { Machine } from "./machine.js";
+
+/** What a call of `Export` asks for. */
+interface ExportRequest {
+  vm?: string;
+  path?: Uint8Array<ArrayBuffer>;
+  changes?: boolean;
+  snapshot?: string;
+}
+
+/** A tar stream of a machine's files: what the reader does not take is not sent. @internal */
+export function exported(ready: () => Promise<Machine>, request: (vm: string) => ExportRequest): ReadableStream<Uint8Array> {
+  const stop = new AbortController();
+  let chunks: AsyncIterator<{ data: Uint8Array }> | undefined;
+  return new ReadableStream<Uint8Array>({
+    pull: async (controller) => {
+      const machine = await ready();
+      chunks ??= machine.link.vms.export(request(machine.id), machine.with({ signal: stop.signal }))[Symbol.asyncIterator]();
+      const reading = chunks;
+      const next = await machine.call(() => reading.next());
+      if (next.done) controller.close();
+      else controller.enqueue(next.value.data);
+    },
+    cancel: () => stop.abort(),
+  });
+}
+
+/**
+ * The files of a machine as they were at one moment: all that is in its tree but mounts and processes. It lives until it is dropped or the
+ * machine it was taken of ends; {@link export} carries it further.
+ */
+export class Snapshot implements AsyncDisposable {
+  /** By which the sidecar knows it. */
+  readonly id: string;
+  readonly #machine: Machine;
+
+  /** @internal */
+  constructor(machine: Machine, id: string) {
+    this.#machine = machine;
+    this.id = id;
+  }
+
+  /**
+   * What differs from the files that ship, as a tar stream in the form of an OCI layer. Equal files give equal bytes;
+   * `rt.import(stream)` of a new machine brings them back.
+   */
+  export(): ReadableStream<Uint8Array> {
+    return exported(
+      () => Promise.resolve(this.#machine),
+      () => ({ snapshot: this.id }),
+    );
+  }
+
+  /** Forgets it; machines that began with it keep their files. A second time does nothing. */
+  drop(): Promise<void> {
+    return fromCaller(this.drop, async () => {
+      const machine = this.#machine;
+      // It went with the machine.
+      if (machine.isDisposed) return;
+      await machine.call((options) => machine.link.vms.dropSnapshot({ snapshot: this.id }, options));
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drop();
+  }
+}
