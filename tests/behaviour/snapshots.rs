@@ -53,7 +53,7 @@ fn snapshot_keeps_files_and_machines_that_start_from_it_go_their_own_way() {
             .exec("import fs from 'node:fs'; console.log(fs.statSync('/data/one/a', { bigint: true }).mtimeNs)")
             .await
             .unwrap();
-        assert_eq!(out.stdout.text(), "981173106123456789\n");
+        assert_eq!(out.stdout.text(), "981173106123456789n\n");
     });
 }
 

@@ -21,7 +21,7 @@ async function text(rt: NodeRuntime, script: string): Promise<string> {
 
 test("a fork and a machine from a snapshot have the files and go their own way", async () => {
   await using rt = await NodeRuntime.create({ env: { NAME: "first" } });
-  await rt.writeFile("/work/a", "one", { recursive: true });
+  await rt.writeFile("/work/a", "one", { parents: true });
   await using kept = await rt.snapshot();
   assert.ok(kept instanceof Snapshot);
   await using fork = await rt.fork();
@@ -38,7 +38,7 @@ test("a fork and a machine from a snapshot have the files and go their own way",
 });
 
 test("a fork asks the same functions of the embedder", async () => {
-  await using rt = await NodeRuntime.create({ hostFunctions: { shop: { price: { handler: () => 42 } } } });
+  await using rt = await NodeRuntime.create({ hostFunctions: { shop: { price: { execute: () => 42 } } } });
   await using fork = await rt.fork();
   assert.equal(await text(fork, "cenote-shop price"), "42\n");
 });

@@ -151,6 +151,7 @@ impl<R: Read> Entries<R> {
             .sum();
         let expected = sum - own + 8 * u32::from(b' ');
         if header.cksum().ok() == Some(expected) {
+            fill_numbers(header.as_mut_bytes());
             Ok(Some(header))
         } else {
             Err(Failure::format(
@@ -283,6 +284,18 @@ impl Before {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes a zero where mode, owner, group, size or time are left empty.
+fn fill_numbers(header: &mut [u8; BLOCK]) {
+    for field in [100..108, 108..116, 116..124, 124..136, 136..148] {
+        if let Some(field) = header.get_mut(field)
+            && field.iter().all(|byte| matches!(byte, 0 | b' '))
+            && let Some(first) = field.first_mut()
+        {
+            *first = b'0';
+        }
     }
 }
 

@@ -81,6 +81,9 @@ impl<W: Write> Packer<W> {
         let mut header = Header::new_ustar();
         header.set_entry_type(EntryType::Regular);
         header.set_mode(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(0);
         self.head(header, path, &[], Vec::new(), 0)
     }
 
@@ -204,6 +207,9 @@ impl<W: Write> Packer<W> {
             let mut pax = Header::new_ustar();
             pax.set_entry_type(EntryType::XHeader);
             pax.set_mode(0o644);
+            pax.set_uid(0);
+            pax.set_gid(0);
+            pax.set_mtime(0);
             put(&mut pax, 0, b"././@PaxHeader");
             pax.set_size(body.len() as u64);
             pax.set_cksum();

@@ -6,10 +6,10 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use cenote_proto::CHUNK;
 use cenote_proto::v1::import_request::Message;
 use cenote_proto::v1::{ExportChunk, ExportRequest, ImportRequest};
+use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 

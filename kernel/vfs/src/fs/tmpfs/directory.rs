@@ -143,6 +143,11 @@ impl Directory {
         }
     }
 
+    /// Whether a name means something else than in the layers.
+    pub(super) fn knows(&self, name: &[u8]) -> bool {
+        self.named(name).is_some()
+    }
+
     /// Finds a name here or in the layers.
     pub(super) fn find(&self, name: &[u8]) -> SysResult<Place> {
         match (self.named(name), &self.layers) {

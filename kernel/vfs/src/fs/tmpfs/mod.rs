@@ -5,7 +5,7 @@
 //! Inodes and bytes are charged to the machine's [`Budget`], names included, so that no guest can fill the host's memory.
 //!
 //! Lock order: `Shared::files` (one lock over all of a filesystem's files, so that each verb, and a snapshot, is one step) →
-//! `Shared::live` → `Node::listing`. A layer below is asked while `files` is held, never the other way round. No `Arc` of a node is dropped
+//! `Shared::live` → `Node::listing`, `Node::found`. A layer below is asked while `files` is held, never the other way round. No `Arc` of a node is dropped
 //! while one of these is held: the last one takes them.
 //!
 //! Follows tmpfs(5). Differs: reading updates the access time as `relatime` does, without the daily refresh; never that of a layer's

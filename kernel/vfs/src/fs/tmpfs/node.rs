@@ -4,6 +4,7 @@
 //! ([`Body::Below`]) until it is written to.
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
@@ -40,6 +41,8 @@ pub(super) struct Node {
     attachment: Option<Arc<Attachment>>,
     /// The names of the layers, while somebody reads the directory.
     listing: Mutex<Option<Arc<[Told]>>>,
+    /// What was found in the layers under names of this directory, while it is in use.
+    found: Mutex<HashMap<Box<[u8]>, Weak<Node>>>,
 }
 
 /// What is known of a file that was found in a layer.
@@ -65,6 +68,7 @@ impl Node {
             origin,
             attachment,
             listing: Mutex::default(),
+            found: Mutex::default(),
         })
     }
 
@@ -164,7 +168,12 @@ impl Node {
 
     /// The file of this name. Call without locks.
     pub(super) fn child(&self, name: &[u8]) -> SysResult<Arc<Self>> {
+        // Before the lock, so that it is let go after it.
+        let before = self.found.lock().get(name).and_then(Weak::upgrade);
         let files = self.shared.files.read();
+        if let Some(before) = before.as_ref().filter(|_| !self.hides(&files, name)) {
+            return Ok(Arc::clone(before));
+        }
         let (child, evicted) = match self.find(&files, name)? {
             Place::Own(entry) => self.shared.node(entry.ino, entry.kind, None),
             Place::Below(Found { inode, ino, below }) => {
@@ -173,12 +182,26 @@ impl Node {
                     inode,
                     directory: below.map(|below| (below, self.this())),
                 };
-                self.shared.node(ino, kind, Some(origin))
+                let (child, evicted) = self.shared.node(ino, kind, Some(origin));
+                let mut found = self.found.lock();
+                if found.len() == found.capacity() {
+                    found.retain(|_, node| node.strong_count() > 0);
+                }
+                found.insert(name.into(), Arc::downgrade(&child));
+                (child, evicted)
             }
         };
         drop(files);
         drop(evicted);
         Ok(child)
+    }
+
+    /// Whether a name of this directory means something else than in the layers.
+    fn hides(&self, files: &Files, name: &[u8]) -> bool {
+        files.table.get(self.ino).is_some_and(|file| {
+            file.directory()
+                .is_ok_and(|directory| directory.knows(name))
+        })
     }
 
     /// As `child`; nothing where there is no such name.
