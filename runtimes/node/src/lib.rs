@@ -10,6 +10,7 @@ mod bindings;
 mod blocking;
 mod cjs_lexer;
 mod code_cache;
+mod config_file;
 mod diagnostic_file;
 mod dotenv;
 mod encoding;

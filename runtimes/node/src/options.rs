@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::config_file::{ConfigWords, DEFAULT_NAME};
 use crate::shapes::{CLI_ALIASES, CLI_INFO, CLI_OPTIONS, Shape};
 
 /// The value of an option.
@@ -97,6 +98,8 @@ fn is_process_wide(name: &str) -> bool {
     PROCESS_WIDE.contains(&positive.as_str())
 }
 
+const CONFIG_FILE: &str = "--experimental-config-file";
+
 const V8_OPTION: u8 = 1;
 const BOOLEAN: u8 = 2;
 const INTEGER: u8 = 3;
@@ -117,12 +120,14 @@ impl CommandLine {
         exec_path: &str,
         argv: &[String],
         node_options: Option<&str>,
+        config: ConfigWords,
     ) -> Result<Self, String> {
         let mut line = Self {
             exec_path: exec_path.to_owned(),
             argv0: argv.first().cloned().unwrap_or_default(),
             ..Self::default()
         };
+        line.add_config(config)?;
         if let Some(text) = node_options {
             let words =
                 split_node_options(text).map_err(|error| format!("{}: {error}\n", line.argv0))?;
@@ -147,6 +152,23 @@ impl CommandLine {
         line.check()?;
         line.imply();
         Ok(line)
+    }
+
+    /// What a configuration file says comes first: the environment and the command line say otherwise.
+    fn add_config(&mut self, config: ConfigWords) -> Result<(), String> {
+        // One word must not become two. Node puts them into one text, and counts what that splits into.
+        let is_plain = |word: &String| {
+            split_node_options(word).is_ok_and(|words| matches!(words.as_slice(), [_]))
+        };
+        if !config.general.iter().all(is_plain) {
+            return Err(format!(
+                "{}: The number of NODE_OPTIONS doesn't match the number of flags in the config file\n",
+                self.argv0
+            ));
+        }
+        self.parse_words(config.general, true)?;
+        self.parse_words(config.scoped, false)?;
+        Ok(())
     }
 
     /// The command line of a worker of this one: the same; or, if it was given options of its own (`execArgv`, or
@@ -456,6 +478,12 @@ impl CommandLine {
         } else {
             name.to_owned()
         };
+        if name == "--experimental-default-config-file" && inline.is_some() {
+            return Err(format!(
+                "{}: {name} does not take an argument\n",
+                self.argv0
+            ));
+        }
         // The opposite of an alias is the opposite of what it stands for.
         if let Some(positive) = name.strip_prefix("--no-")
             && let Some((_, [first])) = CLI_ALIASES
@@ -545,6 +573,10 @@ impl CommandLine {
                 "{}: {word} is an invalid negation because it is not a boolean option\n",
                 self.argv0
             ));
+        }
+        // Its file is named with `=` or not at all.
+        if name == CONFIG_FILE && inline.is_none() {
+            return self.set_value(&name, *kind, DEFAULT_NAME.to_owned());
         }
         let value = match inline {
             // `--eval=` has no code, which is not the same as empty code.
@@ -687,6 +719,36 @@ impl CommandLine {
     }
 }
 
+/// What a value of an option in a configuration file must be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ConfigKind {
+    Boolean,
+    Integer,
+    Unsigned,
+    Text,
+    List,
+    /// An option that does nothing.
+    NoOp,
+    V8,
+}
+
+/// What the value of `name` must be, if a configuration file may have it; those of a namespace may be what `NODE_OPTIONS` must not have.
+pub(crate) fn config_kind(name: &str, is_scoped: bool) -> Option<ConfigKind> {
+    let (_, kind, environment, _) = find_info(name)?;
+    if !is_scoped && *environment != ALLOWED_IN_ENVIRONMENT {
+        return None;
+    }
+    Some(match *kind {
+        0 => ConfigKind::NoOp,
+        V8_OPTION => ConfigKind::V8,
+        BOOLEAN => ConfigKind::Boolean,
+        INTEGER => ConfigKind::Integer,
+        UINTEGER | HOST_PORT => ConfigKind::Unsigned,
+        STRING_LIST => ConfigKind::List,
+        _ => ConfigKind::Text,
+    })
+}
+
 fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
     CLI_INFO.iter().find(|(candidate, ..)| *candidate == name)
 }
@@ -695,6 +757,8 @@ fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
 fn v8_option(word: &str) -> Option<(&str, &str)> {
     const KNOWN: &[&str] = &[
         "--stack-size",
+        "--stack_size",
+        "--noconcurrent_recompilation",
         "--expose-gc",
         "--expose_gc",
         "--max-lazy",

@@ -19,6 +19,7 @@ use cenote_kernel::{Delivery, Interrupter, Task, syscall};
 use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::tty_wrap::StandardTerminals;
 use crate::bindings::{performance, process};
+use crate::config_file::{self, ConfigWords};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
 use crate::glue::{Failure, Scope, ScopeExt};
@@ -70,11 +71,15 @@ impl Stopper {
 
 impl Interrupter for Stopper {
     fn interrupt(&self, must_end: bool) {
-        let breaks = self.interruption.is_wanted()
-            && self
-                .task
+        let is_interrupted = || {
+            self.task
                 .upgrade()
-                .is_some_and(|task| task.is_pending(SigNum::SIGINT));
+                .is_some_and(|task| task.is_pending(SigNum::SIGINT))
+        };
+        let breaks = self.interruption.is_wanted() && is_interrupted();
+        if self.interruption.is_tracing() && is_interrupted() {
+            crate::glue::interrupt_for_sigint(&self.isolate);
+        }
         if must_end {
             self.stop.store(true, Ordering::Release);
         }
@@ -140,10 +145,28 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
     // The file of this program, which may be a copy under another name.
     let own = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe");
     let own = own.map_or_else(|_| "/usr/bin/node".to_owned(), |path| text(&path));
-    let mut line = CommandLine::parse(&own, &argv, node_options.as_deref()).map_err(|message| {
+    let refuse = |message: String| {
         write_all(task, Fd::new(2), message.as_bytes());
         WaitStatus::Exited(INVALID_COMMAND_LINE_ARGUMENT)
-    })?;
+    };
+    let parse = |options: Option<&str>, config| CommandLine::parse(&own, &argv, options, config);
+    let none = ConfigWords::default;
+    let mut line = parse(node_options.as_deref(), none()).map_err(refuse)?;
+    let config = line.text("--experimental-config-file");
+    // The environment's own options count, not those of a file.
+    let from_file = match &node_options {
+        None => options_of_env_files(task, &line),
+        Some(_) => None,
+    };
+    if !config.is_empty() || from_file.is_some() {
+        let words = if config.is_empty() {
+            none()
+        } else {
+            read_config(task, &line.argv0, &config).map_err(refuse)?
+        };
+        let options = node_options.as_deref().or(from_file.as_deref());
+        line = parse(options, words).map_err(refuse)?;
+    }
     if line.is("--version") {
         write_all(
             task,
@@ -154,6 +177,53 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
     }
     preload::add(task, &mut line);
     Ok(line)
+}
+
+/// `NODE_OPTIONS` in the files of `--env-file`, of which the last counts. What cannot be read is told of later.
+fn options_of_env_files(task: &Arc<Task>, line: &CommandLine) -> Option<String> {
+    let mut paths = line.list("--env-file");
+    paths.extend(line.list("--env-file-if-exists"));
+    let texts = paths
+        .iter()
+        .filter_map(|path| read_small(task, path.as_bytes()).ok());
+    texts
+        .flat_map(|text| crate::dotenv::parse(&String::from_utf8_lossy(&text)))
+        .filter(|(name, _)| name == "NODE_OPTIONS")
+        .map(|(_, value)| value)
+        .last()
+}
+
+/// What a configuration file says; in words, why it says nothing.
+fn read_config(task: &Arc<Task>, argv0: &str, path: &str) -> Result<ConfigWords, String> {
+    let text = read_small(task, path.as_bytes()).map_err(|error| {
+        let number = -error.errno().raw();
+        let reason = crate::shapes::uv_error(number).map_or("unknown error", |(_, text)| text);
+        format!("Cannot read configuration from {path}: {reason}\n{argv0}: {path}: not found\n")
+    })?;
+    config_file::parse(path, &text)
+        .map_err(|reason| format!("{reason}{argv0}: {path}: invalid content\n"))
+}
+
+/// The whole file at a path, before there is an environment.
+fn read_small(task: &Arc<Task>, path: &[u8]) -> SysResult<Vec<u8>> {
+    const LIMIT: usize = 1 << 20;
+    let flags = OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC;
+    let mode = cenote_base::abi::fs::Mode::empty();
+    let fd = block_on(syscall::openat(task, At::Cwd, path, flags, mode))?;
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; 16 << 10];
+    let outcome = loop {
+        match block_on(syscall::read(task, fd, &mut chunk)) {
+            Ok(0) => break Ok(()),
+            Ok(count) => bytes.extend_from_slice(chunk.get(..count).unwrap_or_default()),
+            Err(error) => break Err(error),
+        }
+        if bytes.len() > LIMIT {
+            break Err(Errno::EFBIG.into());
+        }
+    };
+    let closed = syscall::close(task, fd);
+    outcome.and(closed).map(|()| bytes)
 }
 
 /// A guest may ask for less than the machine allows, not for more.
@@ -369,8 +439,13 @@ pub(crate) fn note_signals(env: &Environment) {
                     .borrow_mut()
                     .push(call.signal);
                 task.handler_returned(&call);
-                if call.signal == SigNum::SIGINT && interruption(env).is_wanted() {
-                    env.isolate_handle().terminate_execution();
+                if call.signal == SigNum::SIGINT {
+                    let interruption = interruption(env);
+                    if interruption.is_wanted() {
+                        env.isolate_handle().terminate_execution();
+                    } else if interruption.is_tracing() {
+                        crate::glue::interrupt_for_sigint(env.isolate_handle());
+                    }
                 }
             }
             Delivery::End => {
@@ -404,6 +479,9 @@ pub(crate) fn serve_kernel(scope: &mut Scope<'_, '_>) -> bool {
     let noted = std::mem::take(&mut *env.state::<NotedSignals>().list.borrow_mut());
     let worked = !noted.is_empty();
     for signal in noted {
+        if signal == SigNum::SIGINT && crate::bindings::watchdog::came_on_idle(&env) {
+            continue;
+        }
         v8::scope!(let inner, scope);
         crate::bindings::signal_arrived(inner, signal);
     }

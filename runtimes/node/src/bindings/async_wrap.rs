@@ -208,8 +208,8 @@ pub(crate) fn pop_context(scope: &mut Scope<'_, '_>, async_id: f64) -> bool {
         return false;
     };
     let depth = index(&fields, STACK_LENGTH);
-    // A fatal exception may have emptied the stack.
-    if depth == 0 {
+    // A fatal exception may have emptied the stack; what was ended has left its contexts behind.
+    if depth == 0 || !scope.env().can_call_into_js() {
         return false;
     }
     let actual = ids.get(EXECUTION_ASYNC_ID);

@@ -73,7 +73,9 @@ pub(crate) mod util;
 mod uv;
 mod v8;
 mod wasi;
-mod wasm_web_api;
+pub(crate) mod wasm_web_api;
+pub(crate) mod watchdog;
+mod webstorage;
 pub(crate) mod worker;
 mod zlib;
 
@@ -149,6 +151,8 @@ pub(crate) static BINDINGS: &[Binding] = &[
     v8::BINDING,
     wasi::BINDING,
     wasm_web_api::BINDING,
+    watchdog::BINDING,
+    webstorage::BINDING,
     worker::BINDING,
     zlib::BINDING,
     Binding::new("constants"),

@@ -3,7 +3,7 @@
 //! Each callback only opens a scope and hands over to safe code in `bindings/`. V8 forgets these at a snapshot: [`install`]
 //! runs for every isolate, restored or not.
 
-use crate::bindings::{contextify, errors, module_wrap, task_queue};
+use crate::bindings::{contextify, errors, module_wrap, task_queue, wasm_web_api};
 use crate::glue::{Object, Scope, Value};
 
 /// Registers all callbacks with an isolate.
@@ -15,12 +15,21 @@ pub(crate) fn install(isolate: &mut v8::Isolate) {
     isolate.set_host_import_module_dynamically_callback(import_module_dynamically);
     isolate.set_host_import_module_with_phase_dynamically_callback(import_module_of_phase);
     isolate.set_allow_wasm_code_generation_callback(allow_wasm);
+    isolate.set_wasm_streaming_callback(begin_wasm_streaming);
     isolate.set_host_initialize_import_meta_object_callback(initialize_import_meta);
 }
 
 /// Listens for exceptions that reach V8's top. Not while a snapshot is made: V8 would store the listener in it.
 pub(crate) fn listen_to_messages(isolate: &mut v8::Isolate) {
     isolate.add_message_listener(on_message);
+}
+
+fn begin_wasm_streaming<'s>(
+    scope: &mut Scope<'s, '_>,
+    source: Value<'s>,
+    streaming: v8::WasmStreaming<false>,
+) {
+    wasm_web_api::begin(scope, source, streaming);
 }
 
 unsafe extern "C" fn promise_reject(message: v8::PromiseRejectMessage<'_>) {

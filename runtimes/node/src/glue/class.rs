@@ -39,6 +39,8 @@ pub(crate) struct Class {
     /// Internal fields of an instance; the first holds the number of the Rust object.
     fields: usize,
     is_enumerable: bool,
+    /// What is to be done to the template of instances.
+    instances: Option<fn(v8::Local<'_, v8::ObjectTemplate>)>,
 }
 
 impl std::fmt::Debug for Class {
@@ -58,7 +60,14 @@ impl Class {
             len: 0,
             fields: 1,
             is_enumerable: false,
+            instances: None,
         }
+    }
+
+    /// Instances with interceptors, which this function adds. Not for what a snapshot holds.
+    pub(crate) const fn instances(mut self, add: fn(v8::Local<'_, v8::ObjectTemplate>)) -> Self {
+        self.instances = Some(add);
+        self
     }
 
     /// Makes the members enumerable, as Web IDL has them.
@@ -173,9 +182,11 @@ fn make_constructor<'s>(
 ) -> Result<v8::Local<'s, v8::Function>, Failure> {
     let (callback, data) = callback_of(scope, class.constructor);
     let template = new_template(scope, class.name, callback, data);
-    template
-        .instance_template(scope)
-        .set_internal_field_count(class.fields);
+    let instances = template.instance_template(scope);
+    instances.set_internal_field_count(class.fields);
+    if let Some(add) = class.instances {
+        add(instances);
+    }
     let prototype = template.prototype_template(scope);
     let visible = || {
         if class.is_enumerable {

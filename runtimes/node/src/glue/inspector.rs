@@ -377,6 +377,18 @@ pub(crate) fn interrupt_for_destroys(isolate: &v8::IsolateHandle) {
     let _asked = isolate.request_interrupt(destroys_due, std::ptr::null_mut());
 }
 
+/// Has the isolate's thread look for SIGINT soon, and tell where it struck: [`watchdog::look`](crate::bindings::watchdog::look).
+pub(crate) fn interrupt_for_sigint(isolate: &v8::IsolateHandle) {
+    // An isolate that is gone runs no script.
+    let _asked = isolate.request_interrupt(sigint_came, std::ptr::null_mut());
+}
+
+unsafe extern "C" fn sigint_came(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
+    // SAFETY: V8 calls this on the thread of the isolate, between two steps of JavaScript.
+    let isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(raw) };
+    in_main_context(isolate, crate::bindings::watchdog::look);
+}
+
 unsafe extern "C" fn destroys_due(raw: v8::UnsafeRawIsolatePtr, _data: *mut c_void) {
     // SAFETY: V8 calls this on the thread of the isolate, between two steps of JavaScript.
     let isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(raw) };

@@ -57,7 +57,7 @@ pub(crate) use heap::{
 };
 pub(crate) use inspector::{
     Inspector, InspectorClient, interrupt_for_destroys, interrupt_for_inspector,
-    number_first_context,
+    interrupt_for_sigint, number_first_context,
 };
 pub(crate) use native::{
     Native, NativeTable, attach, is_native, native_number, native_of, native_ref,

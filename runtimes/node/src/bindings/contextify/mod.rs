@@ -18,7 +18,7 @@ use crate::glue::Binding;
 pub(crate) use context::{allows_strings, allows_wasm, live_contexts};
 pub(super) use context::{context_of, drain_own_microtasks};
 pub(crate) use watchdog::{Interruption, interruption};
-pub(super) use watchdog::{Limits, run_guarded};
+pub(super) use watchdog::{Limits, run_guarded, start_watching, stop_watching};
 
 pub(super) const BINDING: Binding = Binding::new("contextify")
     .function(

@@ -107,12 +107,30 @@ impl Timer {
 #[derive(Debug, Default)]
 pub(crate) struct Interruption {
     breaking: AtomicU32,
+    tracing: AtomicU32,
 }
 
 impl Interruption {
     /// Whether a script runs that SIGINT ends.
     pub(crate) fn is_wanted(&self) -> bool {
         self.breaking.load(Ordering::SeqCst) > 0
+    }
+
+    /// SIGINT is to be told of by where it struck (`TraceSigintWatchdog`).
+    pub(in crate::bindings) fn begin_tracing(&self) {
+        self.tracing.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// One less who wants that.
+    pub(in crate::bindings) fn end_tracing(&self) {
+        let count = self.tracing.load(Ordering::SeqCst);
+        self.tracing
+            .store(count.saturating_sub(1), Ordering::SeqCst);
+    }
+
+    /// Whether anybody wants that.
+    pub(crate) fn is_tracing(&self) -> bool {
+        self.tracing.load(Ordering::SeqCst) > 0
     }
 }
 
@@ -130,7 +148,7 @@ pub(crate) fn interruption(env: &Environment) -> Arc<Interruption> {
     Arc::clone(&env.state::<SigintState>().shared)
 }
 
-fn start_watching(env: &Environment) -> Result<(), Failure> {
+pub(in crate::bindings) fn start_watching(env: &Environment) -> Result<(), Failure> {
     let state = env.state::<SigintState>();
     if state.watchers.get() == 0 {
         state.came.set(false);
@@ -147,7 +165,7 @@ fn start_watching(env: &Environment) -> Result<(), Failure> {
 }
 
 /// Whether SIGINT came meanwhile.
-fn stop_watching(env: &Environment) -> bool {
+pub(in crate::bindings) fn stop_watching(env: &Environment) -> bool {
     let state = env.state::<SigintState>();
     let came = look(env, &state);
     let left = state.watchers.get().saturating_sub(1);
