@@ -317,14 +317,7 @@ impl NodeRuntimeBuilder {
             permissions.open_network() || self.callbacks.contains_key(&Scope::Network);
         let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
-        let credentials = Credentials::of(Uid::new(uid), Gid::new(gid));
-        let cwd = self.cwd.unwrap_or_else(|| "/root".into());
-        if !cwd.starts_with('/') {
-            return Err(Error::Option {
-                option: "cwd",
-                reason: format!("`{cwd}` is not an absolute path"),
-            });
-        }
+        let cwd = absolute_cwd(self.cwd)?;
         let clock = HostClock::new(host.handle().clone());
         let clock = self.timing.limit(Arc::new(clock));
         let memory = self.memory.unwrap_or(MEMORY);
@@ -359,11 +352,7 @@ impl NodeRuntimeBuilder {
             network: opens_network
                 .then(|| Arc::new(HostNetwork(host.handle().clone())) as Arc<dyn Network>),
         });
-        kernel.boot().map_err(|cause| Error::File {
-            operation: "boot",
-            path: "/dev".into(),
-            cause,
-        })?;
+        boot(&kernel)?;
         root::furnish(
             &kernel,
             &commands,
@@ -392,7 +381,7 @@ impl NodeRuntimeBuilder {
         let defaults = Defaults {
             env: default_env(uid, &self.env, &permit),
             cwd,
-            credentials,
+            credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
             engine: memory.engine(),
         };
@@ -400,6 +389,26 @@ impl NodeRuntimeBuilder {
         machine.add_host_functions(self.host_functions)?;
         Ok(NodeRuntime { machine })
     }
+}
+
+/// The working directory of processes started from the host.
+fn absolute_cwd(asked: Option<String>) -> Result<String, Error> {
+    let cwd = asked.unwrap_or_else(|| "/root".into());
+    if cwd.starts_with('/') {
+        return Ok(cwd);
+    }
+    Err(Error::Option {
+        option: "cwd",
+        reason: format!("`{cwd}` is not an absolute path"),
+    })
+}
+
+fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {
+    kernel.boot().map_err(|cause| Error::File {
+        operation: "boot",
+        path: "/dev".into(),
+        cause,
+    })
 }
 
 /// The permissions with the host's loopback ports that guests may reach.
