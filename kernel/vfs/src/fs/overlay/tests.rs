@@ -335,3 +335,22 @@ fn a_chain_of_forks_stays_as_quick_as_the_first() {
     // Not over the forks before: the layers are still those of the first.
     assert_eq!(machine.read("/usr/lib/deep/f").unwrap(), "deep");
 }
+
+#[test]
+fn a_very_deep_layer_can_be_let_go() {
+    let mut below = machine_over(&[]);
+    for _ in 0..20_000 {
+        below.mkdir("d").unwrap();
+        below.cwd = below.locate("d");
+    }
+    let layer = snapshot(&below).as_layer(ManualClock::new());
+    let mut machine = machine_over(&[layer]);
+    for _ in 0..20_000 {
+        machine.cwd = machine.locate("d");
+    }
+    assert_eq!(errno(machine.stat("d")), Errno::ENOENT);
+    machine.write("f", "kept").unwrap();
+    assert_eq!(machine.read("f").unwrap(), "kept");
+    machine.cwd = machine.root.clone();
+    drop(machine);
+}

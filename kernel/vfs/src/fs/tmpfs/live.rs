@@ -90,10 +90,11 @@ impl Shared {
     /// A node is gone; its file too, if it has no name.
     pub(super) fn node_gone(&self, ino: u64, node: *const Node) {
         let mut live = self.live.lock();
+        // One that was moved out of its `Arc` is known by nobody holding it.
         if live
             .nodes
             .get(&ino)
-            .is_some_and(|held| std::ptr::eq(held.as_ptr(), node))
+            .is_some_and(|held| std::ptr::eq(held.as_ptr(), node) || held.strong_count() == 0)
         {
             live.nodes.remove(&ino);
         }

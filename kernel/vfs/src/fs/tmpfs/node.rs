@@ -787,6 +787,18 @@ fn new_file(
 impl Drop for Node {
     fn drop(&mut self) {
         self.shared.node_gone(self.ino, self);
+        // A chain of a layer's directories may be very deep: let go of them one after another, not recursively.
+        let mut above = self.take_parent();
+        while let Some(parent) = above {
+            above = Arc::into_inner(parent).and_then(|mut last| last.take_parent());
+        }
+    }
+}
+
+impl Node {
+    fn take_parent(&mut self) -> Option<Arc<Self>> {
+        let directory = self.origin.as_mut()?.directory.take()?;
+        Some(directory.1)
     }
 }
 
