@@ -6,6 +6,7 @@
 //! through `wasmtime-wasi`, whose streams, clocks and files are the kernel's here.
 //!
 //! Reading order: `runtime`, `image` and `module_cache` (bytes to code), `program` and `process` (one process),
+//! `schedule` (whose turn it is),
 //! `memory` (guest memory), then the worlds.
 #![deny(unsafe_code)]
 
@@ -21,6 +22,7 @@ mod pace;
 mod process;
 mod program;
 mod runtime;
+mod schedule;
 mod wasi_p1;
 
 pub use error::EngineError;

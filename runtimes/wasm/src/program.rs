@@ -1,26 +1,22 @@
 //! One program as a process: its store and instance, the run of `_start`, and how it ends.
 //!
-//! A process is a tokio task. [`execute`] enters `_start`; it comes back when the program returned, when its stack was
+//! A process is a future that the runtime polls (`schedule.rs`). [`execute`] enters `_start`; it comes back when the program returned, when its stack was
 //! unwound for a fork (then both sides are entered again), or with an error: [`Stop`] from a call, or a trap, which
 //! becomes the signal that Linux would send. The store, and with it all memory, goes before the kernel is told.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
-use std::time::Instant;
 
 use cenote_abi::wait::WaitStatus;
 use cenote_abi::{Errno, SigNum};
 use cenote_base::{SysError, SysResult};
-use cenote_kernel::{Interrupter, Program, Task};
+use cenote_kernel::{Program, Task};
 use wasmtime::{
     AsContextMut, Extern, Instance, ModuleExport, PoolConcurrencyLimitError, Store,
     ThrownException, Trap,
 };
 
-use crate::engine::SharedEngine;
 use crate::error::Stop;
 use crate::image::{ProgramImage, World};
 use crate::linux::address_space::AddressSpace;
@@ -29,6 +25,7 @@ use crate::linux::memory::write_back_all;
 use crate::pace::on_epoch;
 use crate::process::{Exports, Process};
 use crate::runtime::Shared;
+use crate::schedule::{self, Run, first_turn, spawn};
 
 /// A program that is ready to run.
 #[derive(Debug)]
@@ -62,9 +59,9 @@ impl Program for WasmProgram {
                     end_by_fault(&task, SigNum::SIGKILL, &error.to_string());
                     drop(store);
                     task.finish();
-                    return;
+                    return None;
                 }
-                run(store).await;
+                run(store).await
             },
             &own,
         );
@@ -195,8 +192,8 @@ fn asyncify_functions(
     })))
 }
 
-/// Runs an instance to its end. Boxed, because a fork starts another of the same type.
-fn run(mut store: Store<Process>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+/// Runs an instance to its end, or to the program that follows it. Boxed, because a fork starts another of the same type.
+fn run(mut store: Store<Process>) -> Pin<Box<dyn Future<Output = Option<Run>> + Send>> {
     Box::pin(async move {
         let task = Arc::clone(store.data().task());
         let stop = execute(&mut store).await;
@@ -207,8 +204,13 @@ fn run(mut store: Store<Process>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         let next = store.data_mut().take_next();
         drop(store);
         match (stop, next) {
-            (Stop::Exec, Some(program)) if !task.must_end() => program.start(task),
-            _ => task.finish(),
+            (Stop::Exec, Some(program)) if !task.must_end() => {
+                schedule::successor(|| program.start(task))
+            }
+            _ => {
+                task.finish();
+                None
+            }
         }
     })
 }
@@ -238,7 +240,7 @@ async fn execute(store: &mut Store<Process>) -> Stop {
                 if let Some(child) = child {
                     let handle = child.data().shared().handle().clone();
                     let child_task = Arc::clone(child.data().task());
-                    spawn(&handle, run(child), &child_task);
+                    first_turn(&handle, run(child), &child_task).await;
                 }
             }
             Err(error) => return classify(&task, &error),
@@ -297,59 +299,4 @@ pub(crate) fn end_by_fault(task: &Arc<Task>, signal: SigNum, note: &str) {
         signal,
         core: signal != SigNum::SIGKILL,
     });
-}
-
-/// Starts a process's future on the runtime, timed and interruptible.
-pub(crate) fn spawn(
-    handle: &tokio::runtime::Handle,
-    future: impl Future<Output = ()> + Send + 'static,
-    task: &Arc<Task>,
-) {
-    let is_running = Arc::new(AtomicBool::new(false));
-    if let Ok(engine) = SharedEngine::of_process() {
-        task.set_interrupter(Arc::new(EpochInterrupter {
-            engine,
-            is_running: Arc::clone(&is_running),
-        }));
-    }
-    // The task handle is not needed: the process's end is the kernel's to know.
-    drop(handle.spawn(Timed {
-        future: Box::pin(future),
-        task: Arc::clone(task),
-        is_running,
-    }));
-}
-
-/// Interrupts guest code by the epoch. A process that waits in a call is woken by the kernel itself.
-struct EpochInterrupter {
-    engine: &'static SharedEngine,
-    is_running: Arc<AtomicBool>,
-}
-
-impl Interrupter for EpochInterrupter {
-    fn interrupt(&self, _must_end: bool) {
-        if self.is_running.load(Ordering::SeqCst) {
-            self.engine.interrupt();
-        }
-    }
-}
-
-/// A process's future; counts the time it is on a processor.
-struct Timed {
-    future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    task: Arc<Task>,
-    is_running: Arc<AtomicBool>,
-}
-
-impl Future for Timed {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let started = Instant::now();
-        self.is_running.store(true, Ordering::SeqCst);
-        let result = self.future.as_mut().poll(cx);
-        self.is_running.store(false, Ordering::SeqCst);
-        self.task.process().usage().add_user_time(started.elapsed());
-        result
-    }
 }

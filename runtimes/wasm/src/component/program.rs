@@ -14,8 +14,9 @@ use wasmtime_wasi::p2::bindings::{Command, CommandPre};
 use super::state::ComponentProcess;
 use crate::error::Stop;
 use crate::pace::on_epoch;
-use crate::program::{classify, end_by_fault, spawn};
+use crate::program::{classify, end_by_fault};
 use crate::runtime::Shared;
+use crate::schedule::spawn;
 
 /// A compiled component with its imports resolved.
 pub(crate) struct ComponentImage {
@@ -80,6 +81,7 @@ impl Program for ComponentProgram {
                 }
                 drop(store);
                 task.finish();
+                None
             },
             &own,
         );
