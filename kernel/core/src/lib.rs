@@ -40,7 +40,7 @@ pub use kernel::{Entropy, Kernel, KernelOptions};
 pub use loader::{BoxFuture, Image, NamedProgram, Program, Runtime};
 pub use process::{
     ChildHandle, FileAction, Interrupter, Process, ProcessInfo, ProcessState, ProcessorMeter,
-    Spawn, SpawnRequest, Task, Usage,
+    Sleeping, Spawn, SpawnRequest, Task, Usage,
 };
 pub use signal::{AltStack, Delivery, HandlerCall, SigAction, SigHandler};
 pub use timer::Spawner;

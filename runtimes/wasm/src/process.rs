@@ -53,6 +53,8 @@ pub(crate) struct Process {
     next: Option<Box<dyn Program>>,
     pace: Pace,
     _running: RunningProgram,
+    /// How many calls a late signal handler has waited for.
+    pub(crate) put_off: u8,
     /// How often it looked at the clock of real time.
     looks: u32,
     /// Which memory is handed out by `mmap`.
@@ -90,6 +92,7 @@ impl Process {
             next: None,
             pace: Pace::default(),
             _running: shared.engine().program_runs(),
+            put_off: 0,
             looks: 0,
             space: AddressSpace::default(),
             shared_maps: Vec::new(),

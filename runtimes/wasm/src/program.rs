@@ -240,6 +240,7 @@ async fn execute(store: &mut Store<Process>) -> Stop {
                 if let Some(child) = child {
                     let handle = child.data().shared().handle().clone();
                     let child_task = Arc::clone(child.data().task());
+                    let _sleeping = task.process().sleep();
                     first_turn(&handle, run(child), &child_task).await;
                 }
             }

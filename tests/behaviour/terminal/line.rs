@@ -10,7 +10,7 @@ fn program_sees_a_terminal_of_its_size_and_controls_it() {
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
         let script = "tty; stty size; echo $TERM; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; \
-                      echo own >/dev/tty; ps -o stat= -p $$; :";
+                      echo own >/dev/tty; (sleep 0.3; ps -o stat= -p $$); :";
         let options = TerminalOptions::new()
             .program("sh", ["-c", script])
             .size(132, 43);

@@ -196,8 +196,9 @@ impl Process {
         self.usage.note_memory(bytes);
     }
 
-    /// Notes that a thread waits, until the guard is dropped.
-    pub(crate) fn sleep(&self) -> Sleeping<'_> {
+    /// Notes that a thread waits, until the guard is dropped: `ps` tells a process whose threads all do as sleeping. For runtimes that keep a
+    /// thread waiting for something else than a call.
+    pub fn sleep(&self) -> Sleeping<'_> {
         self.sleepers.fetch_add(1, Ordering::Relaxed);
         Sleeping(self)
     }
@@ -216,7 +217,9 @@ impl Process {
 }
 
 /// While it lives, a thread of a process waits.
-pub(crate) struct Sleeping<'a>(&'a Process);
+#[derive(Debug)]
+#[must_use]
+pub struct Sleeping<'a>(&'a Process);
 
 impl Drop for Sleeping<'_> {
     fn drop(&mut self) {

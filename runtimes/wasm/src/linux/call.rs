@@ -87,6 +87,28 @@ impl<'a> Call<'a> {
         Some(encode(result))
     }
 
+    /// Whether a signal is due that came in the middle of guest code: asked when a call begins.
+    pub(crate) fn is_late(&self) -> bool {
+        self.task().has_deliverable_signal()
+    }
+
+    /// As [`settle_now`](Self::settle_now) for calls that never block: a handler that is late waits for some more of them.
+    ///
+    /// On Linux a handler runs where its signal comes, here when a call returns. Programs look for what their handlers noted before they
+    /// block, and often ask for the time or the signal mask in between, as Python and readline do: a handler that ran at the end of that
+    /// question would not be noticed, and the program would wait in spite of it. So a late handler is left to the call that blocks, and
+    /// interrupts it, unless that does not come soon.
+    pub(crate) fn settle_quick(&mut self, result: &SysResult<i64>, is_late: bool) -> Option<i64> {
+        let process = self.caller.data_mut();
+        if process.task().has_deliverable_signal() {
+            if !is_late || process.put_off == MOST_PUT_OFF || process.task().must_end() {
+                return None;
+            }
+            process.put_off += 1;
+        }
+        (!process.is_stopping()).then(|| encode(result))
+    }
+
     /// Delivers signals, then answers the result for the program, or `None`: run the call again.
     ///
     /// # Errors
@@ -95,6 +117,7 @@ impl<'a> Call<'a> {
         if let Some(stop) = self.caller.data().stop() {
             return Err(stop.into());
         }
+        self.process().put_off = 0;
         let task = Arc::clone(self.task());
         let mut must_report = false;
         loop {
@@ -117,6 +140,9 @@ impl<'a> Call<'a> {
         Ok(Some(encode(&result)))
     }
 }
+
+/// How many calls a late handler waits for.
+const MOST_PUT_OFF: u8 = 4;
 
 /// A result as it crosses the wire: a value, or a negated errno.
 pub(crate) fn encode(result: &SysResult<i64>) -> i64 {

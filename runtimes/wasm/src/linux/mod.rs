@@ -60,9 +60,10 @@ macro_rules! bind {
         $linker.func_wrap_async("wali", concat!("SYS_", stringify!($name)),
             |caller: Caller<'_, Process>, ($($arg,)*): ($($type,)*)| Box::new(async move {
                 let mut call = Call::new(caller);
+                let is_late = call.is_late();
                 loop {
                     let result = $function(&mut call, $($arg),*).map(Answer::answer);
-                    if let Some(value) = call.settle_now(&result) {
+                    if let Some(value) = call.settle_quick(&result, is_late) {
                         return Ok::<i64, wasmtime::Error>(value);
                     }
                     if let Some(value) = Box::pin(call.settle(result)).await? {
