@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Conformance(ConformanceOptions),
     /// Measure the speed table of ARCHITECTURE.md beside the host's own node and shell; writes docs/bench.md.
     Bench(BenchOptions),
-    /// Write docs/compat/syscalls.md and bindings.md from the tables in the sources.
+    /// Write docs/compat/syscalls.md, bindings.md and modules.md from the tables in the sources.
     CompatDocs(CompatDocsOptions),
 }
 

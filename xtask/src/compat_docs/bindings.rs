@@ -69,6 +69,14 @@ pub(super) fn document(tree: &Tree) -> Outcome<Option<String>> {
     )))
 }
 
+/// What each binding of ours says that it lacks.
+pub(super) fn notes(tree: &Tree) -> BTreeMap<String, String> {
+    bindings(tree)
+        .into_iter()
+        .map(|(name, binding)| (name, lacks(&binding)))
+        .collect()
+}
+
 fn level(binding: Option<&Binding>, functions: usize) -> Level {
     match binding {
         None if functions == 0 => Level::Full,

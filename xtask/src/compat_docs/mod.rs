@@ -3,6 +3,7 @@
 //! The Rust tables are read as text; `cargo xtask tidy` holds them to a form that can be.
 
 mod bindings;
+mod modules;
 mod system_calls;
 
 use crate::flags::CompatDocsOptions;
@@ -70,6 +71,9 @@ pub(crate) fn documents(tree: &Tree) -> Outcome<Vec<(&'static str, String)>> {
     }
     if let Some(text) = bindings::document(tree)? {
         documents.push(("docs/compat/bindings.md", text));
+    }
+    if let Some(text) = modules::document(tree)? {
+        documents.push(("docs/compat/modules.md", text));
     }
     Ok(documents)
 }

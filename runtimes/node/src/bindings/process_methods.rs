@@ -40,7 +40,7 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .partial(
         "resourceUsage",
         resource_usage,
-        "times and context switches; the rest is 0",
+        "times, the largest heap and context switches; the rest is 0",
     )
     .partial(
         "execve",
