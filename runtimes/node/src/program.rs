@@ -188,9 +188,8 @@ fn options_of_env_files(task: &Arc<Task>, line: &CommandLine) -> Option<String> 
         .filter_map(|path| read_small(task, path.as_bytes()).ok());
     texts
         .flat_map(|text| crate::dotenv::parse(&String::from_utf8_lossy(&text)))
-        .filter(|(name, _)| name == "NODE_OPTIONS")
+        .rfind(|(name, _)| name == "NODE_OPTIONS")
         .map(|(_, value)| value)
-        .last()
 }
 
 /// What a configuration file says; in words, why it says nothing.

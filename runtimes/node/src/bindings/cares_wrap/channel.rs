@@ -172,6 +172,7 @@ fn ask<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>, kind: Kind) -> BindingRes
     let channel = args.native::<Channel>(scope)?;
     let request = args.object(0)?;
     let text = args.text(scope, 1)?;
+    begin_request(scope, request, None);
     match question_name(&text) {
         // RFC 7686: such names are never asked for.
         Some(_) if is_onion(&text) => channel.refuse(scope, request, "ENOTFOUND"),
@@ -203,13 +204,13 @@ fn get_host_by_addr<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     let Ok(address) = args.text(scope, 1)?.parse::<IpAddr>() else {
         return Ok((-Errno::EINVAL.raw()).into());
     };
+    begin_request(scope, request, None);
     let known = lookup::names_of(scope, address);
     if known.is_empty() {
         let name = Name::from(address);
         channel.start(scope, args.this(), request, Kind::Reverse, name);
         return Ok(0.into());
     }
-    begin_request(scope, request, None);
     let request = v8::Global::new(scope, request);
     let env = scope.env();
     env.event_loop().begin_request();
@@ -351,13 +352,12 @@ impl Channel {
 
     fn start<'s>(
         &self,
-        scope: &mut Scope<'s, '_>,
+        scope: &Scope<'s, '_>,
         this: Object<'s>,
         request: Object<'s>,
         kind: Kind,
         name: Name,
     ) {
-        begin_request(scope, request, None);
         if self.queries.borrow().len() >= MAX_QUERIES {
             self.refuse(scope, request, "ENOMEM");
             return;
