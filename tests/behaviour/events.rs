@@ -1,13 +1,13 @@
 //! What the embedder is told of a machine: refusals, limits, what is in use.
 
-use cenote::{Event, FileAccess, FileRule, Limits, NodeRuntime, Permissions, Scope};
+use cenote::{Event, FileAccess, FileRule, Limits, Permissions, Scope};
 
-use crate::block_on;
+use crate::{block_on, builder};
 
 #[test]
 fn refusals_are_told_with_subject_and_reason() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .permissions(Permissions {
                 files: vec![FileRule {
                     allow: false,
@@ -47,7 +47,7 @@ fn refusals_are_told_with_subject_and_reason() {
 #[test]
 fn limits_that_are_near_or_reached_are_told_by_the_name_of_their_option() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .limits(Limits {
                 processes: 10,
                 ..Limits::default()

@@ -1,6 +1,8 @@
-//! The embedder's side: what `cenote`'s Rust crate promises, run for real.
+//! The embedder's side: what `cenote`'s Rust crate promises, run for real, with machines in this process. `isolated` runs the modules that
+//! do not need it with machines in processes of their own.
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
+mod calls;
 mod commands_dir;
 mod component;
 mod cpu_time;
@@ -21,8 +23,16 @@ mod warm;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cenote::{Error, FileAccess, FileKind, FileRule, NodeRuntime, Permissions, Signal};
+use cenote::{NodeRuntime, NodeRuntimeBuilder};
 use cenote_test::host;
+
+/// Whether machines live in processes of their own here.
+const IS_ISOLATED: bool = false;
+
+/// Options for a machine as this target makes them.
+fn builder() -> NodeRuntimeBuilder {
+    NodeRuntime::builder()
+}
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
@@ -30,28 +40,6 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
         .build()
         .unwrap()
         .block_on(future)
-}
-
-/// The example of seed document 004.
-const CHILDREN: &str = r#"
-    import { execFileSync } from "node:child_process";
-    console.log("sh output:", execFileSync("sh", ["-c", "echo hello from a child process"], { encoding: "utf8" }).trim());
-    console.log("child node version:", execFileSync("node", ["--version"], { encoding: "utf8" }).trim());
-"#;
-
-#[test]
-fn children_of_a_guest_print_what_the_seed_document_says() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let out = rt.exec(CHILDREN).await.unwrap();
-        assert_eq!(out.stderr.text(), "");
-        assert_eq!(
-            out.stdout.text(),
-            "sh output: hello from a child process\nchild node version: v24.21.0\n"
-        );
-        assert_eq!((out.exit_code, out.signal, out.timed_out), (0, None, false));
-        rt.dispose().await;
-    });
 }
 
 #[test]
@@ -68,7 +56,7 @@ fn no_host_process_is_made_while_guests_run() {
     });
     block_on(async {
         let rt = NodeRuntime::create().await.unwrap();
-        let out = rt.exec(CHILDREN).await.unwrap();
+        let out = rt.exec(calls::CHILDREN).await.unwrap();
         assert_eq!(out.exit_code, 0, "{}", out.stderr);
         let out = rt
             .shell("for i in 1 2 3; do echo $i | cat | wc -c; done; (sleep 0.05 & wait)")
@@ -83,351 +71,4 @@ fn no_host_process_is_made_while_guests_run() {
         Vec::<u32>::new(),
         "host processes were started"
     );
-}
-
-#[test]
-fn spawned_program_reads_its_input_and_ends_with_it() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let process = rt
-            .spawn(r#"process.stdin.on("data", c => process.stdout.write("got: " + c))"#)
-            .await
-            .unwrap();
-        assert!(process.pid() > 1);
-        assert_eq!(process.exit_code(), None);
-        let mut output = process.stdout();
-        process.write_stdin("hello\n").await.unwrap();
-        assert_eq!(output.next().await.unwrap(), b"got: hello\n");
-        process.close_stdin().await.unwrap();
-        assert_eq!(process.wait().await.unwrap(), 0);
-        assert_eq!(output.next().await, None);
-        assert_eq!(process.exit_code(), Some(0));
-    });
-}
-
-#[test]
-fn program_longer_than_an_argument_may_be_runs() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let code = format!("console.log({:?}.length)", "x".repeat(300_000));
-        assert_eq!(rt.exec(code).await.unwrap().stdout.text(), "300000\n");
-    });
-}
-
-#[test]
-fn run_brings_back_the_value_and_says_when_there_is_none() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let returned = rt
-            .run::<Vec<u32>>("console.log('aside'); __return([1, 2, 3].map(n => n * 2))")
-            .await
-            .unwrap();
-        assert_eq!(returned.value, [2, 4, 6]);
-        assert_eq!(returned.output.stdout.text(), "aside\n");
-        let nothing = rt
-            .run::<u32>("throw new Error('no luck')")
-            .await
-            .unwrap_err();
-        assert!(matches!(
-            nothing,
-            Error::NothingReturned { exit_code: 1, .. }
-        ));
-        assert!(nothing.to_string().contains("no luck"), "{nothing}");
-        assert!(matches!(
-            rt.run::<u32>("__return('text')").await.unwrap_err(),
-            Error::Returned(_)
-        ));
-    });
-}
-
-#[test]
-fn options_of_a_call_reach_the_guest() {
-    block_on(async {
-        let rt = NodeRuntime::builder()
-            .env("FROM", "machine")
-            .env("BOTH", "machine")
-            .create()
-            .await
-            .unwrap();
-        let out = rt
-            .exec("console.log(process.env.FROM, process.env.BOTH, process.cwd(), process.argv.slice(1), (await import('node:fs')).readFileSync(0, 'utf8'))")
-            .env("BOTH", "call")
-            .cwd("/tmp")
-            .args(["a", "b c"])
-            .stdin("input")
-            .await
-            .unwrap();
-        assert_eq!(
-            out.stdout.text(),
-            "machine call /tmp [ 'a', 'b c' ] input\n",
-            "{}",
-            out.stderr
-        );
-        let out = rt
-            .exec("console.log(typeof require, __filename)")
-            .common_js()
-            .await
-            .unwrap();
-        assert_eq!(out.stdout.text(), "function [eval]\n", "{}", out.stderr);
-    });
-}
-
-#[test]
-fn timeout_and_cancellation_end_busy_loops_of_both_runtimes() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let out = rt
-            .exec("for (;;);")
-            .timeout(Duration::from_millis(300))
-            .await
-            .unwrap();
-        assert!(out.timed_out && out.signal == Some(Signal::SIGKILL) && out.exit_code == 137);
-        let out = rt
-            .shell("while :; do :; done")
-            .timeout(Duration::from_millis(300))
-            .await
-            .unwrap();
-        assert!(out.timed_out && out.exit_code == 137);
-        let out = rt
-            .shell("(while :; do :; done) & wait")
-            .cancel_on(tokio::time::sleep(Duration::from_millis(100)))
-            .await
-            .unwrap();
-        assert!(out.cancelled && !out.timed_out);
-        // The machine goes on.
-        assert_eq!(
-            rt.shell("echo alive").await.unwrap().stdout.text(),
-            "alive\n"
-        );
-    });
-}
-
-#[test]
-fn signals_end_a_program_or_reach_its_handler() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let process = rt
-            .spawn("setInterval(() => {}, 1000); console.log('ready')")
-            .await
-            .unwrap();
-        assert_eq!(process.stdout().next().await.unwrap(), b"ready\n");
-        process.kill(Signal::SIGTERM).unwrap();
-        assert_eq!(process.wait().await.unwrap(), 128 + 15);
-        let process = rt
-            .spawn("process.on('SIGTERM', () => { console.log('bye'); process.exit(3) }); setInterval(() => {}, 1000); console.log('ready')")
-            .await
-            .unwrap();
-        let mut output = process.stdout();
-        assert_eq!(output.next().await.unwrap(), b"ready\n");
-        process.kill(Signal::SIGTERM).unwrap();
-        assert_eq!(output.next().await.unwrap(), b"bye\n");
-        assert_eq!(process.wait().await.unwrap(), 3);
-        assert!(process.kill(Signal::SIGTERM).is_err());
-    });
-}
-
-#[test]
-fn files_are_read_and_written_from_both_sides() {
-    block_on(async {
-        let rt = NodeRuntime::builder()
-            .file("/data/seed.txt", "seed")
-            .create()
-            .await
-            .unwrap();
-        assert_eq!(
-            rt.shell("cat /data/seed.txt").await.unwrap().stdout.text(),
-            "seed"
-        );
-        rt.mkdir("/work/deep/er").await.unwrap();
-        rt.write_file("/work/deep/er/in.txt", "from the host")
-            .await
-            .unwrap();
-        let out = rt
-            .shell("cd /work/deep/er && tr a-z A-Z < in.txt > out.txt && ln -s out.txt link")
-            .await
-            .unwrap();
-        assert_eq!(out.exit_code, 0, "{}", out.stderr);
-        assert_eq!(
-            rt.read_file("/work/deep/er/link").await.unwrap(),
-            b"FROM THE HOST"
-        );
-        let names: Vec<_> = rt
-            .read_dir("/work/deep/er")
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|entry| (entry.name, entry.kind))
-            .collect();
-        let expected = [
-            ("in.txt", FileKind::File),
-            ("link", FileKind::Symlink),
-            ("out.txt", FileKind::File),
-        ];
-        assert_eq!(
-            names,
-            expected.map(|(name, kind)| (name.as_bytes().to_vec(), kind))
-        );
-        assert_eq!(rt.stat("/work/deep/er/in.txt").await.unwrap().size, 13);
-        rt.remove("/work").await.unwrap();
-        let gone = rt.stat("/work").await.unwrap_err();
-        assert_eq!(gone.errno().map(|errno| errno.name()), Some("ENOENT"));
-    });
-}
-
-#[test]
-fn output_beyond_the_limit_is_cut_and_flagged() {
-    block_on(async {
-        let rt = NodeRuntime::builder()
-            .output_limit(1_000)
-            .create()
-            .await
-            .unwrap();
-        let out = rt
-            .shell("yes | head -c 100000; echo done >&2")
-            .await
-            .unwrap();
-        assert!(out.stdout.is_truncated() && out.stdout.len() == 1_000);
-        assert_eq!(
-            (
-                out.stderr.text().as_ref(),
-                out.stderr.is_truncated(),
-                out.exit_code
-            ),
-            ("done\n", false, 0)
-        );
-        let count = Arc::new(Mutex::new(0));
-        let counted = Arc::clone(&count);
-        let out = rt
-            .shell("yes | head -c 100000")
-            .on_stdout(move |chunk| *counted.lock().unwrap() += chunk.len())
-            .await
-            .unwrap();
-        assert_eq!((*count.lock().unwrap(), out.stdout.len()), (100_000, 0));
-    });
-}
-
-#[test]
-fn permissions_refuse_programs_and_files() {
-    block_on(async {
-        let permissions = Permissions {
-            child_process: false,
-            ..Permissions::default()
-        };
-        let rt = NodeRuntime::builder()
-            .permissions(permissions)
-            .create()
-            .await
-            .unwrap();
-        let out = rt
-            .exec("import { spawnSync } from 'node:child_process'; console.log(spawnSync('sh', ['-c', 'echo no']).error?.code)")
-            .await
-            .unwrap();
-        assert_eq!(out.stdout.text(), "EACCES\n", "{}", out.stderr);
-        let rule = FileRule {
-            allow: false,
-            access: FileAccess::Read,
-            glob: "/secret/**".into(),
-        };
-        let permissions = Permissions {
-            files: vec![rule],
-            ..Permissions::default()
-        };
-        let rt = NodeRuntime::builder()
-            .permissions(permissions)
-            .file("/secret/key", "s3cret")
-            .file("/open/note", "note")
-            .create()
-            .await
-            .unwrap();
-        let out = rt.shell("cat /open/note; ln -s /secret/key /open/link; cat /open/link; cat /open/../secret/key").await.unwrap();
-        assert_eq!(out.stdout.text(), "note");
-        assert_eq!(
-            out.stderr.text().matches("Permission denied").count(),
-            2,
-            "{}",
-            out.stderr
-        );
-    });
-}
-
-#[test]
-fn host_directory_is_read_only_unless_asked() {
-    let host = tempfile::tempdir().unwrap();
-    std::fs::write(host.path().join("file"), "host").unwrap();
-    block_on(async {
-        let rt = NodeRuntime::builder()
-            .mount(host.path(), "/ro")
-            .mount_read_write(host.path(), "/rw")
-            .create()
-            .await
-            .unwrap();
-        let out = rt
-            .shell("cat /ro/file; echo x > /ro/new; echo guest > /rw/new; cat /ro/new")
-            .await
-            .unwrap();
-        assert_eq!(out.stdout.text(), "hostguest\n");
-        assert!(
-            out.stderr.text().contains("Read-only file system"),
-            "{}",
-            out.stderr
-        );
-        assert_eq!(
-            std::fs::read_to_string(host.path().join("new")).unwrap(),
-            "guest\n"
-        );
-    });
-    let missing = block_on(
-        NodeRuntime::builder()
-            .mount("/no/such/host/dir", "/x")
-            .create(),
-    )
-    .unwrap_err();
-    assert!(
-        missing.to_string().contains("/no/such/host/dir"),
-        "{missing}"
-    );
-}
-
-#[test]
-fn disposed_machine_is_gone_with_its_processes() {
-    block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
-        let node = rt.spawn("setInterval(() => {}, 1000)").await.unwrap();
-        let shell = rt.spawn_command("sleep", ["1000"]).await.unwrap();
-        rt.dispose().await;
-        assert_eq!(
-            (node.wait().await.unwrap(), shell.wait().await.unwrap()),
-            (137, 137)
-        );
-        assert!(matches!(rt.exec("1").await.unwrap_err(), Error::Disposed));
-        assert!(matches!(
-            rt.read_file("/etc/passwd").await.unwrap_err(),
-            Error::Disposed
-        ));
-        rt.dispose().await;
-    });
-}
-
-#[test]
-fn unknown_command_and_bad_modules_fail_with_their_errno() {
-    block_on(async {
-        let rt = NodeRuntime::builder()
-            .file("/usr/local/bin/truncated", b"\0asm\x01\0\0\0\x01".to_vec())
-            .file("/usr/local/bin/elf", b"\x7fELF\x02\x01\x01".to_vec())
-            .create()
-            .await
-            .unwrap();
-        let error = rt.exec_command("no-such-program", ["x"]).await.unwrap_err();
-        assert_eq!(error.errno().map(|errno| errno.name()), Some("ENOENT"));
-        assert!(error.to_string().contains("no-such-program"), "{error}");
-        rt.shell("chmod +x /usr/local/bin/*").await.unwrap();
-        for name in ["truncated", "elf"] {
-            let error = rt.exec_command(name, [""; 0]).await.unwrap_err();
-            assert_eq!(
-                error.errno().map(|errno| errno.name()),
-                Some("ENOEXEC"),
-                "{name}: {error}"
-            );
-        }
-    });
 }

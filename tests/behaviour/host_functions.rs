@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cenote::{HostFunction, HostFunctionError, HostFunctions, NodeRuntime};
+
+use crate::builder;
 use serde_json::{Value, json};
 
 fn tools() -> HostFunctions {
@@ -53,11 +55,7 @@ fn tools() -> HostFunctions {
 }
 
 async fn machine() -> NodeRuntime {
-    NodeRuntime::builder()
-        .host_functions(tools())
-        .create()
-        .await
-        .unwrap()
+    builder().host_functions(tools()).create().await.unwrap()
 }
 
 #[tokio::test]
@@ -202,7 +200,7 @@ async fn a_caller_that_ends_cancels_its_call() {
             Ok(Value::Null)
         }
     });
-    let rt = NodeRuntime::create().await.unwrap();
+    let rt = builder().create().await.unwrap();
     rt.register_host_functions(HostFunctions::new("host").function("waits", waits))
         .unwrap();
     let process = rt.spawn("await host.waits()").await.unwrap();

@@ -3,14 +3,14 @@
 
 use std::time::Duration;
 
-use cenote::{NodeRuntime, Output};
+use cenote::Output;
 
-use crate::block_on;
+use crate::{block_on, builder};
 
 /// Runs the code in a machine with small limits, and a second program after it.
 fn run(code: &str) -> Output {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .js_heap(32 << 20)
             .array_buffers(64 << 20)
             .create()
@@ -30,7 +30,7 @@ fn run(code: &str) -> Output {
 /// Stopped by the caller's timeout.
 fn times_out(code: &str) {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let out = rt
             .exec(code)
             .timeout(Duration::from_millis(700))
@@ -212,11 +212,7 @@ fn workers_without_end_are_refused_or_ended_and_the_machine_goes_on() {
 )]
 fn output_that_nobody_takes_stops_its_writer() {
     block_on(async {
-        let rt = NodeRuntime::builder()
-            .js_heap(32 << 20)
-            .create()
-            .await
-            .unwrap();
+        let rt = builder().js_heap(32 << 20).create().await.unwrap();
         let (took, taken) = (
             std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0)),
             std::sync::Arc::new(std::sync::Mutex::new(())),
@@ -249,11 +245,7 @@ fn output_that_nobody_takes_stops_its_writer() {
 #[test]
 fn flood_of_captured_output_is_cut_and_flagged() {
     block_on(async {
-        let rt = NodeRuntime::builder()
-            .output_limit(1 << 20)
-            .create()
-            .await
-            .unwrap();
+        let rt = builder().output_limit(1 << 20).create().await.unwrap();
         let out = rt
             .exec("import fs from 'node:fs'; for (let i = 0; i < 400; i++) fs.writeSync(1, 'x'.repeat(65536)); console.error('end');")
             .await
@@ -268,7 +260,7 @@ fn flood_of_captured_output_is_cut_and_flagged() {
 #[test]
 fn process_can_be_ended_at_any_moment() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let programs = [
             "for (;;) JSON.parse('[' + '1,'.repeat(1000) + '1]');",
             "for (;;) new Function('return ' + Math.random())();",

@@ -5,10 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 use cenote::http::{Request, StatusCode};
-use cenote::{Error, ListenerFilter, NodeRuntime, RequestBody};
+use cenote::{Error, ListenerFilter, RequestBody};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::block_on;
+use crate::{block_on, builder};
 
 const ANY_PORT: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 0);
 
@@ -20,7 +20,7 @@ fn get(path: &str) -> Request<()> {
 #[test]
 fn fetch_drives_a_guest_server() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let server = rt
             .spawn(
                 r#"import http from "node:http";
@@ -56,7 +56,7 @@ fn fetch_drives_a_guest_server() {
 #[test]
 fn bodies_stream_both_ways() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let _server = rt
             .spawn(
                 r#"import http from "node:http";
@@ -91,7 +91,7 @@ fn bodies_stream_both_ways() {
 #[test]
 fn server_waits_while_its_answer_is_not_read() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let server = rt
             .spawn(
                 r#"import http from "node:http";
@@ -125,7 +125,7 @@ fn server_waits_while_its_answer_is_not_read() {
 #[test]
 fn answer_that_is_no_http_is_an_error() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let _server = rt
             .spawn(
                 r#"import net from "node:net";
@@ -145,7 +145,7 @@ fn answer_that_is_no_http_is_an_error() {
 #[test]
 fn connection_is_upgraded_and_raw_streams_connect() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let _server = rt
             .spawn(
                 r#"import http from "node:http";
@@ -183,7 +183,7 @@ fn connection_is_upgraded_and_raw_streams_connect() {
 #[test]
 fn wait_for_a_listener_ends_with_it_with_its_time_or_with_the_machine() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let waiting = rt.wait_for_listener(ListenerFilter::any().path("/tmp/one.sock"));
         let starting = rt.spawn(
             r#"import net from "node:net"; net.createServer().listen("/tmp/one.sock"); net.createServer().listen(9, "127.0.0.1");"#,
@@ -227,7 +227,7 @@ fn exchange(address: SocketAddr, bytes: &[u8]) -> std::io::Result<String> {
 #[test]
 fn forwarded_port_leads_in_until_it_is_closed() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let forward = rt.forward_port(ANY_PORT, 7000).await.unwrap();
         let address = forward.host_address();
         assert!(address.ip().is_loopback() && address.port() != 0);
@@ -256,7 +256,7 @@ fn forwarded_port_leads_in_until_it_is_closed() {
 #[test]
 fn forwarded_port_carries_much_and_is_bounded() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let _server = rt
             .spawn(
                 r#"import net from "node:net";
@@ -295,7 +295,7 @@ fn forwarded_port_carries_much_and_is_bounded() {
 #[test]
 fn commands_and_node_talk_both_ways() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let _server = rt
             .spawn(
                 r#"import http from "node:http";

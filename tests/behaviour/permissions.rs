@@ -4,18 +4,18 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cenote::{
-    Decision, EnvRule, FileAccess, FileRule, HostFunction, HostFunctions, NodeRuntime,
-    PermissionRequest, Permissions, Scope,
+    Decision, EnvRule, FileAccess, FileRule, HostFunction, HostFunctions, PermissionRequest,
+    Permissions, Scope,
 };
 
-use crate::block_on;
+use crate::{block_on, builder};
 
 #[test]
 fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .file("/data/secret", "s")
             .file("/data/plain", "p\n")
             .permissions(Permissions {
@@ -70,7 +70,7 @@ fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
 #[test]
 fn answers_may_take_their_time_without_holding_up_other_guests() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .on_permission_async([Scope::ChildProcess], async |request| {
                 tokio::time::sleep(Duration::from_millis(30)).await;
                 // The path is that of the program which all of coreutils' names lead to.
@@ -82,7 +82,7 @@ fn answers_may_take_their_time_without_holding_up_other_guests() {
             .create()
             .await
             .unwrap();
-        let neighbour = NodeRuntime::create().await.unwrap();
+        let neighbour = builder().create().await.unwrap();
         let (asked, free) = tokio::join!(
             rt.shell("/bin/true && echo yes; seq 3; echo $?"),
             neighbour.shell("seq 3 | wc -l")
@@ -103,7 +103,7 @@ fn answers_may_take_their_time_without_holding_up_other_guests() {
 #[test]
 fn a_callback_that_panics_refuses() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .on_permission([Scope::ChildProcess], |_| panic!("on purpose"))
             .create()
             .await
@@ -117,7 +117,7 @@ fn a_callback_that_panics_refuses() {
 fn variables_and_host_functions_have_scopes_of_their_own() {
     block_on(async {
         let answer = HostFunction::new(async |_| Ok(serde_json::json!(42)));
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .env("API_TOKEN", "t")
             .env("PLAIN", "p")
             .env("OTHER", "o")

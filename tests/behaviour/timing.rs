@@ -2,14 +2,10 @@
 
 use cenote::{NodeRuntime, Output, Timing};
 
-use crate::block_on;
+use crate::{block_on, builder};
 
 async fn machine(timing: Timing) -> NodeRuntime {
-    NodeRuntime::builder()
-        .timing(timing)
-        .create()
-        .await
-        .unwrap()
+    builder().timing(timing).create().await.unwrap()
 }
 
 /// Runs a module in a machine whose guests see this of time.
@@ -138,7 +134,7 @@ fn real_clocks_are_finer_than_a_millisecond_and_agree_with_the_hosts() {
 #[test]
 fn coarse_is_the_default() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let out = rt
             .exec("console.log([...Array(50)].every(() => process.hrtime.bigint() % 1000000n === 0n))")
             .await

@@ -1,4 +1,4 @@
-//! The npm package: its sources compile, and its own tests pass against the `cenote` program of this build.
+//! The npm package: its sources compile, its own tests pass against the `cenote` program of this build, and its API reference is current.
 //!
 //! `npm ci` puts the package's dependencies into the cache, once for a lock file; the sources are compiled into the target directory.
 //! Nothing is written into the repository. This is a test of `cenote-cli`, for whose tests Cargo builds the program.
@@ -13,7 +13,14 @@ use cenote_test::{Case, repository, run_cases};
 use sha2::{Digest, Sha256};
 
 /// What the package is made of, beside its installed dependencies.
-const SOURCES: &[&str] = &["package.json", "tsconfig.json", "src", "examples", "test"];
+const SOURCES: &[&str] = &[
+    "package.json",
+    "tsconfig.json",
+    "reference.mjs",
+    "src",
+    "examples",
+    "test",
+];
 
 fn main() {
     let package = repository::root().join("sdk/typescript");
@@ -29,13 +36,32 @@ fn main() {
             });
             Some(Case { name, run })
         })
+        .chain([Case {
+            name: "reference".to_owned(),
+            run: Box::new(reference),
+        }])
         .collect();
     run_cases(cases, &package.join("test/expectations.toml"));
 }
 
+/// The compiled package.
+static BUILT: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
+
+/// The page of the API says what the types do.
+fn reference() -> Result<(), String> {
+    let built = BUILT.as_ref().map_err(String::clone)?;
+    let page = repository::root().join("docs/reference/typescript.md");
+    let mut node = Command::new("node");
+    node.args(["reference.mjs", "--check"]).arg(page);
+    let output = output(node.current_dir(built).env_remove("NODE_OPTIONS"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
 /// Runs one file of the package's tests.
 fn test(name: &str) -> Result<(), String> {
-    static BUILT: LazyLock<Result<PathBuf, String>> = LazyLock::new(build);
     let built = BUILT.as_ref().map_err(String::clone)?;
     let mut node = Command::new("node");
     node.args([

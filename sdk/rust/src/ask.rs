@@ -267,6 +267,16 @@ impl Permit {
         verdict
     }
 
+    /// What the embedder's code says; for those who have found that no rule decides. Nothing is told to listeners.
+    pub(crate) fn ask_embedder(&self, request: PermissionRequest) -> Verdict {
+        match self.callbacks.get(&request.scope()) {
+            Some(callback) => self.ask(callback, request),
+            None => Verdict::Deny {
+                reason: "nobody is there to decide".into(),
+            },
+        }
+    }
+
     fn ask(&self, callback: &Callback, request: PermissionRequest) -> Verdict {
         let decision = match callback {
             Callback::Now(decide) => {

@@ -15,16 +15,17 @@ use crate::ask::{Callback, Callbacks, Permit};
 use crate::events::Events;
 use crate::host::{HostEntropy, MemoryLimits};
 use crate::host_commands::{self, HostCommandRuntime, HostCommands};
-use crate::host_functions::HostFunctions;
+use crate::host_functions::{Collections, HostFunctions};
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MemoryMount, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::Permissions;
+use crate::worker;
 use crate::{
-    Decision, Error, Image, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope, Snapshot,
-    host, root,
+    Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
+    Snapshot, host, root,
 };
 
 /// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
@@ -64,9 +65,56 @@ pub struct NodeRuntimeBuilder {
     loopback_exempt_ports: Vec<u16>,
     names: Names,
     warm: usize,
+    isolation: Isolation,
+    worker_program: Option<PathBuf>,
+}
+
+/// The options of a machine that a process of its own is told.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) cwd: String,
+    pub(crate) user: Option<(u32, u32)>,
+    pub(crate) hostname: Option<String>,
+    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) mounts: Vec<HostMount>,
+    pub(crate) memory_mounts: Vec<MemoryMount>,
+    pub(crate) has_vfs_mounts: bool,
+    pub(crate) has_images: bool,
+    pub(crate) has_start: bool,
+    pub(crate) has_host_commands: bool,
+    pub(crate) node_modules: Option<PathBuf>,
+    pub(crate) commands_dir: Option<PathBuf>,
+    pub(crate) permissions: Permissions,
+    pub(crate) callbacks: Callbacks,
+    pub(crate) limits: Limits,
+    pub(crate) memory: MemoryLimits,
+    pub(crate) output_limit: usize,
+    pub(crate) timing: Timing,
+    pub(crate) loopback_exempt_ports: Vec<u16>,
+    pub(crate) has_names: bool,
+    pub(crate) warm: usize,
+    pub(crate) worker_program: Option<PathBuf>,
 }
 
 impl NodeRuntimeBuilder {
+    /// Sets where the machine lives. Default [`Isolation::Shared`]: in this process.
+    ///
+    /// With [`Isolation::Process`] these fail as [`Error::NotOffered`]: [`mount_vfs`](Self::mount_vfs), [`image`](Self::image),
+    /// [`from_snapshot`](Self::from_snapshot), [`dns_override`](Self::dns_override), [`resolver`](Self::resolver), [`warm`](Self::warm),
+    /// [`host_commands`](Self::host_commands), and of the machine [`open_file`](NodeRuntime::open_file), snapshots, forks and watches. Calls
+    /// that are not async wait for the other process then.
+    pub fn isolation(mut self, isolation: Isolation) -> Self {
+        self.isolation = isolation;
+        self
+    }
+
+    /// Names the `cenote` program that is started for [`Isolation::Process`], in place of the one found as it says.
+    pub fn worker_program(mut self, program: impl Into<PathBuf>) -> Self {
+        self.worker_program = Some(program.into());
+        self
+    }
+
     /// Adds an environment variable for every process started from the host.
     pub fn env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.env.insert(name.into(), value.into());
@@ -302,9 +350,72 @@ impl NodeRuntimeBuilder {
     ///
     /// # Errors
     /// [`Error::HostPath`] for a host directory that cannot be used, [`Error::Option`] for an option that makes no sense,
-    /// [`Error::File`] when a seeded file does not fit, [`Error::Runtime`] when a runtime cannot be set up on this host.
+    /// [`Error::File`] when a seeded file does not fit, [`Error::Runtime`] when a runtime cannot be set up on this host, or the `cenote`
+    /// program cannot be started, [`Error::NotOffered`] for what [`Isolation::Process`] cannot do.
     pub async fn create(self) -> Result<NodeRuntime, Error> {
-        host::run(async move { self.build() }).await
+        match self.isolation {
+            Isolation::Shared => host::run(async move { self.build() }).await,
+            Isolation::Process => host::run(self.build_elsewhere()).await,
+        }
+    }
+
+    /// Makes the machine in a process of its own; what its embedder keeps of it is here.
+    async fn build_elsewhere(self) -> Result<NodeRuntime, Error> {
+        let host = host::host()?;
+        // Made again there; here for what is wrong with them, and for variables.
+        let rules = Arc::new(self.permissions.compile(Arc::<Pins>::default())?);
+        let events = Arc::<Events>::default();
+        let permit = Arc::new(Permit::new(
+            rules,
+            self.callbacks.clone(),
+            Arc::clone(&events),
+            host.handle().clone(),
+        ));
+        let (uid, gid) = self.user.unwrap_or((0, 0));
+        let memory = self.memory.unwrap_or(MEMORY);
+        let functions = Arc::<Collections>::default();
+        for collection in self.host_functions {
+            functions.add(collection.compile()?);
+        }
+        let given = self.env.into_iter().filter(|(name, _)| permit.env(name));
+        let defaults = Defaults {
+            env: given.collect(),
+            cwd: absolute_cwd(self.cwd)?,
+            credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
+            output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
+            engine: memory.engine(),
+        };
+        let asks = !self.callbacks.is_empty() || !functions.all().is_empty();
+        let parts = Parts {
+            env: defaults.env.clone(),
+            cwd: defaults.cwd.clone(),
+            user: self.user,
+            hostname: self.hostname,
+            files: self.files,
+            mounts: self.mounts,
+            memory_mounts: self.memory_mounts,
+            has_vfs_mounts: !self.vfs_mounts.is_empty(),
+            has_images: !self.images.is_empty(),
+            has_start: self.start.is_some(),
+            has_host_commands: !self.host_commands.is_empty(),
+            node_modules: self.node_modules,
+            commands_dir: self.commands_dir,
+            permissions: self.permissions,
+            callbacks: self.callbacks,
+            limits: self.limits,
+            memory,
+            output_limit: defaults.output_limit,
+            timing: self.timing,
+            loopback_exempt_ports: self.loopback_exempt_ports,
+            has_names: !self.names.is_empty(),
+            warm: self.warm,
+            worker_program: self.worker_program,
+        };
+        let answers = asks.then(|| worker::Embedder::new(&permit, &functions));
+        let remote = worker::create(parts, answers, &functions).await?;
+        let functions = asks.then_some(functions);
+        let machine = Machine::elsewhere(remote, defaults, events, permit, functions);
+        Ok(NodeRuntime { machine })
     }
 
     fn build(self) -> Result<NodeRuntime, Error> {
@@ -368,16 +479,9 @@ impl NodeRuntimeBuilder {
                 has_names,
             },
         )?;
-        if let Some(runtime) = commands_of_host {
-            root::install(&kernel, "/usr/local/bin", |cx| {
-                host_commands::write_files(cx, &runtime)
-            })?;
-        }
-        if has_names {
-            let service =
-                NameService::new(self.names, Arc::clone(&permit) as Arc<dyn Policy>, pins);
-            service.serve(kernel.sockets(), host.handle())?;
-        }
+        let policy = Arc::clone(&permit) as Arc<dyn Policy>;
+        let names = has_names.then(|| NameService::new(self.names, policy, pins));
+        show_host(&kernel, commands_of_host.as_deref(), names, host.handle())?;
         let defaults = Defaults {
             env: default_env(uid, &self.env, &permit),
             cwd,
@@ -388,6 +492,24 @@ impl NodeRuntimeBuilder {
         let machine = Machine::new(kernel, defaults, events, permit, recipe);
         machine.add_host_functions(self.host_functions)?;
         Ok(NodeRuntime { machine })
+    }
+}
+
+/// Shows a machine what its host does for it: programs, names.
+fn show_host(
+    kernel: &Arc<Kernel>,
+    commands: Option<&HostCommandRuntime>,
+    names: Option<NameService>,
+    handle: &tokio::runtime::Handle,
+) -> Result<(), Error> {
+    if let Some(runtime) = commands {
+        root::install(kernel, "/usr/local/bin", |cx| {
+            host_commands::write_files(cx, runtime)
+        })?;
+    }
+    match names {
+        Some(names) => names.serve(kernel.sockets(), handle),
+        None => Ok(()),
     }
 }
 

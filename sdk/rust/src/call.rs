@@ -244,18 +244,19 @@ async fn finish(
     process: &Process,
     timeout: Option<Duration>,
     cancel: Option<BoxFuture<()>>,
-) -> Output {
+) -> Result<Output, Error> {
     let end = until_ended(process, timeout, cancel).await;
     let (exit_code, signal) = exit_code(process.status().await);
     let (stdout, stderr) = process.collect().await;
-    Output {
+    process.check().await?;
+    Ok(Output {
         stdout,
         stderr,
         exit_code,
         signal,
         timed_out: matches!(end, End::TimedOut),
         cancelled: matches!(end, End::Cancelled),
-    }
+    })
 }
 
 /// Ends the process of a call that was dropped before it ended.
@@ -280,7 +281,7 @@ async fn to_the_end(
     let guard = Abandoned(&process);
     let output = finish(&process, timeout, cancel).await;
     drop(guard);
-    Ok(output)
+    output
 }
 
 impl IntoFuture for Call<Exec> {

@@ -21,7 +21,7 @@ use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
 /// Bytes held for a reader before the guest has to wait.
-const WINDOW: usize = 256 << 10;
+pub(crate) const WINDOW: usize = 256 << 10;
 /// Bytes moved at once.
 const CHUNK: usize = 64 << 10;
 
@@ -107,7 +107,15 @@ impl Sink {
         })
     }
 
-    fn push(&self, chunk: &[u8]) {
+    /// One that waits for a reader from the beginning.
+    pub(crate) fn held() -> Arc<Self> {
+        let sink = Self::new(0);
+        sink.state.lock().has_reader = true;
+        sink
+    }
+
+    /// Takes a chunk in.
+    pub(crate) fn push(&self, chunk: &[u8]) {
         let mut state = self.state.lock();
         let room = if state.has_reader {
             chunk.len()
@@ -121,7 +129,8 @@ impl Sink {
         self.changed.wake_all();
     }
 
-    fn end(&self) {
+    /// Nothing more comes.
+    pub(crate) fn end(&self) {
         self.state.lock().ended = true;
         self.changed.wake_all();
     }
@@ -130,6 +139,12 @@ impl Sink {
     pub(crate) fn drain(&self) {
         self.state.lock().draining = true;
         self.changed.wake_all();
+    }
+
+    /// Waits until the reader, if there is one, has taken enough for more to come.
+    pub(crate) async fn room(&self) {
+        self.until(|state| !state.has_reader || state.bytes.len() < WINDOW)
+            .await;
     }
 
     async fn until(&self, ready: impl Fn(&State) -> bool) {
@@ -180,8 +195,7 @@ pub(crate) async fn pump(source: Arc<OpenFile>, sink: Arc<Sink>, mut on_output: 
                     Some(callback) => callback(&chunk[..count]),
                     None => sink.push(&chunk[..count]),
                 }
-                sink.until(|state| !state.has_reader || state.bytes.len() < WINDOW)
-                    .await;
+                sink.room().await;
             }
         }
     }
@@ -194,6 +208,8 @@ pub(crate) async fn pump(source: Arc<OpenFile>, sink: Arc<Sink>, mut on_output: 
 #[derive(Debug)]
 pub struct OutputStream {
     sink: Arc<Sink>,
+    /// Whether its end lets output be dropped.
+    lets_go: bool,
     waiter: Arc<Waiter>,
     _registration: cenote_base::Registration,
 }
@@ -205,9 +221,17 @@ impl OutputStream {
         let registration = sink.changed.register(Arc::clone(&waiter) as _);
         Self {
             sink,
+            lets_go: true,
             waiter,
             _registration: registration,
         }
+    }
+
+    /// As `new`, but output waits for the next reader when this one goes.
+    pub(crate) fn shared(sink: Arc<Sink>) -> Self {
+        let mut stream = Self::new(sink);
+        stream.lets_go = false;
+        stream
     }
 
     /// The next bytes, or nothing once every writer is gone. Safe to drop.
@@ -238,8 +262,10 @@ impl OutputStream {
 
 impl Drop for OutputStream {
     fn drop(&mut self) {
-        self.sink.state.lock().has_reader = false;
-        self.sink.changed.wake_all();
+        if self.lets_go {
+            self.sink.state.lock().has_reader = false;
+            self.sink.changed.wake_all();
+        }
     }
 }
 

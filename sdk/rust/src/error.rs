@@ -112,6 +112,28 @@ pub enum Error {
         /// What went wrong.
         reason: String,
     },
+    /// The process that the machine lived in died, and the machine with it ([`Isolation::Process`](crate::Isolation::Process)).
+    #[error("{reason}")]
+    WorkerDied {
+        /// How it died.
+        reason: String,
+        /// What it said last.
+        stderr: String,
+    },
+    /// What cannot be had of a machine in another process.
+    #[error("not offered by a machine in a process of its own: {what}")]
+    NotOffered {
+        /// What.
+        what: String,
+    },
+    /// The process that a machine lives in failed in another way.
+    #[error("the machine's process answered {code}: {reason}")]
+    Remote {
+        /// The contract's code (`common.proto`), such as `HOST_GONE`.
+        code: String,
+        /// In words.
+        reason: String,
+    },
     /// A runtime could not be set up on this host.
     #[error("the {runtime} runtime cannot start: {reason}")]
     Runtime {
@@ -140,6 +162,9 @@ impl Error {
             | Self::NothingReturned { .. }
             | Self::Disposed
             | Self::Archive { .. }
+            | Self::WorkerDied { .. }
+            | Self::NotOffered { .. }
+            | Self::Remote { .. }
             | Self::Runtime { .. } => None,
         }
     }

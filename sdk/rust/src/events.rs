@@ -130,7 +130,11 @@ pub struct ResourceUse {
 impl NodeRuntime {
     /// Listens to what happens in the machine: refusals, limits that are near or reached.
     pub fn events(&self) -> EventStream {
-        EventStream(self.machine.events().listen())
+        let stream = EventStream(self.machine.events().listen());
+        if let Some(remote) = self.machine.remote() {
+            remote.listen(self.machine.events());
+        }
+        stream
     }
 
     /// Tells how much of each limited resource the machine uses now.
@@ -138,6 +142,9 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Disposed`].
     pub fn resources(&self) -> Result<Vec<ResourceUse>, Error> {
+        if let Some(remote) = self.machine.remote() {
+            return remote.resources();
+        }
         let kernel = self.machine.kernel()?;
         let budget = kernel.budget();
         Ok(Resource::ALL

@@ -192,15 +192,12 @@ fn change(cx: &LookupContext<'_>, path: &[u8], follow: bool, new: &NewAttributes
     ops::utimens(cx, None, path, accessed, modified, flags)
 }
 
-#[expect(
-    clippy::unused_async,
-    reason = "the same signatures as for a machine in another process"
-)]
 impl NodeRuntime {
     /// Opens a file; a new one has `mode`.
     ///
     /// # Errors
-    /// [`Error::File`]: as open(2).
+    /// [`Error::File`]: as open(2); [`Error::NotOffered`] in a process of its own: read and write files whole there.
+    #[expect(clippy::unused_async, reason = "the same signature as for other files")]
     pub async fn open_file(
         &self,
         path: impl AsRef<[u8]>,
@@ -240,6 +237,9 @@ impl NodeRuntime {
         follow: bool,
     ) -> Result<Attributes, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.attributes(path, follow).await;
+        }
         self.on_files("stat", path, |cx| {
             Ok(attributes(&ops::stat(cx, None, path, at_flags(follow))?))
         })
@@ -256,6 +256,9 @@ impl NodeRuntime {
         new: NewAttributes,
     ) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.set_attributes(path, follow, new).await;
+        }
         self.on_files("setattr", path, |cx| change(cx, path, follow, &new))
     }
 
@@ -265,6 +268,9 @@ impl NodeRuntime {
     /// [`Error::File`]: `ENOENT`, `EXDEV`, `ENOTEMPTY` …
     pub async fn rename(&self, from: impl AsRef<[u8]>, to: impl AsRef<[u8]>) -> Result<(), Error> {
         let (from, to) = (from.as_ref(), to.as_ref());
+        if let Some(remote) = self.machine.remote() {
+            return remote.rename(from, to).await;
+        }
         self.on_files("rename", from, |cx| {
             ops::rename(cx, None, from, None, to, RenameFlags::empty())
         })
@@ -292,6 +298,9 @@ impl NodeRuntime {
         path: impl AsRef<[u8]>,
     ) -> Result<(), Error> {
         let (target, path) = (target.as_ref(), path.as_ref());
+        if let Some(remote) = self.machine.remote() {
+            return remote.symlink(target, path).await;
+        }
         self.on_files("symlink", path, |cx| ops::symlink(cx, target, None, path))
     }
 
@@ -301,6 +310,9 @@ impl NodeRuntime {
     /// [`Error::File`]: `EINVAL` for what is not a link.
     pub async fn read_link(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.read_link(path).await;
+        }
         self.on_files("readlink", path, |cx| ops::readlink(cx, None, path))
     }
 
@@ -310,6 +322,9 @@ impl NodeRuntime {
     /// [`Error::File`]: `EEXIST`, `ENOENT` when the one above is missing …
     pub async fn make_directory(&self, path: impl AsRef<[u8]>, mode: u32) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.mkdir(path, Some(mode)).await;
+        }
         self.on_files("mkdir", path, |cx| {
             ops::mkdir(cx, None, path, Mode::from_bits_truncate(mode & 0o7777))
         })
@@ -325,6 +340,9 @@ impl NodeRuntime {
         let Some(parent @ [_, ..]) = path.get(..end) else {
             return Ok(());
         };
+        if let Some(remote) = self.machine.remote() {
+            return remote.mkdir(parent, None).await;
+        }
         self.on_files("mkdir", path, |cx| make_directories(cx, parent))
     }
 
@@ -334,6 +352,9 @@ impl NodeRuntime {
     /// [`Error::File`]: `ENOENT`, `ENOTEMPTY`, `EROFS` …
     pub async fn remove_one(&self, path: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.remove(path, false).await;
+        }
         self.on_files("remove", path, |cx| {
             let stat = ops::stat(cx, None, path, AtFlags::AT_SYMLINK_NOFOLLOW)?;
             if stat.file_type() == Some(FileType::Directory) {

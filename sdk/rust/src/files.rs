@@ -88,19 +88,18 @@ impl DirectoryEntry {
 }
 
 /// The largest file [`NodeRuntime::read_file`] returns: 1 GiB.
-const MAX_READ: u64 = 1 << 30;
+pub(crate) const MAX_READ: u64 = 1 << 30;
 
 impl NodeRuntime {
     /// Reads a whole file.
     ///
     /// # Errors
     /// [`Error::File`]: `ENOENT`, `EISDIR`, `ELOOP` … as open(2) and read(2); `EFBIG` beyond 1 GiB.
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn read_file(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.read_file(path).await;
+        }
         self.on_files("read", path, |cx| {
             let file = ops::open(
                 cx,
@@ -117,16 +116,16 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// [`Error::File`]: `ENOENT` when its directory is missing, `EISDIR`, `ENOSPC` at the machine's limit, `EROFS` …
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn write_file(
         &self,
         path: impl AsRef<[u8]>,
         content: impl AsRef<[u8]>,
     ) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            let content = bytes::Bytes::copy_from_slice(content.as_ref());
+            return remote.write_file(path, content, false).await;
+        }
         self.on_files("write", path, |cx| write(cx, path, content.as_ref(), 0o644))
     }
 
@@ -134,12 +133,11 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// [`Error::File`]: `ENOENT`, `ENOTDIR` …
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn read_dir(&self, path: impl AsRef<[u8]>) -> Result<Vec<DirectoryEntry>, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.read_dir(path).await;
+        }
         self.on_files("readdir", path, |cx| {
             let directory = ops::lookup(cx, None, path, LookupFlags::FOLLOW)?;
             let mut entries = Vec::new();
@@ -159,12 +157,11 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// [`Error::File`]: `ENOENT`, `ENOTDIR`, `ELOOP` …
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn stat(&self, path: impl AsRef<[u8]>) -> Result<Metadata, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.stat(path).await;
+        }
         self.on_files("stat", path, |cx| {
             let location = ops::lookup(cx, None, path, LookupFlags::FOLLOW)?;
             let inode = location.inode();
@@ -176,12 +173,11 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// [`Error::File`]: `ENOTDIR` or `EEXIST` when something else is in the way, `EROFS`, `ENOSPC` …
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn mkdir(&self, path: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.mkdir(path, None).await;
+        }
         self.on_files("mkdir", path, |cx| make_directories(cx, path))
     }
 
@@ -189,12 +185,11 @@ impl NodeRuntime {
     ///
     /// # Errors
     /// [`Error::File`]: `ENOENT`, `EROFS`, `EBUSY` for a mount …
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
     pub async fn remove(&self, path: impl AsRef<[u8]>) -> Result<(), Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.remove(path, true).await;
+        }
         self.on_files("remove", path, |cx| remove_all(cx, path))
     }
 

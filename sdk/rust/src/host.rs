@@ -132,6 +132,27 @@ pub(crate) fn run<T: Send + 'static>(
     })
 }
 
+/// Waits on this thread for a future that the shared runtime drives. Other work of the thread is moved to another one meanwhile,
+/// where it can be.
+pub(crate) fn wait<T: Send + 'static>(
+    future: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let (tell, told) = std::sync::mpsc::sync_channel(1);
+    host()?.handle().spawn(async move {
+        // Whoever asked waits below.
+        drop(tell.send(future.await));
+    });
+    let wait = move || told.recv().unwrap_or(Err(Error::Disposed));
+    let on_worker = tokio::runtime::Handle::try_current().is_ok_and(|current| {
+        current.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread
+    });
+    if on_worker {
+        tokio::task::block_in_place(wait)
+    } else {
+        wait()
+    }
+}
+
 /// Runs a future in the background on the shared runtime.
 pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     if let Ok(host) = host() {

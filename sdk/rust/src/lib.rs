@@ -35,6 +35,7 @@ mod host;
 mod host_commands;
 mod host_functions;
 mod image;
+mod isolation;
 mod machine;
 mod mounts;
 mod network;
@@ -46,6 +47,7 @@ mod runtime;
 mod snapshot;
 mod terminal;
 mod watch;
+mod worker;
 
 pub use ask::{Decision, PermissionRequest, Scope};
 pub use builder::NodeRuntimeBuilder;
@@ -68,6 +70,7 @@ pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;
 pub use image::Image;
+pub use isolation::Isolation;
 pub use mounts::{HostMount, MountAccess};
 pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,

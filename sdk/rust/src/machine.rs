@@ -1,7 +1,7 @@
 //! One machine: a kernel, what its processes start with, and its end.
 //!
-//! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. `Machine::kernel` and `Machine::given` are leaves; the kernel is
-//! used after it is released.
+//! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. The lock in `Machine::place` and `Machine::given` are leaves; the
+//! kernel is used after it is released. A machine in another process has a [`Remote`] in the kernel's place.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,6 +11,7 @@ use cenote_abi::signal::SigNum;
 use cenote_base::{Credentials, Pgid, Pid, Sid};
 use cenote_kernel::Kernel;
 use cenote_node::HeapLimits;
+use cenote_proto::v1::SignalScope;
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
@@ -19,6 +20,7 @@ use crate::events::Events;
 use crate::files::HostView;
 use crate::host_functions::{self, Collections};
 use crate::watch::Watchers;
+use crate::worker::Remote;
 use crate::{Error, HostFunctions, NodeRuntimeBuilder, host};
 
 /// What processes of a machine start with.
@@ -35,7 +37,7 @@ pub(crate) struct Defaults {
 
 /// A machine and its handle's data.
 pub(crate) struct Machine {
-    kernel: Mutex<Option<Live>>,
+    place: Place,
     defaults: Defaults,
     /// The embedder's functions, once there are some.
     host_functions: Mutex<Option<Arc<Collections>>>,
@@ -46,6 +48,14 @@ pub(crate) struct Machine {
     /// The embedder's functions as they were given, for forks.
     given: Mutex<Vec<HostFunctions>>,
     watchers: Watchers,
+}
+
+/// Where the machine lives.
+enum Place {
+    /// In this process, until it is disposed of.
+    Here(Mutex<Option<Live>>),
+    /// In another.
+    Elsewhere(Remote),
 }
 
 #[derive(Clone)]
@@ -64,10 +74,10 @@ impl Machine {
     ) -> Arc<Self> {
         let view = HostView::new(kernel.namespace().root(), defaults.cwd.as_bytes());
         Arc::new(Self {
-            kernel: Mutex::new(Some(Live {
+            place: Place::Here(Mutex::new(Some(Live {
                 kernel,
                 view: Arc::new(view),
-            })),
+            }))),
             defaults,
             host_functions: Mutex::new(None),
             events,
@@ -76,6 +86,35 @@ impl Machine {
             given: Mutex::default(),
             watchers: Watchers::default(),
         })
+    }
+
+    /// A machine in another process; `functions` when it asks for them already.
+    pub(crate) fn elsewhere(
+        remote: Remote,
+        defaults: Defaults,
+        events: Arc<Events>,
+        permit: Arc<Permit>,
+        functions: Option<Arc<Collections>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            place: Place::Elsewhere(remote),
+            defaults,
+            host_functions: Mutex::new(functions),
+            events,
+            permit,
+            // Forks are not offered there.
+            recipe: NodeRuntimeBuilder::default(),
+            given: Mutex::default(),
+            watchers: Watchers::default(),
+        })
+    }
+
+    /// The machine, if it lives in another process.
+    pub(crate) fn remote(&self) -> Option<&Remote> {
+        match &self.place {
+            Place::Here(_) => None,
+            Place::Elsewhere(remote) => Some(remote),
+        }
     }
 
     /// Adds functions of the embedder; with the first the machine begins to listen for calls.
@@ -91,6 +130,15 @@ impl Machine {
             .collect::<Result<Vec<_>, _>>()?;
         if compiled.is_empty() {
             return Ok(());
+        }
+        if let Some(remote) = self.remote() {
+            let mut slot = self.host_functions.lock();
+            let asks_already = slot.is_some();
+            let collections = Arc::clone(slot.get_or_insert_default());
+            for collection in compiled {
+                collections.add(collection);
+            }
+            return remote.register(&self.permit, &collections, asks_already);
         }
         let live = self.live()?;
         let failed = |cause| Error::File {
@@ -128,7 +176,12 @@ impl Machine {
     }
 
     fn live(&self) -> Result<Live, Error> {
-        self.kernel.lock().clone().ok_or(Error::Disposed)
+        match &self.place {
+            Place::Here(live) => live.lock().clone().ok_or(Error::Disposed),
+            Place::Elsewhere(_) => Err(Error::NotOffered {
+                what: "what needs the machine's kernel in this process".to_owned(),
+            }),
+        }
     }
 
     pub(crate) fn kernel(&self) -> Result<Arc<Kernel>, Error> {
@@ -139,7 +192,7 @@ impl Machine {
         Ok(self.live()?.view)
     }
 
-    pub(crate) fn events(&self) -> &Events {
+    pub(crate) fn events(&self) -> &Arc<Events> {
         &self.events
     }
 
@@ -177,6 +230,10 @@ impl Machine {
 
     /// Kills every process of the session that `leader` began.
     pub(crate) fn kill_session(&self, leader: Pid) {
+        if let Some(remote) = self.remote() {
+            let scope = SignalScope::Session;
+            return remote.signal_all(leader.raw(), SigNum::SIGKILL, scope);
+        }
         let Ok(kernel) = self.kernel() else { return };
         let session = Sid::new(leader.raw());
         for process in kernel.processes() {
@@ -190,6 +247,9 @@ impl Machine {
 
     /// Sends a signal to the group that `leader` began.
     pub(crate) fn signal_group(&self, leader: Pid, signal: SigNum) {
+        if let Some(remote) = self.remote() {
+            return remote.signal_all(leader.raw(), signal, SignalScope::Group);
+        }
         if let Ok(kernel) = self.kernel() {
             let group = Pgid::new(leader.raw());
             for process in kernel
@@ -206,10 +266,15 @@ impl Machine {
 
     /// Kills all processes, waits for their end, lets go of kernel and files.
     pub(crate) async fn dispose(&self) {
-        let live = self.kernel.lock().take();
         self.watchers.close();
-        if let Some(live) = live {
-            live.kernel.shutdown().await;
+        match &self.place {
+            Place::Here(live) => {
+                let live = live.lock().take();
+                if let Some(live) = live {
+                    live.kernel.shutdown().await;
+                }
+            }
+            Place::Elsewhere(remote) => remote.dispose().await,
         }
     }
 }
@@ -217,7 +282,10 @@ impl Machine {
 impl Drop for Machine {
     fn drop(&mut self) {
         self.watchers.close();
-        if let Some(live) = self.kernel.get_mut().take() {
+        // One in another process is disposed of with its last handle.
+        if let Place::Here(live) = &mut self.place
+            && let Some(live) = live.get_mut().take()
+        {
             host::spawn(async move { live.kernel.shutdown().await });
         }
     }
@@ -225,10 +293,10 @@ impl Drop for Machine {
 
 impl fmt::Debug for Machine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = if self.kernel.lock().is_some() {
-            "live"
-        } else {
-            "disposed"
+        let state = match &self.place {
+            Place::Here(live) if live.lock().is_some() => "live",
+            Place::Here(_) => "disposed",
+            Place::Elsewhere(_) => "in another process",
         };
         write!(f, "Machine({state})")
     }

@@ -7,14 +7,17 @@ use std::sync::Arc;
 use cenote_abi::Errno;
 use cenote_abi::signal::SigNum;
 use cenote_abi::wait::WaitStatus;
-use cenote_base::{Fd, SysError};
+use cenote_base::{Fd, Pid, SysError};
 use cenote_kernel::{ChildHandle, SpawnRequest, host_io};
+use cenote_proto::v1::program::What;
+use cenote_proto::v1::{Code, ModuleType as WireModule, Program};
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
 use crate::call::{ModuleType, Settings, Target, exit_code};
 use crate::captured::{Captured, OutputStream, Sink, pump};
 use crate::machine::Machine;
+use crate::worker::{Launch, Remote, RemoteChild};
 use crate::{Error, host};
 
 /// Where the process's standard input comes from.
@@ -31,7 +34,12 @@ pub(crate) enum Input {
 const RETURN_FD: Fd = Fd::new(3);
 
 /// The guest's end of the channel for a returned value.
-pub(crate) struct ReturnChannel(Arc<OpenFile>);
+pub(crate) enum ReturnChannel {
+    /// A pipe of the machine.
+    Pipe(Arc<OpenFile>),
+    /// What comes back from another process goes here.
+    Elsewhere(Arc<Sink>),
+}
 
 /// The JSON text of the value that a started process passes to the global `__return(value)`.
 #[derive(Debug)]
@@ -39,10 +47,13 @@ pub struct ReturnedJson(Arc<Sink>);
 
 impl ReturnChannel {
     pub(crate) fn open(machine: &Machine) -> Result<(Self, ReturnedJson), Error> {
-        let (read, write) = machine.pipe()?;
         let sink = Sink::new(machine.output_limit());
+        if machine.remote().is_some() {
+            return Ok((Self::Elsewhere(Arc::clone(&sink)), ReturnedJson(sink)));
+        }
+        let (read, write) = machine.pipe()?;
         host::spawn(pump(read, Arc::clone(&sink), None));
-        Ok((Self(write), ReturnedJson(sink)))
+        Ok((Self::Pipe(write), ReturnedJson(sink)))
     }
 }
 
@@ -65,10 +76,17 @@ pub struct Process {
 
 struct Inner {
     machine: Arc<Machine>,
-    child: ChildHandle,
-    stdin: Mutex<Option<Arc<OpenFile>>>,
+    child: Child,
     stdout: Arc<Sink>,
     stderr: Arc<Sink>,
+}
+
+/// The process itself.
+enum Child {
+    /// Of a kernel in this process, with its input.
+    Here(ChildHandle, Mutex<Option<Arc<OpenFile>>>),
+    /// Of a machine in another process.
+    Elsewhere(Arc<RemoteChild>),
 }
 
 impl Process {
@@ -77,6 +95,9 @@ impl Process {
         settings: Settings,
         channel: Option<ReturnChannel>,
     ) -> Result<Self, Error> {
+        if let Some(remote) = machine.remote() {
+            return Self::start_elsewhere(machine, remote, settings, channel).await;
+        }
         let (stdin_read, stdin_write) = machine.pipe()?;
         let (stdout_read, stdout_write) = machine.pipe()?;
         let (stderr_read, stderr_write) = machine.pipe()?;
@@ -86,7 +107,9 @@ impl Process {
             (Fd::new(2), stderr_write),
         ];
         let has_channel = channel.is_some();
-        files.extend(channel.map(|channel| (RETURN_FD, channel.0)));
+        if let Some(ReturnChannel::Pipe(write)) = channel {
+            files.push((RETURN_FD, write));
+        }
 
         let (program, argv) = command_line(&settings, has_channel);
         let request = SpawnRequest {
@@ -132,8 +155,46 @@ impl Process {
         };
         let inner = Inner {
             machine: Arc::clone(machine),
-            child,
-            stdin: Mutex::new(stdin),
+            child: Child::Here(child, Mutex::new(stdin)),
+            stdout,
+            stderr,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    async fn start_elsewhere(
+        machine: &Arc<Machine>,
+        remote: &Remote,
+        settings: Settings,
+        channel: Option<ReturnChannel>,
+    ) -> Result<Self, Error> {
+        let sink = || Sink::new(machine.output_limit());
+        let (stdout, stderr) = (sink(), sink());
+        let given = settings.env.into_iter();
+        let given = given.filter(|(name, _)| machine.permit().env(name));
+        let launch = Launch {
+            program: Program {
+                what: Some(what(settings.target)),
+                args: settings.args.into_iter().map(Into::into).collect(),
+                env: given.collect(),
+                cwd: settings.cwd.unwrap_or_default(),
+                // Kept here, where the call waits.
+                timeout_ms: 0,
+            },
+            input: settings.input,
+            stdout: (Arc::clone(&stdout), settings.on_stdout),
+            stderr: (Arc::clone(&stderr), settings.on_stderr),
+            returned: match channel {
+                Some(ReturnChannel::Elsewhere(sink)) => Some(sink),
+                Some(ReturnChannel::Pipe(_)) | None => None,
+            },
+        };
+        let child = RemoteChild::start(remote, launch).await?;
+        let inner = Inner {
+            machine: Arc::clone(machine),
+            child: Child::Elsewhere(child),
             stdout,
             stderr,
         };
@@ -145,7 +206,10 @@ impl Process {
     /// The process's id in its machine.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        self.inner.child.pid().raw()
+        match &self.inner.child {
+            Child::Here(child, _) => child.pid().raw(),
+            Child::Elsewhere(child) => child.pid(),
+        }
     }
 
     /// Writes to the process's standard input; waits while its pipe is full.
@@ -158,7 +222,10 @@ impl Process {
             pid: self.pid(),
             cause,
         };
-        let stdin = self.inner.stdin.lock().clone();
+        let stdin = match &self.inner.child {
+            Child::Here(_, stdin) => stdin.lock().clone(),
+            Child::Elsewhere(child) => return child.write(bytes.as_ref()).await.map_err(failed),
+        };
         let stdin =
             stdin.ok_or_else(|| failed(SysError::with_note(Errno::EBADF, "stdin was closed")))?;
         host_io::write_all(&stdin, bytes.as_ref())
@@ -169,14 +236,15 @@ impl Process {
     /// Ends the process's standard input; a second time does nothing.
     ///
     /// # Errors
-    /// None today; the signature leaves room for remote machines.
-    #[expect(
-        clippy::unused_async,
-        reason = "the same signature as for a machine in another process"
-    )]
+    /// None today.
     pub async fn close_stdin(&self) -> Result<(), Error> {
-        let stdin = self.inner.stdin.lock().take();
-        drop(stdin);
+        match &self.inner.child {
+            Child::Here(_, stdin) => {
+                let stdin = stdin.lock().take();
+                drop(stdin);
+            }
+            Child::Elsewhere(child) => child.close_stdin().await,
+        }
         Ok(())
     }
 
@@ -185,25 +253,29 @@ impl Process {
     /// # Errors
     /// [`Error::Stream`] never; [`Error::Start`] never; `ESRCH` as [`Error::Stream`] on `process` when it has ended.
     pub fn kill(&self, signal: SigNum) -> Result<(), Error> {
-        self.inner
-            .child
-            .kill(signal)
-            .map_err(|cause| Error::Stream {
+        match &self.inner.child {
+            Child::Here(child, _) => child.kill(signal).map_err(|cause| Error::Stream {
                 stream: "process",
                 pid: self.pid(),
                 cause,
-            })
+            }),
+            Child::Elsewhere(child) => child.kill(signal),
+        }
     }
 
     /// Waits for the end: the exit code, or 128 + n when signal n ended it.
     ///
     /// # Errors
-    /// [`Error::Disposed`] never: disposing ends the process, which this call then reports.
+    /// [`Error::Disposed`] never: disposing ends the process, which this call then reports. [`Error::WorkerDied`] when it went with the
+    /// process that its machine lived in.
     pub async fn wait(&self) -> Result<i32, Error> {
-        Ok(exit_code(self.status().await).0)
+        let status = self.status().await;
+        self.check().await?;
+        Ok(exit_code(status).0)
     }
 
-    /// Waits for the end: the exit code as [`wait`](Self::wait) gives it, and the signal that ended it.
+    /// Waits for the end: the exit code as [`wait`](Self::wait) gives it, and the signal that ended it (`SIGKILL` when it went with the process
+    /// that its machine lived in).
     pub async fn ended(&self) -> (i32, Option<SigNum>) {
         exit_code(self.status().await)
     }
@@ -211,10 +283,11 @@ impl Process {
     /// The exit code, once the process has ended.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
-        self.inner
-            .child
-            .try_status()
-            .map(|status| exit_code(status).0)
+        let status = match &self.inner.child {
+            Child::Here(child, _) => child.try_status(),
+            Child::Elsewhere(child) => child.try_status(),
+        };
+        status.map(|status| exit_code(status).0)
     }
 
     /// Standard output as a stream, from what was kept so far on. A second stream shares the bytes with the first.
@@ -233,12 +306,12 @@ impl Process {
     pub fn signal_group(&self, signal: SigNum) {
         self.inner
             .machine
-            .signal_group(self.inner.child.pid(), signal);
+            .signal_group(Pid::new(self.pid()), signal);
     }
 
     /// Kills the process and everything in its session.
     pub fn kill_all(&self) {
-        self.inner.machine.kill_session(self.inner.child.pid());
+        self.inner.machine.kill_session(Pid::new(self.pid()));
     }
 
     /// After the end of the process: lets its streams end once what it wrote was read, though orphans of it may still
@@ -251,7 +324,18 @@ impl Process {
     }
 
     pub(crate) async fn status(&self) -> WaitStatus {
-        self.inner.child.wait().await
+        match &self.inner.child {
+            Child::Here(child, _) => child.wait().await,
+            Child::Elsewhere(child) => child.wait().await,
+        }
+    }
+
+    /// After the end: fails when the process went with the one that its machine lived in.
+    pub(crate) async fn check(&self) -> Result<(), Error> {
+        match &self.inner.child {
+            Child::Here(..) => Ok(()),
+            Child::Elsewhere(child) => child.check().await,
+        }
     }
 
     /// Takes what was written and not read, after the end of the process.
@@ -269,6 +353,22 @@ impl fmt::Debug for Process {
             self.pid(),
             self.exit_code()
         )
+    }
+}
+
+/// What is to be run, in the contract's words.
+fn what(target: Target) -> What {
+    match target {
+        Target::Command { program } => What::Command(program),
+        Target::Code { code, module } => What::Code(Code {
+            text: code,
+            r#type: match module {
+                ModuleType::Module => WireModule::Module,
+                ModuleType::CommonJs => WireModule::Commonjs,
+            }
+            .into(),
+            filename: String::new(),
+        }),
     }
 }
 

@@ -45,6 +45,9 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Disposed`].
     pub fn processes(&self) -> Result<Vec<ProcessSummary>, Error> {
+        if let Some(remote) = self.machine.remote() {
+            return remote.list_processes();
+        }
         let processes = self.machine.kernel()?.processes();
         Ok(processes
             .into_iter()
@@ -70,6 +73,9 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Stream`] with `ESRCH` when there is no such process.
     pub fn kill(&self, pid: i32, signal: Option<SigNum>) -> Result<(), Error> {
+        if let Some(remote) = self.machine.remote() {
+            return remote.kill(pid, signal);
+        }
         let kernel = self.machine.kernel()?;
         let target = Pid::new(pid);
         let sent = match signal {

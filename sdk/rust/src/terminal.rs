@@ -17,12 +17,15 @@ use cenote_abi::signal::SigNum;
 use cenote_abi::tty::{InputFlags, WinSize};
 use cenote_base::{Fd, Registration, Waiter};
 use cenote_kernel::{ChildHandle, SpawnRequest, host_io, tty};
+use cenote_proto::v1::SignalScope;
 use cenote_vfs::OpenFile;
 
 use crate::Error;
 use crate::call::exit_code;
+use crate::captured::OutputStream;
 use crate::machine::Machine;
 use crate::process::environment;
+use crate::worker::{Remote, RemoteTerminal};
 
 /// Bytes given out at once.
 const CHUNK: usize = 16 << 10;
@@ -124,14 +127,21 @@ pub struct Terminal {
     inner: Arc<Inner>,
 }
 
-struct Inner {
+enum Inner {
+    Here(Here),
+    /// Of a machine in another process.
+    Elsewhere(RemoteTerminal),
+}
+
+/// A terminal of a kernel in this process.
+struct Here {
     machine: Arc<Machine>,
     child: ChildHandle,
     line: Arc<tty::Terminal>,
     master: Arc<OpenFile>,
 }
 
-impl Drop for Inner {
+impl Drop for Here {
     fn drop(&mut self) {
         self.line.hang_up();
     }
@@ -142,6 +152,9 @@ impl Terminal {
         machine: Arc<Machine>,
         options: TerminalOptions,
     ) -> Result<Self, Error> {
+        if let Some(remote) = machine.remote() {
+            return Self::start_elsewhere(&machine, remote, options).await;
+        }
         let TerminalOptions {
             program,
             args,
@@ -185,19 +198,39 @@ impl Terminal {
         drop(slave);
         let child = kernel.spawn(request).await.map_err(failed)?;
         Ok(Self {
-            inner: Arc::new(Inner {
+            inner: Arc::new(Inner::Here(Here {
                 machine,
                 child,
                 line,
                 master,
-            }),
+            })),
+        })
+    }
+
+    async fn start_elsewhere(
+        machine: &Machine,
+        remote: &Remote,
+        mut options: TerminalOptions,
+    ) -> Result<Self, Error> {
+        window(options.cols, options.rows)?;
+        let own = options.env.remove("TERM");
+        let term = own.or_else(|| machine.env().get("TERM").cloned());
+        let given = std::mem::take(&mut options.env).into_iter();
+        let given = given.filter(|(name, _)| machine.permit().env(name));
+        let terminal =
+            RemoteTerminal::start(remote, options, given.collect(), term.unwrap_or_default());
+        Ok(Self {
+            inner: Arc::new(Inner::Elsewhere(terminal.await?)),
         })
     }
 
     /// The program's process id in its machine; also the id of its session.
     #[must_use]
     pub fn pid(&self) -> i32 {
-        self.inner.child.pid().raw()
+        match &*self.inner {
+            Inner::Here(here) => here.child.pid().raw(),
+            Inner::Elsewhere(terminal) => terminal.pid(),
+        }
     }
 
     fn failed(&self, cause: cenote_base::SysError) -> Error {
@@ -214,15 +247,21 @@ impl Terminal {
     /// # Errors
     /// [`Error::Stream`] with `EIO` after [`hang_up`](Self::hang_up).
     pub async fn write(&self, bytes: impl AsRef<[u8]>) -> Result<(), Error> {
-        host_io::write_all(&self.inner.master, bytes.as_ref())
-            .await
-            .map_err(|cause| self.failed(cause))
+        match &*self.inner {
+            Inner::Here(here) => host_io::write_all(&here.master, bytes.as_ref())
+                .await
+                .map_err(|cause| self.failed(cause)),
+            Inner::Elsewhere(terminal) => terminal.write(bytes.as_ref()).await,
+        }
     }
 
     /// What the terminal is to show, from what was not taken so far on. A second stream shares the bytes with the first.
     #[must_use]
     pub fn output(&self) -> TerminalOutput {
-        TerminalOutput::of(&self.inner)
+        TerminalOutput(match &*self.inner {
+            Inner::Here(here) => Shown::Here(Screen::of(here)),
+            Inner::Elsewhere(terminal) => Shown::Elsewhere(terminal.output()),
+        })
     }
 
     /// Changes the size of the window; the foreground programs get `SIGWINCH` when it is another.
@@ -230,15 +269,27 @@ impl Terminal {
     /// # Errors
     /// [`Error::Option`] for a size of zero.
     pub fn resize(&self, cols: u16, rows: u16) -> Result<(), Error> {
-        self.inner.line.resize(window(cols, rows)?);
-        Ok(())
+        let window = window(cols, rows)?;
+        match &*self.inner {
+            Inner::Here(here) => {
+                here.line.resize(window);
+                Ok(())
+            }
+            Inner::Elsewhere(terminal) => terminal.resize(cols, rows),
+        }
     }
 
-    /// The size of the window as programs see and may have changed it: (columns, rows).
+    /// The size of the window as programs see and may have changed it: (columns, rows). Of a machine in another process: as it was set
+    /// from here.
     #[must_use]
     pub fn size(&self) -> (u16, u16) {
-        let window = self.inner.line.window();
-        (window.cols, window.rows)
+        match &*self.inner {
+            Inner::Here(here) => {
+                let window = here.line.window();
+                (window.cols, window.rows)
+            }
+            Inner::Elsewhere(terminal) => terminal.size(),
+        }
     }
 
     /// Waits for the end of the program: the exit code, or 128 + n when signal n ended it. A program that has more to show than
@@ -247,21 +298,25 @@ impl Terminal {
     /// # Errors
     /// None today; the signature leaves room for remote machines.
     pub async fn wait(&self) -> Result<i32, Error> {
-        Ok(exit_code(self.inner.child.wait().await).0)
+        Ok(self.ended().await.0)
     }
 
     /// Waits for the end of the program: the exit code as [`wait`](Self::wait) gives it, and the signal that ended it.
     pub async fn ended(&self) -> (i32, Option<SigNum>) {
-        exit_code(self.inner.child.wait().await)
+        exit_code(match &*self.inner {
+            Inner::Here(here) => here.child.wait().await,
+            Inner::Elsewhere(terminal) => terminal.wait().await,
+        })
     }
 
     /// The exit code, once the program has ended.
     #[must_use]
     pub fn exit_code(&self) -> Option<i32> {
-        self.inner
-            .child
-            .try_status()
-            .map(|status| exit_code(status).0)
+        let status = match &*self.inner {
+            Inner::Here(here) => here.child.try_status(),
+            Inner::Elsewhere(terminal) => terminal.try_status(),
+        };
+        status.map(|status| exit_code(status).0)
     }
 
     /// Sends a signal to the program.
@@ -269,25 +324,37 @@ impl Terminal {
     /// # Errors
     /// [`Error::Stream`] with `ESRCH` when it has ended.
     pub fn kill(&self, signal: SigNum) -> Result<(), Error> {
-        self.inner
-            .child
-            .kill(signal)
-            .map_err(|cause| self.failed(cause))
+        match &*self.inner {
+            Inner::Here(here) => here.child.kill(signal).map_err(|cause| self.failed(cause)),
+            Inner::Elsewhere(terminal) => terminal.kill(signal),
+        }
     }
 
-    /// Sends a signal to the foreground programs, as a key does.
+    /// Sends a signal to the foreground programs, as a key does. In another process which those are is not known here: it reaches the group of the
+    /// terminal's program; write the key itself (`\x03`) for the others.
     pub fn signal_foreground(&self, signal: SigNum) {
-        self.inner.line.signal_foreground(signal);
+        match &*self.inner {
+            Inner::Here(here) => here.line.signal_foreground(signal),
+            Inner::Elsewhere(terminal) => terminal.signal_all(signal, SignalScope::Group),
+        }
     }
 
     /// Closes the line: the session gets `SIGHUP`, reads give the end, writes fail. A second time does nothing.
     pub fn hang_up(&self) {
-        self.inner.line.hang_up();
+        match &*self.inner {
+            Inner::Here(here) => here.line.hang_up(),
+            Inner::Elsewhere(terminal) => terminal.hang_up(),
+        }
     }
 
     /// Kills the program and everything in its session.
     pub fn kill_all(&self) {
-        self.inner.machine.kill_session(self.inner.child.pid());
+        match &*self.inner {
+            Inner::Here(here) => here.machine.kill_session(here.child.pid()),
+            Inner::Elsewhere(terminal) => {
+                terminal.signal_all(SigNum::SIGKILL, SignalScope::Session);
+            }
+        }
     }
 }
 
@@ -306,7 +373,17 @@ impl fmt::Debug for Terminal {
 ///
 /// It ends once the program has ended and what it wrote was read (its orphans may still have the terminal open), or when
 /// the line hung up. Also a [`futures_core::Stream`].
-pub struct TerminalOutput {
+#[derive(Debug)]
+pub struct TerminalOutput(Shown);
+
+#[derive(Debug)]
+enum Shown {
+    Here(Screen),
+    Elsewhere(OutputStream),
+}
+
+/// What a terminal of a kernel in this process shows.
+struct Screen {
     line: Arc<tty::Terminal>,
     master: Arc<OpenFile>,
     waiter: Arc<Waiter>,
@@ -317,7 +394,21 @@ pub struct TerminalOutput {
 }
 
 impl TerminalOutput {
-    fn of(inner: &Inner) -> Self {
+    /// The next bytes, or nothing once there are no more. Safe to drop.
+    pub async fn next(&mut self) -> Option<Vec<u8>> {
+        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
+        match &mut self.0 {
+            Shown::Here(screen) => screen.poll_chunk(cx),
+            Shown::Elsewhere(stream) => futures_core::Stream::poll_next(Pin::new(stream), cx),
+        }
+    }
+}
+
+impl Screen {
+    fn of(inner: &Here) -> Self {
         let waiter = Waiter::new();
         let registration = inner
             .master
@@ -334,11 +425,6 @@ impl TerminalOutput {
             }),
             has_ended: false,
         }
-    }
-
-    /// The next bytes, or nothing once there are no more. Safe to drop.
-    pub async fn next(&mut self) -> Option<Vec<u8>> {
-        std::future::poll_fn(|cx| self.poll_chunk(cx)).await
     }
 
     fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Vec<u8>>> {
@@ -362,9 +448,9 @@ impl TerminalOutput {
     }
 }
 
-impl fmt::Debug for TerminalOutput {
+impl fmt::Debug for Screen {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TerminalOutput(ended: {})", self.has_ended)
+        write!(f, "Screen(ended: {})", self.has_ended)
     }
 }
 

@@ -20,6 +20,9 @@ pub(crate) const STREAM_WINDOW: u32 = 256 << 10;
 /// The same for all streams of a connection together: large, or a few streams that nobody reads would stop all the others.
 pub(crate) const CONNECTION_WINDOW: u32 = 64 << 20;
 
+/// Streams that one connection may have open: a machine of an embedder has a few for as long as it lives.
+pub(crate) const STREAMS: u32 = 10_000;
+
 /// Where callers come in.
 #[derive(Clone, Debug)]
 pub enum Listen {

@@ -21,7 +21,8 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use crate::door::{
-    CONNECTION_WINDOW, Listen, STREAM_WINDOW, Tls, Token, bind_tcp, bind_unix, of_this_user,
+    CONNECTION_WINDOW, Listen, STREAM_WINDOW, STREAMS, Tls, Token, bind_tcp, bind_unix,
+    of_this_user,
 };
 use crate::front::{self, Front, Launcher, Pool, half_of_the_host};
 use crate::metrics::{Metrics, Page};
@@ -189,6 +190,7 @@ async fn open(
     let server = Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
         .layer(gate);
     match listen {
         Listen::Unix(path) => {

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use tokio_stream::StreamExt;
 use tonic::transport::server::Connected;
 
-use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW};
+use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW, STREAMS};
 use crate::machines::Machines;
 use crate::services;
 use crate::walls::{self, Grants, Report};
@@ -87,6 +87,7 @@ async fn serve(socket: UnixStream, walls: Arc<Report>) -> io::Result<()> {
     let server = tonic::transport::Server::builder()
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
         .serve_with_incoming(routes.prepare(), incoming);
     tokio::select! {
         served = server => served.map_err(io::Error::other),

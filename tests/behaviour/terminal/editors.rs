@@ -3,10 +3,10 @@
 use cenote::{NodeRuntime, TerminalOptions};
 
 use super::screen::Screen;
-use crate::block_on;
+use crate::{block_on, builder};
 
 async fn with_file(content: &str) -> NodeRuntime {
-    NodeRuntime::builder()
+    builder()
         .file("/root/poem.txt", content)
         .create()
         .await
@@ -125,7 +125,7 @@ fn less_pages_searches_and_quits() {
 #[test]
 fn less_takes_keys_from_the_terminal_when_it_reads_a_pipe() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("seq 1 1000 | less\r").await;
         screen
@@ -143,7 +143,7 @@ fn less_takes_keys_from_the_terminal_when_it_reads_a_pipe() {
 #[test]
 fn top_shows_the_machines_processes() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("top\r").await;
         screen.shows("PID USER").await;

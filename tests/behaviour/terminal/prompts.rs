@@ -3,7 +3,7 @@
 use cenote::{NodeRuntime, TerminalOptions};
 
 use super::screen::{Screen, UP};
-use crate::block_on;
+use crate::{block_on, builder};
 
 async fn node(rt: &NodeRuntime) -> Screen {
     let mut screen = Screen::open(rt, TerminalOptions::new().program("node", [""; 0])).await;
@@ -21,7 +21,7 @@ async fn node_prompt(screen: &mut Screen) {
 #[test]
 fn node_answers_in_colour_and_remembers() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = node(&rt).await;
         screen.keys("40 + 2\r").await;
         screen.shows("> 40 + 2\n42\n").await;
@@ -50,7 +50,7 @@ fn node_answers_in_colour_and_remembers() {
 #[test]
 fn node_completes_previews_and_is_interrupted() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = node(&rt).await;
         screen.keys("proces\t").await;
         screen
@@ -88,7 +88,7 @@ fn node_completes_previews_and_is_interrupted() {
 #[test]
 fn node_under_a_shell_is_stopped_and_continued() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("node\r").await;
         node_prompt(&mut screen).await;
@@ -117,7 +117,7 @@ fn node_sees_keys_and_sizes() {
             });
             process.stdout.on('resize', () => console.log('now', process.stdout.columns, process.stdout.rows));
             console.log('ready', process.stdout.columns, process.stdout.getColorDepth());";
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .file("/root/keys.js", script)
             .create()
             .await
@@ -139,7 +139,7 @@ fn node_sees_keys_and_sizes() {
 #[test]
 fn python_has_a_prompt_with_editing() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let options = TerminalOptions::new().program("python3", ["-q"]);
         let mut screen = Screen::open(&rt, options).await;
         screen.shows(">>> ").await;

@@ -3,7 +3,7 @@
 use cenote::{NodeRuntime, TerminalOptions};
 
 use super::screen::{LEFT, Screen, UP};
-use crate::block_on;
+use crate::{block_on, builder};
 
 /// Waits until a program is in the foreground of its terminal: keys sent before go to the shell, which ignores most.
 async fn in_foreground(rt: &NodeRuntime, program: &str) {
@@ -20,7 +20,7 @@ async fn in_state(rt: &NodeRuntime, program: &str, letter: char) {
 #[test]
 fn login_shell_has_a_prompt_and_ends_with_control_d() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::open(&rt, TerminalOptions::new()).await;
         screen.shows("root@cenote:~#").await;
         assert!(
@@ -40,7 +40,7 @@ fn login_shell_has_a_prompt_and_ends_with_control_d() {
 #[test]
 fn line_is_edited_with_readline() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         // A letter put in, a word deleted, the start of the line, the end.
         screen.keys("cho helo xyzzy").await;
@@ -76,7 +76,7 @@ fn line_is_edited_with_readline() {
 #[test]
 fn tab_completes_commands_and_files() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .file("/root/a-rather-long-name.txt", "content\n")
             .file("/root/a-rather-other.txt", "")
             .create()
@@ -109,7 +109,7 @@ fn tab_completes_commands_and_files() {
 #[test]
 fn control_c_interrupts_a_line_and_a_program() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("never run").await;
         screen.shows("vm> never run").await;
@@ -135,7 +135,7 @@ fn control_c_interrupts_a_line_and_a_program() {
 #[test]
 fn jobs_are_stopped_listed_and_continued() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         screen.keys("sleep 1000\r").await;
         in_foreground(&rt, "sleep").await;
@@ -186,7 +186,7 @@ fn jobs_are_stopped_listed_and_continued() {
 #[test]
 fn background_writes_are_stopped_only_when_asked() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         let lines = screen.run("(echo from behind) & wait").await;
         assert!(lines.iter().any(|line| line == "from behind"), "{lines:?}");
@@ -207,7 +207,7 @@ fn background_writes_are_stopped_only_when_asked() {
 #[test]
 fn shell_follows_the_windows_size() {
     block_on(async {
-        let rt = NodeRuntime::create().await.unwrap();
+        let rt = builder().create().await.unwrap();
         let mut screen = Screen::shell(&rt).await;
         assert_eq!(
             screen
@@ -235,7 +235,7 @@ fn shell_follows_the_windows_size() {
 #[test]
 fn colours_come_through() {
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = builder()
             .file("/root/plain", "needle in hay\n")
             .create()
             .await

@@ -46,7 +46,9 @@ macro_rules! resources {
                 match self { $(Self::$variant => Errno::$errno),* }
             }
 
-            const fn note(self) -> &'static str {
+            /// What a call says that fails because none is left.
+            #[must_use]
+            pub const fn note(self) -> &'static str {
                 match self { $(Self::$variant => concat!("the machine's limit `", $option, "` is reached")),* }
             }
 

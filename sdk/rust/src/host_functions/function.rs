@@ -311,7 +311,7 @@ pub(crate) struct Collection {
 pub(crate) struct Compiled {
     pub(crate) description: String,
     pub(crate) parameters: Value,
-    timeout: Duration,
+    pub(crate) timeout: Duration,
     handler: Handler,
     validator: Validator,
 }

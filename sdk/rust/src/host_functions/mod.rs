@@ -14,4 +14,4 @@ mod serve;
 
 pub use function::{HostFunction, HostFunctionError, HostFunctions};
 pub(crate) use install::write_files;
-pub(crate) use serve::{Collections, serve};
+pub(crate) use serve::{Collections, Described, serve};

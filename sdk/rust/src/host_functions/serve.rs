@@ -50,7 +50,27 @@ impl Collections {
         self.list.read().values().cloned().collect()
     }
 
-    fn find(&self, collection: &str, function: &str) -> Option<Arc<Compiled>> {
+    /// All of them, for those who only pass calls on.
+    pub(crate) fn described(&self) -> Vec<Described> {
+        let all = self.all();
+        let described = all.iter().map(|collection| Described {
+            name: collection.name.clone(),
+            description: collection.description.clone(),
+            functions: collection
+                .functions
+                .iter()
+                .map(|(name, function)| DescribedFunction {
+                    name: name.clone(),
+                    description: function.description.clone(),
+                    parameters: function.parameters.clone(),
+                    timeout: function.timeout,
+                })
+                .collect(),
+        });
+        described.collect()
+    }
+
+    pub(crate) fn find(&self, collection: &str, function: &str) -> Option<Arc<Compiled>> {
         self.list
             .read()
             .get(collection)?
@@ -58,6 +78,23 @@ impl Collections {
             .get(function)
             .cloned()
     }
+}
+
+/// A collection without its code.
+#[derive(Debug)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) functions: Vec<DescribedFunction>,
+}
+
+/// A function without its code.
+#[derive(Debug)]
+pub(crate) struct DescribedFunction {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) parameters: Value,
+    pub(crate) timeout: std::time::Duration,
 }
 
 /// Listens in the machine and answers calls until the machine is gone.

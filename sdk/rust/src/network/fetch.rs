@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -19,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::body::RequestBody;
 use super::stream::Connection;
+use super::way::Way;
 use crate::{Error, NodeRuntime, host};
 
 /// The most that the head of a response may take.
@@ -45,13 +45,11 @@ impl NodeRuntime {
         port: u16,
         request: Request<B>,
     ) -> Result<Response, Error> {
-        let sockets = Arc::clone(self.machine.kernel()?.sockets());
+        let way = Way::into_machine(&self.machine)?;
         let limit = self.machine.output_limit();
         let request = prepare(port, request.map(Into::into))?;
         host::run(async move {
-            let connection = Connection::open(&sockets, port)
-                .await
-                .map_err(|cause| Error::Connect { port, cause })?;
+            let connection = way.connect(port).await?;
             let failed = |error: hyper::Error| broken(port, &error);
             let (mut sender, driver) = hyper::client::conn::http1::Builder::new()
                 .max_buf_size(MAX_HEAD)
@@ -79,10 +77,7 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Connect`] when nobody listens there, [`Error::Disposed`].
     pub async fn connect(&self, port: u16) -> Result<Connection, Error> {
-        let sockets = Arc::clone(self.machine.kernel()?.sockets());
-        Connection::open(&sockets, port)
-            .await
-            .map_err(|cause| Error::Connect { port, cause })
+        Way::into_machine(&self.machine)?.connect(port).await
     }
 }
 

@@ -1,16 +1,13 @@
 //! A port of the host that leads into the machine: [`PortForward`]. Opt-in; who may connect to it is the host's matter.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use cenote_net::Sockets;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::listener::end_of_machine;
 use super::relay::relay;
-use super::stream::Connection;
+use super::way::Way;
 use crate::{Error, NodeRuntime, host};
 
 /// Connections carried at once, unless said otherwise. Further ones wait in the host's backlog.
@@ -91,7 +88,7 @@ impl NodeRuntime {
         max_connections: usize,
     ) -> Result<PortForward, Error> {
         let wanted = host_address.into();
-        let sockets = Arc::clone(self.machine.kernel()?.sockets());
+        let way = Way::into_machine(&self.machine)?;
         host::run(async move {
             let unusable = |cause| Error::HostAddress {
                 address: wanted,
@@ -99,7 +96,7 @@ impl NodeRuntime {
             };
             let listener = TcpListener::bind(wanted).await.map_err(unusable)?;
             let address = listener.local_addr().map_err(unusable)?;
-            let forwarding = forward(listener, sockets, guest_port, max_connections.max(1));
+            let forwarding = forward(listener, way, guest_port, max_connections.max(1));
             let task = host::host()?.handle().spawn(forwarding);
             Ok(PortForward {
                 address,
@@ -112,16 +109,16 @@ impl NodeRuntime {
 }
 
 /// Takes connections until the machine ends. Dropped, it drops those it carries.
-async fn forward(listener: TcpListener, sockets: Arc<Sockets>, guest_port: u16, limit: usize) {
+async fn forward(listener: TcpListener, way: Way, guest_port: u16, limit: usize) {
     let mut carried = JoinSet::new();
-    let mut end = std::pin::pin!(end_of_machine(&sockets));
+    let mut end = std::pin::pin!(way.end());
     loop {
         tokio::select! {
             () = &mut end => return,
             Some(_) = carried.join_next(), if !carried.is_empty() => {}
             accepted = listener.accept(), if carried.len() < limit => match accepted {
                 Ok((client, _)) => {
-                    carried.spawn(carry(client, Arc::clone(&sockets), guest_port));
+                    carried.spawn(carry(client, way.clone(), guest_port));
                 }
                 Err(error) => {
                     tracing::warn!(target: "cenote::net", %error, guest_port, "a forwarded port cannot take a connection");
@@ -132,11 +129,11 @@ async fn forward(listener: TcpListener, sockets: Arc<Sockets>, guest_port: u16, 
     }
 }
 
-async fn carry(client: TcpStream, sockets: Arc<Sockets>, guest_port: u16) {
+async fn carry(client: TcpStream, way: Way, guest_port: u16) {
     if let Err(error) = client.set_nodelay(true) {
         tracing::debug!(target: "cenote::net", %error, "a connection that is gone already");
     }
-    match Connection::open(&sockets, guest_port).await {
+    match way.connect(guest_port).await {
         Ok(guest) => relay(guest, client).await,
         Err(error) => {
             tracing::debug!(target: "cenote::net", %error, guest_port, "nobody to forward to");

@@ -113,7 +113,7 @@ impl ListenerFilter {
         listeners.find(|listener| self.matches(listener))
     }
 
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         let mut text = "a listener".to_owned();
         if let Some(port) = self.port {
             text.push_str(&format!(" on port {port}"));
@@ -140,6 +140,9 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Disposed`].
     pub fn listeners(&self) -> Result<Vec<Listener>, Error> {
+        if let Some(remote) = self.machine.remote() {
+            return remote.listeners();
+        }
         let listening = self.machine.kernel()?.sockets().listeners();
         Ok(listening.iter().map(Listener::of).collect())
     }
@@ -152,7 +155,9 @@ impl NodeRuntime {
         &self,
         filter: impl Into<ListenerFilter>,
     ) -> Result<Option<Listener>, Error> {
-        Ok(filter.into().find(self.machine.kernel()?.sockets()))
+        let filter = filter.into();
+        let mut all = self.listeners()?.into_iter();
+        Ok(all.find(|listener| filter.matches(listener)))
     }
 
     /// Waits until somebody listens; at once if somebody does. The kernel wakes the wait: nothing is polled.
@@ -164,6 +169,9 @@ impl NodeRuntime {
         filter: impl Into<ListenerFilter>,
     ) -> Result<Listener, Error> {
         let filter = filter.into();
+        if let Some(remote) = self.machine.remote() {
+            return remote.wait_for_listener(filter).await;
+        }
         let sockets = Arc::clone(self.machine.kernel()?.sockets());
         let patience = filter.timeout.unwrap_or(PATIENCE);
         host::run(async move {

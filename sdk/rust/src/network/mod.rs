@@ -19,6 +19,7 @@ pub(crate) mod pins;
 mod relay;
 pub(crate) mod rules;
 mod stream;
+mod way;
 
 pub use body::{BodySender, RequestBody};
 pub use dns::{Resolve, Resolving};

@@ -136,14 +136,21 @@ async fn there(mut reader: OwnedReadHalf, sender: mpsc::Sender<ConnectRequest>) 
 
 async fn back(mut writer: OwnedWriteHalf, mut replies: Streaming<ConnectReply>) {
     while let Ok(Some(reply)) = replies.message().await {
-        if let Some(connect_reply::Message::Data(data)) = reply.message
-            && writer.write_all(&data).await.is_err()
-        {
-            return;
+        match reply.message {
+            Some(connect_reply::Message::Data(data)) => {
+                if writer.write_all(&data).await.is_err() {
+                    return;
+                }
+            }
+            // The other direction may go on.
+            Some(connect_reply::Message::Ended(_)) => break,
+            Some(connect_reply::Message::Connected(_)) | None => {}
         }
     }
     // One that is gone needs no end.
     let _ended = writer.shutdown().await.is_ok();
+    // The call lives until the other direction has ended too.
+    while let Ok(Some(_)) = replies.message().await {}
 }
 
 fn elsewhere() -> Status {

@@ -65,7 +65,7 @@ impl HostLink {
             Ok(_) => Err(failed("the embedder answered something else")),
             Err(Silence::Late) => Err(HostFunctionError::new(
                 "TimeoutError",
-                Silence::Late.reason(),
+                format!("no answer within {} ms", patience.as_millis()),
             )),
             Err(silence) => Err(failed(silence.reason())),
         }

@@ -9,7 +9,7 @@ use cenote::{BodySender, Connection, Listener as Found, ListenerFilter, RequestB
 use cenote_proto::CHUNK;
 use cenote_proto::v1::network_server::Network;
 use cenote_proto::v1::{
-    ConnectReply, ConnectRequest, Connected, FetchHead, FetchRequest, FetchResponse,
+    ConnectEnded, ConnectReply, ConnectRequest, Connected, FetchHead, FetchRequest, FetchResponse,
     FetchResponseHead, ForwardEvent, ForwardRequest, Header, ListListenersReply,
     ListListenersRequest, Listener, WaitForListenerRequest, connect_reply, connect_request,
     fetch_request, fetch_response,
@@ -262,6 +262,12 @@ async fn from_guest(mut reader: ReadHalf<Connection>, out: &Out<ConnectReply>) {
             return;
         }
     }
+    let ended = connect_reply::Message::Ended(ConnectEnded {});
+    let reply = ConnectReply {
+        message: Some(ended),
+    };
+    // A caller that has gone needs no end.
+    let _sent = out.send(Ok(reply)).await.is_ok();
 }
 
 async fn to_guest(

@@ -135,22 +135,25 @@ fn event(event: Option<Happened>) -> Option<vm_event::Event> {
             reason,
             pid: 0,
         }),
-        Some(
-            Happened::LimitNear {
-                option,
-                used,
-                limit,
-            }
-            | Happened::LimitReached {
-                option,
-                used,
-                limit,
-            },
-        ) => vm_event::Event::Limit(LimitInSight {
-            usage: Some(usage(option, used, limit)),
-        }),
+        Some(Happened::LimitNear {
+            option,
+            used,
+            limit,
+        }) => in_sight(usage(option, used, limit), false),
+        Some(Happened::LimitReached {
+            option,
+            used,
+            limit,
+        }) => in_sight(usage(option, used, limit), true),
         Some(Happened::Lost { count }) => vm_event::Event::Lost(count),
         Some(_) => return None,
+    })
+}
+
+fn in_sight(usage: ResourceUsage, reached: bool) -> vm_event::Event {
+    vm_event::Event::Limit(LimitInSight {
+        usage: Some(usage),
+        reached,
     })
 }
 

@@ -1,0 +1,303 @@
+//! From the builder's options to the contract's, and the machine they make.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use cenote_base::Timing;
+use cenote_base::limits::Limits;
+use cenote_proto::v1::{
+    CreateVmRequest, Decision, HostDirectory, HostFunction, HostFunctions as Collection,
+    Isolation as WireIsolation, Limits as WireLimits, MemoryFilesystem, Mount, PermissionRule,
+    PermissionScope, Permissions as WirePermissions, RegisterHostFunctionsRequest, SeedFile,
+    Timing as WireTiming, User, mount,
+};
+
+use super::Remote;
+use super::embedder::Embedder;
+use super::failure::{self, About};
+use super::program;
+use super::remote::vms;
+use super::sidecar::Sidecar;
+use crate::ask::{Callbacks, Permit};
+use crate::builder::Parts;
+use crate::host::MemoryLimits;
+use crate::host_functions::{Collections, Described};
+use crate::mounts::{HostMount, MemoryMount, MountAccess};
+use crate::policy::{FileAccess, Permissions};
+use crate::{Error, NetworkRule, Scope, host};
+
+/// Bytes of files that go with the request; larger ones are written afterwards.
+const SEEDS: usize = 8 << 20;
+
+/// Makes a machine in a process of its own.
+///
+/// # Errors
+/// [`Error::NotOffered`] for options that need this process, [`Error::Runtime`] when there is no program to start.
+pub(crate) async fn create(
+    parts: Parts,
+    embedder: Option<Embedder>,
+    functions: &Collections,
+) -> Result<Remote, Error> {
+    for (is_set, what) in [
+        (parts.has_vfs_mounts, "`mount_vfs`"),
+        (parts.has_images, "`image`"),
+        (parts.has_start, "`from_snapshot`"),
+        (parts.has_host_commands, "`host_commands`"),
+        (parts.has_names, "`dns_override` and `resolver`"),
+        (parts.warm > 0, "`warm`"),
+    ] {
+        if is_set {
+            return Err(Error::NotOffered { what: what.into() });
+        }
+    }
+    let program = program::find(parts.worker_program.as_deref())?;
+    let sidecar = Sidecar::shared(&program).await?;
+    let (request, late) = request(parts, functions)?;
+    let made = vms(&sidecar).create(request).await;
+    let vm = match made {
+        Ok(vm) => vm.into_inner(),
+        Err(status) => return Err(failure::error(&status, About::Machine)),
+    };
+    let remote = Remote::new(sidecar, vm.id)?;
+    if let Some(embedder) = embedder {
+        embedder.serve(&remote).await?;
+    }
+    for (path, content) in late {
+        remote
+            .write_file(path.as_bytes(), Bytes::from(content), true)
+            .await?;
+    }
+    Ok(remote)
+}
+
+/// Files that are written once the machine is there.
+type Late = Vec<(String, Vec<u8>)>;
+
+/// The request, and files that are too large for it.
+fn request(parts: Parts, functions: &Collections) -> Result<(CreateVmRequest, Late), Error> {
+    let (mut files, mut late, mut size) = (Vec::new(), Vec::new(), 0_usize);
+    for (path, content) in parts.files {
+        size = size.saturating_add(content.len());
+        if size > SEEDS {
+            late.push((path, content));
+        } else {
+            files.push(SeedFile {
+                path: path.into_bytes().into(),
+                content: content.into(),
+                mode: 0,
+            });
+        }
+    }
+    let directory = |path: Option<std::path::PathBuf>| {
+        path.map_or_else(String::new, |path| path.to_string_lossy().into_owned())
+    };
+    let permissions = permissions(&parts.permissions, &parts.callbacks);
+    let request = CreateVmRequest {
+        env: parts.env.into_iter().collect(),
+        cwd: parts.cwd,
+        user: parts.user.map(|(uid, gid)| User { uid, gid }),
+        hostname: parts.hostname.unwrap_or_default(),
+        files,
+        mounts: parts
+            .mounts
+            .into_iter()
+            .map(host_mount)
+            .chain(parts.memory_mounts.into_iter().map(memory_mount))
+            .collect(),
+        node_modules: directory(parts.node_modules),
+        commands_dir: directory(parts.commands_dir),
+        permissions: Some(permissions),
+        limits: Some(limits(&parts.limits, &parts.memory, parts.output_limit)),
+        isolation: WireIsolation::Process.into(),
+        host_functions: functions.described().into_iter().map(collection).collect(),
+        loopback_exempt_ports: parts
+            .loopback_exempt_ports
+            .into_iter()
+            .map(u32::from)
+            .collect(),
+        timing: match parts.timing {
+            Timing::Off => WireTiming::Off,
+            Timing::Coarse => WireTiming::Coarse,
+            Timing::Frozen => WireTiming::Frozen,
+        }
+        .into(),
+        ..CreateVmRequest::default()
+    };
+    Ok((request, late))
+}
+
+fn host_mount(mount: HostMount) -> Mount {
+    Mount {
+        guest: mount.guest,
+        source: Some(mount::Source::Host(HostDirectory {
+            path: mount.host.to_string_lossy().into_owned(),
+            writable: mount.access == MountAccess::ReadWrite,
+            size_limit_bytes: mount.size_limit.unwrap_or(0),
+        })),
+    }
+}
+
+fn memory_mount(mount: MemoryMount) -> Mount {
+    Mount {
+        guest: mount.guest,
+        source: Some(mount::Source::Memory(MemoryFilesystem {
+            size_limit_bytes: mount.size_limit.unwrap_or(0),
+        })),
+    }
+}
+
+fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
+    WireLimits {
+        processes: Some(limits.processes),
+        open_files: Some(limits.open_files),
+        pipes: Some(limits.pipes),
+        sockets: Some(limits.sockets),
+        filesystem_bytes: Some(limits.filesystem_bytes),
+        inodes: Some(limits.inodes),
+        wasm_memory_total_bytes: Some(limits.wasm_memory_total),
+        wasm_memory_bytes: Some(memory.wasm),
+        js_heap_bytes: Some(memory.heap as u64),
+        array_buffers_bytes: Some(memory.array_buffers as u64),
+        output_bytes: Some(output as u64),
+        ..WireLimits::default()
+    }
+}
+
+fn rule(allow: bool, operations: &[&str], pattern: String) -> PermissionRule {
+    let decision = if allow {
+        Decision::Allow
+    } else {
+        Decision::Deny
+    };
+    PermissionRule {
+        decision: decision.into(),
+        operations: operations.iter().map(|name| (*name).to_owned()).collect(),
+        patterns: vec![pattern],
+        reason: String::new(),
+    }
+}
+
+/// The rules that the worker keeps. Those for the environment are kept here, where variables come from.
+fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
+    let scope = |scope: Scope, otherwise: Decision, rules: Vec<PermissionRule>| {
+        let asks = callbacks.contains_key(&scope);
+        PermissionScope {
+            fallback: if asks { Decision::Ask } else { otherwise }.into(),
+            rules,
+        }
+    };
+    let files = of.files.iter().map(|one| {
+        let operations: &[&str] = match one.access {
+            FileAccess::Read => &["read"],
+            FileAccess::Write => &["write"],
+            FileAccess::ReadWrite => &[],
+        };
+        rule(one.allow, operations, one.glob.clone())
+    });
+    let programs = if of.child_process {
+        let globs = of.programs.iter();
+        globs.map(|glob| rule(true, &[], glob.clone())).collect()
+    } else {
+        Vec::new()
+    };
+    let child_process = match (of.child_process, programs.is_empty()) {
+        (true, true) => scope(Scope::ChildProcess, Decision::Allow, programs),
+        // What rules settle is not asked.
+        _ => PermissionScope {
+            fallback: Decision::Deny.into(),
+            rules: programs,
+        },
+    };
+    let network = of.network.iter();
+    let network = network
+        .map(|one| rule(one.allow, &[], target(one)))
+        .collect();
+    WirePermissions {
+        fs: Some(scope(Scope::Fs, Decision::Allow, files.collect())),
+        network: Some(scope(Scope::Network, Decision::Deny, network)),
+        child_process: Some(child_process),
+        env: None,
+        host_function: Some(scope(Scope::HostFunction, Decision::Allow, Vec::new())),
+    }
+}
+
+/// `HOST[:PORTS]`, as [`NetworkRule::allow`] reads it.
+fn target(rule: &NetworkRule) -> String {
+    if rule.ports.is_empty() {
+        return rule.host.clone();
+    }
+    let ports: Vec<String> = rule
+        .ports
+        .iter()
+        .map(|range| format!("{}-{}", range.start(), range.end()))
+        .collect();
+    let host = if rule.host.contains(':') {
+        format!("[{}]", rule.host)
+    } else {
+        rule.host.clone()
+    };
+    format!("{host}:{}", ports.join(","))
+}
+
+fn collection(described: Described) -> Collection {
+    Collection {
+        name: described.name,
+        description: described.description,
+        functions: described
+            .functions
+            .into_iter()
+            .map(|function| HostFunction {
+                name: function.name,
+                description: function.description,
+                input_schema: function.parameters.to_string(),
+                timeout_ms: u64::try_from(function.timeout.as_millis()).unwrap_or(u64::MAX),
+                ..HostFunction::default()
+            })
+            .collect(),
+    }
+}
+
+impl Remote {
+    /// Tells the machine of functions that it does not know yet, and answers its calls.
+    pub(crate) fn register(
+        &self,
+        permit: &Arc<Permit>,
+        functions: &Arc<Collections>,
+        answers_already: bool,
+    ) -> Result<(), Error> {
+        let request = RegisterHostFunctionsRequest {
+            vm: self.id().to_owned(),
+            collections: functions.described().into_iter().map(collection).collect(),
+        };
+        let embedder = Embedder::new(permit, functions);
+        let (remote, mut vms) = (self.clone(), self.vms());
+        host::wait(async move {
+            if !answers_already {
+                embedder.serve(&remote).await?;
+            }
+            let call = async move { vms.register_host_functions(request).await };
+            remote.call(About::Machine, call).await.map(drop)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn targets_of_rules_come_back() {
+        for text in [
+            "*",
+            "example.com",
+            "*.example.com:443-443",
+            "10.0.0.0/8:80-80,8000-8999",
+            "[::1]:5432-5432",
+            "2001:db8::1",
+        ] {
+            let rule = NetworkRule::allow(text);
+            assert_eq!(target(&rule), text);
+            assert_eq!(NetworkRule::allow(&target(&rule)), rule);
+        }
+    }
+}
