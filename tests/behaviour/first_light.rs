@@ -8,6 +8,7 @@ mod component;
 mod cpu_time;
 mod events;
 mod host_commands;
+mod host_files;
 mod host_functions;
 mod inspector;
 mod js_limits;

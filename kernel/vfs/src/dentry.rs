@@ -4,7 +4,7 @@
 //! know their children weakly, so this is no cache and cannot grow. What a name means is asked of the filesystem
 //! every time; the dentry adds identity (where mounts hang, which path `getcwd` shows after a rename).
 //!
-//! Lock order: `Tree::renames` (held while the filesystem looks a name up), then `Dentry::children`, then
+//! Lock order: `Tree::renames` (held while the filesystem looks a name up, unless that may take long), then `Dentry::children`, then
 //! `Dentry::place`. A dentry may die wherever its last `Arc` is dropped and then takes its parent's `children`: no
 //! `Arc<Dentry>` is dropped under a `children` lock.
 
@@ -124,7 +124,7 @@ impl Dentry {
     pub(crate) fn look_up(self: &Arc<Self>, name: &[u8]) -> SysResult<Arc<Self>> {
         // No rename may come between what the filesystem says and the dentry. `children` is not held meanwhile: a
         // filesystem that shows processes may drop the last of an open file in here.
-        let renames = self.tree.renames.read_recursive();
+        let renames = (!self.inode.is_slow()).then(|| self.tree.renames.read_recursive());
         if let Some(covered) = self.live_child(name).filter(|child| child.is_mountpoint()) {
             return Ok(covered);
         }

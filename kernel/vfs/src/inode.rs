@@ -236,6 +236,12 @@ pub trait Inode: Send + Sync + Debug + 'static {
         None
     }
 
+    /// Whether calls of this file wait for somebody who may take long: no lock of the tree is held over them then. A rename that comes between a
+    /// look and its answer is what such a filesystem has to live with anyway.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// This inode as itself.
     fn as_any(&self) -> &dyn Any;
 

@@ -101,6 +101,7 @@ struct NotedSignals {
 
 /// The whole life of a process, on its own thread; the kernel is told of its end. `spare` is an isolate with these limits.
 pub(crate) fn run(task: Arc<Task>, limits: HeapLimits, spare: Option<Booted>) {
+    let _behalf = task.work_on_this_thread();
     let line = match read_command_line(&task) {
         Ok(line) => line,
         Err(status) => {

@@ -58,6 +58,7 @@ impl Run {
     }
 
     fn turn(&mut self, cx: &mut Context<'_>) -> Poll<Option<Self>> {
+        let _behalf = self.task.work_on_this_thread();
         let started = Instant::now();
         let outside = WITHIN.replace(Duration::ZERO);
         let outer = CURRENT.replace(Arc::as_ptr(&self.is_running));

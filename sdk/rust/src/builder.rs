@@ -15,6 +15,7 @@ use crate::ask::{Callback, Callbacks, Permit};
 use crate::events::Events;
 use crate::host::{HostEntropy, MemoryLimits};
 use crate::host_commands::{self, HostCommandRuntime, HostCommands};
+use crate::host_files::{HostFileSystem, HostFilesMount};
 use crate::host_functions::{Collections, HostFunctions};
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MemoryMount, VfsMount};
@@ -49,6 +50,7 @@ pub struct NodeRuntimeBuilder {
     files: Vec<(String, Vec<u8>)>,
     mounts: Vec<HostMount>,
     vfs_mounts: Vec<VfsMount>,
+    callback_mounts: Vec<HostFilesMount>,
     images: Vec<(Image, String)>,
     memory_mounts: Vec<MemoryMount>,
     start: Option<Snapshot>,
@@ -211,6 +213,34 @@ impl NodeRuntimeBuilder {
     /// As [`host_functions`](Self::host_functions), several.
     pub(crate) fn with_host_functions(mut self, collections: Vec<HostFunctions>) -> Self {
         self.host_functions.extend(collections);
+        self
+    }
+
+    /// Shows a filesystem of yours at `guest`, answered call by call.
+    pub fn mount_callback(
+        mut self,
+        guest: impl Into<String>,
+        filesystem: impl HostFileSystem,
+    ) -> Self {
+        self.callback_mounts.push(HostFilesMount {
+            filesystem: Arc::new(filesystem),
+            guest: guest.into(),
+            is_writable: true,
+        });
+        self
+    }
+
+    /// As [`mount_callback`](Self::mount_callback), and lets nobody change it: changes answer `EROFS` without asking you.
+    pub fn mount_callback_read_only(
+        mut self,
+        guest: impl Into<String>,
+        filesystem: impl HostFileSystem,
+    ) -> Self {
+        self.callback_mounts.push(HostFilesMount {
+            filesystem: Arc::new(filesystem),
+            guest: guest.into(),
+            is_writable: false,
+        });
         self
     }
 
@@ -470,6 +500,7 @@ impl NodeRuntimeBuilder {
             &root::Plan {
                 mounts: &self.mounts,
                 vfs_mounts: &self.vfs_mounts,
+                callback_mounts: &self.callback_mounts,
                 images: &self.images,
                 memory_mounts: &self.memory_mounts,
                 node_modules: self.node_modules.as_deref(),

@@ -33,6 +33,7 @@ mod file_access;
 mod files;
 mod host;
 mod host_commands;
+mod host_files;
 mod host_functions;
 mod image;
 mod isolation;
@@ -66,6 +67,7 @@ pub use host_commands::{
     CommandAnswer, CommandEnd, CommandExecutor, CommandInput, CommandOutput, CommandSignals,
     CommandStreams, HostCommand, HostCommands, Starting,
 };
+pub use host_files::{FileAnswer, FileChanges, HostFileSystem, HostStat};
 pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;

@@ -17,13 +17,14 @@ use cenote_registry::{
     CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup, RegistryError,
 };
 use cenote_vfs::fs::{
-    AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, PlainContent, Tmpfs,
-    overlay,
+    AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, PlainContent, RemoteFs,
+    Tmpfs, overlay,
 };
 use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, NewOwner, ops};
 
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
+use crate::host_files::{HostFilesMount, HostTree};
 use crate::image::{self, Image};
 use crate::mounts::{HostMount, MemoryMount, MountAccess, VfsMount};
 use crate::network::dns::NAME_SERVER;
@@ -33,6 +34,7 @@ use crate::{Error, Snapshot};
 pub(crate) struct Plan<'a> {
     pub(crate) mounts: &'a [HostMount],
     pub(crate) vfs_mounts: &'a [VfsMount],
+    pub(crate) callback_mounts: &'a [HostFilesMount],
     pub(crate) images: &'a [(Image, String)],
     pub(crate) memory_mounts: &'a [MemoryMount],
     pub(crate) node_modules: Option<&'a Path>,
@@ -291,6 +293,19 @@ pub(crate) fn furnish(
     for mount in plan.vfs_mounts {
         mount_vfs(kernel, &view, mount, plan.owner)?;
     }
+    for mount in plan.callback_mounts {
+        if mount.guest.bytes().all(|byte| byte == b'/') {
+            return Err(Error::Option {
+                option: "mount_callback",
+                reason: "at `/` it would hide the machine's own programs".into(),
+            });
+        }
+        let handle = crate::host::host()?.handle().clone();
+        let tree = HostTree::new(Arc::clone(&mount.filesystem), handle);
+        let filesystem = RemoteFs::new(Arc::new(tree), mount.is_writable);
+        let (guest, flags) = (&mount.guest, MountFlags::empty());
+        mount_at(kernel, &view, "mount_callback", guest, filesystem, flags)?;
+    }
     if let Some(directory) = plan.node_modules {
         let mount = HostMount::new(directory, NODE_MODULES);
         // Writes give EACCES, as the reference documents say, not EROFS.
@@ -329,6 +344,14 @@ pub(crate) fn furnish(
             own(cx, path, plan.owner)
         })
         .map_err(at(path, "write"))?;
+    }
+    // The embedder may not be able to answer yet.
+    let is_below = |mount: &HostFilesMount| {
+        let below = plan.cwd.strip_prefix(mount.guest.trim_end_matches('/'));
+        below.is_some_and(|rest| rest.starts_with('/'))
+    };
+    if plan.callback_mounts.iter().any(is_below) {
+        return Ok(());
     }
     view.in_context(|cx| {
         if ops::lookup(cx, None, plan.cwd.as_bytes(), LookupFlags::FOLLOW).is_err() {

@@ -16,13 +16,12 @@ use cenote_proto::v1::{
 use tonic::Status;
 
 use crate::failure::{option, unimplemented};
-use crate::host_link::{self, HostLink};
+use crate::host_link::{self, HostLink, LinkFiles};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "CreateVmRequest.os",
     "CreateVmRequest.host_network",
-    "Mount.callback",
     "Limits.open_files_per_process",
     "Limits.terminals",
     "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
@@ -75,7 +74,7 @@ pub(crate) fn builder(
         builder = builder.file(path, file.content.to_vec());
     }
     for mount in &request.mounts {
-        builder = with_mount(builder, mount)?;
+        builder = with_mount(builder, mount, link)?;
     }
     if !request.node_modules.is_empty() {
         builder = builder.node_modules(&request.node_modules);
@@ -114,7 +113,11 @@ pub(crate) fn builder(
     Ok(builder)
 }
 
-fn with_mount(builder: NodeRuntimeBuilder, mount: &Mount) -> Result<NodeRuntimeBuilder, Status> {
+fn with_mount(
+    builder: NodeRuntimeBuilder,
+    mount: &Mount,
+    link: &Arc<HostLink>,
+) -> Result<NodeRuntimeBuilder, Status> {
     match &mount.source {
         Some(mount::Source::Host(host)) => {
             let mut shown = HostMount::new(&host.path, &mount.guest);
@@ -138,7 +141,14 @@ fn with_mount(builder: NodeRuntimeBuilder, mount: &Mount) -> Result<NodeRuntimeB
             let limit = (memory.size_limit_bytes > 0).then_some(memory.size_limit_bytes);
             Ok(builder.memory_directory(&mount.guest, limit))
         }
-        Some(mount::Source::Callback(_)) => Err(unimplemented("mounts.callback")),
+        Some(mount::Source::Callback(asked)) => {
+            let files = LinkFiles::new(link, &asked.name);
+            Ok(if asked.writable {
+                builder.mount_callback(&mount.guest, files)
+            } else {
+                builder.mount_callback_read_only(&mount.guest, files)
+            })
+        }
         None => Err(option("mounts", "a mount has no source")),
     }
 }

@@ -4,8 +4,10 @@
 //! registers a [`Waiter`] (with as many queues as it likes), checks its condition, and awaits the waiter. There are
 //! no polling loops and no sleeps. `core` puts signals and deadlines on top (`Task::wait_until`).
 
+mod behalf;
 mod queue;
 mod waiter;
 
+pub use behalf::{Endable, OnBehalf, current, on_behalf_of};
 pub use queue::{Observer, Registration, WaitQueue};
 pub use waiter::{Waiter, block_on};

@@ -8,6 +8,7 @@ use std::task::Poll;
 
 use cenote_abi::SigNum;
 use cenote_abi::wait::WaitStatus;
+use cenote_base::wait::{Endable, OnBehalf, on_behalf_of};
 use cenote_base::{MonoTime, Pid, Registration, SysError, SysResult, Tid, WaitQueue, Waiter};
 use cenote_vfs::{IoctlCaller, LookupContext};
 
@@ -255,6 +256,25 @@ impl Task {
                 return Ok(answer);
             }
         }
+    }
+}
+
+impl Endable for Task {
+    fn must_end(&self) -> bool {
+        Self::must_end(self)
+    }
+
+    fn end_queue(&self) -> &WaitQueue {
+        self.signal_queue()
+    }
+}
+
+impl Task {
+    /// Lets waits of this thread that know no task end with this one, until what is answered is dropped.
+    #[must_use = "it ends when it is dropped"]
+    pub fn work_on_this_thread(self: &Arc<Self>) -> OnBehalf {
+        let own: Arc<dyn Endable> = Arc::<Self>::clone(self);
+        on_behalf_of(Arc::downgrade(&own))
     }
 }
 

@@ -1,5 +1,5 @@
 //! Filesystems. In memory: [`tmpfs`], [`mod@overlay`] (a tmpfs over read-only layers), [`image`] (such a layer), [`devfs`].
-//! Of the embedder: [`hostdir`], [`adapter`].
+//! Of the embedder: [`hostdir`], [`adapter`], [`remote`].
 
 pub mod adapter;
 pub mod devfs;
@@ -7,6 +7,7 @@ pub mod devfs;
 pub mod hostdir;
 pub mod image;
 pub mod overlay;
+pub mod remote;
 pub mod tmpfs;
 
 pub use adapter::AdapterFs;
@@ -15,4 +16,5 @@ pub use devfs::{DevFs, DeviceNode};
 pub use hostdir::{HostDir, HostDirOptions};
 pub use image::{Content, Image, ImageBuilder, PlainContent};
 pub use overlay::overlay;
+pub use remote::{RemoteFs, RemoteStat, RemoteTree};
 pub use tmpfs::Tmpfs;

@@ -1,7 +1,7 @@
 //! Moving names: rename(2), renameat2(2).
 //!
-//! Lock order: `Tree::renames` for writing from before the look at what is there until the dentries moved; observers
-//! are told after.
+//! Lock order: `Tree::renames` for writing from before the look at what is there until the dentries moved (over the dentries alone where
+//! the filesystem may take long); observers are told after.
 
 use std::sync::Arc;
 
@@ -52,7 +52,8 @@ pub fn rename(
     })?;
 
     let tree = Arc::clone(source.directory.dentry().tree());
-    let guard = tree.renames.write();
+    let is_slow = source.directory.inode().is_slow();
+    let guard = (!is_slow).then(|| tree.renames.write());
     let Some(moved) = check(cx, &source, from, &target, to, flags)? else {
         return Ok(());
     };
@@ -60,6 +61,7 @@ pub fn rename(
         .directory
         .inode()
         .rename(from, target.directory.inode(), to, flags)?;
+    let guard = guard.unwrap_or_else(|| tree.renames.write());
     let (from_dentry, to_dentry) = (source.directory.dentry(), target.directory.dentry());
     if flags.contains(RenameFlags::RENAME_EXCHANGE) {
         from_dentry.children_exchanged(from, to_dentry, to);

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use cenote_proto::v1::filesystem_call::Call;
+use cenote_proto::v1::filesystem_result::Result as Answer;
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::{
-    CommandExited, CommandStarted, CreateVmRequest, Data, DataChannel, HostCommand, HostError,
-    HostHello, HostReply, HostRequest, HostWindow,
+    CommandExited, CommandStarted, CreateVmRequest, Data, DataChannel, FileKind, FileStat,
+    FilesystemResult, HostCommand, HostError, HostFilesystem, HostHello, HostReply, HostRequest,
+    HostWindow, Mount, mount,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -217,4 +220,83 @@ async fn embedder_that_floods_or_goes_loses_its_command_only() {
     // Without a channel there is nobody to ask.
     let outcome = sidecar.exec(&vm, shell("floods; echo $?")).await.unwrap();
     assert_eq!(outcome.stdout, "126\n", "{outcome:?}");
+}
+
+/// Answers one call: a directory with one file in it.
+fn answer_file(call: Call, content: &mut Vec<u8>) -> Reply {
+    let stat = |kind: FileKind, size: usize, mode| {
+        Answer::Stat(FileStat {
+            kind: kind.into(),
+            size: size as u64,
+            mode,
+            ..FileStat::default()
+        })
+    };
+    let result = match call {
+        Call::Stat(of) if of.path.is_empty() => stat(FileKind::Directory, 0, 0o755),
+        Call::Stat(of) if of.path == "note" => stat(FileKind::File, content.len(), 0o644),
+        Call::Read(of) => {
+            let rest = content.get(usize::try_from(of.offset).unwrap()..);
+            Answer::Data(rest.unwrap_or_default().to_vec().into())
+        }
+        Call::Write(of) => {
+            content.truncate(usize::try_from(of.offset).unwrap());
+            content.extend_from_slice(&of.data);
+            Answer::Done(cenote_proto::v1::FsDone {})
+        }
+        Call::Stat(_) => {
+            return Reply::Error(HostError {
+                code: "ENOENT".into(),
+                ..HostError::default()
+            });
+        }
+        // An answer to another question.
+        _ => Answer::Target("nowhere".into()),
+    };
+    Reply::Filesystem(FilesystemResult {
+        result: Some(result),
+    })
+}
+
+#[tokio::test]
+async fn filesystem_is_answered_call_by_call() {
+    let sidecar = Sidecar::start(&[]).await;
+    let filesystem = HostFilesystem {
+        name: "notes".into(),
+        writable: true,
+    };
+    let request = CreateVmRequest {
+        cwd: "/notes".into(),
+        mounts: vec![Mount {
+            guest: "/notes".into(),
+            source: Some(mount::Source::Callback(filesystem)),
+        }],
+        ..CreateVmRequest::default()
+    };
+    let vm = sidecar.create(request).await.id;
+    let script = "cat note; echo more >> note; cat note; cat none 2>/dev/null; echo $?; ls 2>&1; cat hang; echo $?";
+    let program = shell(script);
+    let mut content = b"first\n".to_vec();
+    let (outcome, ()) = tokio::join!(sidecar.exec(&vm, program), async {
+        // The first call may come before the channel does.
+        let mut embedder = Embedder::open(&sidecar, &vm, ANSWERS).await;
+        loop {
+            let (id, Asked::Filesystem(asked)) = embedder.next().await else {
+                panic!("something else")
+            };
+            assert_eq!(asked.filesystem, "notes");
+            let call = asked.call.unwrap();
+            if matches!(&call, Call::Stat(of) if of.path == "hang") {
+                // It goes in the middle of a call.
+                break;
+            }
+            embedder.reply(id, answer_file(call, &mut content)).await;
+        }
+    });
+    let outcome = outcome.unwrap();
+    assert_eq!(
+        outcome.stdout, "first\nfirst\nmore\n1\nls: reading directory '.': Protocol error\n1\n",
+        "{outcome:?}"
+    );
+    assert!(outcome.stderr.contains("hang"), "{outcome:?}");
 }

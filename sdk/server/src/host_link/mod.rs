@@ -4,12 +4,15 @@
 //! * [`answers`]: questions with one answer, permissions and host functions
 //! * [`window`]: how many bytes of an exchange may be under way
 //! * [`commands`]: programs that the embedder runs for guests
+//! * [`filesystem`]: filesystems that the embedder answers
 
 mod answers;
 mod commands;
+mod filesystem;
 mod link;
 mod window;
 
 pub(crate) use answers::{ask_in, collection};
 pub(crate) use commands::commands;
+pub(crate) use filesystem::LinkFiles;
 pub(crate) use link::HostLink;

@@ -156,9 +156,10 @@ export class HostAnswers {
   }
 }
 
-/** An error as it reaches a guest: its errno where it has one, its name and message. */
+/** An error as it reaches a guest: its errno where it has one (as `code`, or before its message, as Node writes it), its name and message. */
 function hostError(error: unknown): { code: string; name: string; message: string } {
   if (!(error instanceof Error)) return { code: "", name: "Error", message: String(error) };
-  const code = "code" in error && typeof error.code === "string" && /^E[A-Z0-9]+$/.test(error.code) ? error.code : "";
+  const named = "code" in error && typeof error.code === "string" ? error.code : (/^(E[A-Z0-9]+):/.exec(error.message)?.[1] ?? "");
+  const code = /^E[A-Z0-9]+$/.test(named) ? named : "";
   return { code, name: error.name, message: error.message };
 }
