@@ -354,3 +354,35 @@ async fn read_only_mount_asks_for_no_change() {
     assert_eq!(files.text("hello").unwrap(), "hi\n");
     rt.dispose().await;
 }
+
+#[tokio::test]
+async fn at_the_top_it_is_joined_with_what_the_machine_needs() {
+    let files = Memory::default();
+    files
+        .0
+        .lock()
+        .unwrap()
+        .insert(b"app".to_vec(), Node::Directory);
+    files.put("app/x", "one\n");
+    files.put("etc", "hidden by the machine's own");
+    let rt = NodeRuntime::builder()
+        .mount_callback("/", files.clone())
+        .cwd("/app")
+        .create()
+        .await
+        .unwrap();
+    assert_eq!(
+        shell(&rt, "pwd; cat x; echo two > new; mkdir /work; echo three > /work/a; mv /work/a /top; cat /top /etc/hostname; mv x /tmp/x; cat /tmp/x; ls -d /app /bin /tmp /work; ls / | sort | uniq -d").await,
+        "/app\none\nthree\ncenote\none\n/app\n/bin\n/tmp\n/work\n"
+    );
+    assert_eq!(files.text("app/new").unwrap(), "two\n");
+    assert_eq!(files.text("top").unwrap(), "three\n");
+    assert_eq!(files.text("app/x"), None, "moved to the machine's own /tmp");
+    assert_eq!(files.text("tmp/x"), None);
+    let node = rt
+        .exec(r#"import fs from "node:fs"; console.log(fs.readFileSync("/app/new", "utf8"), fs.existsSync("/usr/bin/node"))"#)
+        .await
+        .unwrap();
+    assert_eq!(node.stdout.text(), "two\n true\n", "{}", node.stderr);
+    rt.dispose().await;
+}

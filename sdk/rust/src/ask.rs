@@ -15,9 +15,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use cenote_base::policy::{Policy, Request, Verdict};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use tokio::runtime::Handle;
 
 use crate::events::{Event, Events};
+use crate::host;
 use crate::policy::{Rules, Ruling};
 
 /// How long a guest waits for an answer.
@@ -306,14 +307,7 @@ impl Permit {
                 tracing::debug!("the guest that asked is gone");
             }
         });
-        let wait = move || told.recv().unwrap_or(Err("panicked"));
-        let on_worker = Handle::try_current()
-            .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if on_worker {
-            tokio::task::block_in_place(wait)
-        } else {
-            wait()
-        }
+        host::wait_here(move || told.recv().unwrap_or(Err("panicked")))
     }
 }
 

@@ -216,7 +216,9 @@ impl NodeRuntimeBuilder {
         self
     }
 
-    /// Shows a filesystem of yours at `guest`, answered call by call.
+    /// Shows a filesystem of yours at `guest`, answered call by call. At `/` it is joined with the machine's own tree: `bin`, `dev`, `etc`, `lib`, `proc`,
+    /// `run`, `sbin`, `sys`, `usr`, `var` (and `root`, with [`node_modules`](Self::node_modules)) stay the machine's, as does what yours has not;
+    /// new names at the top are made in yours.
     pub fn mount_callback(
         mut self,
         guest: impl Into<String>,
@@ -424,7 +426,7 @@ impl NodeRuntimeBuilder {
             files: self.files,
             mounts: self.mounts,
             memory_mounts: self.memory_mounts,
-            has_vfs_mounts: !self.vfs_mounts.is_empty(),
+            has_vfs_mounts: !self.vfs_mounts.is_empty() || !self.callback_mounts.is_empty(),
             has_images: !self.images.is_empty(),
             has_start: self.start.is_some(),
             has_host_commands: !self.host_commands.is_empty(),
@@ -477,6 +479,12 @@ impl NodeRuntimeBuilder {
             Arc::clone(&clock),
             Arc::clone(&budget),
         )?;
+        let root_mount = self.callback_mounts.iter().find(|mount| mount.is_root());
+        let joined = root_mount.map(|mount| {
+            let has_modules = self.node_modules.is_some();
+            root::joined(Arc::clone(&root), mount, host.handle(), has_modules)
+        });
+        let root = joined.clone().map_or(root, |joined| joined as _);
         let mut runtimes = host.runtimes(memory, self.warm)?;
         let commands_of_host = compile_commands(self.host_commands, host.handle())?;
         runtimes.extend(commands_of_host.clone().map(|runtime| runtime as _));
@@ -513,6 +521,9 @@ impl NodeRuntimeBuilder {
         let policy = Arc::clone(&permit) as Arc<dyn Policy>;
         let names = has_names.then(|| NameService::new(self.names, policy, pins));
         show_host(&kernel, commands_of_host.as_deref(), names, host.handle())?;
+        if let Some(joined) = joined {
+            joined.open();
+        }
         let defaults = Defaults {
             env: default_env(uid, &self.env, &permit),
             cwd,

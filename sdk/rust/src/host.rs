@@ -3,6 +3,7 @@
 //! Cenote brings its own tokio runtime, so that its futures can be awaited on any executor and a guest's work never runs on
 //! the embedder's threads.
 
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use cenote_kernel::{BoxFuture, Entropy, Runtime, Spawner};
 use cenote_node::{HeapLimits, NodeRuntime as NodeEngine};
 use cenote_wasm::{CompileObserver, WasmOptions, WasmRuntime};
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::Error;
 
@@ -64,7 +66,7 @@ impl Host {
         Ok(Self { tokio })
     }
 
-    pub(crate) fn handle(&self) -> &tokio::runtime::Handle {
+    pub(crate) fn handle(&self) -> &Handle {
         self.tokio.handle()
     }
 
@@ -98,7 +100,7 @@ impl Host {
 
 /// Kernel work on the shared runtime.
 #[derive(Debug)]
-struct TokioSpawner(tokio::runtime::Handle);
+struct TokioSpawner(Handle);
 
 impl Spawner for TokioSpawner {
     fn spawn(&self, work: BoxFuture<'static, ()>) {
@@ -117,6 +119,27 @@ impl Entropy for HostEntropy {
     }
 }
 
+thread_local! {
+    /// Whether this thread belongs to an embedder's runtime of one thread, though it has entered ours.
+    static ON_SINGLE_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+fn is_single_threaded() -> bool {
+    Handle::try_current()
+        .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::CurrentThread)
+}
+
+/// Waits on this thread; where it is a worker of a runtime, other tasks are moved to another one meanwhile.
+pub(crate) fn wait_here<T>(wait: impl FnOnce() -> T) -> T {
+    let is_worker = Handle::try_current()
+        .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if is_worker && !ON_SINGLE_THREAD.get() {
+        tokio::task::block_in_place(wait)
+    } else {
+        wait()
+    }
+}
+
 /// Drives a future with the shared runtime's timers at hand, on whatever executor awaits it.
 pub(crate) fn run<T: Send + 'static>(
     future: impl Future<Output = Result<T, Error>> + Send + 'static,
@@ -125,8 +148,13 @@ pub(crate) fn run<T: Send + 'static>(
         let host = host()?;
         let mut future = Box::pin(future);
         std::future::poll_fn(move |cx| {
-            let _entered = host.handle().enter();
-            future.as_mut().poll(cx)
+            let is_single = ON_SINGLE_THREAD.get() || is_single_threaded();
+            let before = ON_SINGLE_THREAD.replace(is_single);
+            let entered = host.handle().enter();
+            let polled = future.as_mut().poll(cx);
+            drop(entered);
+            ON_SINGLE_THREAD.set(before);
+            polled
         })
         .await
     })
@@ -143,9 +171,8 @@ pub(crate) fn wait<T: Send + 'static>(
         drop(tell.send(future.await));
     });
     let wait = move || told.recv().unwrap_or(Err(Error::Disposed));
-    let on_worker = tokio::runtime::Handle::try_current().is_ok_and(|current| {
-        current.runtime_flavor() == tokio::runtime::RuntimeFlavor::MultiThread
-    });
+    let on_worker = Handle::try_current()
+        .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::MultiThread);
     if on_worker {
         tokio::task::block_in_place(wait)
     } else {

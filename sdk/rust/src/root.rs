@@ -17,14 +17,14 @@ use cenote_registry::{
     CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup, RegistryError,
 };
 use cenote_vfs::fs::{
-    AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, PlainContent, RemoteFs,
-    Tmpfs, overlay,
+    AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, JoinedFs,
+    PlainContent, Tmpfs, overlay,
 };
 use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, NewOwner, ops};
 
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
-use crate::host_files::{HostFilesMount, HostTree};
+use crate::host_files::HostFilesMount;
 use crate::image::{self, Image};
 use crate::mounts::{HostMount, MemoryMount, MountAccess, VfsMount};
 use crate::network::dns::NAME_SERVER;
@@ -199,6 +199,25 @@ pub(crate) fn filesystem(
     Ok((root, source))
 }
 
+/// What a machine cannot be without: at the top these names are its own, whatever a filesystem of the embedder at `/` has.
+const KEPT: [&[u8]; 10] = [
+    b"bin", b"dev", b"etc", b"lib", b"proc", b"run", b"sbin", b"sys", b"usr", b"var",
+];
+
+/// The root of a machine with a filesystem of the embedder's at `/`.
+pub(crate) fn joined(
+    root: Arc<dyn FileSystem>,
+    mount: &HostFilesMount,
+    handle: &tokio::runtime::Handle,
+    has_node_modules: bool,
+) -> Arc<JoinedFs> {
+    let mut kept = KEPT.to_vec();
+    if has_node_modules {
+        kept.push(b"root");
+    }
+    JoinedFs::new(root, &mount.filesystem(handle), &kept)
+}
+
 /// Mounts images that are not the root's, those at one place over each other.
 fn mount_images(
     kernel: &Arc<Kernel>,
@@ -294,15 +313,10 @@ pub(crate) fn furnish(
         mount_vfs(kernel, &view, mount, plan.owner)?;
     }
     for mount in plan.callback_mounts {
-        if mount.guest.bytes().all(|byte| byte == b'/') {
-            return Err(Error::Option {
-                option: "mount_callback",
-                reason: "at `/` it would hide the machine's own programs".into(),
-            });
+        if mount.is_root() {
+            continue;
         }
-        let handle = crate::host::host()?.handle().clone();
-        let tree = HostTree::new(Arc::clone(&mount.filesystem), handle);
-        let filesystem = RemoteFs::new(Arc::new(tree), mount.is_writable);
+        let filesystem = mount.filesystem(crate::host::host()?.handle());
         let (guest, flags) = (&mount.guest, MountFlags::empty());
         mount_at(kernel, &view, "mount_callback", guest, filesystem, flags)?;
     }
@@ -348,7 +362,7 @@ pub(crate) fn furnish(
     // The embedder may not be able to answer yet.
     let is_below = |mount: &HostFilesMount| {
         let below = plan.cwd.strip_prefix(mount.guest.trim_end_matches('/'));
-        below.is_some_and(|rest| rest.starts_with('/'))
+        !mount.is_root() && below.is_some_and(|rest| rest.starts_with('/'))
     };
     if plan.callback_mounts.iter().any(is_below) {
         return Ok(());

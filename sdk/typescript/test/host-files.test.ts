@@ -23,7 +23,7 @@ test("a filesystem with only what it must have: its errors and its gaps are the 
       calls.push(path);
       return new TextEncoder().encode(`content of ${path}`);
     },
-    writeFile: () => Promise.reject(Object.assign(new Error("no"), { code: "EDQUOT" })),
+    writeFile: () => Promise.reject(Object.assign(new Error("no"), { code: "ENOSPC" })),
     readDirWithTypes: async () => [
       { name: "one", isDirectory: false },
       { name: "../evil", isDirectory: false },
@@ -49,5 +49,5 @@ test("a filesystem with only what it must have: its errors and its gaps are the 
       code(() => fs.symlinkSync("x", "/g/none")), code(() => fs.unlinkSync("/g/one")),
     );
   `);
-  assert.equal(out.stdout, "content of /one [ 'one' ]\nENOENT EACCES EDQUOT EPERM EIO\n", out.stderr);
+  assert.equal(out.stdout, "content of /one [ 'one' ]\nENOENT EACCES ENOSPC EPERM EIO\n", out.stderr);
 });

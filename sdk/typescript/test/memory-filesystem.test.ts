@@ -1,4 +1,4 @@
-/** The in-memory filesystem before it belongs to a machine. */
+/** The in-memory filesystem by itself. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
@@ -44,4 +44,23 @@ test("failures have errno names", async () => {
   ] as const) {
     await assert.rejects(attempt(), { code });
   }
+});
+
+test("what it holds is bounded, and what is removed makes room", async () => {
+  const fs = createInMemoryFileSystem({ limitBytes: 10_000 });
+  await fs.writeFile("/a", new Uint8Array(8_000));
+  await assert.rejects(fs.writeFile("/b", new Uint8Array(8_000)), { code: "ENOSPC" });
+  await assert.rejects(fs.truncate("/a", 2 ** 40), { code: "ENOSPC" });
+  await assert.rejects(fs.pwrite("/a", 2 ** 40, new Uint8Array(1)), { code: "ENOSPC" });
+  await fs.link("/a", "/c");
+  await fs.removeFile("/a");
+  await assert.rejects(fs.writeFile("/b", new Uint8Array(8_000)), { code: "ENOSPC" });
+  await fs.removeFile("/c");
+  await fs.writeFile("/b", new Uint8Array(8_000));
+  await fs.truncate("/b", 1);
+  for (let at = 0; at < 9_000; at += 100) await fs.pwrite("/b", at, new Uint8Array(100).fill(7));
+  assert.ok((await fs.readFile("/b")).every((byte) => byte === 7));
+  await fs.truncate("/b", 1);
+  await fs.truncate("/b", 3);
+  assert.deepEqual([...(await fs.readFile("/b"))], [7, 0, 0]);
 });

@@ -9,4 +9,4 @@ mod filesystem;
 mod tree;
 
 pub use filesystem::{FileAnswer, FileChanges, HostFileSystem, HostStat};
-pub(crate) use tree::{HostFilesMount, HostTree};
+pub(crate) use tree::HostFilesMount;

@@ -14,13 +14,13 @@ use cenote_abi::Errno;
 use cenote_abi::fs::{FileType, Timespec};
 use cenote_base::wait::{block_on, current};
 use cenote_base::{SysError, SysResult, Waiter};
-use cenote_vfs::fs::{RemoteStat, RemoteTree};
-use cenote_vfs::{AttributeChanges, SetTime};
-use tokio::runtime::{Handle, RuntimeFlavor};
+use cenote_vfs::fs::{RemoteFs, RemoteStat, RemoteTree};
+use cenote_vfs::{AttributeChanges, FileSystem, SetTime};
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::filesystem::{FileAnswer, FileChanges, HostFileSystem, HostStat};
-use crate::FileKind;
+use crate::{FileKind, host};
 
 /// How long a guest waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -33,6 +33,19 @@ pub(crate) struct HostFilesMount {
     pub(crate) is_writable: bool,
 }
 
+impl HostFilesMount {
+    /// Whether it is at `/`.
+    pub(crate) fn is_root(&self) -> bool {
+        self.guest.bytes().all(|byte| byte == b'/')
+    }
+
+    /// What the kernel mounts.
+    pub(crate) fn filesystem(&self, handle: &Handle) -> Arc<dyn FileSystem> {
+        let tree = HostTree::new(Arc::clone(&self.filesystem), handle.clone());
+        RemoteFs::new(Arc::new(tree), self.is_writable)
+    }
+}
+
 impl fmt::Debug for HostFilesMount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HostFilesMount({})", self.guest)
@@ -40,7 +53,7 @@ impl fmt::Debug for HostFilesMount {
 }
 
 /// A filesystem of the embedder, as the kernel asks it.
-pub(crate) struct HostTree {
+struct HostTree {
     filesystem: Arc<dyn HostFileSystem>,
     handle: Handle,
 }
@@ -55,7 +68,7 @@ impl<T> Drop for Asked<T> {
 }
 
 impl HostTree {
-    pub(crate) fn new(filesystem: Arc<dyn HostFileSystem>, handle: Handle) -> Self {
+    fn new(filesystem: Arc<dyn HostFileSystem>, handle: Handle) -> Self {
         Self { filesystem, handle }
     }
 
@@ -69,14 +82,7 @@ impl HostTree {
             answer.unwrap_or(Err(Errno::ETIMEDOUT))
         };
         let asked = Asked(self.handle.spawn(asked));
-        let wait = || block_on(answered(asked));
-        let on_worker = Handle::try_current()
-            .is_ok_and(|current| current.runtime_flavor() == RuntimeFlavor::MultiThread);
-        if on_worker {
-            tokio::task::block_in_place(wait)
-        } else {
-            wait()
-        }
+        host::wait_here(|| block_on(answered(asked)))
     }
 }
 

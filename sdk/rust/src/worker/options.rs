@@ -39,7 +39,7 @@ pub(crate) async fn create(
     functions: &Collections,
 ) -> Result<Remote, Error> {
     for (is_set, what) in [
-        (parts.has_vfs_mounts, "`mount_vfs`"),
+        (parts.has_vfs_mounts, "`mount_vfs` and `mount_callback`"),
         (parts.has_images, "`image`"),
         (parts.has_start, "`from_snapshot`"),
         (parts.has_host_commands, "`host_commands`"),

@@ -7,7 +7,6 @@ import { OptionError } from "../errors.js";
 import type { Machine } from "../machine.js";
 import type { NodeRuntimeCreateOptions } from "../options.js";
 import type { PermissionRule, Permissions } from "../permissions/requests.js";
-import { InMemoryFileSystem } from "./memory-filesystem.js";
 import { defaultAdapterPorts } from "./network-adapter.js";
 import { RuntimeDriverFactory, SystemDriver, type NodeDriverOptions, type OSConfig, type ProcessConfig } from "./node-driver.js";
 
@@ -68,17 +67,12 @@ export async function createFirstGeneration(options: NodeRuntimeOptions): Promis
     create.user = { uid: processConfig.uid ?? 0, gid: processConfig.gid ?? 0 };
   }
   const { filesystem } = driver;
-  if (filesystem !== undefined && !(filesystem instanceof InMemoryFileSystem)) {
+  if (filesystem !== undefined) {
     create.mounts = [{ guestPath: "/", filesystem }];
+    // What is not there is the machine's own, and what a guest makes in its working directory should not be.
+    if (!(await filesystem.exists(cwd))) await filesystem.mkdir(cwd, { recursive: true });
   }
-  const machine = await createMachine(create, parts(driver, os(processConfig, osConfig)));
-  try {
-    if (filesystem instanceof InMemoryFileSystem) await filesystem.attach(machine);
-  } catch (error) {
-    await machine.dispose();
-    throw error;
-  }
-  return machine;
+  return createMachine(create, parts(driver, os(processConfig, osConfig)));
 }
 
 function parts(driver: NodeDriverOptions, os: DriverParts["os"]): DriverParts {

@@ -1,27 +1,23 @@
-/**
- * The in-memory filesystem of the first generation.
- *
- * Given to a driver, it is the machine's: its files are put into the machine when that is made, and from then on every method works on the
- * machine's files, so that guest and embedder see one another's changes. When the machine ends, what is there is taken back.
- */
+/** The in-memory filesystem of the first generation. Its files stay in this process; machines ask for them as any {@link VirtualFileSystem}'s. */
 import { posix } from "node:path";
 
-import { concat, toBytes, toText } from "../bytes.js";
+import { toBytes, toText } from "../bytes.js";
 import { CenoteError } from "../errors.js";
-import { Files } from "../files.js";
-import type { Machine } from "../machine.js";
 import type { VirtualDirEntry, VirtualFileSystem, VirtualStat } from "./virtual-filesystem.js";
 
+/** Bytes that files may hold together, unless the embedder says otherwise. */
+const SIZE_LIMIT = 256 << 20;
+/** What a file, link or directory counts for besides its bytes: guests make as many as they like. */
+const NODE_SIZE = 512;
 /** Links followed before a path is refused. */
 const LINK_LIMIT = 40;
-/** Directories of a machine that are its own: not taken back when it ends. */
-const MACHINE_OWN = new Set(["/bin", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/var", "/root/node_modules"]);
 
 type Node =
-  | { kind: "file"; data: Uint8Array; meta: Meta }
+  | { kind: "file"; data: Uint8Array<ArrayBuffer>; meta: Meta }
   | { kind: "directory"; entries: Map<string, Node>; meta: Meta }
   | { kind: "symlink"; target: string; meta: Meta };
 type Directory = Extract<Node, { kind: "directory" }>;
+type File = Extract<Node, { kind: "file" }>;
 
 interface Meta {
   mode: number;
@@ -45,31 +41,59 @@ function directory(): Directory {
   return { kind: "directory", entries: new Map(), meta: meta(0o755) };
 }
 
+function contentSize(node: Node): number {
+  if (node.kind === "file") return node.data.byteLength;
+  return node.kind === "symlink" ? node.target.length : 0;
+}
+
 function failed(code: string, operation: string, path: string): CenoteError {
   return new CenoteError(code, `${code}: ${operation} '${path}'`);
 }
 
 /** A filesystem in memory. Paths are absolute; directories above a file that is written are made. */
 export class InMemoryFileSystem implements VirtualFileSystem {
-  #root = directory();
-  #machine: Machine | undefined;
+  readonly #root = directory();
+  readonly #limit: number;
+  #used = 0;
 
-  /** @internal The machine takes the files over, and gives them back when it ends. */
-  async attach(machine: Machine): Promise<void> {
-    if (this.#machine !== undefined) throw new CenoteError("IN_USE", "this filesystem belongs to a machine already");
-    const files = new Files(machine);
-    await putInto(files, this.#root, "/");
-    this.#machine = machine;
-    machine.beforeEnd(async () => {
-      // A machine that is lost has nothing to give back: what was there before it stays.
-      const back = await takeBack(files, this.#root, "/").catch(() => undefined);
-      if (back !== undefined) this.#root = back;
-      this.#machine = undefined;
-    });
+  /** @internal */
+  constructor(limit = SIZE_LIMIT) {
+    this.#limit = limit;
   }
 
-  get #files(): Files | undefined {
-    return this.#machine === undefined ? undefined : new Files(this.#machine);
+  /** Takes room, or gives it back. */
+  #charge(bytes: number, operation: string, path: string): void {
+    if (bytes > 0 && this.#used + bytes > this.#limit) throw failed("ENOSPC", operation, path);
+    this.#used += bytes;
+  }
+
+  /** Puts something new into a directory. */
+  #add(parent: Directory, name: string, node: Node, operation: string, path: string): void {
+    this.#charge(NODE_SIZE + contentSize(node), operation, path);
+    parent.entries.set(name, node);
+  }
+
+  /** A name of something went away. */
+  #release(node: Node): void {
+    node.meta.nlink -= 1;
+    if (node.meta.nlink === 0) this.#used -= NODE_SIZE + contentSize(node);
+  }
+
+  /** Cuts a file, or fills it with zeros; room is taken ahead, so that many small writes do not copy it each time. */
+  #resize(node: File, length: number, operation: string, path: string): void {
+    const before = node.data.byteLength;
+    this.#charge(length - before, operation, path);
+    if (length <= before) {
+      node.data.fill(0, length);
+      node.data = node.data.subarray(0, length);
+    } else if (node.data.byteOffset + length <= node.data.buffer.byteLength) {
+      node.data = new Uint8Array(node.data.buffer, node.data.byteOffset, length);
+    } else {
+      const buffer = new Uint8Array(Math.max(length, Math.min(before * 2, before + (16 << 20))));
+      buffer.set(node.data);
+      node.data = buffer.subarray(0, length);
+    }
+    node.meta.mtimeMs = node.meta.ctimeMs = Date.now();
   }
 
   /** The node of a path; the last link is followed unless told otherwise. */
@@ -114,13 +138,12 @@ export class InMemoryFileSystem implements VirtualFileSystem {
     let at = "/";
     for (const name of names) {
       const here = this.#directory(at, "mkdir");
-      if (!here.entries.has(name)) here.entries.set(name, directory());
+      if (!here.entries.has(name)) this.#add(here, name, directory(), "mkdir", path);
       at = posix.join(at, name);
     }
   }
 
   async readFile(path: string): Promise<Uint8Array> {
-    if (this.#files) return this.#files.read(path);
     const node = this.#find(path, "open");
     if (node.kind !== "file") throw failed("EISDIR", "read", path);
     return node.data.slice();
@@ -131,21 +154,21 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async writeFile(path: string, content: string | Uint8Array): Promise<void> {
-    if (this.#files) return this.#files.write(path, content, { parents: true });
-    this.#put(path, toBytes(content).slice());
+    this.#put(path, new Uint8Array(toBytes(content)));
   }
 
-  #put(path: string, data: Uint8Array): void {
+  #put(path: string, data: Uint8Array<ArrayBuffer>): void {
     this.#makeParents(path);
     const [parent, name] = this.#place(path, "open");
     let node = parent.entries.get(name);
     if (node?.kind === "symlink") node = this.#find(path, "open");
     if (node?.kind === "directory") throw failed("EISDIR", "open", path);
     if (node?.kind === "file") {
+      this.#charge(data.byteLength - node.data.byteLength, "open", path);
       node.data = data;
       node.meta.mtimeMs = node.meta.ctimeMs = Date.now();
     } else {
-      parent.entries.set(name, { kind: "file", data, meta: meta(0o644) });
+      this.#add(parent, name, { kind: "file", data, meta: meta(0o644) }, "open", path);
     }
   }
 
@@ -154,7 +177,6 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async readDirWithTypes(path: string): Promise<VirtualDirEntry[]> {
-    if (this.#files) return (await this.#files.readDir(path)).map(({ name, isDirectory, isSymbolicLink }) => ({ name, isDirectory, isSymbolicLink }));
     const { entries } = this.#directory(path, "scandir");
     return [...entries]
       .sort(([a], [b]) => (a < b ? -1 : 1))
@@ -162,11 +184,10 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async mkdir(path: string, options: { recursive?: boolean } = {}): Promise<void> {
-    if (this.#files) return this.#files.mkdir(path, options);
     if (options.recursive === true) return this.#makeParents(posix.join(path, "x"));
     const [parent, name] = this.#place(path, "mkdir");
     if (parent.entries.has(name)) throw failed("EEXIST", "mkdir", path);
-    parent.entries.set(name, directory());
+    this.#add(parent, name, directory(), "mkdir", path);
   }
 
   async createDir(path: string): Promise<void> {
@@ -174,7 +195,6 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async exists(path: string): Promise<boolean> {
-    if (this.#files) return this.#files.exists(path);
     try {
       this.#find(path, "stat");
       return true;
@@ -184,44 +204,33 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async stat(path: string): Promise<VirtualStat> {
-    if (this.#files) return this.#files.stat(path);
     return stat(this.#find(path, "stat"));
   }
 
   async lstat(path: string): Promise<VirtualStat> {
-    if (this.#files) return this.#files.stat(path, true);
     return stat(this.#find(path, "lstat", false));
   }
 
   async removeFile(path: string): Promise<void> {
-    if (this.#files) {
-      // `remove` takes empty directories too.
-      if ((await this.#files.stat(path, true)).isDirectory) throw failed("EISDIR", "unlink", path);
-      return this.#files.remove(path);
-    }
     const [parent, name] = this.#place(path, "unlink");
     const node = parent.entries.get(name);
     if (node === undefined) throw failed("ENOENT", "unlink", path);
     if (node.kind === "directory") throw failed("EISDIR", "unlink", path);
-    node.meta.nlink -= 1;
     parent.entries.delete(name);
+    this.#release(node);
   }
 
   async removeDir(path: string): Promise<void> {
-    if (this.#files) {
-      if (!(await this.#files.stat(path, true)).isDirectory) throw failed("ENOTDIR", "rmdir", path);
-      return this.#files.remove(path);
-    }
     const [parent, name] = this.#place(path, "rmdir");
     const node = parent.entries.get(name);
     if (node === undefined) throw failed("ENOENT", "rmdir", path);
     if (node.kind !== "directory") throw failed("ENOTDIR", "rmdir", path);
     if (node.entries.size > 0) throw failed("ENOTEMPTY", "rmdir", path);
     parent.entries.delete(name);
+    this.#release(node);
   }
 
   async rename(oldPath: string, newPath: string): Promise<void> {
-    if (this.#files) return this.#files.rename(oldPath, newPath);
     const [from, name] = this.#place(oldPath, "rename");
     const [to, newName] = this.#place(newPath, "rename");
     const node = from.entries.get(name);
@@ -237,24 +246,22 @@ export class InMemoryFileSystem implements VirtualFileSystem {
     }
     from.entries.delete(name);
     to.entries.set(newName, node);
+    if (there !== undefined) this.#release(there);
   }
 
   async symlink(target: string, linkPath: string): Promise<void> {
-    if (this.#files) return this.#files.symlink(target, linkPath);
     const [parent, name] = this.#place(linkPath, "symlink");
     if (parent.entries.has(name)) throw failed("EEXIST", "symlink", linkPath);
-    parent.entries.set(name, { kind: "symlink", target, meta: meta(0o777) });
+    this.#add(parent, name, { kind: "symlink", target, meta: meta(0o777) }, "symlink", linkPath);
   }
 
   async readlink(path: string): Promise<string> {
-    if (this.#files) return this.#files.readLink(path);
     const node = this.#find(path, "readlink", false);
     if (node.kind !== "symlink") throw failed("EINVAL", "readlink", path);
     return node.target;
   }
 
   async link(oldPath: string, newPath: string): Promise<void> {
-    if (this.#files) throw failed("ENOSYS", "link", newPath);
     const node = this.#find(oldPath, "link", false);
     if (node.kind === "directory") throw failed("EPERM", "link", oldPath);
     const [parent, name] = this.#place(newPath, "link");
@@ -264,37 +271,37 @@ export class InMemoryFileSystem implements VirtualFileSystem {
   }
 
   async chmod(path: string, mode: number): Promise<void> {
-    if (this.#files) return this.#files.setAttributes(path, { mode: mode & 0o7777 });
     this.#find(path, "chmod").meta.mode = mode & 0o7777;
   }
 
   async chown(path: string, uid: number, gid: number): Promise<void> {
-    if (this.#files) return this.#files.setAttributes(path, { uid, gid });
     Object.assign(this.#find(path, "chown").meta, { uid, gid });
   }
 
   async utimes(path: string, atimeMs: number, mtimeMs: number): Promise<void> {
-    if (this.#files) return this.#files.setAttributes(path, { atimeMs, mtimeMs });
     Object.assign(this.#find(path, "utime").meta, { atimeMs, mtimeMs });
   }
 
   async truncate(path: string, length: number): Promise<void> {
-    if (this.#files) return this.#files.setAttributes(path, { size: length });
     const node = this.#find(path, "truncate");
     if (node.kind !== "file") throw failed("EISDIR", "truncate", path);
-    const data = new Uint8Array(length);
-    data.set(node.data.subarray(0, length));
-    node.data = data;
+    this.#resize(node, length, "truncate", path);
+  }
+
+  #file(path: string, operation: string): File {
+    const node = this.#find(path, operation);
+    if (node.kind !== "file") throw failed("EISDIR", operation, path);
+    return node;
   }
 
   async pread(path: string, offset: number, length: number): Promise<Uint8Array> {
-    return (await this.readFile(path)).slice(offset, offset + length);
+    return this.#file(path, "read").data.slice(offset, offset + length);
   }
 
   async pwrite(path: string, offset: number, data: Uint8Array): Promise<void> {
-    const before = await this.readFile(path);
-    const gap = new Uint8Array(Math.max(0, offset - before.byteLength));
-    await this.writeFile(path, concat([before.subarray(0, offset), gap, data, before.subarray(offset + data.byteLength)]));
+    const node = this.#file(path, "write");
+    this.#resize(node, Math.max(offset + data.byteLength, node.data.byteLength), "write", path);
+    node.data.set(data, offset);
   }
 }
 
@@ -311,37 +318,10 @@ function stat(node: Node): VirtualStat {
   };
 }
 
-async function putInto(files: Files, from: Directory, path: string): Promise<void> {
-  for (const [name, node] of from.entries) {
-    const place = posix.join(path, name);
-    if (node.kind === "file") await files.write(place, node.data, { mode: node.meta.mode, parents: true });
-    else if (node.kind === "symlink") await files.symlink(node.target, place);
-    else {
-      await files.mkdir(place, { recursive: true });
-      if (node.meta.mode !== 0o755) await files.setAttributes(place, { mode: node.meta.mode });
-      await putInto(files, node, place);
-    }
-  }
-}
-
-/** The machine's files as a tree; its own directories only as far as they were in the tree before. */
-async function takeBack(files: Files, before: Directory | undefined, path: string): Promise<Directory> {
-  const tree = directory();
-  for (const { name, kind } of await files.readDir(path)) {
-    const place = posix.join(path, name);
-    const old = before?.entries.get(name);
-    if (MACHINE_OWN.has(place) && old === undefined) continue;
-    if (kind === "directory") tree.entries.set(name, await takeBack(files, old?.kind === "directory" ? old : undefined, place));
-    else if (kind === "symlink") tree.entries.set(name, { kind, target: await files.readLink(place), meta: meta(0o777) });
-    else if (kind === "file") {
-      const { mode } = await files.stat(place);
-      tree.entries.set(name, { kind, data: await files.read(place), meta: meta(mode & 0o7777) });
-    }
-  }
-  return tree;
-}
-
-/** A filesystem in memory, for {@link createNodeDriver}'s `filesystem`, or for a mount. */
-export function createInMemoryFileSystem(): InMemoryFileSystem {
-  return new InMemoryFileSystem();
+/**
+ * A filesystem in memory, for {@link createNodeDriver}'s `filesystem`, or for a mount. Guests and embedder see one another's changes; it outlives
+ * machines, and several may have it at once. `limitBytes`: what it may hold, 512 bytes a file and the files' own; default 256 MiB, then `ENOSPC`.
+ */
+export function createInMemoryFileSystem(options: { limitBytes?: number } = {}): InMemoryFileSystem {
+  return new InMemoryFileSystem(options.limitBytes);
 }
