@@ -479,11 +479,8 @@ impl NodeRuntimeBuilder {
             Arc::clone(&clock),
             Arc::clone(&budget),
         )?;
-        let root_mount = self.callback_mounts.iter().find(|mount| mount.is_root());
-        let joined = root_mount.map(|mount| {
-            let has_modules = self.node_modules.is_some();
-            root::joined(Arc::clone(&root), mount, host.handle(), has_modules)
-        });
+        let has_modules = self.node_modules.is_some();
+        let joined = root::joined(&root, &self.callback_mounts, host.handle(), has_modules);
         let root = joined.clone().map_or(root, |joined| joined as _);
         let mut runtimes = host.runtimes(memory, self.warm)?;
         let commands_of_host = compile_commands(self.host_commands, host.handle())?;

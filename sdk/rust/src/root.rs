@@ -204,18 +204,20 @@ const KEPT: [&[u8]; 10] = [
     b"bin", b"dev", b"etc", b"lib", b"proc", b"run", b"sbin", b"sys", b"usr", b"var",
 ];
 
-/// The root of a machine with a filesystem of the embedder's at `/`.
+/// The root of a machine with a filesystem of the embedder's at `/`, if one of the mounts is that.
 pub(crate) fn joined(
-    root: Arc<dyn FileSystem>,
-    mount: &HostFilesMount,
+    root: &Arc<dyn FileSystem>,
+    mounts: &[HostFilesMount],
     handle: &tokio::runtime::Handle,
     has_node_modules: bool,
-) -> Arc<JoinedFs> {
+) -> Option<Arc<JoinedFs>> {
+    let mount = mounts.iter().find(|mount| mount.is_root())?;
     let mut kept = KEPT.to_vec();
     if has_node_modules {
         kept.push(b"root");
     }
-    JoinedFs::new(root, &mount.filesystem(handle), &kept)
+    let files = mount.filesystem(handle);
+    Some(JoinedFs::new(Arc::clone(root), &files, &kept))
 }
 
 /// Mounts images that are not the root's, those at one place over each other.
@@ -277,6 +279,28 @@ fn mount_memory(
     )
 }
 
+/// Mounts what the embedder asked for.
+fn mount_all(kernel: &Arc<Kernel>, view: &HostView, plan: &Plan<'_>) -> Result<(), Error> {
+    mount_images(kernel, view, plan.images)?;
+    for mount in plan.memory_mounts {
+        mount_memory(kernel, view, mount, plan.owner)?;
+    }
+    for mount in plan.mounts {
+        let options = HostDirOptions::default();
+        mount_host(kernel, view, "mount", mount, plan.owner, options)?;
+    }
+    for mount in plan.vfs_mounts {
+        mount_vfs(kernel, view, mount, plan.owner)?;
+    }
+    // One at `/` is joined with the root already.
+    for mount in plan.callback_mounts.iter().filter(|one| !one.is_root()) {
+        let filesystem = mount.filesystem(crate::host::host()?.handle());
+        let (guest, flags) = (&mount.guest, MountFlags::empty());
+        mount_at(kernel, view, "mount_callback", guest, filesystem, flags)?;
+    }
+    Ok(())
+}
+
 /// Mounts and fills what the embedder asked for.
 pub(crate) fn furnish(
     kernel: &Arc<Kernel>,
@@ -295,31 +319,7 @@ pub(crate) fn furnish(
     if let CommandSource::Directory { path, .. } = source {
         mount_commands(kernel, &view, path)?;
     }
-    mount_images(kernel, &view, plan.images)?;
-    for mount in plan.memory_mounts {
-        mount_memory(kernel, &view, mount, plan.owner)?;
-    }
-    for mount in plan.mounts {
-        mount_host(
-            kernel,
-            &view,
-            "mount",
-            mount,
-            plan.owner,
-            HostDirOptions::default(),
-        )?;
-    }
-    for mount in plan.vfs_mounts {
-        mount_vfs(kernel, &view, mount, plan.owner)?;
-    }
-    for mount in plan.callback_mounts {
-        if mount.is_root() {
-            continue;
-        }
-        let filesystem = mount.filesystem(crate::host::host()?.handle());
-        let (guest, flags) = (&mount.guest, MountFlags::empty());
-        mount_at(kernel, &view, "mount_callback", guest, filesystem, flags)?;
-    }
+    mount_all(kernel, &view, plan)?;
     if let Some(directory) = plan.node_modules {
         let mount = HostMount::new(directory, NODE_MODULES);
         // Writes give EACCES, as the reference documents say, not EROFS.
