@@ -11,6 +11,7 @@ use cenote::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A small userland of the embedder's.
+#[expect(clippy::panic, reason = "some of its programs are broken")]
 async fn start(command: HostCommand, mut streams: CommandStreams) -> Result<CommandAnswer, Errno> {
     let exit = |status| Ok(CommandEnd::Exited(status));
     let name = command.command.clone();

@@ -5,6 +5,7 @@
 //! `snapshots` about files kept, carried and watched; `doors` is about who may come in, `host` about what the embedder answers, `standards`
 //! about what standard tools ask: health, reflection, traces.
 #![expect(
+    clippy::panic,
     clippy::unwrap_used,
     clippy::print_stdout,
     reason = "tests, which tell what they measured"

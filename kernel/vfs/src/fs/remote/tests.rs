@@ -68,7 +68,8 @@ impl RemoteTree for Files {
         Ok(())
     }
     fn create(&self, path: &[u8], _mode: u32) -> SysResult {
-        match self.0.lock().insert(path.to_vec(), Vec::new()) {
+        let before = self.0.lock().insert(path.to_vec(), Vec::new());
+        match before {
             None => Ok(()),
             Some(_) => Err(Errno::EEXIST.into()),
         }
