@@ -125,5 +125,7 @@ test("an executor whose program never ends does not outlive the guest that waits
     console.log(spawnSync("stubborn", { timeout: 50, killSignal: "SIGKILL" }).signal);
   `);
   assert.equal(out.stdout, "SIGKILL\n", out.stderr);
-  assert.deepEqual(killed, [9]);
+  // The guest's end and the executor's notice of it come over different ways, in any order; what is cancelled is killed once more.
+  while (killed.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual([...new Set(killed)], [9]);
 });

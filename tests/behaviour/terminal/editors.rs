@@ -2,7 +2,7 @@
 
 use cenote::{NodeRuntime, TerminalOptions};
 
-use super::screen::Screen;
+use super::screen::{Screen, in_state};
 use crate::{block_on, builder};
 
 async fn with_file(content: &str) -> NodeRuntime {
@@ -57,6 +57,8 @@ fn vim_is_suspended_and_comes_back() {
         screen.keys("vim poem.txt\r").await;
         screen.shows("roses are red").await;
         screen.shows("\"poem.txt\"").await;
+        // What is typed while it starts may be thrown away.
+        in_state(&rt, "vim", 'S').await;
         screen.keys("\x1a").await;
         screen.shows("Stopped").await;
         screen.prompt().await;

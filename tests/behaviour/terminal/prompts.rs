@@ -2,7 +2,7 @@
 
 use cenote::{NodeRuntime, TerminalOptions};
 
-use super::screen::{Screen, UP};
+use super::screen::{Screen, UP, in_state};
 use crate::{block_on, builder};
 
 async fn node(rt: &NodeRuntime) -> Screen {
@@ -153,6 +153,7 @@ fn python_has_a_prompt_with_editing() {
             .keys("import time; print('as' + 'leep', flush=True); time.sleep(1000)\r")
             .await;
         screen.shows("asleep").await;
+        in_state(&rt, "python3", 'S').await;
         screen.keys("\x03").await;
         screen.shows("KeyboardInterrupt\n>>>").await;
         screen.keys("exit(4)\r").await;

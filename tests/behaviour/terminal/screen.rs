@@ -17,6 +17,13 @@ pub(super) struct Screen {
     parser: vt100::Parser,
 }
 
+/// Waits until a program's state, as `ps` shows it, has this letter.
+pub(super) async fn in_state(rt: &NodeRuntime, program: &str, letter: char) {
+    let script =
+        format!("until ps -o stat= -C {program} | grep -q '[{letter}]'; do sleep 0.05; done");
+    assert_eq!(rt.shell(script).await.unwrap().exit_code, 0);
+}
+
 fn size(cols: u16, rows: u16) -> (NonZeroU16, NonZeroU16) {
     (
         NonZeroU16::new(rows).unwrap(),
