@@ -50,4 +50,4 @@ mod tests;
 
 pub use isolate::HeapLimits;
 pub use runtime::NodeRuntime;
-pub use snapshot::SnapshotError;
+pub use snapshot::{SnapshotError, snapshot_directory};

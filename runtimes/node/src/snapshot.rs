@@ -136,12 +136,24 @@ fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
     Some((blob, code))
 }
 
+/// Where start-up snapshots are kept: `$CENOTE_CACHE_DIR`, else the user's cache directory. Code that is run comes from here: who may write
+/// here is trusted.
+#[must_use]
+pub fn snapshot_directory() -> Option<PathBuf> {
+    let given = |name| std::env::var_os(name).map(PathBuf::from);
+    let is_named = |path: &PathBuf| !path.as_os_str().is_empty();
+    if let Some(directory) = given("CENOTE_CACHE_DIR") {
+        return is_named(&directory).then(|| directory.join("snapshots"));
+    }
+    let user = given("XDG_CACHE_HOME")
+        .filter(is_named)
+        .or_else(|| Some(given("HOME").filter(is_named)?.join(".cache")))?;
+    Some(user.join("cenote").join("snapshots"))
+}
+
 /// The build's key, V8's version and flags.
 fn cache_file() -> Option<PathBuf> {
-    let dir = std::env::var_os("XDG_CACHE_HOME")
-        .filter(|dir| !dir.is_empty())
-        .map(PathBuf::from)
-        .or_else(|| std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".cache")))?;
+    let directory = snapshot_directory()?;
     let name = format!(
         "node-{}-{}-{}-{:08x}.snapshot",
         env!("CENOTE_NODE_VERSION"),
@@ -149,7 +161,7 @@ fn cache_file() -> Option<PathBuf> {
         env!("CENOTE_SNAPSHOT_KEY"),
         v8::script_compiler::cached_data_version_tag(),
     );
-    Some(dir.join("cenote").join(name))
+    Some(directory.join(name))
 }
 
 /// Which context of the snapshot Node's library lives in.

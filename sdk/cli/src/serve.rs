@@ -17,8 +17,8 @@ use cenote_server::{
 };
 use clap::{Args, Parser, ValueEnum};
 
-/// Runs the shells and the tools once: what is shipped, and no guest's code.
-const PREPARE: [&str; 3] = ["sh", "-c", "cat /dev/null; exec bash -c :"];
+/// Runs the shells, the tools and node once: what is shipped, and no guest's code.
+const PREPARE: [&str; 3] = ["sh", "-c", "cat /dev/null; node -e 0; exec bash -c :"];
 
 type Failure = Box<dyn std::error::Error>;
 
