@@ -67,8 +67,11 @@ pub fn is_method(path: &str) -> bool {
 /// The metadata key that names a call's machine.
 pub const VM_METADATA: &str = "cenote-vm";
 
-/// What the contract has grown to within version 1.
-pub const REVISION: u32 = 1;
+/// What the contract has grown to within version 1: raised whenever its messages or calls change, which a test here notices.
+///
+/// A server takes fields it does not know for unset, so one that is older than its client might grant what the client meant to refuse.
+/// Clients therefore do not speak to a server of a smaller revision; a larger one only has more.
+pub const REVISION: u32 = 2;
 
 /// The largest message, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;
@@ -79,6 +82,86 @@ pub const CHUNK: usize = 64 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The contract as it was when [`REVISION`] was raised last.
+    const RECORDED: u64 = 0x2e39_e205_29c4_2322;
+
+    /// FNV-1a: a change of the contract changes it, and so will nobody by accident.
+    fn digest(bytes: &[u8]) -> u64 {
+        bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    }
+
+    #[test]
+    fn revision_is_raised_when_the_contract_changes() {
+        let now = digest(DESCRIPTORS);
+        assert_eq!(
+            now, RECORDED,
+            "the contract has changed: raise REVISION (here and in sdk/typescript/src/sidecar/revision.ts), run `npm run generate` \
+             there, and record {now:#018x}"
+        );
+    }
+
+    fn from_base64(text: &str) -> Vec<u8> {
+        const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let mut bits = 0_u32;
+        let mut bytes = Vec::new();
+        for (at, digit) in text.trim_end_matches('=').bytes().enumerate() {
+            let value = DIGITS.iter().position(|one| *one == digit).unwrap();
+            bits = bits << 6 | u32::try_from(value).unwrap();
+            if at % 4 > 0 {
+                let held = 8 - 2 * u32::try_from(at % 4).unwrap() - 2;
+                bytes.push((bits >> held).to_le_bytes()[0]);
+            }
+        }
+        bytes
+    }
+
+    /// A message without what its own name says: some compilers leave it out.
+    fn plain(mut message: prost_types::DescriptorProto) -> prost_types::DescriptorProto {
+        for field in &mut message.field {
+            field.json_name = None;
+        }
+        message.nested_type = message.nested_type.into_iter().map(plain).collect();
+        message
+    }
+
+    #[test]
+    fn messages_of_the_typescript_package_are_the_contract() {
+        let set = prost_types::FileDescriptorSet::decode(DESCRIPTORS).unwrap();
+        let generated = concat!(env!("CARGO_MANIFEST_DIR"), "/../typescript/src/gen/");
+        let ours = set
+            .file
+            .into_iter()
+            .filter(|file| file.package() == "cenote.v1");
+        let mut count = 0;
+        for file in ours {
+            let name = file.name().replace(".proto", "_pb.ts");
+            let text = std::fs::read_to_string(format!("{generated}{name}")).unwrap();
+            let told = text
+                .split("fileDesc(\"")
+                .nth(1)
+                .and_then(|rest| rest.split('"').next());
+            let told =
+                prost_types::FileDescriptorProto::decode(&*from_base64(told.unwrap())).unwrap();
+            let messages = |file: prost_types::FileDescriptorProto| -> Vec<_> {
+                file.message_type.into_iter().map(plain).collect()
+            };
+            let hint = format!("{name}: run `npm run generate` in sdk/typescript");
+            assert_eq!(told.enum_type, file.enum_type, "{hint}");
+            assert_eq!(told.service, file.service, "{hint}");
+            assert_eq!(messages(told), messages(file), "{hint}");
+            count += 1;
+        }
+        assert_eq!(count, 7);
+        let revision = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../typescript/src/sidecar/revision.ts"
+        );
+        let revision = std::fs::read_to_string(revision).unwrap();
+        assert!(revision.contains(&format!("export const REVISION = {REVISION};")));
+    }
 
     #[test]
     fn methods_are_told_from_nonsense() {

@@ -159,8 +159,23 @@ fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuil
         "limits.open_files_per_process",
     )?;
     refuse_if(asked.terminals.is_some(), "limits.terminals")?;
+    let mut builder = builder.limits(machine_limits(asked));
+    if let Some(bytes) = asked.wasm_memory_bytes {
+        builder = builder.wasm_memory(bytes);
+    }
+    if let Some(bytes) = asked.js_heap_bytes {
+        builder = builder.js_heap(in_memory("limits.js_heap_bytes", bytes)?);
+    }
+    if let Some(bytes) = asked.array_buffers_bytes {
+        builder = builder.array_buffers(in_memory("limits.array_buffers_bytes", bytes)?);
+    }
+    Ok(builder)
+}
+
+/// The kernel's limits of a request.
+pub(crate) fn machine_limits(asked: &Limits) -> MachineLimits {
     let defaults = MachineLimits::default();
-    let limits = MachineLimits {
+    MachineLimits {
         processes: asked.processes.unwrap_or(defaults.processes),
         open_files: asked.open_files.unwrap_or(defaults.open_files),
         pipes: asked.pipes.unwrap_or(defaults.pipes),
@@ -172,18 +187,7 @@ fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuil
             .unwrap_or(defaults.wasm_memory_total),
         cpu_time: asked.cpu_time_ms.map(std::time::Duration::from_millis),
         ..defaults
-    };
-    let mut builder = builder.limits(limits);
-    if let Some(bytes) = asked.wasm_memory_bytes {
-        builder = builder.wasm_memory(bytes);
     }
-    if let Some(bytes) = asked.js_heap_bytes {
-        builder = builder.js_heap(in_memory("limits.js_heap_bytes", bytes)?);
-    }
-    if let Some(bytes) = asked.array_buffers_bytes {
-        builder = builder.array_buffers(in_memory("limits.array_buffers_bytes", bytes)?);
-    }
-    Ok(builder)
 }
 
 /// Bytes that fit an address space.

@@ -223,6 +223,7 @@ fn announcement(address: &str) -> String {
         "listening": address,
         "pid": std::process::id(),
         "version": env!("CARGO_PKG_VERSION"),
+        "revision": cenote_proto::REVISION,
     })
     .to_string()
 }

@@ -49,7 +49,7 @@ export class OptionError extends CenoteError {
 
 /**
  * The sidecar process: `SIDECAR_NOT_FOUND` (no binary), `SIDECAR_FAILED` (it did not start), `SIDECAR_GONE` (it ended while it was needed),
- * `SIDECAR_DRAINING`, `WRONG_TOKEN`.
+ * `SIDECAR_DRAINING`, `SIDECAR_REVISION` (it speaks an older revision of the contract than this package), `WRONG_TOKEN`.
  */
 export class SidecarError extends CenoteError {}
 

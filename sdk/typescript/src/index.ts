@@ -5,7 +5,7 @@
  * @packageDocumentation
  */
 export { NodeRuntime, type ProcessInfo, type RunResult } from "./runtime.js";
-export { Snapshot } from "./snapshot.js";
+export { Snapshot, type Tar } from "./snapshot.js";
 export type { CallOptions, ExecOptions, HostCommands, Mount, NodeRuntimeCreateOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
 export type { ExecResult } from "./exec.js";
 export type { ExitStatus, NodeRuntimeProcess } from "./process.js";

@@ -6,6 +6,9 @@ import type { HostAnswers } from "./host/answers.js";
 import type { Link } from "./sidecar/link.js";
 import type { Sidecar } from "./sidecar/sidecar.js";
 
+/** By which parts of the package find a runtime's machine. */
+export const MACHINE = Symbol("machine");
+
 /** A machine. */
 export class Machine {
   readonly id: string;

@@ -9,7 +9,7 @@ import { Files, type DirectoryEntry, type FileStat, type WriteFileOptions } from
 import { functionsToWire, type HostFunctionCollections } from "./host/functions.js";
 import { HostAnswers } from "./host/answers.js";
 import type { ResourceUsage } from "./limits.js";
-import { Machine } from "./machine.js";
+import { Machine, MACHINE } from "./machine.js";
 import { fetchStream, fetchWhole, type FetchInput, type FetchResponse } from "./network/fetch.js";
 import { forwardPort, type PortForward } from "./network/forward.js";
 import { findListener, listeners, waitForListener, type Listener, type ListenerQuery } from "./network/listeners.js";
@@ -17,7 +17,7 @@ import type { CallOptions, ExecOptions, NodeRuntimeCreateOptions, SpawnOptions }
 import { permittedEnv } from "./permissions/compile.js";
 import type { Permissions } from "./permissions/requests.js";
 import { NodeRuntimeProcess } from "./process.js";
-import { exported, Snapshot } from "./snapshot.js";
+import { exported, imported, Snapshot, type Tar } from "./snapshot.js";
 import { ProcessState } from "./gen/cenote/v1/processes_pb.js";
 import { camelCase } from "./sidecar/failure.js";
 import { Terminal, type TerminalOptions } from "./terminal.js";
@@ -375,20 +375,16 @@ export class NodeRuntime implements AsyncDisposable {
   }
 
   /** Unpacks a tar stream into a directory of the machine (default: its root). Resolves with how many files and directories were made. */
-  import(tar: Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>, path = "/"): Promise<number> {
+  import(tar: Tar, path = "/"): Promise<number> {
     return fromCaller(this.import, async () => {
-      const machine = await this.#ready();
-      async function* messages() {
-        yield { message: { case: "target" as const, value: { vm: machine.id, path: toBytes(path) } } };
-        for await (const chunk of tar instanceof Uint8Array ? [tar] : tar) {
-          for (let at = 0; at < chunk.byteLength; at += 64 << 10) {
-            yield { message: { case: "data" as const, value: toBytes(chunk.subarray(at, at + (64 << 10))) } };
-          }
-        }
-      }
-      const { entries } = await machine.call((options) => machine.link.vms.import(messages(), options));
+      const { entries } = await imported(await this.#ready(), tar, { path: toBytes(path) });
       return Number(entries);
     });
+  }
+
+  /** @internal The machine, for what stands beside this class. */
+  [MACHINE](): Promise<Machine> {
+    return this.#ready();
   }
 
   /** What the machine uses of its limits, by the limit's name (`processes`, `filesystemBytes` …). */

@@ -1,6 +1,26 @@
 /** {@link Snapshot}: the files of a machine as they were at one moment. */
+import { pieces, toBytes } from "./bytes.js";
 import { fromCaller } from "./caller.js";
-import type { Machine } from "./machine.js";
+import type { ImportReply } from "./gen/cenote/v1/vms_pb.js";
+import { MACHINE, type Machine } from "./machine.js";
+import type { NodeRuntime } from "./runtime.js";
+
+/** A tar stream: plain, or packed by gzip or zstd. */
+export type Tar = Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8Array>;
+
+/** Bytes of a tar stream sent at once. */
+const CHUNK = 64 << 10;
+
+/** Sends a tar stream to a machine. @internal */
+export function imported(machine: Machine, tar: Tar, target: { path?: Uint8Array<ArrayBuffer>; asSnapshot?: boolean }): Promise<ImportReply> {
+  async function* messages() {
+    yield { message: { case: "target" as const, value: { vm: machine.id, ...target } } };
+    for await (const chunk of tar instanceof Uint8Array ? [tar] : tar) {
+      for (const piece of pieces(chunk, CHUNK)) yield { message: { case: "data" as const, value: toBytes(piece) } };
+    }
+  }
+  return machine.call((options) => machine.link.vms.import(messages(), options));
+}
 
 /** What a call of `Export` asks for. */
 interface ExportRequest {
@@ -51,6 +71,18 @@ export class Snapshot implements AsyncDisposable {
       () => Promise.resolve(this.#machine),
       () => ({ snapshot: this.id }),
     );
+  }
+
+  /**
+   * Makes a snapshot of what {@link export} wrote, or of another tar stream, over the files that ship: beside `runtime`, whose own files do not
+   * change and whose limits hold. `NodeRuntime.create({ snapshot })` begins with it; it ends with `runtime`, like one that was taken of it.
+   */
+  static import(runtime: NodeRuntime, tar: Tar): Promise<Snapshot> {
+    return fromCaller(Snapshot.import, async () => {
+      const machine = await runtime[MACHINE]();
+      const { snapshot } = await imported(machine, tar, { asSnapshot: true });
+      return new Snapshot(machine, snapshot);
+    });
   }
 
   /** Forgets it; machines that began with it keep their files. A second time does nothing. */

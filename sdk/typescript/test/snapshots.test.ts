@@ -43,6 +43,24 @@ test("a fork asks the same functions of the embedder", async () => {
   assert.equal(await text(fork, "cenote-shop price"), "42\n");
 });
 
+test("a snapshot comes back from its tar without changing the machine it comes to", async () => {
+  await using rt = await NodeRuntime.create();
+  await rt.writeFile("/work/a", "carried", { parents: true });
+  await using kept = await rt.snapshot();
+  const tar = await whole(kept.export());
+  await using other = await NodeRuntime.create({ limits: { filesystemBytes: 1 << 20 } });
+  await using back = await Snapshot.import(other, tar);
+  assert.equal(await other.exists("/work/a"), false);
+  assert.equal(Buffer.compare(Buffer.from(await whole(back.export())), Buffer.from(tar)), 0);
+  await using again = await NodeRuntime.create({ snapshot: back });
+  assert.equal(await text(again, "cat /work/a"), "carried");
+  await assert.rejects(Snapshot.import(other, new TextEncoder().encode("no tar at all, whatever is tried".repeat(50))), { code: "ARCHIVE" });
+  // The machine's limits hold for it.
+  await rt.writeFile("/work/large", new Uint8Array(2 << 20).fill(7));
+  await using large = await rt.snapshot();
+  await assert.rejects(Snapshot.import(other, large.export()), { code: "ENOSPC" });
+});
+
 test("a snapshot is exported and imported to the same bytes", async () => {
   await using rt = await NodeRuntime.create();
   await text(rt, "mkdir -p /work/deep && echo x > /work/deep/f && ln -s f /work/deep/link && ln /work/deep/f /work/hard && rm /etc/shells");

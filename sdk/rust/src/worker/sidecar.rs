@@ -48,6 +48,8 @@ pub(super) struct Sidecar {
 #[derive(Deserialize)]
 struct Announcement {
     version: String,
+    #[serde(default)]
+    revision: u32,
 }
 
 fn failed(reason: impl std::fmt::Display) -> Error {
@@ -104,6 +106,14 @@ impl Sidecar {
                 program.display(),
                 said.version,
                 env!("CARGO_PKG_VERSION")
+            )));
+        }
+        if said.revision != cenote_proto::REVISION {
+            return Err(failed(format!(
+                "{} speaks revision {} of the contract, this crate {}: they are of different builds",
+                program.display(),
+                said.revision,
+                cenote_proto::REVISION
             )));
         }
         let stream = UnixStream::connect(&socket).await.map_err(unusable)?;

@@ -125,7 +125,13 @@ async fn launch(launcher: &Launcher, grants: &Grants, is_cold: bool) -> io::Resu
     let mut vms = VmsClient::new(worker.channel());
     let answer = vms.describe(DescribeRequest::default());
     match tokio::time::timeout(START, answer).await {
-        Ok(Ok(_)) => Ok(worker),
+        Ok(Ok(described)) if described.get_ref().revision == cenote_proto::REVISION => Ok(worker),
+        // The program was replaced while this process runs.
+        Ok(Ok(described)) => Err(io::Error::other(format!(
+            "the program speaks revision {} of the contract, this server {}: start the server again",
+            described.get_ref().revision,
+            cenote_proto::REVISION
+        ))),
         Ok(Err(_)) => Err(io::Error::other(worker.fate().reason().await.to_string())),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }

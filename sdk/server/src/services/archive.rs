@@ -6,9 +6,10 @@
 use std::io::{self, Read, Write};
 use std::sync::Arc;
 
+use cenote::Snapshot;
 use cenote_proto::CHUNK;
 use cenote_proto::v1::import_request::Message;
-use cenote_proto::v1::{ExportChunk, ExportRequest, ImportRequest};
+use cenote_proto::v1::{ExportChunk, ExportRequest, ImportReply, ImportRequest, ImportTarget};
 use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
@@ -16,7 +17,8 @@ use tonic::{Status, Streaming};
 use super::relay::Out;
 use super::{Answers, answers};
 use crate::failure::{of_error, option};
-use crate::machines::Machines;
+use crate::machines::{Machine, Machines};
+use crate::options;
 
 /// Sends what is written as messages.
 struct Chunks {
@@ -116,14 +118,46 @@ impl Read for &mut Arriving {
     }
 }
 
+/// Unpacks what comes: into the machine, or as a snapshot of its own beside it.
+fn unpack(
+    machine: &Machine,
+    target: &ImportTarget,
+    arriving: &mut Arriving,
+) -> Result<ImportReply, Status> {
+    let failed = |error: cenote::Error| machine.failed(&error);
+    if !target.as_snapshot {
+        let path: &[u8] = if target.path.is_empty() {
+            b"/"
+        } else {
+            &target.path
+        };
+        let entries = machine.rt.import(path, arriving).map_err(failed)?;
+        return Ok(ImportReply {
+            entries,
+            ..ImportReply::default()
+        });
+    }
+    let limits = machine.request.lock().limits;
+    let limits = options::machine_limits(&limits.unwrap_or_default());
+    let snapshot = Snapshot::import_within(arriving, limits).map_err(failed)?;
+    let number = machine.snapshots.add(snapshot)?;
+    Ok(ImportReply {
+        snapshot: format!("{}@{number}", machine.id),
+        ..ImportReply::default()
+    })
+}
+
 pub(super) async fn import(
     machines: &Arc<Machines>,
     mut input: Streaming<ImportRequest>,
-) -> Result<u64, Status> {
+) -> Result<ImportReply, Status> {
     let first = input.message().await?.and_then(|first| first.message);
     let Some(Message::Target(target)) = first else {
         return Err(option("target", "the first message must name the machine"));
     };
+    if target.as_snapshot && !target.path.is_empty() {
+        return Err(option("path", "a snapshot is of all files"));
+    }
     let machine = machines.get(&target.vm)?;
     let (sender, receiver) = mpsc::channel(2);
     let unpacking = tokio::task::spawn_blocking(move || {
@@ -132,16 +166,8 @@ pub(super) async fn import(
             piece: Bytes::new(),
             broken: None,
         };
-        let path: &[u8] = if target.path.is_empty() {
-            b"/"
-        } else {
-            &target.path
-        };
-        let imported = machine.rt.import(path, &mut arriving);
-        match (imported, arriving.broken) {
-            (_, Some(status)) => Err(status),
-            (imported, None) => imported.map_err(|error| machine.failed(&error)),
-        }
+        let imported = unpack(&machine, &target, &mut arriving);
+        arriving.broken.map_or(imported, Err)
     });
     loop {
         let piece = match input.message().await {

@@ -267,8 +267,8 @@ impl Vms for Local {
         &self,
         request: Request<Streaming<ImportRequest>>,
     ) -> Result<Response<ImportReply>, Status> {
-        let entries = archive::import(&self.machines, request.into_inner()).await?;
-        Ok(Response::new(ImportReply { entries }))
+        let imported = archive::import(&self.machines, request.into_inner()).await?;
+        Ok(Response::new(imported))
     }
 
     async fn events(

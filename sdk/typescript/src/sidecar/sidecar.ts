@@ -11,6 +11,7 @@ import { SidecarError } from "../errors.js";
 import { Isolation as WireIsolation, WallState } from "../gen/cenote/v1/vms_pb.js";
 import { findBinary } from "./binary.js";
 import { Link, type Address } from "./link.js";
+import { checkRevision } from "./revision.js";
 
 /** Milliseconds a sidecar has to begin to listen. */
 const START_LIMIT = 20_000;
@@ -59,6 +60,8 @@ export interface Wall {
 export interface SidecarDescription {
   /** Cenote's version. */
   version: string;
+  /** How far the contract has grown that it speaks. */
+  revision: number;
   /** `process.version` of guests. */
   nodeVersion: string;
   /** Where a machine lives that does not say. */
@@ -94,7 +97,7 @@ export class Sidecar implements AsyncDisposable {
   /**
    * Starts a sidecar of its own: `cenote serve` on a Unix socket in a fresh directory. It ends with {@link dispose}, or with this process.
    *
-   * @throws {SidecarError} `SIDECAR_NOT_FOUND`, `SIDECAR_FAILED`.
+   * @throws {SidecarError} `SIDECAR_NOT_FOUND`, `SIDECAR_FAILED`, `SIDECAR_REVISION`.
    */
   static async start(options: SidecarOptions = {}): Promise<Sidecar> {
     const binary = findBinary(options.binary);
@@ -106,7 +109,8 @@ export class Sidecar implements AsyncDisposable {
     });
     const words = keepLastWords(child);
     try {
-      await listening(child, words);
+      const said = await listening(child, words);
+      checkRevision(said["revision"], said["version"], binary);
     } catch (error) {
       child.kill("SIGKILL");
       rmSync(directory, { recursive: true, force: true });
@@ -126,11 +130,17 @@ export class Sidecar implements AsyncDisposable {
   /**
    * Reaches a sidecar that runs already, on a Unix socket or over TCP. {@link dispose} only ends the connection.
    *
-   * @throws {SidecarError} `SIDECAR_GONE` when nothing answers there, `WRONG_TOKEN`.
+   * @throws {SidecarError} `SIDECAR_GONE` when nothing answers there, `WRONG_TOKEN`, `SIDECAR_REVISION`.
    */
   static async connect(where: SidecarAddress): Promise<Sidecar> {
     const sidecar = new Sidecar(new Link(address(where)));
-    await sidecar.describe();
+    try {
+      const { version, revision } = await sidecar.describe();
+      checkRevision(revision, version, "the sidecar");
+    } catch (error) {
+      await sidecar.dispose();
+      throw error;
+    }
     return sidecar;
   }
 
@@ -165,6 +175,7 @@ export class Sidecar implements AsyncDisposable {
     const reply = await this.link.call(vm || undefined, () => this.link.vms.describe({ vm }));
     return {
       version: reply.version,
+      revision: reply.revision,
       nodeVersion: reply.nodeVersion,
       defaultIsolation: reply.defaultIsolation === WireIsolation.SHARED ? "shared" : "process",
       lockDown: (reply.lockDown?.walls ?? []).map(({ name, state, detail }) => ({ name, state: wallState(state), detail })),
@@ -260,8 +271,8 @@ function keepLastWords(child: ChildProcess): LastWords {
   return words;
 }
 
-/** Waits for the line by which the sidecar says that it listens. */
-function listening(child: ChildProcess, words: LastWords): Promise<void> {
+/** Waits for the line by which the sidecar says that it listens, and what it is. */
+function listening(child: ChildProcess, words: LastWords): Promise<Record<string, unknown>> {
   return new Promise((resolve, reject) => {
     const fail = (why: string): void => {
       finish();
@@ -275,8 +286,14 @@ function listening(child: ChildProcess, words: LastWords): Promise<void> {
     const onData = (chunk: Buffer): void => {
       line += chunk.toString("latin1");
       if (!line.includes("\n")) return;
+      let said: unknown;
+      try {
+        said = JSON.parse(line);
+      } catch {
+        return fail(`it said ${JSON.stringify(line)}`);
+      }
       finish();
-      resolve();
+      resolve(said as Record<string, unknown>);
     };
     const timer = setTimeout(() => fail(`it does not listen after ${START_LIMIT / 1000} s`), START_LIMIT);
     const finish = (): void => {

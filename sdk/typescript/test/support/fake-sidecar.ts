@@ -13,6 +13,7 @@ import { Processes } from "../../src/gen/cenote/v1/processes_pb.js";
 import { Vms, type CreateVmRequest } from "../../src/gen/cenote/v1/vms_pb.js";
 import { Queue } from "../../src/queue.js";
 import { Sidecar } from "../../src/index.js";
+import { REVISION } from "../../src/sidecar/revision.js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
 export interface FakeSidecar extends AsyncDisposable {
@@ -38,7 +39,7 @@ export async function fakeSidecar(answers: Answers): Promise<FakeSidecar> {
   const sessions = new Set<ServerHttp2Session>();
   const routes = (router: ConnectRouter): void => {
     router.service(Vms, {
-      describe: () => ({ version: "test" }),
+      describe: () => ({ version: "test", revision: REVISION }),
       create: (request) => {
         created.push(request);
         return { id: `vm-${created.length}` };

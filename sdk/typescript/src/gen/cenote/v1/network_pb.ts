@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/network.proto.
  */
 export const file_cenote_v1_network: GenFile = /*@__PURE__*/
-  fileDesc("ChdjZW5vdGUvdjEvbmV0d29yay5wcm90bxIJY2Vub3RlLnYxIk8KDEZldGNoUmVxdWVzdBIkCgRoZWFkGAEgASgLMhQuY2Vub3RlLnYxLkZldGNoSGVhZEgAEg4KBGJvZHkYAiABKAxIAEIJCgdtZXNzYWdlIn0KCUZldGNoSGVhZBIMCgRwb3J0GAEgASgNEg4KBm1ldGhvZBgCIAEoCRIMCgRwYXRoGAMgASgJEiIKB2hlYWRlcnMYBCADKAsyES5jZW5vdGUudjEuSGVhZGVyEhIKCnRpbWVvdXRfbXMYBSABKAQSDAoEaG9zdBgGIAEoCSIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoDCKBAQoNRmV0Y2hSZXNwb25zZRIsCgRoZWFkGAEgASgLMhwuY2Vub3RlLnYxLkZldGNoUmVzcG9uc2VIZWFkSAASDgoEYm9keRgCIAEoDEgAEicKCHRyYWlsZXJzGAMgASgLMhMuY2Vub3RlLnYxLlRyYWlsZXJzSABCCQoHbWVzc2FnZSJcChFGZXRjaFJlc3BvbnNlSGVhZBIOCgZzdGF0dXMYASABKA0SEwoLc3RhdHVzX3RleHQYAiABKAkSIgoHaGVhZGVycxgDIAMoCzIRLmNlbm90ZS52MS5IZWFkZXIiLgoIVHJhaWxlcnMSIgoHaGVhZGVycxgBIAMoCzIRLmNlbm90ZS52MS5IZWFkZXIiVwoOQ29ubmVjdFJlcXVlc3QSKgoGdGFyZ2V0GAEgASgLMhguY2Vub3RlLnYxLkNvbm5lY3RUYXJnZXRIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSIrCg1Db25uZWN0VGFyZ2V0EgwKBHBvcnQYASABKA0SDAoEaG9zdBgCIAEoCSJUCgxDb25uZWN0UmVwbHkSKQoJY29ubmVjdGVkGAEgASgLMhQuY2Vub3RlLnYxLkNvbm5lY3RlZEgAEg4KBGRhdGEYAiABKAxIAEIJCgdtZXNzYWdlIgsKCUNvbm5lY3RlZCJWChZXYWl0Rm9yTGlzdGVuZXJSZXF1ZXN0EgwKBHBvcnQYASABKA0SEgoKdGltZW91dF9tcxgCIAEoBBIMCgRob3N0GAMgASgJEgwKBHBhdGgYBCABKAkiRAoITGlzdGVuZXISDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEgsKA3BpZBgDIAEoBRIMCgRwYXRoGAQgASgJIhYKFExpc3RMaXN0ZW5lcnNSZXF1ZXN0IjwKEkxpc3RMaXN0ZW5lcnNSZXBseRImCglsaXN0ZW5lcnMYASADKAsyEy5jZW5vdGUudjEuTGlzdGVuZXIiRwoORm9yd2FyZFJlcXVlc3QSDAoEcG9ydBgBIAEoDRIUCgxob3N0X2FkZHJlc3MYAiABKAkSEQoJaG9zdF9wb3J0GAMgASgNIlkKDEZvcndhcmRFdmVudBIpCglmb3J3YXJkZWQYASABKAsyFC5jZW5vdGUudjEuRm9yd2FyZGVkSAASFQoLY29ubmVjdGlvbnMYAiABKA1IAEIHCgVldmVudCI0CglGb3J3YXJkZWQSFAoMaG9zdF9hZGRyZXNzGAEgASgJEhEKCWhvc3RfcG9ydBgCIAEoDTLoAgoHTmV0d29yaxI+CgVGZXRjaBIXLmNlbm90ZS52MS5GZXRjaFJlcXVlc3QaGC5jZW5vdGUudjEuRmV0Y2hSZXNwb25zZSgBMAESQAoGVHVubmVsEhkuY2Vub3RlLnYxLkNvbm5lY3RSZXF1ZXN0GhcuY2Vub3RlLnYxLkNvbm5lY3RSZXBseSgBMAESSQoPV2FpdEZvckxpc3RlbmVyEiEuY2Vub3RlLnYxLldhaXRGb3JMaXN0ZW5lclJlcXVlc3QaEy5jZW5vdGUudjEuTGlzdGVuZXISTwoNTGlzdExpc3RlbmVycxIfLmNlbm90ZS52MS5MaXN0TGlzdGVuZXJzUmVxdWVzdBodLmNlbm90ZS52MS5MaXN0TGlzdGVuZXJzUmVwbHkSPwoHRm9yd2FyZBIZLmNlbm90ZS52MS5Gb3J3YXJkUmVxdWVzdBoXLmNlbm90ZS52MS5Gb3J3YXJkRXZlbnQwAWIGcHJvdG8z");
+  fileDesc("ChdjZW5vdGUvdjEvbmV0d29yay5wcm90bxIJY2Vub3RlLnYxIk8KDEZldGNoUmVxdWVzdBIkCgRoZWFkGAEgASgLMhQuY2Vub3RlLnYxLkZldGNoSGVhZEgAEg4KBGJvZHkYAiABKAxIAEIJCgdtZXNzYWdlIn0KCUZldGNoSGVhZBIMCgRwb3J0GAEgASgNEg4KBm1ldGhvZBgCIAEoCRIMCgRwYXRoGAMgASgJEiIKB2hlYWRlcnMYBCADKAsyES5jZW5vdGUudjEuSGVhZGVyEhIKCnRpbWVvdXRfbXMYBSABKAQSDAoEaG9zdBgGIAEoCSIlCgZIZWFkZXISDAoEbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoDCKBAQoNRmV0Y2hSZXNwb25zZRIsCgRoZWFkGAEgASgLMhwuY2Vub3RlLnYxLkZldGNoUmVzcG9uc2VIZWFkSAASDgoEYm9keRgCIAEoDEgAEicKCHRyYWlsZXJzGAMgASgLMhMuY2Vub3RlLnYxLlRyYWlsZXJzSABCCQoHbWVzc2FnZSJcChFGZXRjaFJlc3BvbnNlSGVhZBIOCgZzdGF0dXMYASABKA0SEwoLc3RhdHVzX3RleHQYAiABKAkSIgoHaGVhZGVycxgDIAMoCzIRLmNlbm90ZS52MS5IZWFkZXIiLgoIVHJhaWxlcnMSIgoHaGVhZGVycxgBIAMoCzIRLmNlbm90ZS52MS5IZWFkZXIiVwoOQ29ubmVjdFJlcXVlc3QSKgoGdGFyZ2V0GAEgASgLMhguY2Vub3RlLnYxLkNvbm5lY3RUYXJnZXRIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSIrCg1Db25uZWN0VGFyZ2V0EgwKBHBvcnQYASABKA0SDAoEaG9zdBgCIAEoCSJ+CgxDb25uZWN0UmVwbHkSKQoJY29ubmVjdGVkGAEgASgLMhQuY2Vub3RlLnYxLkNvbm5lY3RlZEgAEg4KBGRhdGEYAiABKAxIABIoCgVlbmRlZBgDIAEoCzIXLmNlbm90ZS52MS5Db25uZWN0RW5kZWRIAEIJCgdtZXNzYWdlIg4KDENvbm5lY3RFbmRlZCILCglDb25uZWN0ZWQiVgoWV2FpdEZvckxpc3RlbmVyUmVxdWVzdBIMCgRwb3J0GAEgASgNEhIKCnRpbWVvdXRfbXMYAiABKAQSDAoEaG9zdBgDIAEoCRIMCgRwYXRoGAQgASgJIkQKCExpc3RlbmVyEg8KB2FkZHJlc3MYASABKAkSDAoEcG9ydBgCIAEoDRILCgNwaWQYAyABKAUSDAoEcGF0aBgEIAEoCSIWChRMaXN0TGlzdGVuZXJzUmVxdWVzdCI8ChJMaXN0TGlzdGVuZXJzUmVwbHkSJgoJbGlzdGVuZXJzGAEgAygLMhMuY2Vub3RlLnYxLkxpc3RlbmVyIkcKDkZvcndhcmRSZXF1ZXN0EgwKBHBvcnQYASABKA0SFAoMaG9zdF9hZGRyZXNzGAIgASgJEhEKCWhvc3RfcG9ydBgDIAEoDSJZCgxGb3J3YXJkRXZlbnQSKQoJZm9yd2FyZGVkGAEgASgLMhQuY2Vub3RlLnYxLkZvcndhcmRlZEgAEhUKC2Nvbm5lY3Rpb25zGAIgASgNSABCBwoFZXZlbnQiNAoJRm9yd2FyZGVkEhQKDGhvc3RfYWRkcmVzcxgBIAEoCRIRCglob3N0X3BvcnQYAiABKA0y6AIKB05ldHdvcmsSPgoFRmV0Y2gSFy5jZW5vdGUudjEuRmV0Y2hSZXF1ZXN0GhguY2Vub3RlLnYxLkZldGNoUmVzcG9uc2UoATABEkAKBlR1bm5lbBIZLmNlbm90ZS52MS5Db25uZWN0UmVxdWVzdBoXLmNlbm90ZS52MS5Db25uZWN0UmVwbHkoATABEkkKD1dhaXRGb3JMaXN0ZW5lchIhLmNlbm90ZS52MS5XYWl0Rm9yTGlzdGVuZXJSZXF1ZXN0GhMuY2Vub3RlLnYxLkxpc3RlbmVyEk8KDUxpc3RMaXN0ZW5lcnMSHy5jZW5vdGUudjEuTGlzdExpc3RlbmVyc1JlcXVlc3QaHS5jZW5vdGUudjEuTGlzdExpc3RlbmVyc1JlcGx5Ej8KB0ZvcndhcmQSGS5jZW5vdGUudjEuRm9yd2FyZFJlcXVlc3QaFy5jZW5vdGUudjEuRm9yd2FyZEV2ZW50MAFiBnByb3RvMw");
 
 /**
  * @generated from message cenote.v1.FetchRequest
@@ -276,6 +276,14 @@ export type ConnectReply = Message<"cenote.v1.ConnectReply"> & {
      */
     value: Uint8Array;
     case: "data";
+  } | {
+    /**
+     * The guest's direction has ended; the other may go on.
+     *
+     * @generated from field: cenote.v1.ConnectEnded ended = 3;
+     */
+    value: ConnectEnded;
+    case: "ended";
   } | { case: undefined; value?: undefined };
 };
 
@@ -285,6 +293,19 @@ export type ConnectReply = Message<"cenote.v1.ConnectReply"> & {
  */
 export const ConnectReplySchema: GenMessage<ConnectReply> = /*@__PURE__*/
   messageDesc(file_cenote_v1_network, 8);
+
+/**
+ * @generated from message cenote.v1.ConnectEnded
+ */
+export type ConnectEnded = Message<"cenote.v1.ConnectEnded"> & {
+};
+
+/**
+ * Describes the message cenote.v1.ConnectEnded.
+ * Use `create(ConnectEndedSchema)` to create a new message.
+ */
+export const ConnectEndedSchema: GenMessage<ConnectEnded> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_network, 9);
 
 /**
  * @generated from message cenote.v1.Connected
@@ -297,7 +318,7 @@ export type Connected = Message<"cenote.v1.Connected"> & {
  * Use `create(ConnectedSchema)` to create a new message.
  */
 export const ConnectedSchema: GenMessage<Connected> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 9);
+  messageDesc(file_cenote_v1_network, 10);
 
 /**
  * @generated from message cenote.v1.WaitForListenerRequest
@@ -337,7 +358,7 @@ export type WaitForListenerRequest = Message<"cenote.v1.WaitForListenerRequest">
  * Use `create(WaitForListenerRequestSchema)` to create a new message.
  */
 export const WaitForListenerRequestSchema: GenMessage<WaitForListenerRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 10);
+  messageDesc(file_cenote_v1_network, 11);
 
 /**
  * A listening socket of the machine.
@@ -379,7 +400,7 @@ export type Listener = Message<"cenote.v1.Listener"> & {
  * Use `create(ListenerSchema)` to create a new message.
  */
 export const ListenerSchema: GenMessage<Listener> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 11);
+  messageDesc(file_cenote_v1_network, 12);
 
 /**
  * @generated from message cenote.v1.ListListenersRequest
@@ -392,7 +413,7 @@ export type ListListenersRequest = Message<"cenote.v1.ListListenersRequest"> & {
  * Use `create(ListListenersRequestSchema)` to create a new message.
  */
 export const ListListenersRequestSchema: GenMessage<ListListenersRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 12);
+  messageDesc(file_cenote_v1_network, 13);
 
 /**
  * @generated from message cenote.v1.ListListenersReply
@@ -409,7 +430,7 @@ export type ListListenersReply = Message<"cenote.v1.ListListenersReply"> & {
  * Use `create(ListListenersReplySchema)` to create a new message.
  */
 export const ListListenersReplySchema: GenMessage<ListListenersReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 13);
+  messageDesc(file_cenote_v1_network, 14);
 
 /**
  * @generated from message cenote.v1.ForwardRequest
@@ -442,7 +463,7 @@ export type ForwardRequest = Message<"cenote.v1.ForwardRequest"> & {
  * Use `create(ForwardRequestSchema)` to create a new message.
  */
 export const ForwardRequestSchema: GenMessage<ForwardRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 14);
+  messageDesc(file_cenote_v1_network, 15);
 
 /**
  * @generated from message cenote.v1.ForwardEvent
@@ -473,7 +494,7 @@ export type ForwardEvent = Message<"cenote.v1.ForwardEvent"> & {
  * Use `create(ForwardEventSchema)` to create a new message.
  */
 export const ForwardEventSchema: GenMessage<ForwardEvent> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 15);
+  messageDesc(file_cenote_v1_network, 16);
 
 /**
  * @generated from message cenote.v1.Forwarded
@@ -495,7 +516,7 @@ export type Forwarded = Message<"cenote.v1.Forwarded"> & {
  * Use `create(ForwardedSchema)` to create a new message.
  */
 export const ForwardedSchema: GenMessage<Forwarded> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_network, 16);
+  messageDesc(file_cenote_v1_network, 17);
 
 /**
  * The network of one machine.
@@ -515,8 +536,8 @@ export const Network: GenService<{
     output: typeof FetchResponseSchema;
   },
   /**
-   * A byte stream to a listening TCP port of the machine. The first message names the port; the end of each direction's stream is a
-   * shutdown of that direction.
+   * A byte stream to a listening TCP port of the machine. The first message names the port; the end of the requests and the
+   * answer `ended` are shutdowns of one direction each.
    *
    * @generated from rpc cenote.v1.Network.Tunnel
    */
