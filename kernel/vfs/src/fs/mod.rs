@@ -7,6 +7,7 @@ pub mod devfs;
 pub mod hostdir;
 pub mod image;
 pub mod joined;
+mod listing;
 pub mod overlay;
 pub mod remote;
 pub mod tmpfs;

@@ -9,7 +9,7 @@
 //! The host's files are shown as one user's of the machine; the host's own permissions still hold, as the user this
 //! program runs as. A guest that may write can make symbolic links whose targets other host programs would follow.
 //!
-//! Lock order: `Shared::nodes`, `Kept::ring`, `Node::place`, `Node::listing` and `Node::appending` are leaves, held over calls to the
+//! Lock order: `Shared::nodes`, `Kept::ring`, `Node::place` and `Node::appending` are leaves, held over calls to the
 //! host only where two of them must be one (`appending`).
 
 mod errors;

@@ -25,8 +25,9 @@ use rustix::fs::{AtFlags, OFlags, Timestamps};
 
 use super::Shared;
 use super::errors::errno;
-use super::listing::Listing;
+use super::listing::list;
 use crate::file::File;
+use crate::fs::listing::Kept;
 use crate::inode::{AttributeChanges, DirEntry, Inode, NewNode, NewOwner, SetTime};
 
 /// One file of the host.
@@ -43,7 +44,7 @@ pub(super) struct Node {
     reader: OnceLock<HostFile>,
     writer: OnceLock<HostFile>,
     /// What `read_dir` goes on with.
-    listing: Mutex<Option<Arc<Listing>>>,
+    listing: Kept<u64>,
     /// Held from asking for the end to writing there.
     appending: Mutex<()>,
 }
@@ -113,7 +114,7 @@ impl Node {
             is_used: AtomicBool::new(false),
             reader: OnceLock::new(),
             writer: OnceLock::new(),
-            listing: Mutex::default(),
+            listing: Kept::default(),
             appending: Mutex::default(),
         })
     }
@@ -506,34 +507,8 @@ impl Inode for Node {
     }
 
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
-        let kept = if cursor == 0 {
-            None
-        } else {
-            self.listing.lock().clone()
-        };
-        let listing = match kept {
-            Some(listing) => listing,
-            None => {
-                let listing = Arc::new(Listing::read(&self.shared, self.dir()?)?);
-                *self.listing.lock() = Some(Arc::clone(&listing));
-                listing
-            }
-        };
-        for listed in listing.after(cursor) {
-            let entry = DirEntry {
-                name: &listed.name,
-                ino: listed.ino,
-                file_type: listed.file_type,
-                next_cursor: listed.cursor,
-            };
-            if !emit(entry) {
-                return Ok(());
-            }
-        }
-        // Read to its end: the next to go on from here finds nothing, which needs no listing.
-        let finished = self.listing.lock().take();
-        drop(finished);
-        Ok(())
+        let read = || list(&self.shared, self.dir()?);
+        self.listing.read_dir(cursor, read, |listed| listed.more, emit)
     }
 
     fn read_link(&self) -> SysResult<Vec<u8>> {

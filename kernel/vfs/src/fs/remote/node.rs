@@ -10,8 +10,9 @@ use cenote_abi::fs::{FileType, RenameFlags, Stat};
 use cenote_base::{SysError, SysResult};
 use parking_lot::Mutex;
 
-use super::listing::{Listing, is_name};
+use super::listing::{is_name, listing};
 use super::{MAX_TRANSFER, RemoteStat, Shared};
+use crate::fs::listing::{Kept, Listed};
 use crate::inode::{AttributeChanges, DirEntry, Inode, NewNode, NewOwner};
 
 /// One file.
@@ -22,7 +23,7 @@ pub(super) struct Node {
     /// Where it is; `None` once it was removed.
     path: Mutex<Option<Vec<u8>>>,
     /// What `read_dir` goes on with.
-    listing: Mutex<Option<Arc<Listing>>>,
+    listing: Kept<()>,
     /// Held from asking for the end to writing there.
     appending: Mutex<()>,
 }
@@ -59,7 +60,7 @@ impl Node {
             this: Weak::clone(this),
             kind,
             path: Mutex::new(Some(path)),
-            listing: Mutex::default(),
+            listing: Kept::default(),
             appending: Mutex::default(),
         })
     }
@@ -292,34 +293,9 @@ impl Inode for Node {
             return Err(Errno::ENOTDIR.into());
         }
         let path = self.path()?;
-        let kept = if cursor == 0 {
-            None
-        } else {
-            self.listing.lock().clone()
-        };
-        let listing = match kept {
-            Some(listing) => listing,
-            None => {
-                let names = self.shared.tree.read_dir(&path)?;
-                let listing = Arc::new(Listing::of(&self.shared, names));
-                *self.listing.lock() = Some(Arc::clone(&listing));
-                listing
-            }
-        };
-        for listed in listing.after(cursor) {
-            let entry = DirEntry {
-                name: &listed.name,
-                ino: self.ino(&below(&path, &listed.name)),
-                file_type: listed.kind,
-                next_cursor: listed.cursor,
-            };
-            if !emit(entry) {
-                return Ok(());
-            }
-        }
-        let finished = self.listing.lock().take();
-        drop(finished);
-        Ok(())
+        let read = || Ok(listing(&self.shared, self.shared.tree.read_dir(&path)?));
+        let ino = |listed: &Listed<()>| self.ino(&below(&path, &listed.name));
+        self.listing.read_dir(cursor, read, ino, emit)
     }
 
     fn read_link(&self) -> SysResult<Vec<u8>> {
