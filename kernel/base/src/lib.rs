@@ -4,6 +4,7 @@
 //! happen after it is released.
 #![forbid(unsafe_code)]
 
+pub mod cache_dir;
 pub mod clock;
 pub mod cred;
 pub mod error;
@@ -15,6 +16,7 @@ pub mod timing;
 pub mod wait;
 
 pub use cenote_abi as abi;
+pub use cache_dir::cache_directory;
 pub use clock::{Clock, HostClock, ManualClock, MonoTime};
 pub use cred::Credentials;
 pub use error::{SysError, SysResult};

@@ -136,19 +136,10 @@ fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
     Some((blob, code))
 }
 
-/// Where start-up snapshots are kept: `$CENOTE_CACHE_DIR`, else the user's cache directory. Code that is run comes from here: who may write
-/// here is trusted.
+/// Where start-up snapshots are kept: a folder of the user's caches.
 #[must_use]
 pub fn snapshot_directory() -> Option<PathBuf> {
-    let given = |name| std::env::var_os(name).map(PathBuf::from);
-    let is_named = |path: &PathBuf| !path.as_os_str().is_empty();
-    if let Some(directory) = given("CENOTE_CACHE_DIR") {
-        return is_named(&directory).then(|| directory.join("snapshots"));
-    }
-    let user = given("XDG_CACHE_HOME")
-        .filter(is_named)
-        .or_else(|| Some(given("HOME").filter(is_named)?.join(".cache")))?;
-    Some(user.join("cenote").join("snapshots"))
+    cenote_base::cache_directory("snapshots")
 }
 
 /// The build's key, V8's version and flags.

@@ -26,5 +26,5 @@ mod schedule;
 mod wasi_p1;
 
 pub use error::EngineError;
-pub use module_cache::{CompileObserver, cache_directory};
+pub use module_cache::{CompileObserver, module_directory};
 pub use runtime::{WasmOptions, WasmRuntime};

@@ -94,7 +94,7 @@ struct Entry {
 }
 
 impl ModuleCache {
-    /// A cache for this engine; `directory` as [`cache_directory`] finds it, or `None` for memory alone.
+    /// A cache for this engine; `directory` as [`module_directory`] finds it, or `None` for memory alone.
     pub(crate) fn new(engine: Engine, linkers: Linkers, directory: Option<PathBuf>) -> Self {
         let directory = directory.and_then(|base| prepare_directory(&base, &engine));
         Self {
@@ -206,18 +206,10 @@ impl ModuleCache {
     }
 }
 
-/// Where compiled modules go unless the embedder says otherwise: `$CENOTE_CACHE_DIR`, else the user's cache directory.
+/// Where compiled modules go unless the embedder says otherwise: a folder of the user's caches.
 #[must_use]
-pub fn cache_directory() -> Option<PathBuf> {
-    if let Some(directory) = std::env::var_os("CENOTE_CACHE_DIR") {
-        return (!directory.is_empty()).then(|| PathBuf::from(directory).join("modules"));
-    }
-    let user = match std::env::var_os("XDG_CACHE_HOME").filter(|value| !value.is_empty()) {
-        Some(cache) => PathBuf::from(cache),
-        None => PathBuf::from(std::env::var_os("HOME").filter(|value| !value.is_empty())?)
-            .join(".cache"),
-    };
-    Some(user.join("cenote").join("modules"))
+pub fn module_directory() -> Option<PathBuf> {
+    cenote_base::cache_directory("modules")
 }
 
 fn evict_oldest(entries: &mut HashMap<Digest, Arc<Entry>>) {

@@ -14,7 +14,7 @@ use crate::engine::SharedEngine;
 use crate::error::EngineError;
 use crate::image::{inspect, read_all, refuse};
 use crate::module_cache::{
-    CompileObserver, Digest, Executable, Linkers, ModuleCache, cache_directory,
+    CompileObserver, Digest, Executable, Linkers, ModuleCache, module_directory,
 };
 use crate::program::WasmProgram;
 
@@ -114,7 +114,7 @@ fn globals(engine: &'static SharedEngine) -> Result<&'static Globals, EngineErro
         .get_or_init(|| {
             let linkers =
                 make_linkers(engine).map_err(|error| EngineError::Linker(format!("{error:#}")))?;
-            let cache = ModuleCache::new(engine.engine().clone(), linkers, cache_directory());
+            let cache = ModuleCache::new(engine.engine().clone(), linkers, module_directory());
             Ok(Globals {
                 cache,
                 digests: DigestCache::default(),

@@ -191,7 +191,7 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
 /// that an environment variable or a checkout puts in the place of those shipped. For those who lock a process down.
 #[must_use]
 pub fn host_reads() -> Vec<PathBuf> {
-    let modules = cenote_wasm::cache_directory();
+    let modules = cenote_wasm::module_directory();
     modules
         .into_iter()
         .chain(cenote_node::snapshot_directory())
