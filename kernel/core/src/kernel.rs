@@ -9,7 +9,7 @@ use cenote_abi::limits::{RLimit, Resource};
 use cenote_abi::{Errno, SigNum};
 use cenote_base::limits::{Budget, Limits, RLimits};
 use cenote_base::policy::{Policy, Request, Verdict};
-use cenote_base::{Clock, Pid, SysError, SysResult, WaitQueue, Waiter};
+use cenote_base::{Clock, Pid, Sid, SysError, SysResult, WaitQueue, Waiter};
 use cenote_net::{Network, Outward, Sockets};
 use cenote_vfs::fs::Tmpfs;
 use cenote_vfs::{FileSystem, Location, MountFlags, Namespace, OpenFile};
@@ -20,7 +20,7 @@ use crate::event::inotify::Instances;
 use crate::loader::Runtime;
 use crate::pipe::{self, fifo::FifoOpener};
 use crate::process::spawn::spawn_first;
-use crate::process::table::ProcessTable;
+use crate::process::table::{Node, ProcessTable};
 use crate::process::{ChildHandle, FsContext, Process, ProcessInfo, SpawnRequest, fork};
 use crate::signal::send::send_kernel;
 use crate::timer::Spawner;
@@ -309,15 +309,18 @@ impl Kernel {
         *self.is_shut_down.lock()
     }
 
-    /// Kills every process and waits until every runtime has let go. Nothing can be started any more.
-    pub async fn shutdown(&self) {
-        *self.is_shut_down.lock() = true;
+    /// Kills every process of a session, those too that are started meanwhile, and waits until none lives.
+    pub async fn end_session(&self, session: Sid) {
+        self.end_all(|node| node.session.sid() == session).await;
+    }
+
+    async fn end_all(&self, is_meant: impl Fn(&Node) -> bool) {
         let waiter = Waiter::new();
         let _registration = self.process_ended.register(waiter.clone());
         loop {
-            let living = self
-                .table
-                .select(|node| node.process.pid() != Pid::INIT && node.zombie.is_none());
+            let living = self.table.select(|node| {
+                node.process.pid() != Pid::INIT && node.zombie.is_none() && is_meant(node)
+            });
             if living.is_empty() {
                 break;
             }
@@ -326,6 +329,12 @@ impl Kernel {
             }
             waiter.woken().await;
         }
+    }
+
+    /// Kills every process and waits until every runtime has let go. Nothing can be started any more.
+    pub async fn shutdown(&self) {
+        *self.is_shut_down.lock() = true;
+        self.end_all(|_| true).await;
         let nodes = self.table.lock().clear();
         drop(nodes);
         self.sockets.shut_down();

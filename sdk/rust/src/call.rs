@@ -234,7 +234,7 @@ async fn until_ended(
         () = deadline => End::TimedOut,
     };
     if !matches!(end, End::Exited) {
-        process.kill_all();
+        process.end_all().await;
     }
     end
 }

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cenote_abi::signal::SigNum;
 use cenote_base::{Credentials, Pgid, Pid, Sid};
@@ -22,6 +23,9 @@ use crate::host_functions::{self, Collections};
 use crate::watch::Watchers;
 use crate::worker::Remote;
 use crate::{Error, HostFunctions, NodeRuntimeBuilder, host};
+
+/// How long a call that killed what it started waits for its end.
+const ENDING: Duration = Duration::from_secs(5);
 
 /// What processes of a machine start with.
 #[derive(Clone, Debug)]
@@ -242,6 +246,18 @@ impl Machine {
             {
                 tracing::debug!(pid = %process.pid, %error, "already gone");
             }
+        }
+    }
+
+    /// Kills every process of the session that `leader` began, and waits a while until they are gone: the machine counts them until then.
+    pub(crate) async fn end_session(&self, leader: Pid) {
+        if self.remote().is_some() {
+            return self.kill_session(leader);
+        }
+        let Ok(kernel) = self.kernel() else { return };
+        let ending = kernel.end_session(Sid::new(leader.raw()));
+        if tokio::time::timeout(ENDING, ending).await.is_err() {
+            tracing::warn!(%leader, "processes of a session that was killed are still there");
         }
     }
 

@@ -314,6 +314,11 @@ impl Process {
         self.inner.machine.kill_session(Pid::new(self.pid()));
     }
 
+    /// Kills the process and everything in its session; they are gone when this returns, unless one takes seconds to end.
+    pub(crate) async fn end_all(&self) {
+        self.inner.machine.end_session(Pid::new(self.pid())).await;
+    }
+
     /// After the end of the process: lets its streams end once what it wrote was read, though orphans of it may still
     /// hold them open.
     pub async fn finish_output(&self) {

@@ -161,7 +161,7 @@ pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
         zombie: None,
         has_executed: false,
         is_subreaper: false,
-        _charge: Some(charge),
+        charge: Some(charge),
     });
     drop(tree);
     Ok(Task::new(
@@ -245,6 +245,6 @@ pub(crate) fn create_init(
         zombie: None,
         has_executed: true,
         is_subreaper: false,
-        _charge: None,
+        charge: None,
     }
 }

@@ -34,7 +34,7 @@ pub(crate) struct Node {
     /// Whether it adopts the orphans below it.
     pub(crate) is_subreaper: bool,
     /// Counts against the machine's limit until the process is gone.
-    pub(crate) _charge: Option<Charge>,
+    pub(crate) charge: Option<Charge>,
 }
 
 /// The tree, behind its lock.
@@ -218,7 +218,9 @@ impl Tree {
 
     /// Takes a process out for good; the caller drops it after releasing the lock.
     pub(crate) fn remove(&mut self, pid: Pid) -> Option<Node> {
-        let node = self.nodes.remove(&pid)?;
+        let mut node = self.nodes.remove(&pid)?;
+        // Who sees that it is gone may start another.
+        node.charge = None;
         if let Some(parent) = self.nodes.get_mut(&node.parent) {
             parent.children.retain(|child| *child != pid);
         }
