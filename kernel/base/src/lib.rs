@@ -15,8 +15,8 @@ pub mod policy;
 pub mod timing;
 pub mod wait;
 
-pub use cenote_abi as abi;
 pub use cache_dir::cache_directory;
+pub use cenote_abi as abi;
 pub use clock::{Clock, HostClock, ManualClock, MonoTime};
 pub use cred::Credentials;
 pub use error::{SysError, SysResult};

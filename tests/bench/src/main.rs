@@ -90,8 +90,10 @@ fn run(flags: &Flags) -> Result<(), String> {
         None => None,
     };
     let Some(path) = output else { return Ok(()) };
-    std::fs::write(&path, report::document(&results, memory.as_ref(), &host))
-        .map_err(|error| format!("{}: {error}", path.display()))?;
+    let old = std::fs::read_to_string(&path).unwrap_or_default();
+    let document =
+        report::document(&results, memory.as_ref(), &host) + report::other_sections(&old);
+    std::fs::write(&path, document).map_err(|error| format!("{}: {error}", path.display()))?;
     println!("wrote {}", path.display());
     Ok(())
 }

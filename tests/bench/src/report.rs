@@ -40,6 +40,13 @@ pub(crate) fn memory_lines(memory: &Memory) -> String {
     )
 }
 
+/// What stands below the table in an older document: sections that other measurements wrote.
+pub(crate) fn other_sections(old: &str) -> &str {
+    old.find("\n## ")
+        .and_then(|start| old.get(start..))
+        .unwrap_or_default()
+}
+
 /// The document.
 pub(crate) fn document(
     results: &[(&Row, Measured)],

@@ -508,7 +508,8 @@ impl Inode for Node {
 
     fn read_dir(&self, cursor: u64, emit: &mut dyn FnMut(DirEntry<'_>) -> bool) -> SysResult {
         let read = || list(&self.shared, self.dir()?);
-        self.listing.read_dir(cursor, read, |listed| listed.more, emit)
+        self.listing
+            .read_dir(cursor, read, |listed| listed.more, emit)
     }
 
     fn read_link(&self) -> SysResult<Vec<u8>> {

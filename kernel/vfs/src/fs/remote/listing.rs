@@ -17,6 +17,8 @@ pub(super) fn listing(shared: &Shared, mut names: Vec<(Vec<u8>, FileType)>) -> L
     names.retain(|(name, _)| is_name(name));
     names.sort_by(|one, other| one.0.cmp(&other.0));
     names.dedup_by(|one, other| one.0 == other.0);
-    let entries = names.into_iter().map(|(name, kind)| (name.into(), kind, ()));
+    let entries = names
+        .into_iter()
+        .map(|(name, kind)| (name.into(), kind, ()));
     Listing::of(&shared.hasher, entries)
 }
