@@ -114,7 +114,7 @@ impl Machine {
         self.started.lock().clear();
         self.terminals.open.lock().clear();
         self.snapshots.kept.lock().clear();
-        self.link.ended.notify_one();
+        self.link.end();
     }
 }
 

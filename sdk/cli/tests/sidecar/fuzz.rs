@@ -29,32 +29,32 @@ use crate::harness::Sidecar;
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// A generator whose numbers can be had again.
-struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    fn new(number: u64) -> Self {
+    pub(crate) fn new(number: u64) -> Self {
         let seed: u64 = std::env::var("CENOTE_FUZZ_SEED").map_or(0, |seed| seed.parse().unwrap());
         println!("CENOTE_FUZZ_SEED={seed}");
         Self(0x9e37_79b9_7f4a_7c15 ^ (seed + 1).wrapping_mul(0xd134_2543_de82_ef95) ^ number)
     }
 
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         self.0
     }
 
-    fn below(&mut self, end: usize) -> usize {
+    pub(crate) fn below(&mut self, end: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(end.max(1)).unwrap()).unwrap()
     }
 
-    fn bytes(&mut self, count: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, count: usize) -> Vec<u8> {
         (0..count).map(|_| self.next().to_le_bytes()[3]).collect()
     }
 
     /// Changes some bytes, cuts some out, puts some in, or cuts the end off.
-    fn change(&mut self, bytes: &mut Vec<u8>) {
+    pub(crate) fn change(&mut self, bytes: &mut Vec<u8>) {
         for _ in 0..=self.below(4) {
             let at = self.below(bytes.len());
             match self.below(5) {
@@ -264,7 +264,7 @@ async fn floods_of_frames_harm_nobody() {
 
 /// Messages as they are.
 #[derive(Clone, Copy, Default)]
-struct Raw;
+pub(crate) struct Raw;
 
 impl Encoder for Raw {
     type Item = Vec<u8>;

@@ -236,6 +236,12 @@ pub(crate) async fn collect(mut events: tonic::Streaming<ExecEvent>) -> Result<O
     Ok(outcome)
 }
 
+/// Reads a call to its end, whatever it writes.
+pub(crate) async fn collect_bytes(mut events: tonic::Streaming<ExecEvent>) -> Result<(), Status> {
+    while events.message().await?.is_some() {}
+    Ok(())
+}
+
 /// The contract's code of a failure.
 pub(crate) fn code_of(status: &Status) -> String {
     detail_of(status).map_or_else(|| format!("{status:?}"), |detail| detail.code)

@@ -1,7 +1,7 @@
 //! The sidecar as it ships, over its own socket: `cenote serve` with its workers.
 //!
 //! `services` calls each service; `faults` is about what goes wrong: guests that make V8 abort, workers and sidecars that are killed, callers
-//! that do not read; `fuzz` about callers that send nonsense; `scale` about many machines and much output, at full size with `CENOTE_SOAK=1`;
+//! that do not read; `fuzz` about callers that send nonsense, `answers` about embedders that do; `scale` about many machines and much output, at full size with `CENOTE_SOAK=1`;
 //! `snapshots` about files kept, carried and watched; `doors` is about who may come in, `host` about what the embedder answers, `standards`
 //! about what standard tools ask: health, reflection, traces.
 #![expect(
@@ -11,6 +11,7 @@
     reason = "tests, which tell what they measured"
 )]
 
+mod answers;
 mod doors;
 mod faults;
 mod fuzz;

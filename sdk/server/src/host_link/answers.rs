@@ -28,8 +28,8 @@ impl HostLink {
             Ok(Reply::Permission(answer)) if answer.reason.is_empty() => {
                 Decision::deny("the embedder says no")
             }
-            Ok(Reply::Permission(answer)) => Decision::deny(answer.reason),
-            Ok(Reply::Error(error)) => Decision::deny(error.message),
+            Ok(Reply::Permission(answer)) => Decision::deny(short(answer.reason)),
+            Ok(Reply::Error(error)) => Decision::deny(short(error.message)),
             Ok(_) => Decision::deny("the embedder answered something else"),
             Err(silence) => Decision::deny(silence.reason()),
         }
@@ -58,7 +58,7 @@ impl HostLink {
                 let name = if error.name.is_empty() {
                     "Error".to_owned()
                 } else {
-                    error.name
+                    short(error.name)
                 };
                 Err(HostFunctionError::new(name, error.message))
             }
@@ -70,6 +70,17 @@ impl HostLink {
             Err(silence) => Err(failed(silence.reason())),
         }
     }
+}
+
+/// Characters kept of a reason: events keep it.
+const REASON: usize = 1_000;
+
+fn short(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(REASON) {
+        reason.truncate(end);
+        reason.shrink_to_fit();
+    }
+    reason
 }
 
 fn text(bytes: &[u8]) -> String {

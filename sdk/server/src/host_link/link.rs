@@ -4,14 +4,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::{HostCancel, HostHello, HostReply, HostRequest};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use prost::Message;
 use tokio::sync::mpsc::{self, Sender, UnboundedReceiver, UnboundedSender};
+use tokio::sync::{Notify, watch};
 use tonic::Status;
 
 /// How long the embedder may take to decide.
@@ -19,6 +21,13 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Requests that may wait for an answer at once.
 const WAITING: usize = 10_000;
+
+/// Bytes of replies to one request that may wait to be taken; one reply more, of whatever size a message may have, and the request is given
+/// up. More than what both output streams of a command may have under way.
+const UNTAKEN: usize = 1 << 20;
+
+/// What a reply counts besides its bytes.
+const EACH: usize = 64;
 
 type Out = Sender<Result<HostRequest, Status>>;
 
@@ -50,17 +59,44 @@ struct State {
     hello: HostHello,
     /// Which channel it is; 0 before the first.
     number: u64,
-    waiting: HashMap<u64, UnboundedSender<Reply>>,
+    waiting: HashMap<u64, Waiting>,
     last: u64,
 }
 
+/// Where the replies to one request go.
+#[derive(Clone, Debug)]
+struct Waiting {
+    tell: UnboundedSender<(usize, Reply)>,
+    /// Bytes of replies that nobody has taken yet.
+    untaken: Arc<AtomicUsize>,
+}
+
 /// One machine's way to its embedder.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct HostLink {
     state: Mutex<State>,
     opened: Notify,
-    /// Told when the machine is gone.
-    pub(crate) ended: Notify,
+    /// Which channel is in force.
+    in_force: watch::Sender<InForce>,
+}
+
+/// Which channel is in force.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum InForce {
+    /// The one with this number; 0: there was none yet.
+    Number(u64),
+    /// None any more: the machine is gone.
+    Ended,
+}
+
+impl Default for HostLink {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            opened: Notify::new(),
+            in_force: watch::Sender::new(InForce::Number(0)),
+        }
+    }
 }
 
 /// A request under way and its replies. Dropped before the last of them, it is cancelled.
@@ -69,14 +105,17 @@ pub(crate) struct Exchange {
     link: Arc<HostLink>,
     id: u64,
     out: Out,
-    replies: UnboundedReceiver<Reply>,
+    replies: UnboundedReceiver<(usize, Reply)>,
+    untaken: Arc<AtomicUsize>,
     is_over: bool,
 }
 
 impl Exchange {
     /// The next reply; nothing when the channel is over.
     pub(super) async fn next(&mut self) -> Option<Reply> {
-        self.replies.recv().await
+        let (size, reply) = self.replies.recv().await?;
+        self.untaken.fetch_sub(size, Ordering::Relaxed);
+        Some(reply)
     }
 
     /// That was the last reply.
@@ -141,8 +180,22 @@ impl HostLink {
         let before = (state.out.replace(out), std::mem::take(&mut state.waiting));
         drop(state);
         drop(before);
+        self.in_force.send_replace(InForce::Number(number));
         self.opened.notify_waiters();
         number
+    }
+
+    /// The machine is gone: channels end, and no other comes into force.
+    pub(crate) fn end(&self) {
+        self.in_force.send_replace(InForce::Ended);
+    }
+
+    /// Waits until the channel with this number is not in force any more.
+    pub(crate) async fn superseded(&self, number: u64) -> InForce {
+        let mut in_force = self.in_force.subscribe();
+        let other = in_force.wait_for(|now| *now != InForce::Number(number));
+        // Its sender is here.
+        other.await.map_or(InForce::Ended, |now| *now)
     }
 
     /// The channel with this number is over.
@@ -159,10 +212,18 @@ impl HostLink {
     /// Takes an answer in. One to nothing, or a late one, is passed over.
     pub(crate) fn answer(&self, reply: HostReply) {
         let waiting = self.state.lock().waiting.get(&reply.id).cloned();
-        if let (Some(waiting), Some(answer)) = (waiting, reply.reply) {
-            // Who no longer takes answers forgets the request itself.
-            drop(waiting.send(answer));
+        let size = reply.encoded_len() + EACH;
+        let (Some(waiting), Some(answer)) = (waiting, reply.reply) else {
+            return;
+        };
+        if waiting.untaken.fetch_add(size, Ordering::Relaxed) > UNTAKEN {
+            tracing::warn!(target: "cenote::host_link", id = reply.id, "the embedder answers more than is taken; the request is given up");
+            let given_up = self.state.lock().waiting.remove(&reply.id);
+            drop(given_up);
+            return;
         }
+        // Who no longer takes answers forgets the request itself.
+        drop(waiting.tell.send((size, answer)));
     }
 
     /// Asks, and waits for the answer. Before the first channel it waits for that too.
@@ -189,6 +250,7 @@ impl HostLink {
     ) -> Result<Exchange, Silence> {
         let out = self.channel(&asked).await?;
         let (tell, replies) = mpsc::unbounded_channel();
+        let untaken = Arc::<AtomicUsize>::default();
         let exchange = {
             let mut state = self.state.lock();
             if state.waiting.len() >= WAITING {
@@ -196,12 +258,17 @@ impl HostLink {
             }
             state.last += 1;
             let id = state.last;
-            state.waiting.insert(id, tell);
+            let waiting = Waiting {
+                tell,
+                untaken: Arc::clone(&untaken),
+            };
+            state.waiting.insert(id, waiting);
             Exchange {
                 link: Arc::clone(self),
                 id,
                 out,
                 replies,
+                untaken,
                 is_over: false,
             }
         };
@@ -277,6 +344,47 @@ mod tests {
         link.answer(answer(request.id + 1, false));
         link.answer(answer(request.id, true));
         assert!(asking.await.unwrap().allow);
+    }
+
+    #[tokio::test]
+    async fn replies_that_nobody_takes_end_their_request() {
+        let link = Arc::new(HostLink::default());
+        let (out, mut requests) = mpsc::channel(8);
+        let hello = HostHello {
+            commands: true,
+            ..HostHello::default()
+        };
+        link.open(out, hello);
+        let asked = Asked::Command(cenote_proto::v1::HostCommand::default());
+        let mut exchange = link.begin(asked, PATIENCE).await.unwrap();
+        let id = requests.recv().await.unwrap().unwrap().id;
+        let data = cenote_proto::v1::Data {
+            bytes: vec![0; 100 << 10].into(),
+            ..cenote_proto::v1::Data::default()
+        };
+        for _ in 0..1_000 {
+            link.answer(HostReply {
+                id,
+                reply: Some(Reply::Data(data.clone())),
+            });
+        }
+        let mut taken = 0;
+        while exchange.next().await.is_some() {
+            taken += 1;
+        }
+        assert!((10..=12).contains(&taken), "{taken}");
+        assert!(link.state.lock().waiting.is_empty());
+    }
+
+    #[tokio::test]
+    async fn later_channel_and_the_end_tell_the_earlier_one() {
+        let link = HostLink::default();
+        let open = || link.open(mpsc::channel(1).0, HostHello::default());
+        let (first, second) = (open(), open());
+        assert_eq!(link.superseded(first).await, InForce::Number(second));
+        link.end();
+        assert_eq!(link.superseded(second).await, InForce::Ended);
+        assert_eq!(link.superseded(first).await, InForce::Ended);
     }
 
     #[tokio::test]

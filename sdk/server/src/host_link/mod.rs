@@ -15,4 +15,4 @@ mod window;
 pub(crate) use answers::{ask_in, collection};
 pub(crate) use commands::commands;
 pub(crate) use filesystem::LinkFiles;
-pub(crate) use link::HostLink;
+pub(crate) use link::{HostLink, InForce};

@@ -6,11 +6,12 @@ use cenote_proto::v1::host_channel_server::HostChannel;
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::{HostReady, HostReply, HostRequest};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Code, Request, Response, Status, Streaming};
 
 use super::relay::Out;
 use super::{Answers, answers};
-use crate::failure::{disposed, option};
+use crate::failure::{disposed, failure, option};
+use crate::host_link::InForce;
 use crate::machines::{Machine, Machines};
 
 /// The service.
@@ -41,7 +42,14 @@ async fn converse(
                 Ok(None) => break Ok(()),
                 Err(status) => break Err(status),
             },
-            () = machine.link.ended.notified() => break Err(disposed(&machine.id)),
+            now = machine.link.superseded(number) => break Err(match now {
+                InForce::Ended => disposed(&machine.id),
+                InForce::Number(_) => failure(
+                    Code::Aborted,
+                    "HOST_GONE",
+                    "a later channel of the machine took the place of this one",
+                ),
+            }),
         }
     };
     machine.link.close(number);
