@@ -226,7 +226,7 @@ impl HostFileSystem for Memory {
 
 async fn machine() -> (Memory, NodeRuntime) {
     let files = Memory::default();
-    let rt = NodeRuntime::builder()
+    let rt = crate::builder()
         .mount_callback("/data", files.clone())
         .cwd("/data")
         .create()
@@ -343,7 +343,7 @@ async fn answer_that_never_comes_holds_nobody_else_up_and_the_waiting_can_be_kil
 async fn read_only_mount_asks_for_no_change() {
     let files = Memory::default();
     files.put("hello", "hi\n");
-    let rt = NodeRuntime::builder()
+    let rt = crate::builder()
         .mount_callback_read_only("/data", files.clone())
         .create()
         .await
@@ -366,7 +366,7 @@ async fn at_the_top_it_is_joined_with_what_the_machine_needs() {
         .insert(b"app".to_vec(), Node::Directory);
     files.put("app/x", "one\n");
     files.put("etc", "hidden by the machine's own");
-    let rt = NodeRuntime::builder()
+    let rt = crate::builder()
         .mount_callback("/", files.clone())
         .cwd("/app")
         .create()

@@ -5,10 +5,13 @@
 
 mod calls;
 mod events;
+mod host_commands;
+mod host_files;
 mod host_functions;
 mod js_limits;
 mod network;
 mod permissions;
+mod snapshots;
 mod timing;
 
 /// The shells and editors are no different here; they are long.
@@ -84,6 +87,70 @@ fn what_needs_this_process_says_so() {
         let rt = builder().create().await.unwrap();
         let error = rt.open_file("/etc/passwd", cenote::OpenHow::Read, 0).await;
         assert!(matches!(error, Err(Error::NotOffered { .. })), "{error:?}");
+    });
+}
+
+/// Snapshots go from process to process, whoever took them.
+#[test]
+fn snapshot_is_for_machines_in_either_place() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("f"), "host's").unwrap();
+    block_on(async {
+        let read = async |rt: &NodeRuntime| {
+            let out = rt.shell("cat /data/f /seeded; test ! -e /etc/shells && echo gone");
+            out.await.unwrap().stdout.text().into_owned()
+        };
+        let rt = builder().create().await.unwrap();
+        let made = rt.shell("mkdir /data; echo one > /data/f; rm /etc/shells");
+        assert_eq!(made.await.unwrap().exit_code, 0);
+        let there = rt.snapshot().unwrap();
+        assert!(there.inodes() > 0 && there.bytes() > 0);
+        let with = |builder: NodeRuntimeBuilder, kept: &cenote::Snapshot| {
+            builder.file("/seeded", "two\n").from_snapshot(kept)
+        };
+        // Into this process.
+        let here = with(NodeRuntime::builder(), &there).create().await.unwrap();
+        assert_eq!(read(&here).await, "one\ntwo\ngone\n");
+        // Out of this process.
+        let away = with(builder(), &here.snapshot().unwrap());
+        let away = away.create().await.unwrap();
+        assert_eq!(read(&away).await, "one\ntwo\ngone\n");
+        // To a machine that may reach more of the host than the first, and so cannot live with it.
+        let more = with(builder(), &there).mount(directory.path(), "/mnt/host");
+        let more = more.create().await.unwrap();
+        assert_eq!(read(&more).await, "one\ntwo\ngone\n");
+        assert_eq!(more.read_file("/mnt/host/f").await.unwrap(), b"host's");
+        // It goes with its machine.
+        let mut tar = Vec::new();
+        assert!(there.export(&mut tar).unwrap() > 0);
+        rt.dispose().await;
+        let error = there.export(Vec::new()).unwrap_err();
+        assert!(matches!(error, Error::Disposed), "{error:?}");
+        let kept = cenote::Snapshot::import(tar.as_slice()).unwrap();
+        let late = with(builder(), &kept).create().await.unwrap();
+        assert_eq!(read(&late).await, "one\ntwo\ngone\n");
+    });
+}
+
+#[test]
+fn stream_that_breaks_is_not_taken_for_its_end() {
+    struct Breaks(u32);
+    impl std::io::Read for Breaks {
+        fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+            self.0 += 1;
+            if self.0 > 3 {
+                return Err(std::io::Error::other("on purpose"));
+            }
+            buf.fill(0);
+            Ok(buf.len().min(512))
+        }
+    }
+    block_on(async {
+        let rt = builder().create().await.unwrap();
+        let error = rt.import("/x", Breaks(0)).unwrap_err().to_string();
+        assert!(error.contains("on purpose"), "{error}");
+        let error = rt.import("/x", &b"no tar stream"[..]).unwrap_err();
+        assert!(matches!(error, Error::Archive { .. }), "{error:?}");
     });
 }
 

@@ -229,6 +229,16 @@ impl Permit {
         }
     }
 
+    /// The same for another machine, whose refusals are told to others.
+    pub(crate) fn of_fork(&self, events: &Arc<Events>) -> Self {
+        Self {
+            rules: Arc::clone(&self.rules),
+            callbacks: self.callbacks.clone(),
+            events: Arc::clone(events),
+            handle: self.handle.clone(),
+        }
+    }
+
     /// Whether an environment variable may be given to programs.
     pub(crate) fn env(&self, name: &str) -> bool {
         let request = || PermissionRequest::Env { name: name.into() };

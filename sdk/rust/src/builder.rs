@@ -14,7 +14,7 @@ use cenote_net::Network;
 use crate::ask::{Callback, Callbacks, Permit};
 use crate::events::Events;
 use crate::host::{HostEntropy, MemoryLimits};
-use crate::host_commands::{self, HostCommandRuntime, HostCommands};
+use crate::host_commands::{self, Commands, HostCommandRuntime, HostCommands};
 use crate::host_files::{HostFileSystem, HostFilesMount};
 use crate::host_functions::{Collections, HostFunctions};
 use crate::machine::{Defaults, Machine};
@@ -23,7 +23,7 @@ use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::Permissions;
-use crate::worker;
+use crate::worker::{self, Filesystems};
 use crate::{
     Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
     Snapshot, host, root,
@@ -82,9 +82,10 @@ pub(crate) struct Parts {
     pub(crate) mounts: Vec<HostMount>,
     pub(crate) memory_mounts: Vec<MemoryMount>,
     pub(crate) has_vfs_mounts: bool,
-    pub(crate) has_images: bool,
-    pub(crate) has_start: bool,
-    pub(crate) has_host_commands: bool,
+    pub(crate) images: Vec<(Image, String)>,
+    pub(crate) start: Option<Snapshot>,
+    /// What guests start and the embedder runs.
+    pub(crate) host_commands: Vec<String>,
     pub(crate) node_modules: Option<PathBuf>,
     pub(crate) commands_dir: Option<PathBuf>,
     pub(crate) permissions: Permissions,
@@ -102,10 +103,10 @@ pub(crate) struct Parts {
 impl NodeRuntimeBuilder {
     /// Sets where the machine lives. Default [`Isolation::Shared`]: in this process.
     ///
-    /// With [`Isolation::Process`] these fail as [`Error::NotOffered`]: [`mount_vfs`](Self::mount_vfs), [`image`](Self::image),
-    /// [`from_snapshot`](Self::from_snapshot), [`dns_override`](Self::dns_override), [`resolver`](Self::resolver), [`warm`](Self::warm),
-    /// [`host_commands`](Self::host_commands), and of the machine [`open_file`](NodeRuntime::open_file), snapshots, forks and watches. Calls
-    /// that are not async wait for the other process then.
+    /// With [`Isolation::Process`] these fail as [`Error::NotOffered`]: [`mount_vfs`](Self::mount_vfs), [`dns_override`](Self::dns_override),
+    /// [`resolver`](Self::resolver), [`warm`](Self::warm), and of the machine [`open_file`](NodeRuntime::open_file). A fork, and a machine that
+    /// starts from a snapshot, live in the process of the machine that those were made of where that was granted what they need. Calls that
+    /// are not async wait for the other process then.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
         self
@@ -417,7 +418,13 @@ impl NodeRuntimeBuilder {
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
             engine: memory.engine(),
         };
-        let asks = !self.callbacks.is_empty() || !functions.all().is_empty();
+        let files = Filesystems::new(self.callback_mounts);
+        let commands = Commands::compile(self.host_commands.clone())?;
+        let asks = !(self.callbacks.is_empty()
+            && functions.all().is_empty()
+            && files.is_empty()
+            && commands.is_empty());
+        let embedder = worker::Embedder::new(&permit, &functions).with(files, commands);
         let parts = Parts {
             env: defaults.env.clone(),
             cwd: defaults.cwd.clone(),
@@ -426,10 +433,14 @@ impl NodeRuntimeBuilder {
             files: self.files,
             mounts: self.mounts,
             memory_mounts: self.memory_mounts,
-            has_vfs_mounts: !self.vfs_mounts.is_empty() || !self.callback_mounts.is_empty(),
-            has_images: !self.images.is_empty(),
-            has_start: self.start.is_some(),
-            has_host_commands: !self.host_commands.is_empty(),
+            has_vfs_mounts: !self.vfs_mounts.is_empty(),
+            images: self.images,
+            start: self.start,
+            host_commands: self
+                .host_commands
+                .iter()
+                .flat_map(HostCommands::patterns)
+                .collect(),
             node_modules: self.node_modules,
             commands_dir: self.commands_dir,
             permissions: self.permissions,
@@ -443,10 +454,10 @@ impl NodeRuntimeBuilder {
             warm: self.warm,
             worker_program: self.worker_program,
         };
-        let answers = asks.then(|| worker::Embedder::new(&permit, &functions));
+        let answers = asks.then(|| embedder.clone());
         let remote = worker::create(parts, answers, &functions).await?;
         let functions = asks.then_some(functions);
-        let machine = Machine::elsewhere(remote, defaults, events, permit, functions);
+        let machine = Machine::elsewhere(remote, embedder, defaults, events, permit, functions);
         Ok(NodeRuntime { machine })
     }
 
@@ -456,13 +467,13 @@ impl NodeRuntimeBuilder {
         let permissions = with_exempt_ports(self.permissions, &self.loopback_exempt_ports);
         let pins = Arc::<Pins>::default();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
-        let opens_network =
-            permissions.open_network() || self.callbacks.contains_key(&Scope::Network);
+        let asks = self.callbacks.contains_key(&Scope::Network);
+        let opens_network = asks || permissions.open_network();
         let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let cwd = absolute_cwd(self.cwd)?;
-        let clock = HostClock::new(host.handle().clone());
-        let clock = self.timing.limit(Arc::new(clock));
+        let clock = Arc::new(HostClock::new(host.handle().clone()));
+        let clock = self.timing.limit(clock);
         let memory = self.memory.unwrap_or(MEMORY);
         let events = Arc::<Events>::default();
         let permit = Arc::new(Permit::new(
@@ -472,9 +483,10 @@ impl NodeRuntimeBuilder {
             host.handle().clone(),
         ));
         let budget = Budget::watched(self.limits.clone(), Arc::clone(&events) as _);
+        let start = self.start.map(Snapshot::into_here).transpose()?;
         let (root, commands) = root::filesystem(
             self.commands_dir.as_deref(),
-            self.start.as_ref(),
+            start.as_ref(),
             &self.images,
             Arc::clone(&clock),
             Arc::clone(&budget),
@@ -495,8 +507,7 @@ impl NodeRuntimeBuilder {
             root,
             runtimes,
             entropy: Arc::new(HostEntropy),
-            network: opens_network
-                .then(|| Arc::new(HostNetwork(host.handle().clone())) as Arc<dyn Network>),
+            network: opens_network.then(|| outside(host.handle())),
         });
         boot(&kernel)?;
         root::furnish(
@@ -562,6 +573,11 @@ fn absolute_cwd(asked: Option<String>) -> Result<String, Error> {
         option: "cwd",
         reason: format!("`{cwd}` is not an absolute path"),
     })
+}
+
+/// The way out.
+fn outside(handle: &tokio::runtime::Handle) -> Arc<dyn Network> {
+    Arc::new(HostNetwork(handle.clone()))
 }
 
 fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {

@@ -37,8 +37,11 @@ struct Inner {
     at_root: Mutex<Option<(usize, Arc<dyn FileSystem>)>>,
 }
 
-enum Source {
+/// Where an image comes from.
+pub(crate) enum Source {
+    /// A file of the host.
     Host(PathBuf),
+    /// Memory.
     Bytes(Arc<[u8]>),
 }
 
@@ -61,6 +64,10 @@ impl Image {
                 at_root: Mutex::default(),
             }),
         }
+    }
+
+    pub(crate) fn source(&self) -> &Source {
+        &self.inner.source
     }
 
     fn unpack_over(&self, files: &Arc<Tmpfs>) -> Result<(), Error> {

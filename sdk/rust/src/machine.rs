@@ -21,7 +21,7 @@ use crate::events::Events;
 use crate::files::HostView;
 use crate::host_functions::{self, Collections};
 use crate::watch::Watchers;
-use crate::worker::Remote;
+use crate::worker::{Embedder, Remote};
 use crate::{Error, HostFunctions, NodeRuntimeBuilder, host};
 
 /// How long a call that killed what it started waits for its end.
@@ -59,7 +59,7 @@ enum Place {
     /// In this process, until it is disposed of.
     Here(Mutex<Option<Live>>),
     /// In another.
-    Elsewhere(Remote),
+    Elsewhere(Remote, Embedder),
 }
 
 #[derive(Clone)]
@@ -95,18 +95,19 @@ impl Machine {
     /// A machine in another process; `functions` when it asks for them already.
     pub(crate) fn elsewhere(
         remote: Remote,
+        embedder: Embedder,
         defaults: Defaults,
         events: Arc<Events>,
         permit: Arc<Permit>,
         functions: Option<Arc<Collections>>,
     ) -> Arc<Self> {
         Arc::new(Self {
-            place: Place::Elsewhere(remote),
+            place: Place::Elsewhere(remote, embedder),
             defaults,
             host_functions: Mutex::new(functions),
             events,
             permit,
-            // Forks are not offered there.
+            // Forks are made there.
             recipe: NodeRuntimeBuilder::default(),
             given: Mutex::default(),
             watchers: Watchers::default(),
@@ -117,7 +118,7 @@ impl Machine {
     pub(crate) fn remote(&self) -> Option<&Remote> {
         match &self.place {
             Place::Here(_) => None,
-            Place::Elsewhere(remote) => Some(remote),
+            Place::Elsewhere(remote, _) => Some(remote),
         }
     }
 
@@ -175,6 +176,27 @@ impl Machine {
         self.recipe.clone().with_host_functions(given)
     }
 
+    /// A fork of a machine in another process; nothing for one in this.
+    pub(crate) async fn fork_elsewhere(&self) -> Result<Option<Arc<Self>>, Error> {
+        let Place::Elsewhere(remote, embedder) = &self.place else {
+            return Ok(None);
+        };
+        let fork = remote.fork().await?;
+        let events = Arc::<Events>::default();
+        let permit = Arc::new(self.permit.of_fork(&events));
+        let functions = self.host_functions.lock().clone();
+        let asks = functions.is_some();
+        let functions = Arc::new(functions.map_or_else(Collections::default, |all| all.copy()));
+        let embedder = embedder.fork(&permit, &functions);
+        if asks {
+            embedder.clone().serve(&fork).await?;
+        }
+        let functions = asks.then_some(functions);
+        let defaults = self.defaults.clone();
+        let machine = Self::elsewhere(fork, embedder, defaults, events, permit, functions);
+        Ok(Some(machine))
+    }
+
     pub(crate) fn watchers(&self) -> &Watchers {
         &self.watchers
     }
@@ -182,7 +204,7 @@ impl Machine {
     fn live(&self) -> Result<Live, Error> {
         match &self.place {
             Place::Here(live) => live.lock().clone().ok_or(Error::Disposed),
-            Place::Elsewhere(_) => Err(Error::NotOffered {
+            Place::Elsewhere(..) => Err(Error::NotOffered {
                 what: "what needs the machine's kernel in this process".to_owned(),
             }),
         }
@@ -290,7 +312,7 @@ impl Machine {
                     live.kernel.shutdown().await;
                 }
             }
-            Place::Elsewhere(remote) => remote.dispose().await,
+            Place::Elsewhere(remote, _) => remote.dispose().await,
         }
     }
 }
@@ -312,7 +334,7 @@ impl fmt::Debug for Machine {
         let state = match &self.place {
             Place::Here(live) if live.lock().is_some() => "live",
             Place::Here(_) => "disposed",
-            Place::Elsewhere(_) => "in another process",
+            Place::Elsewhere(..) => "in another process",
         };
         write!(f, "Machine({state})")
     }

@@ -16,19 +16,20 @@ use cenote_kernel::Kernel;
 use cenote_registry::{
     CommandSource, Content as RegistryContent, EmbeddedFile, Entry, Lookup, RegistryError,
 };
+use cenote_vfs::fs::tmpfs::Snapshot as Kept;
 use cenote_vfs::fs::{
     AdapterFs, Content, HostDir, HostDirOptions, Image as Files, ImageBuilder, JoinedFs,
     PlainContent, Tmpfs, overlay,
 };
 use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, NewOwner, ops};
 
+use crate::Error;
 use crate::builder::check_directory;
 use crate::files::{HostView, make_directories, write};
 use crate::host_files::HostFilesMount;
 use crate::image::{self, Image};
 use crate::mounts::{HostMount, MemoryMount, MountAccess, VfsMount};
 use crate::network::dns::NAME_SERVER;
-use crate::{Error, Snapshot};
 
 /// What the embedder adds to the tree.
 pub(crate) struct Plan<'a> {
@@ -167,7 +168,7 @@ pub(crate) fn host_commands() -> Option<PathBuf> {
 /// The root filesystem of a new machine.
 pub(crate) fn filesystem(
     commands_dir: Option<&Path>,
-    start: Option<&Snapshot>,
+    start: Option<&Kept>,
     images: &[(Image, String)],
     clock: Arc<dyn Clock>,
     budget: Arc<Budget>,
@@ -181,7 +182,7 @@ pub(crate) fn filesystem(
         }
     };
     if let Some(start) = start {
-        let root = start.files().restore(clock, budget);
+        let root = start.restore(clock, budget);
         return Ok((root.map_err(failed("restore"))?, source));
     }
     let shipped = shipped(source == CommandSource::Shipped)?;
@@ -351,8 +352,9 @@ pub(crate) fn furnish(
             });
         }
         view.in_context(|cx| {
-            if let Some((parent, _)) = path.rsplit_once('/') {
-                make_directories(cx, parent.as_bytes())?;
+            let above = path.rsplit_once('/').map(|(above, _)| above.as_bytes());
+            if let Some(parent @ [_, ..]) = above {
+                make_directories(cx, parent)?;
             }
             write(cx, path.as_bytes(), content, 0o644)?;
             own(cx, path, plan.owner)

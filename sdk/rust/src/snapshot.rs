@@ -13,15 +13,26 @@ use cenote_vfs::fs::{Tmpfs, overlay};
 use cenote_vfs::{FileSystem, Inode, LookupFlags, ops};
 
 use crate::archive::{Packer, Unpacker, plain};
+use crate::worker::RemoteSnapshot;
 use crate::{Error, NodeRuntime, host, root};
 
 /// A machine's own files as they were at one moment: all that is in its tree but mounts and processes.
 ///
 /// Clones are the same snapshot. It shares what is the same with the machine it was taken of and those that start from it, and is charged
-/// to none of them; its memory is given back with the last clone.
+/// to none of them; its memory is given back with the last clone. That of a machine in a process of its own lives there, and no longer than
+/// that machine ([`Error::Disposed`] then): export it to keep it.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    files: Files,
+    kept: Place,
+}
+
+/// Where a snapshot is kept.
+#[derive(Clone, Debug)]
+enum Place {
+    /// In this process.
+    Here(Files),
+    /// With a machine in another.
+    Elsewhere(RemoteSnapshot),
 }
 
 fn clock() -> Result<Arc<dyn Clock>, Error> {
@@ -29,20 +40,46 @@ fn clock() -> Result<Arc<dyn Clock>, Error> {
 }
 
 impl Snapshot {
-    pub(crate) fn files(&self) -> &Files {
-        &self.files
+    /// The files, brought here if they are elsewhere.
+    pub(crate) fn into_here(self) -> Result<Files, Error> {
+        let there = match self.kept {
+            Place::Here(files) => return Ok(files),
+            Place::Elsewhere(there) => there,
+        };
+        let mut tar = Vec::new();
+        there.export(&mut tar)?;
+        let everything = Limits {
+            filesystem_bytes: u64::MAX,
+            inodes: u64::MAX,
+            ..Limits::default()
+        };
+        Self::import_within(tar.as_slice(), everything)?.into_here()
+    }
+
+    /// The snapshot, if another process keeps it.
+    pub(crate) fn elsewhere(&self) -> Option<&RemoteSnapshot> {
+        match &self.kept {
+            Place::Here(_) => None,
+            Place::Elsewhere(there) => Some(there),
+        }
     }
 
     /// How many files it holds, beside those that ship with Cenote or came with an image and were not changed.
     #[must_use]
     pub fn inodes(&self) -> u64 {
-        self.files.inodes()
+        match &self.kept {
+            Place::Here(files) => files.inodes(),
+            Place::Elsewhere(there) => there.inodes(),
+        }
     }
 
     /// How many bytes these hold, as `limits.filesystem_bytes` counts.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        self.files.bytes()
+        match &self.kept {
+            Place::Here(files) => files.bytes(),
+            Place::Elsewhere(there) => there.bytes(),
+        }
     }
 
     /// Writes as a tar stream what differs from the files that ship with Cenote or came with an image, in the form of an OCI layer: what was
@@ -56,10 +93,12 @@ impl Snapshot {
     /// # Errors
     /// [`Error::Archive`] when the stream breaks, [`Error::File`] when a file cannot be read or has a path beyond 32 KiB.
     pub fn export(&self, writer: impl Write) -> Result<u64, Error> {
+        let files = match &self.kept {
+            Place::Here(files) => files,
+            Place::Elsewhere(there) => return there.export(writer),
+        };
         let mut packer = Packer::new(writer);
-        let walked = self
-            .files
-            .changes(clock()?, &mut |path, change| packer.tell(path, &change));
+        let walked = files.changes(clock()?, &mut |path, change| packer.tell(path, &change));
         packer
             .finish(walked)
             .map_err(|failure| failure.into_error("export"))
@@ -84,7 +123,7 @@ impl Snapshot {
         let files = overlay(&[shipped], clock()?, Budget::new(limits)).map_err(failed("import"))?;
         unpack(files.root(), reader)?;
         Ok(Self {
-            files: files.snapshot(),
+            kept: Place::Here(files.snapshot()),
         })
     }
 }
@@ -121,6 +160,11 @@ impl NodeRuntime {
     /// # Errors
     /// [`Error::Disposed`].
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
+        if let Some(remote) = self.machine.remote() {
+            return Ok(Snapshot {
+                kept: Place::Elsewhere(remote.snapshot()?),
+            });
+        }
         let kernel = self.machine.kernel()?;
         let root = kernel.namespace().root();
         let filesystem = root
@@ -129,7 +173,7 @@ impl NodeRuntime {
             .ok_or_else(|| failed("snapshot")(Errno::EXDEV.into()))?;
         let files = in_memory(filesystem.as_ref()).map_err(failed("snapshot"))?;
         Ok(Snapshot {
-            files: files.snapshot(),
+            kept: Place::Here(files.snapshot()),
         })
     }
 
@@ -139,6 +183,11 @@ impl NodeRuntime {
     /// # Errors
     /// As [`create`](crate::NodeRuntimeBuilder::create); [`Error::Disposed`].
     pub async fn fork(&self) -> Result<Self, Error> {
+        let machine = Arc::clone(&self.machine);
+        let made = host::run(async move { machine.fork_elsewhere().await });
+        if let Some(machine) = made.await? {
+            return Ok(Self { machine });
+        }
         let snapshot = self.snapshot()?;
         let recipe = self.machine.recipe();
         recipe.from_snapshot(&snapshot).create().await
@@ -151,6 +200,9 @@ impl NodeRuntime {
     /// As [`Snapshot::export`]; [`Error::File`]: `ENOENT`, `ENOTDIR`, `EXDEV` for a mount.
     pub fn export(&self, path: impl AsRef<[u8]>, writer: impl Write) -> Result<u64, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.export(path, writer);
+        }
         let (copy, top) = self.on_files("export", path, |cx| {
             let place = ops::lookup(cx, None, path, LookupFlags::FOLLOW)?;
             if place.mount().id() != cx.root.mount().id() {
@@ -183,6 +235,9 @@ impl NodeRuntime {
     /// As [`Snapshot::import_within`], with the machine's own limits.
     pub fn import(&self, path: impl AsRef<[u8]>, reader: impl Read) -> Result<u64, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            return remote.import(path, reader);
+        }
         let top = self.on_files("import", path, |cx| {
             crate::files::make_directories(cx, path)?;
             let place = ops::lookup(cx, None, path, LookupFlags::FOLLOW)?;

@@ -83,6 +83,16 @@ impl Queue {
         self.more.notify_one();
     }
 
+    /// Notes what another process tells, which may have lost changes itself.
+    fn tell(&self, event: WatchEvent) {
+        if event.kind == WatchKind::Overflow {
+            self.state.lock().has_overflowed = true;
+            self.more.notify_one();
+        } else {
+            self.note(Noted::Event(event));
+        }
+    }
+
     fn close(&self) {
         self.state.lock().is_closed = true;
         self.more.notify_one();
@@ -178,6 +188,17 @@ pub struct Watcher {
     is_recursive: bool,
     queue: Arc<Queue>,
     watches: BTreeMap<Vec<u8>, Watch>,
+    /// Who tells of a machine in another process.
+    teller: Option<Teller>,
+}
+
+/// A task that tells of changes; ends with this.
+struct Teller(tokio::task::AbortHandle);
+
+impl Drop for Teller {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl NodeRuntime {
@@ -194,7 +215,16 @@ impl NodeRuntime {
             is_recursive,
             queue,
             watches: BTreeMap::new(),
+            teller: None,
         };
+        if let Some(remote) = self.machine.remote() {
+            let (queue, told) = (Arc::clone(&watcher.queue), Arc::clone(&watcher.queue));
+            let note = move |event| told.tell(event);
+            let teller = remote.watch(path, is_recursive, note, move || queue.close())?;
+            watcher.teller = Some(Teller(teller));
+            self.machine.watchers().add(&watcher.queue);
+            return Ok(watcher);
+        }
         self.on_files("watch", path, |cx| {
             let place = ops::lookup(cx, None, path, LookupFlags::FOLLOW)?;
             watcher.top = place.path_if_reachable(cx.root)?;

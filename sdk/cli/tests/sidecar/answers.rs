@@ -160,7 +160,7 @@ fn honest(asked: &Asked) -> Vec<Reply> {
             let output = b"{\"b\":2}".as_slice().into();
             return vec![Reply::Function(HostFunctionResult { output })];
         }
-        Asked::Command(_) => return vec![Reply::CommandStarted(CommandStarted {})],
+        Asked::Command(_) => return vec![Reply::CommandStarted(CommandStarted::default())],
         // The program gives back what it gets; the window says that it has taken it.
         Asked::Data(data) => {
             let taken = HostWindow {
@@ -326,7 +326,7 @@ fn nonsense(dice: &mut Dice) -> Reply {
         }
         3 | 4 => file_nonsense(dice),
         5 => network_nonsense(dice),
-        6 => Reply::CommandStarted(CommandStarted {}),
+        6 => Reply::CommandStarted(CommandStarted::default()),
         7 => Reply::CommandExited(CommandExited {
             exit_code: dice.number(),
             signal: dice.number(),

@@ -113,7 +113,7 @@ async fn command_gets_its_input_and_gives_output_and_status() {
         assert_eq!(command.env["T"], "1");
         assert!(command.pid > 1);
         embedder
-            .reply(id, Reply::CommandStarted(CommandStarted {}))
+            .reply(id, Reply::CommandStarted(CommandStarted::default()))
             .await;
         let mut input = Vec::new();
         loop {
@@ -160,7 +160,7 @@ async fn signals_reach_the_embedder_and_a_kill_cancels() {
     let (outcome, ()) = tokio::join!(sidecar.exec(&vm, program), async {
         let (id, _) = embedder.command().await;
         embedder
-            .reply(id, Reply::CommandStarted(CommandStarted {}))
+            .reply(id, Reply::CommandStarted(CommandStarted::default()))
             .await;
         sidecar.shell(&vm, "sleep 0.1; echo go > /tmp/f").await;
         loop {
@@ -173,7 +173,7 @@ async fn signals_reach_the_embedder_and_a_kill_cancels() {
         embedder.exit(id, 9).await;
         let (id, _) = embedder.command().await;
         embedder
-            .reply(id, Reply::CommandStarted(CommandStarted {}))
+            .reply(id, Reply::CommandStarted(CommandStarted::default()))
             .await;
         sidecar.shell(&vm, "sleep 0.1; echo go > /tmp/f").await;
         loop {
@@ -196,7 +196,7 @@ async fn embedder_that_floods_or_goes_loses_its_command_only() {
         // More than its window, with nobody reading: the command is given up.
         let (id, _) = embedder.command().await;
         embedder
-            .reply(id, Reply::CommandStarted(CommandStarted {}))
+            .reply(id, Reply::CommandStarted(CommandStarted::default()))
             .await;
         embedder.output(id, vec![b'x'; 256 << 10]).await;
         embedder.output(id, vec![b'x'; 256 << 10]).await;
@@ -209,7 +209,7 @@ async fn embedder_that_floods_or_goes_loses_its_command_only() {
         }
         let (id, _) = embedder.command().await;
         embedder
-            .reply(id, Reply::CommandStarted(CommandStarted {}))
+            .reply(id, Reply::CommandStarted(CommandStarted::default()))
             .await;
         // Its input comes when it has started.
         while !matches!(embedder.next().await, (of, Asked::Data(_)) if of == id) {}

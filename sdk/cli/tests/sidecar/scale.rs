@@ -187,5 +187,5 @@ async fn machines_that_come_and_go_leave_nothing_in_their_worker() {
 async fn workers_that_come_and_go_leave_nothing_in_the_sidecar() {
     let sidecar = Sidecar::start(&[]).await;
     let pids = [sidecar.child.id()];
-    is_flat(&cycles(&sidecar, size(10, 1_000), &pids).await);
+    is_flat(&cycles(&sidecar, size(10, 5_000), &pids).await);
 }

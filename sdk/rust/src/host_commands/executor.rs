@@ -5,12 +5,16 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cenote_abi::{Errno, SigNum};
 use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::streams::CommandStreams;
 use crate::Error;
+
+/// How long the embedder may take to say whether a program runs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The answer of a [`CommandExecutor`], as it comes.
 pub type Starting = Pin<Box<dyn Future<Output = Result<CommandAnswer, Errno>> + Send>>;
@@ -119,6 +123,15 @@ impl HostCommands {
         self
     }
 
+    /// The patterns that stand for what it is asked for.
+    pub(crate) fn patterns(&self) -> Vec<String> {
+        if self.patterns.is_empty() {
+            vec!["**".to_owned()]
+        } else {
+            self.patterns.clone()
+        }
+    }
+
     pub(crate) fn compile(self) -> Result<Compiled, Error> {
         let patterns = self
             .patterns
@@ -213,6 +226,46 @@ impl Compiled {
 impl fmt::Debug for Compiled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HostCommands({:?})", self.patterns)
+    }
+}
+
+/// The directories whose programs are known by their bare names.
+const COMMON: [&str; 6] = [
+    "/usr/local/bin",
+    "/usr/local/sbin",
+    "/usr/bin",
+    "/usr/sbin",
+    "/bin",
+    "/sbin",
+];
+
+/// The embedder's programs, for those that are told only the names by which executors know them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Commands(Arc<[Compiled]>);
+
+impl Commands {
+    pub(crate) fn compile(commands: Vec<HostCommands>) -> Result<Self, Error> {
+        let commands = commands.into_iter().map(HostCommands::compile);
+        Ok(Self(commands.collect::<Result<_, _>>()?))
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Who answers for a program of this name. A bare one may have been named with one of the usual directories.
+    pub(crate) fn executor(&self, command: &str) -> Option<Arc<dyn CommandExecutor>> {
+        let name = command.as_bytes();
+        let answers = |one: &&Compiled| {
+            let is_bare = !command.contains('/');
+            let mut paths = COMMON
+                .iter()
+                .map(|directory| format!("{directory}/{command}"));
+            one.answers(name, name)
+                || is_bare && paths.any(|path| one.answers(path.as_bytes(), name))
+        };
+        let found = self.0.iter().find(answers);
+        found.map(|one| Arc::clone(&one.executor))
     }
 }
 

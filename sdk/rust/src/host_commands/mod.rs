@@ -6,12 +6,14 @@
 //!
 //! * [`executor`]: what the embedder implements, and which names it is asked for
 //! * [`streams`]: the process's standard streams and signals, as the embedder has them
+//! * [`line`]: the same of a process in another OS process
 //! * [`runtime`]: the kernel's runtime for these programs
 //! * [`process`]: one of them while it runs
 //!
 //! Locks are leaves.
 
 mod executor;
+mod line;
 mod process;
 mod runtime;
 mod streams;
@@ -19,5 +21,7 @@ mod streams;
 pub use executor::{
     CommandAnswer, CommandEnd, CommandExecutor, HostCommand, HostCommands, Starting,
 };
+pub(crate) use executor::{Commands, PATIENCE};
+pub(crate) use line::{Line, Output, Wish, line};
 pub(crate) use runtime::{HostCommandRuntime, write_files};
 pub use streams::{CommandInput, CommandOutput, CommandSignals, CommandStreams};

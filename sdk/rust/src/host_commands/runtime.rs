@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use cenote_abi::Errno;
 use cenote_base::policy::Request;
@@ -14,7 +13,7 @@ use cenote_kernel::{BoxFuture, Image, Kernel, NamedProgram, Program, Runtime};
 use cenote_vfs::LookupContext;
 use tokio::runtime::Handle;
 
-use super::executor::{CommandAnswer, CommandExecutor, Compiled, HostCommand};
+use super::executor::{CommandAnswer, CommandExecutor, Compiled, HostCommand, PATIENCE};
 use super::process::CommandProgram;
 use super::streams::{CommandStreams, streams};
 use crate::files::{make_directories, write};
@@ -23,8 +22,6 @@ use crate::files::{make_directories, write};
 const MAGIC: &[u8] = b"\0cenote-host-command\n";
 /// Where those files are.
 const DIRECTORY: &[u8] = b"/usr/local/bin";
-/// How long the embedder may take to say whether a program runs.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs programs of the embedder.
 #[derive(Debug)]

@@ -21,8 +21,10 @@ use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::mpsc;
 
+use super::line::{Line, Output};
+
 /// Signals that may wait for the embedder; more of them are lost.
-const SIGNALS: usize = 64;
+pub(super) const SIGNALS: usize = 64;
 
 /// A process's standard streams and its signals.
 #[derive(Debug)]
@@ -40,12 +42,40 @@ pub struct CommandStreams {
 
 /// The standard input of a command: reads 0 bytes at its end, and when the process has ended.
 #[derive(Debug)]
-pub struct CommandInput(Arc<Port>);
+pub struct CommandInput(Source);
+
+/// Where input comes from.
+#[derive(Debug)]
+enum Source {
+    /// A process of this process's kernel.
+    Here(Arc<Port>),
+    /// One that lives elsewhere.
+    Elsewhere(Arc<Line>),
+}
 
 /// An output of a command. Writing fails with `BrokenPipe` when nobody reads it any more: then the process also gets `SIGPIPE`, which ends it
 /// unless the guest that started it ignores that.
 #[derive(Debug)]
-pub struct CommandOutput(Arc<Port>);
+pub struct CommandOutput(Sink);
+
+/// Where output goes.
+#[derive(Debug)]
+enum Sink {
+    Here(Arc<Port>),
+    Elsewhere(Arc<Line>, Output),
+}
+
+impl CommandInput {
+    pub(super) fn elsewhere(line: &Arc<Line>) -> Self {
+        Self(Source::Elsewhere(Arc::clone(line)))
+    }
+}
+
+impl CommandOutput {
+    pub(super) fn elsewhere(line: &Arc<Line>, output: Output) -> Self {
+        Self(Sink::Elsewhere(Arc::clone(line), output))
+    }
+}
 
 /// Signals for a command. Until [`next`](Self::next) is called for the first time, and after this is dropped, they do what they do by
 /// default: end the process. `SIGKILL` and `SIGSTOP` always do.
@@ -56,6 +86,10 @@ pub struct CommandSignals {
 }
 
 impl CommandSignals {
+    pub(super) fn new(queue: mpsc::Receiver<SigNum>, is_wanted: Arc<AtomicBool>) -> Self {
+        Self { queue, is_wanted }
+    }
+
     /// The next of `SIGHUP`, `SIGINT`, `SIGQUIT`, `SIGTERM`, `SIGUSR1`, `SIGUSR2`, `SIGALRM`; waits for it, for good when the process
     /// has ended.
     pub async fn next(&mut self) -> SigNum {
@@ -82,13 +116,10 @@ pub(super) fn streams() -> (CommandStreams, ProcessSide) {
     let wants_signals = Arc::<AtomicBool>::default();
     let [stdin, stdout, stderr] = ports.clone();
     let streams = CommandStreams {
-        stdin: CommandInput(stdin),
-        stdout: CommandOutput(stdout),
-        stderr: CommandOutput(stderr),
-        signals: CommandSignals {
-            queue,
-            is_wanted: Arc::clone(&wants_signals),
-        },
+        stdin: CommandInput(Source::Here(stdin)),
+        stdout: CommandOutput(Sink::Here(stdout)),
+        stderr: CommandOutput(Sink::Here(stderr)),
+        signals: CommandSignals::new(queue, Arc::clone(&wants_signals)),
     };
     let side = ProcessSide {
         ports,
@@ -256,11 +287,15 @@ impl AsyncRead for CommandInput {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let port = match &self.0 {
+            Source::Here(port) => port,
+            Source::Elsewhere(line) => return line.poll_read(cx, buf).map(Ok),
+        };
         let unfilled = buf.initialize_unfilled();
         if unfilled.is_empty() {
             return Poll::Ready(Ok(()));
         }
-        match std::task::ready!(self.0.poll(cx, |file| file.read(unfilled))) {
+        match std::task::ready!(port.poll(cx, |file| file.read(unfilled))) {
             None => Poll::Ready(Ok(())),
             Some(count) => {
                 buf.advance(count?);
@@ -279,7 +314,11 @@ impl AsyncWrite for CommandOutput {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        let written = std::task::ready!(self.0.poll(cx, |file| file.write(bytes)));
+        let port = match &self.0 {
+            Sink::Here(port) => port,
+            Sink::Elsewhere(line, output) => return line.poll_write(cx, *output, bytes),
+        };
+        let written = std::task::ready!(port.poll(cx, |file| file.write(bytes)));
         Poll::Ready(written.unwrap_or_else(|| Err(io::ErrorKind::BrokenPipe.into())))
     }
 

@@ -50,6 +50,13 @@ impl Collections {
         self.list.read().values().cloned().collect()
     }
 
+    /// The same, for another machine.
+    pub(crate) fn copy(&self) -> Self {
+        Self {
+            list: RwLock::new(self.list.read().clone()),
+        }
+    }
+
     /// All of them, for those who only pass calls on.
     pub(crate) fn described(&self) -> Vec<Described> {
         let all = self.all();

@@ -1,16 +1,24 @@
-//! What a machine in another process asks its embedder: permissions that no rule decides, and host functions.
+//! What a machine in another process asks its embedder: permissions that no rule decides, host functions, files and programs of the embedder.
+//!
+//! The other process may be one that a guest has taken over: what waits for answers is bounded, and what makes no sense ends its exchange.
 
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::net::{IpAddr, SocketAddr};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
+
+use cenote_abi::Errno;
 
 use cenote_base::policy::Verdict;
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::permission_question::Scope as Question;
 use cenote_proto::v1::{
-    HostError, HostFunctionCall, HostFunctionResult, HostHello, HostReply, HostRequest,
-    PermissionAnswer, PermissionQuestion,
+    FilesystemCall, FilesystemResult, HostError, HostFunctionCall, HostFunctionResult, HostHello,
+    HostReply, HostRequest, PermissionAnswer, PermissionQuestion,
 };
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
@@ -19,18 +27,53 @@ use tonic::Streaming;
 
 use super::Remote;
 use super::failure::About;
+use super::host_commands::{self, Replies, Starting, take};
+use super::host_files::Filesystems;
 use crate::ask::Permit;
+use crate::host_commands::{Commands, Line};
 use crate::host_functions::Collections;
 use crate::{Error, HostFunctionError, PermissionRequest, host};
 
 /// Answers on their way.
 const ON_THE_WAY: usize = 16;
+/// Requests that may wait for their answers, and programs that may run, at once.
+const UNDER_WAY: usize = 10_000;
 
 /// Who answers.
 #[derive(Clone, Debug)]
 pub(crate) struct Embedder {
     permit: Arc<Permit>,
     functions: Arc<Collections>,
+    files: Filesystems,
+    commands: Commands,
+}
+
+/// A request under way.
+struct Exchange {
+    answer: AbortHandle,
+    /// What takes further frames, if it is a program.
+    line: Option<Arc<Line>>,
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        self.answer.abort();
+    }
+}
+
+/// Polls a future to its end; nothing when it panics.
+pub(super) async fn or_panic<T>(future: impl Future<Output = T>) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    })
+    .await
+}
+
+/// The reply for an errno.
+pub(super) fn failed(errno: Errno) -> Reply {
+    Reply::Error(host_commands::error(errno))
 }
 
 impl Embedder {
@@ -38,11 +81,29 @@ impl Embedder {
         Self {
             permit: Arc::clone(permit),
             functions: Arc::clone(functions),
+            files: Filesystems::default(),
+            commands: Commands::default(),
         }
     }
 
+    /// Answers for these files and programs, too.
+    pub(crate) fn with(mut self, files: Filesystems, commands: Commands) -> Self {
+        (self.files, self.commands) = (files, commands);
+        self
+    }
+
+    /// Who answers a fork in the same way.
+    pub(crate) fn fork(&self, permit: &Arc<Permit>, functions: &Arc<Collections>) -> Self {
+        Self::new(permit, functions).with(self.files.clone(), self.commands.clone())
+    }
+
+    /// Where the machine shows the embedder's filesystems.
+    pub(super) fn files(&self) -> &Filesystems {
+        &self.files
+    }
+
     /// Opens the channel and answers what comes, until the machine is gone.
-    pub(super) async fn serve(self, remote: &Remote) -> Result<(), Error> {
+    pub(crate) async fn serve(self, remote: &Remote) -> Result<(), Error> {
         let mut channel = remote.channel();
         let (replies, waiting) = mpsc::channel(ON_THE_WAY);
         let hello = HostReply {
@@ -50,6 +111,8 @@ impl Embedder {
             reply: Some(Reply::Hello(HostHello {
                 permissions: true,
                 functions: true,
+                filesystems: true,
+                commands: true,
                 ..HostHello::default()
             })),
         };
@@ -66,30 +129,60 @@ impl Embedder {
         mut requests: Streaming<HostRequest>,
         replies: mpsc::Sender<HostReply>,
     ) {
-        let mut under_way: HashMap<u64, AbortHandle> = HashMap::new();
-        while let Ok(Some(request)) = requests.message().await {
-            let id = request.id;
-            under_way.retain(|_, answer| !answer.is_finished());
-            match request.request {
+        let mut under_way: HashMap<u64, Exchange> = HashMap::new();
+        while let Ok(Some(HostRequest { id, request, .. })) = requests.message().await {
+            match request {
                 Some(Asked::Ready(_)) | None => {}
-                Some(Asked::Cancel(_)) => {
-                    if let Some(answer) = under_way.remove(&id) {
-                        answer.abort();
+                Some(Asked::Cancel(_)) => drop(under_way.remove(&id)),
+                Some(frame @ (Asked::Data(_) | Asked::Window(_) | Asked::Signal(_))) => {
+                    // One that has just ended hears nothing any more.
+                    let line = under_way.get(&id).and_then(|one| one.line.as_ref());
+                    if line.is_some_and(|line| !take(line, frame)) {
+                        tracing::warn!(target: "cenote::host_link", "a machine sent what it must not; the program is given up");
+                        under_way.remove(&id);
                     }
                 }
                 Some(asked) => {
-                    let (embedder, replies) = (self.clone(), replies.clone());
-                    let answer = tokio::spawn(async move {
-                        let reply = Some(embedder.answer(asked).await);
-                        // A channel that has ended wants no answers.
-                        let _sent = replies.send(HostReply { id, reply }).await.is_ok();
-                    });
-                    under_way.insert(id, answer.abort_handle());
+                    if under_way.len() >= UNDER_WAY {
+                        under_way.retain(|_, exchange| !exchange.answer.is_finished());
+                    }
+                    if under_way.len() >= UNDER_WAY || under_way.contains_key(&id) {
+                        tracing::warn!(target: "cenote::host_link", "a machine asks too much; the channel is given up");
+                        return;
+                    }
+                    let out = replies.clone();
+                    under_way.insert(id, self.begin(asked, Replies { id, out }));
                 }
             }
+            if under_way.len() == under_way.capacity() {
+                under_way.retain(|_, exchange| !exchange.answer.is_finished());
+            }
         }
-        for answer in under_way.into_values() {
-            answer.abort();
+    }
+
+    /// Begins to answer a request.
+    fn begin(&self, asked: Asked, replies: Replies) -> Exchange {
+        let embedder = self.clone();
+        if let Asked::Command(command) = asked {
+            let (starting, line) = Starting::new();
+            let answer = tokio::spawn(async move {
+                starting.run(&embedder.commands, command, &replies).await;
+            });
+            return Exchange {
+                answer: answer.abort_handle(),
+                line: Some(line),
+            };
+        }
+        let answer = tokio::spawn(async move {
+            let answer = or_panic(embedder.answer(asked)).await;
+            // A channel that has ended wants no answers.
+            replies
+                .send(answer.unwrap_or_else(|| failed(Errno::EIO)))
+                .await;
+        });
+        Exchange {
+            answer: answer.abort_handle(),
+            line: None,
         }
     }
 
@@ -106,11 +199,17 @@ impl Embedder {
                     message: error.message,
                 }),
             },
-            _ => Reply::Error(HostError {
-                code: "ENOSYS".into(),
-                name: "Error".into(),
-                message: "this embedder does not answer that".into(),
+            Asked::Filesystem(call) => self.file(call).await,
+            _ => failed(Errno::ENOSYS),
+        }
+    }
+
+    async fn file(&self, call: FilesystemCall) -> Reply {
+        match self.files.answer(call).await {
+            Ok(result) => Reply::Filesystem(FilesystemResult {
+                result: Some(result),
             }),
+            Err(errno) => failed(errno),
         }
     }
 

@@ -26,8 +26,9 @@ pub(super) enum About {
 
 /// The operations of files that errors name.
 const OPERATIONS: &[&str] = &[
-    "boot", "mkdir", "open", "read", "readdir", "readlink", "register", "remove", "rename",
-    "setattr", "stat", "symlink", "write",
+    "boot", "build", "export", "image", "import", "install", "mkdir", "mount", "open", "read",
+    "readdir", "readlink", "register", "remove", "rename", "restore", "setattr", "snapshot",
+    "stat", "symlink", "watch", "write",
 ];
 
 /// The options that errors name.
@@ -36,15 +37,21 @@ const OPTIONS: &[&str] = &[
     "commands_dir",
     "cwd",
     "files",
+    "host_commands",
     "host_functions",
+    "image",
     "hostname",
     "loopback_exempt_ports",
+    "memory_directory",
+    "mount",
+    "mount_callback",
     "mounts",
     "node_modules",
     "permissions",
     "permissions.env",
     "permissions.network",
     "rows",
+    "snapshot",
     "user",
 ];
 
@@ -77,7 +84,16 @@ pub(super) fn error(status: &Status, about: About) -> Error {
             cause: io::Error::other(message),
         },
         "TIMEOUT" => Error::TimedOut { what: message },
-        "DISPOSED" | "NO_SUCH_VM" => Error::Disposed,
+        // A snapshot goes with its machine.
+        "DISPOSED" | "NO_SUCH_VM" | "NO_SUCH_SNAPSHOT" => Error::Disposed,
+        "ARCHIVE" => {
+            let operation = known(OPERATIONS, &detail.operation, "import");
+            let prefix = format!("{operation}: ");
+            Error::Archive {
+                operation,
+                reason: message.strip_prefix(&prefix).unwrap_or(&message).to_owned(),
+            }
+        }
         "WORKER_DIED" => Error::WorkerDied {
             reason: message,
             stderr: detail.stderr,

@@ -6,15 +6,17 @@ use bytes::Bytes;
 use cenote_base::Timing;
 use cenote_base::limits::Limits;
 use cenote_proto::v1::{
-    CreateVmRequest, Decision, HostDirectory, HostFunction, HostFunctions as Collection,
-    Isolation as WireIsolation, Limits as WireLimits, MemoryFilesystem, Mount, PermissionRule,
-    PermissionScope, Permissions as WirePermissions, RegisterHostFunctionsRequest, SeedFile,
-    Timing as WireTiming, User, mount,
+    CreateVmRequest, Decision, HostDirectory, HostFilesystem, HostFunction,
+    HostFunctions as Collection, Image as WireImage, Isolation as WireIsolation,
+    Limits as WireLimits, MemoryFilesystem, Mount, PermissionRule, PermissionScope,
+    Permissions as WirePermissions, RegisterHostFunctionsRequest, SeedFile, Timing as WireTiming,
+    User, Vm, image, mount,
 };
 
 use super::Remote;
 use super::embedder::Embedder;
 use super::failure::{self, About};
+use super::host_files::Filesystems;
 use super::program;
 use super::remote::vms;
 use super::sidecar::Sidecar;
@@ -22,12 +24,15 @@ use crate::ask::{Callbacks, Permit};
 use crate::builder::Parts;
 use crate::host::MemoryLimits;
 use crate::host_functions::{Collections, Described};
+use crate::image::Source;
 use crate::mounts::{HostMount, MemoryMount, MountAccess};
 use crate::policy::{FileAccess, Permissions};
-use crate::{Error, NetworkRule, Scope, host};
+use crate::{Error, Image, NetworkRule, Scope, Snapshot, host};
 
 /// Bytes of files that go with the request; larger ones are written afterwards.
 const SEEDS: usize = 8 << 20;
+/// Bytes of images that go with the request: together with the rest, less than a message may hold.
+const IMAGES: usize = 4 << 20;
 
 /// Makes a machine in a process of its own.
 ///
@@ -39,10 +44,7 @@ pub(crate) async fn create(
     functions: &Collections,
 ) -> Result<Remote, Error> {
     for (is_set, what) in [
-        (parts.has_vfs_mounts, "`mount_vfs` and `mount_callback`"),
-        (parts.has_images, "`image`"),
-        (parts.has_start, "`from_snapshot`"),
-        (parts.has_host_commands, "`host_commands`"),
+        (parts.has_vfs_mounts, "`mount_vfs`"),
         (parts.has_names, "`dns_override` and `resolver`"),
         (parts.warm > 0, "`warm`"),
     ] {
@@ -52,15 +54,17 @@ pub(crate) async fn create(
     }
     let program = program::find(parts.worker_program.as_deref())?;
     let sidecar = Sidecar::shared(&program).await?;
-    let (request, late) = request(parts, functions)?;
-    let made = vms(&sidecar).create(request).await;
-    let vm = match made {
-        Ok(vm) => vm.into_inner(),
-        Err(status) => return Err(failure::error(&status, About::Machine)),
-    };
+    let mut parts = parts;
+    let start = parts.start.take();
+    let files = embedder.as_ref().map(Embedder::files);
+    let (request, mut late) = request(parts, functions, files)?;
+    let (vm, to_import) = make(&sidecar, request, start, &mut late).await?;
     let remote = Remote::new(sidecar, vm.id)?;
     if let Some(embedder) = embedder {
         embedder.serve(&remote).await?;
+    }
+    if let Some(start) = to_import {
+        bring(&remote, start).await?;
     }
     for (path, content) in late {
         remote
@@ -70,11 +74,75 @@ pub(crate) async fn create(
     Ok(remote)
 }
 
+/// Makes the machine; what it answers besides is a snapshot to be brought there: one of this process, or one that lives with a machine that
+/// was granted less than this one is to be.
+async fn make(
+    sidecar: &Arc<Sidecar>,
+    mut request: CreateVmRequest,
+    start: Option<Snapshot>,
+    late: &mut Late,
+) -> Result<(Vm, Option<Snapshot>), Error> {
+    let failed = |status: tonic::Status| failure::error(&status, About::Machine);
+    if let Some(there) = start.as_ref().and_then(Snapshot::elsewhere)
+        && there.is_of(sidecar)
+    {
+        request.snapshot = there.id().to_owned();
+        match vms(sidecar).create(request.clone()).await {
+            Ok(vm) => return Ok((vm.into_inner(), None)),
+            Err(status) if is_not_granted(&status) => request.snapshot = String::new(),
+            Err(status) => return Err(failed(status)),
+        }
+    }
+    if start.is_some() {
+        // They come over the snapshot.
+        let seeds = std::mem::take(&mut request.files);
+        late.splice(
+            0..0,
+            seeds.into_iter().map(|seed| {
+                let path = String::from_utf8_lossy(&seed.path).into_owned();
+                (path, seed.content.to_vec())
+            }),
+        );
+    }
+    let made = vms(sidecar).create(request).await.map_err(failed)?;
+    Ok((made.into_inner(), start))
+}
+
+/// Whether a machine cannot live where the snapshot is.
+fn is_not_granted(status: &tonic::Status) -> bool {
+    cenote_proto::detail_of(status)
+        .is_some_and(|detail| detail.code == "OPTION" && detail.option == "snapshot")
+}
+
+/// Unpacks a snapshot in a new machine.
+async fn bring(remote: &Remote, start: Snapshot) -> Result<(), Error> {
+    let remote = remote.clone();
+    let brought = tokio::task::spawn_blocking(move || {
+        let (mut reader, writer) = std::io::pipe().map_err(|error| Error::Archive {
+            operation: "export",
+            reason: error.to_string(),
+        })?;
+        let exporting = std::thread::spawn(move || start.export(writer));
+        let imported = remote.import(b"/", &mut reader);
+        // One that still writes hears that nobody reads.
+        drop(reader);
+        let exported = exporting.join().unwrap_or(Err(Error::Disposed));
+        // When the import failed, that is why.
+        imported?;
+        exported.map(drop)
+    });
+    brought.await.unwrap_or(Err(Error::Disposed))
+}
+
 /// Files that are written once the machine is there.
 type Late = Vec<(String, Vec<u8>)>;
 
 /// The request, and files that are too large for it.
-fn request(parts: Parts, functions: &Collections) -> Result<(CreateVmRequest, Late), Error> {
+fn request(
+    parts: Parts,
+    functions: &Collections,
+    filesystems: Option<&Filesystems>,
+) -> Result<(CreateVmRequest, Late), Error> {
     let (mut files, mut late, mut size) = (Vec::new(), Vec::new(), 0_usize);
     for (path, content) in parts.files {
         size = size.saturating_add(content.len());
@@ -103,7 +171,10 @@ fn request(parts: Parts, functions: &Collections) -> Result<(CreateVmRequest, La
             .into_iter()
             .map(host_mount)
             .chain(parts.memory_mounts.into_iter().map(memory_mount))
+            .chain(images(&parts.images)?)
+            .chain(filesystems.into_iter().flat_map(callback_mounts))
             .collect(),
+        host_commands: parts.host_commands,
         node_modules: directory(parts.node_modules),
         commands_dir: directory(parts.commands_dir),
         permissions: Some(permissions),
@@ -135,6 +206,44 @@ fn host_mount(mount: HostMount) -> Mount {
             size_limit_bytes: mount.size_limit.unwrap_or(0),
         })),
     }
+}
+
+fn images(images: &[(Image, String)]) -> Result<Vec<Mount>, Error> {
+    let mut size = 0_usize;
+    let images = images.iter().map(|(image, guest)| {
+        let source = match image.source() {
+            Source::Host(path) => image::Source::Path(path.to_string_lossy().into_owned()),
+            Source::Bytes(bytes) => {
+                size = size.saturating_add(bytes.len());
+                if size > IMAGES {
+                    return Err(Error::Option {
+                        option: "image",
+                        reason: format!(
+                            "bytes beyond {IMAGES} cannot go to a machine in another process; put them into a file (`Image::open`)"
+                        ),
+                    });
+                }
+                image::Source::Tar(Bytes::copy_from_slice(bytes))
+            }
+        };
+        Ok(Mount {
+            guest: guest.clone(),
+            source: Some(mount::Source::Image(WireImage {
+                source: Some(source),
+            })),
+        })
+    });
+    images.collect()
+}
+
+fn callback_mounts(filesystems: &Filesystems) -> impl Iterator<Item = Mount> {
+    filesystems.mounts().map(|(name, mounted)| Mount {
+        guest: mounted.guest.clone(),
+        source: Some(mount::Source::Callback(HostFilesystem {
+            name: name.to_owned(),
+            writable: mounted.is_writable,
+        })),
+    })
 }
 
 fn memory_mount(mount: MemoryMount) -> Mount {

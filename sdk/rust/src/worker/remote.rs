@@ -68,6 +68,10 @@ impl Remote {
         })))
     }
 
+    pub(super) fn sidecar(&self) -> &Arc<Sidecar> {
+        &self.0.sidecar
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.0.id
     }

@@ -66,14 +66,18 @@ async fn start(
         cwd: text(&command.cwd),
         env,
         pid: command.pid,
+        uid: command.user.0,
+        gid: command.user.1,
     };
     let exchange = link.begin(Asked::Command(asked), PATIENCE);
     let mut exchange = exchange.await.map_err(silence)?;
     match exchange.next().await {
-        Some(Reply::CommandStarted(_)) => {
-            Ok(CommandAnswer::runs(
-                async move { run(exchange, streams).await },
-            ))
+        Some(Reply::CommandStarted(started)) => Ok(CommandAnswer::runs(async move {
+            run(exchange, streams, started.pulls_input).await
+        })),
+        Some(Reply::CommandLeft(_)) => {
+            exchange.finish();
+            Ok(CommandAnswer::InMachine)
         }
         Some(Reply::Error(error)) => {
             exchange.finish();
@@ -121,7 +125,7 @@ impl Output {
 }
 
 /// Carries a command from its start to its end.
-async fn run(exchange: Exchange, streams: CommandStreams) -> CommandEnd {
+async fn run(exchange: Exchange, streams: CommandStreams, pulls_input: bool) -> CommandEnd {
     let CommandStreams {
         stdin,
         stdout,
@@ -130,7 +134,11 @@ async fn run(exchange: Exchange, streams: CommandStreams) -> CommandEnd {
         ..
     } = streams;
     let frames = exchange.sender();
-    let credit = Credit::new();
+    let credit = if pulls_input {
+        Credit::none()
+    } else {
+        Credit::new()
+    };
     let (out, out_taken, out_window) = Output::new();
     let (err, err_taken, err_window) = Output::new();
     let life = async {
@@ -143,7 +151,7 @@ async fn run(exchange: Exchange, streams: CommandStreams) -> CommandEnd {
     };
     tokio::select! {
         end = life => end,
-        () = send_input(stdin, &credit, &frames) => CommandEnd::Signaled(Signal::SIGKILL),
+        () = send_input(stdin, &credit, &frames, pulls_input) => CommandEnd::Signaled(Signal::SIGKILL),
         () = send_signals(signals, &frames) => CommandEnd::Signaled(Signal::SIGKILL),
     }
 }
@@ -214,8 +222,8 @@ async fn write(
     }
 }
 
-/// Sends the guest's input as far as the embedder takes it; does not end before the channel.
-async fn send_input(mut stdin: CommandInput, credit: &Credit, frames: &Frames) {
+/// Sends the guest's input as far as the embedder takes it, or one read each time it asks; does not end before the channel.
+async fn send_input(mut stdin: CommandInput, credit: &Credit, frames: &Frames, pulls_input: bool) {
     let mut chunk = vec![0; CHUNK.min(WINDOW)];
     loop {
         let room = credit.room(chunk.len()).await;
@@ -229,7 +237,11 @@ async fn send_input(mut stdin: CommandInput, credit: &Credit, frames: &Frames) {
                 0
             }
         };
-        credit.spend(count);
+        if pulls_input {
+            credit.forget();
+        } else {
+            credit.spend(count);
+        }
         let data = Data {
             channel: DataChannel::Stdin.into(),
             bytes: Bytes::copy_from_slice(place.get(..count).unwrap_or_default()),

@@ -14,6 +14,16 @@ impl Credit {
         Self(Semaphore::new(WINDOW))
     }
 
+    /// Nothing may be sent before the embedder asks.
+    pub(super) fn none() -> Self {
+        Self(Semaphore::new(0))
+    }
+
+    /// What was asked for and not sent is not asked for any more.
+    pub(super) fn forget(&self) {
+        self.spend(self.available());
+    }
+
     /// The embedder has taken bytes. More than were sent are not believed.
     pub(super) fn widen(&self, bytes: u32) {
         let room = WINDOW.saturating_sub(self.0.available_permits());

@@ -32,17 +32,21 @@ impl Write for Chunks {
         let piece = bytes.get(..room).unwrap_or(bytes);
         self.pending.extend_from_slice(piece);
         if self.pending.len() == CHUNK {
-            self.flush()?;
+            self.send(0)?;
         }
         Ok(piece.len())
     }
 
+    /// The rest goes with the count of files.
     fn flush(&mut self) -> io::Result<()> {
-        if self.pending.is_empty() {
-            return Ok(());
-        }
+        Ok(())
+    }
+}
+
+impl Chunks {
+    fn send(&mut self, entries: u64) -> io::Result<()> {
         let data = std::mem::take(&mut self.pending).into();
-        let sent = self.out.blocking_send(Ok(ExportChunk { data }));
+        let sent = self.out.blocking_send(Ok(ExportChunk { data, entries }));
         // Whoever read is gone.
         sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
     }
@@ -65,28 +69,31 @@ pub(super) fn export(
     }
     let (out, stream) = answers();
     tokio::task::spawn_blocking(move || {
-        let chunks = Chunks {
+        let mut chunks = Chunks {
             out: out.clone(),
             pending: Vec::new(),
         };
         let exported = match (&machine, &snapshot) {
-            (_, Some(snapshot)) => snapshot.export(chunks),
+            (_, Some(snapshot)) => snapshot.export(&mut chunks),
             (Some(machine), None) if request.changes => machine
                 .rt
                 .snapshot()
-                .and_then(|snapshot| snapshot.export(chunks)),
-            (Some(machine), None) if request.path.is_empty() => machine.rt.export("/", chunks),
-            (Some(machine), None) => machine.rt.export(&request.path, chunks),
+                .and_then(|snapshot| snapshot.export(&mut chunks)),
+            (Some(machine), None) if request.path.is_empty() => machine.rt.export("/", &mut chunks),
+            (Some(machine), None) => machine.rt.export(&request.path, &mut chunks),
             (None, None) => Ok(0),
         };
-        if let Err(error) = exported {
-            let status = match &machine {
-                Some(machine) => machine.failed(&error),
-                None => of_error(&request.vm, &error),
-            };
-            // Whoever would hear it may be gone: that is what ended it, then.
-            let _heard = out.blocking_send(Err(status)).is_ok();
-        }
+        // Whoever would hear it may be gone: that is what ended it, then.
+        let _heard = match exported {
+            Ok(entries) => chunks.send(entries).is_ok(),
+            Err(error) => {
+                let status = match &machine {
+                    Some(machine) => machine.failed(&error),
+                    None => of_error(&request.vm, &error),
+                };
+                out.blocking_send(Err(status)).is_ok()
+            }
+        };
     });
     Ok(stream)
 }

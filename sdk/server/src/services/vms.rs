@@ -227,9 +227,14 @@ impl Vms for Local {
         let machine = self.machines.get(&request.into_inner().vm)?;
         let kept = machine.rt.snapshot();
         let kept = kept.map_err(|error| machine.failed(&error))?;
+        let (inodes, bytes) = (kept.inodes(), kept.bytes());
         let number = machine.snapshots.add(kept)?;
         let snapshot = format!("{}@{number}", machine.id);
-        Ok(Response::new(SnapshotReply { snapshot }))
+        Ok(Response::new(SnapshotReply {
+            snapshot,
+            inodes,
+            bytes,
+        }))
     }
 
     async fn drop_snapshot(
