@@ -84,7 +84,7 @@ pub(crate) struct Environment {
     stored: RefCell<Vec<Option<v8::Global<v8::Value>>>>,
     bindings: RefCell<HashMap<String, v8::Global<v8::Object>>>,
     classes: RefCell<HashMap<String, v8::Global<v8::Function>>>,
-    fields: RefCell<HashMap<(String, String), Field>>,
+    fields: RefCell<HashMap<String, HashMap<String, Field>>>,
     natives: NativeTable,
     states: RefCell<HashMap<TypeId, Rc<dyn Any>>>,
     attached: OnceCell<Attached>,
@@ -273,7 +273,14 @@ impl Environment {
     pub(crate) fn add_field(&self, binding: &str, name: &str, field: Field) {
         self.fields
             .borrow_mut()
-            .insert((binding.to_owned(), name.to_owned()), field);
+            .entry(binding.to_owned())
+            .or_default()
+            .insert(name.to_owned(), field);
+    }
+
+    /// A shared typed array that was asked for before.
+    pub(crate) fn known_field(&self, binding: &str, name: &str) -> Option<Field> {
+        self.fields.borrow().get(binding)?.get(name).cloned()
     }
 
     /// A shared typed array: `env.field(scope, "timers", "immediateInfo")`. Makes the binding if it was not used yet.
@@ -286,13 +293,12 @@ impl Environment {
         binding: &str,
         name: &str,
     ) -> Result<Field, Failure> {
-        let key = (binding.to_owned(), name.to_owned());
-        if let Some(field) = self.fields.borrow().get(&key) {
-            return Ok(field.clone());
+        if let Some(field) = self.known_field(binding, name) {
+            return Ok(field);
         }
         let object = self.binding(scope, binding)?;
-        if let Some(field) = self.fields.borrow().get(&key) {
-            return Ok(field.clone());
+        if let Some(field) = self.known_field(binding, name) {
+            return Ok(field);
         }
         // Restored from a snapshot: the array exists, its Rust side does not yet.
         let object = object.ok_or_else(|| {
@@ -305,7 +311,7 @@ impl Environment {
                 format!("{binding} has no array {name}"),
             )
         })?;
-        self.fields.borrow_mut().insert(key, field.clone());
+        self.add_field(binding, name, field.clone());
         Ok(field)
     }
 

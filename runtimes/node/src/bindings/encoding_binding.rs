@@ -2,12 +2,13 @@
 
 use crate::encoding::units;
 use crate::glue::{
-    Args, Binding, BindingResult, Failure, Scope, ScopeExt, new_uint8_array, with_bytes,
+    Args, Binding, BindingResult, Failure, Field, Scope, ScopeExt, new_uint8_array, with_bytes,
     with_bytes_mut,
 };
 
 pub(super) const BINDING: Binding = Binding::new("encoding_binding")
     .function("encodeInto", encode_into)
+    .fast(&fast::ENCODE_INTO)
     .function("encodeUtf8String", encode_utf8_string)
     .function("decodeUTF8", decode_utf8)
     .function("toASCII", to_ascii)
@@ -30,17 +31,66 @@ fn encode_into<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
         }
         (read, written)
     });
-    let (read, written) = written
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "dest must be a Uint8Array"))?;
     let results = scope
         .env()
         .field(scope, "encoding_binding", "encodeIntoResults")?;
+    publish(&results, written)?;
+    Ok(().into())
+}
+
+/// Writes how many units were read and how many bytes written.
+fn publish(results: &Field, counts: Option<(usize, usize)>) -> Result<(), Failure> {
+    let (read, written) = counts
+        .ok_or_else(|| Failure::type_error("ERR_INVALID_ARG_TYPE", "dest must be a Uint8Array"))?;
     #[expect(clippy::cast_precision_loss, reason = "lengths fit a double")]
     {
         results.set(0, read as f64);
         results.set(1, written as f64);
     }
-    Ok(().into())
+    Ok(())
+}
+
+/// What optimised JavaScript calls.
+mod fast {
+    use super::{Failure, publish, with_bytes_mut};
+    use crate::glue::{FastContext, Value, fast_call};
+
+    fast_call!(ENCODE_INTO: encode_into(text, value) -> void);
+
+    fn encode_into(
+        context: FastContext<'_>,
+        source: &[u8],
+        target: Value<'_>,
+    ) -> Result<(), Failure> {
+        // Asking a small array for its buffer may move V8's string.
+        let source = source.to_vec();
+        let counts = with_bytes_mut(target, |target| latin1_to_utf8(&source, target));
+        let results = context
+            .env()
+            .known_field("encoding_binding", "encodeIntoResults");
+        publish(&results.ok_or_else(Failure::too_early)?, counts)
+    }
+
+    /// How many characters went in, and how many bytes that made.
+    fn latin1_to_utf8(source: &[u8], target: &mut [u8]) -> (usize, usize) {
+        let whole = source.len().min(target.len());
+        if source.is_ascii()
+            && let (Some(from), Some(to)) = (source.get(..whole), target.get_mut(..whole))
+        {
+            to.copy_from_slice(from);
+            return (whole, whole);
+        }
+        let mut written = 0;
+        for (read, byte) in source.iter().enumerate() {
+            let char = char::from(*byte);
+            let Some(place) = target.get_mut(written..written + char.len_utf8()) else {
+                return (read, written);
+            };
+            char.encode_utf8(place);
+            written += char.len_utf8();
+        }
+        (source.len(), written)
+    }
 }
 
 fn encode_utf8_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

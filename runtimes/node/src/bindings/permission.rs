@@ -261,7 +261,12 @@ pub(crate) fn is_granted(scope: &Scope<'_, '_>, permission: Permission, path: &[
 
 /// Whether `--permission` is in force: the cheap question before the paths are looked at.
 pub(crate) fn is_enabled(scope: &Scope<'_, '_>) -> bool {
-    with_granted(&scope.env(), |_| ()).is_some()
+    is_enabled_in(&scope.env())
+}
+
+/// The same, asked of the isolate's state.
+pub(crate) fn is_enabled_in(env: &Environment) -> bool {
+    with_granted(env, |_| ()).is_some()
 }
 
 /// Refuses what is not permitted.

@@ -3,15 +3,17 @@
 use cenote_base::abi::Errno;
 use cenote_kernel::syscall;
 
-use crate::environment::Stored;
+use crate::environment::{Environment, Stored};
 use crate::glue::{
-    Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, with_bytes_mut,
+    Args, Binding, BindingResult, Failure, Field, Return, Scope, ScopeExt, Value, with_bytes_mut,
 };
 use crate::shapes;
 
 pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("hrtime", hrtime)
+    .fast(&fast::HRTIME)
     .function("hrtimeBigInt", hrtime_big_int)
+    .fast(&fast::HRTIME_BIG_INT)
     .function("memoryUsage", memory_usage)
     .partial(
         "rss",
@@ -20,6 +22,7 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     )
     .function("reallyExit", really_exit)
     .function("uptime", uptime)
+    .fast(&fast::UPTIME)
     .function("patchProcessObject", patch_process_object)
     .function("setEmitWarningSync", set_emit_warning_sync)
     .function("_rawDebug", super::process::raw_debug)
@@ -250,6 +253,12 @@ fn available_memory<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingR
 fn hrtime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let buffer = env.field(scope, "process_methods", "hrtimeBuffer")?;
+    write_hrtime(&env, &buffer);
+    Ok(().into())
+}
+
+/// Seconds in two halves, and nanoseconds.
+fn write_hrtime(env: &Environment, buffer: &Field) {
     let now = env.clock().now().since_boot();
     let seconds = now.as_secs();
     #[expect(clippy::cast_precision_loss, reason = "32-bit halves")]
@@ -258,20 +267,23 @@ fn hrtime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> 
         buffer.set(1, (seconds & 0xffff_ffff) as f64);
     }
     buffer.set(2, f64::from(now.subsec_nanos()));
-    Ok(().into())
 }
 
 /// Nanoseconds as one 64-bit number, into the same buffer.
 fn hrtime_big_int<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let buffer = env.field(scope, "process_methods", "hrtimeBuffer")?;
+    write_hrtime_big_int(&env, &buffer);
+    Ok(().into())
+}
+
+fn write_hrtime_big_int(env: &Environment, buffer: &Field) {
     let now = u64::try_from(env.clock().now().since_boot().as_nanos()).unwrap_or(u64::MAX);
     #[expect(clippy::cast_precision_loss, reason = "32-bit halves")]
     {
         buffer.set(0, (now & 0xffff_ffff) as f64);
         buffer.set(1, (now >> 32) as f64);
     }
-    Ok(().into())
 }
 
 /// `[rss, heapTotal, heapUsed, external, arrayBuffers]`, into the given `Float64Array`.
@@ -357,9 +369,47 @@ pub(crate) fn stack_trace(scope: &mut Scope<'_, '_>) -> String {
 }
 
 fn uptime<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let env = scope.env();
-    let elapsed = env.clock().now().duration_since(env.started());
-    Ok(elapsed.as_secs_f64().into())
+    Ok(seconds_up(&scope.env()).into())
+}
+
+fn seconds_up(env: &Environment) -> f64 {
+    env.clock()
+        .now()
+        .duration_since(env.started())
+        .as_secs_f64()
+}
+
+/// What optimised JavaScript calls.
+mod fast {
+    use super::{Environment, Failure, Field, seconds_up, write_hrtime, write_hrtime_big_int};
+    use crate::glue::{FastContext, fast_call};
+
+    fast_call!(HRTIME: hrtime() -> void);
+    fast_call!(HRTIME_BIG_INT: hrtime_big_int() -> void);
+    fast_call!(UPTIME: uptime() -> f64);
+
+    fn with_buffer(
+        context: FastContext<'_>,
+        write: fn(&Environment, &Field),
+    ) -> Result<(), Failure> {
+        let env = context.env();
+        let buffer = env.known_field("process_methods", "hrtimeBuffer");
+        write(&env, &buffer.ok_or_else(Failure::too_early)?);
+        Ok(())
+    }
+
+    fn hrtime(context: FastContext<'_>) -> Result<(), Failure> {
+        with_buffer(context, write_hrtime)
+    }
+
+    fn hrtime_big_int(context: FastContext<'_>) -> Result<(), Failure> {
+        with_buffer(context, write_hrtime_big_int)
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
+    fn uptime(context: FastContext<'_>) -> Result<f64, Failure> {
+        Ok(seconds_up(&context.env()))
+    }
 }
 
 fn patch_process_object<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

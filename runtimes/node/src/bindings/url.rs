@@ -9,6 +9,7 @@ use crate::glue::{Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt
 pub(super) const BINDING: Binding = Binding::new("url")
     .function("parse", parse)
     .function("canParse", can_parse)
+    .fast(&fast::CAN_PARSE)
     .function("pathToFileURL", path_to_file_url)
     .function("update", update)
     .function("format", format)
@@ -110,6 +111,25 @@ fn can_parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
         None
     };
     Ok(parse_with_base(&input, base.as_deref()).is_some().into())
+}
+
+/// What optimised JavaScript calls.
+mod fast {
+    use super::parse_with_base;
+    use crate::encoding::latin1_text;
+    use crate::glue::{Failure, FastContext, fast_call};
+
+    fast_call!(CAN_PARSE: can_parse(text) -> bool, can_parse_with_base(text, text) -> bool);
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
+    fn can_parse(_: FastContext<'_>, input: &[u8]) -> Result<bool, Failure> {
+        Ok(parse_with_base(&latin1_text(input), None).is_some())
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
+    fn can_parse_with_base(_: FastContext<'_>, input: &[u8], base: &[u8]) -> Result<bool, Failure> {
+        Ok(parse_with_base(&latin1_text(input), Some(&latin1_text(base))).is_some())
+    }
 }
 
 /// `pathToFileURL(path, isWindows, hostname)`: what a URL would take as special is escaped first.

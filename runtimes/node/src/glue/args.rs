@@ -124,12 +124,7 @@ impl<'s> Args<'s> {
 
     /// A size or index argument: a non-negative number.
     pub(crate) fn usize(&self, index: usize) -> Result<usize, Failure> {
-        usize::try_from(self.i64(index)?).map_err(|_| {
-            Failure::range_error(
-                "ERR_OUT_OF_RANGE",
-                "The value is out of range: it must be >= 0",
-            )
-        })
+        size_from(self.i64(index)?)
     }
 
     /// Truthiness, as `ToBoolean`.
@@ -153,6 +148,27 @@ impl<'s> Args<'s> {
     pub(crate) fn array(&self, index: usize) -> Result<v8::Local<'s, v8::Array>, Failure> {
         v8::Local::<v8::Array>::try_from(self.get(index)).map_err(|_| wrong_type(index, "an array"))
     }
+}
+
+fn size_from(number: i64) -> Result<usize, Failure> {
+    usize::try_from(number).map_err(|_| {
+        Failure::range_error(
+            "ERR_OUT_OF_RANGE",
+            "The value is out of range: it must be >= 0",
+        )
+    })
+}
+
+/// A size or index that came as a number, as [`Args::usize`] takes it.
+///
+/// # Errors
+/// `ERR_OUT_OF_RANGE` when it is below 0.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float to integer cast saturates, which is what is wanted"
+)]
+pub(crate) fn size_of_number(number: f64) -> Result<usize, Failure> {
+    size_from(number as i64)
 }
 
 /// What Node's error messages say a value is: `type string ('x')`, `undefined`, `an instance of Map`.

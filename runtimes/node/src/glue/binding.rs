@@ -13,7 +13,9 @@ use std::sync::LazyLock;
 use v8::MapFnTo as _;
 
 use crate::bindings::BINDINGS;
-use crate::glue::{Args, Class, Failure, Object, Scope, ScopeExt, Source, Value, class, sources};
+use crate::glue::{
+    Args, Class, Failure, FastCall, Object, Scope, ScopeExt, Source, Value, class, sources,
+};
 use crate::shapes::{Shape, shape_of};
 
 /// What a native function returns.
@@ -75,6 +77,8 @@ pub(crate) enum Support {
 pub(crate) struct Entry {
     pub(crate) name: &'static str,
     pub(crate) kind: EntryKind,
+    /// What optimised JavaScript calls instead of the function.
+    fast: Option<&'static FastCall>,
     #[expect(dead_code, reason = "read from the source by cargo xtask compat-docs")]
     support: Support,
 }
@@ -139,6 +143,7 @@ impl Binding {
         self.push(Entry {
             name,
             kind: EntryKind::Function(function),
+            fast: None,
             support: Support::Full,
         })
     }
@@ -153,8 +158,22 @@ impl Binding {
         self.push(Entry {
             name,
             kind: EntryKind::Function(function),
+            fast: None,
             support: Support::Partial(reason),
         })
+    }
+
+    /// Gives the function declared last a variant for optimised JavaScript.
+    pub(crate) const fn fast(mut self, fast: &'static FastCall) -> Self {
+        assert!(self.len > 0, "after a function");
+        if let Some(entry) = &mut self.entries[self.len - 1] {
+            assert!(
+                matches!(entry.kind, EntryKind::Function(_)),
+                "after a function"
+            );
+            entry.fast = Some(fast);
+        }
+        self
     }
 
     /// A class.
@@ -162,6 +181,7 @@ impl Binding {
         self.push(Entry {
             name: class.name,
             kind: EntryKind::Class(class),
+            fast: None,
             support: Support::Full,
         })
     }
@@ -395,6 +415,22 @@ fn plain_function<'s>(
     Some(function)
 }
 
+/// A JavaScript function over a native one with variants for optimised code.
+fn fast_function<'s>(
+    scope: &Scope<'s, '_>,
+    name: &str,
+    function: NativeFn,
+    fast: &'static FastCall,
+) -> Option<v8::Local<'s, v8::Function>> {
+    let (callback, data) = callback_of(scope, function);
+    let template = v8::FunctionTemplate::builder_raw(callback)
+        .data(data)
+        .build_fast(scope, fast.functions());
+    let function = template.get_function(scope)?;
+    function.set_name(scope.name(name));
+    Some(function)
+}
+
 /// Every address a snapshot may refer to, in a fixed order.
 pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
     let mut references = vec![
@@ -409,6 +445,19 @@ pub(crate) fn external_references() -> Cow<'static, [v8::ExternalReference]> {
         },
     ];
     references.extend(crate::bindings::process::env_references());
+    references.extend(
+        BINDINGS
+            .iter()
+            .flat_map(Binding::entries)
+            .filter_map(|entry| entry.fast)
+            .flat_map(|fast| {
+                fast.functions()
+                    .iter()
+                    .map(|function| v8::ExternalReference {
+                        pointer: std::ptr::from_ref(function).cast_mut().cast::<c_void>(),
+                    })
+            }),
+    );
     references.extend(sources().iter().filter_map(|(_, source)| match source {
         Source::OneByte(text) => Some(v8::ExternalReference {
             pointer: std::ptr::from_ref(*text).cast_mut().cast::<c_void>(),
@@ -442,9 +491,12 @@ pub(crate) fn build_binding<'s>(
     if let Some(binding) = binding {
         for entry in binding.entries() {
             let value: Value<'s> = match entry.kind {
-                EntryKind::Function(function) => native_function(scope, entry.name, function)
-                    .ok_or(Failure::Pending)?
-                    .into(),
+                EntryKind::Function(function) => match entry.fast {
+                    Some(fast) => fast_function(scope, entry.name, function, fast),
+                    None => native_function(scope, entry.name, function),
+                }
+                .ok_or(Failure::Pending)?
+                .into(),
                 EntryKind::Class(class) => {
                     let constructor = class::constructor_of(scope, class)?;
                     add_statics(scope, constructor.into(), shape, name, entry.name)?;

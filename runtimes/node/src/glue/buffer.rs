@@ -67,6 +67,34 @@ pub(crate) fn with_bytes_mut<R>(value: Value<'_>, write: impl FnOnce(&mut [u8]) 
     Some(write(unsafe { std::slice::from_raw_parts_mut(data, len) }))
 }
 
+/// Copies up to `length` bytes from one value's to another's, as much as both have; they may be parts of one buffer. Returns how many;
+/// `None` when either has none.
+pub(crate) fn copy_bytes_between(
+    source: Value<'_>,
+    source_start: usize,
+    target: Value<'_>,
+    target_start: usize,
+    length: usize,
+) -> Option<usize> {
+    // Both first: asking for the one's buffer must not happen with the other's address in hand.
+    let (_, _) = (span(source)?, span(target)?);
+    let ((from, source_len), (to, target_len)) = (span(source)?, span(target)?);
+    let length = length
+        .min(source_len.saturating_sub(source_start))
+        .min(target_len.saturating_sub(target_start));
+    if length == 0 {
+        return Some(0);
+    }
+    let (from, to) = (
+        from.wrapping_add(source_start),
+        to.wrapping_add(target_start),
+    );
+    // SAFETY: V8 vouches for both spans while the values are held, the range lies within each as `length` was made to fit, and
+    // `copy` allows them to overlap; nothing runs in between that could free them.
+    unsafe { std::ptr::copy(from, to, length) };
+    Some(length)
+}
+
 /// A copy of the bytes; `None` when the value has none.
 pub(crate) fn copy_bytes(value: Value<'_>) -> Option<Vec<u8>> {
     with_bytes(value, <[u8]>::to_vec)

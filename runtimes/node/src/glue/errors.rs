@@ -65,6 +65,11 @@ impl Failure {
         }
     }
 
+    /// A fast call before the ordinary one has run: V8 optimises only what ran before.
+    pub(crate) fn too_early() -> Self {
+        Self::error("ERR_INTERNAL_ASSERTION", "optimised before its first call")
+    }
+
     /// A failed system call by its positive error number.
     pub(crate) const fn system(errno: i32, syscall: &'static str) -> Self {
         Self::System {

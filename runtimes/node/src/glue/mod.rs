@@ -2,7 +2,7 @@
 //!
 //! A binding file sees safe things only: [`Scope`] with [`ScopeExt`], [`Args`], [`BindingResult`], [`Failure`], the const
 //! builders [`Binding`] and [`Class`], [`Native`] objects behind JavaScript ones, and byte views. Reading order:
-//! `errors` (how a function fails), `value` (making and reading values), `args`, `binding` and `class` (tables, and what V8
+//! `errors` (how a function fails), `value` (making and reading values), `args`, `binding`, `fast` and `class` (tables, and what V8
 //! calls), `native` (Rust objects behind JavaScript objects), `buffer` (bytes), `field` (typed arrays that both sides
 //! write), `store` (what travels between isolates), `callbacks` (what V8 calls by itself), `sources` (the embedded library);
 //! `openssl` (a C library's raw calls).
@@ -14,6 +14,7 @@ mod callbacks;
 mod class;
 pub(crate) mod date_clock;
 mod errors;
+pub(crate) mod fast;
 mod field;
 mod gc;
 mod heap;
@@ -29,15 +30,15 @@ mod thread_clock;
 mod value;
 mod zlib;
 
-pub(crate) use args::{Args, integer_within};
+pub(crate) use args::{Args, integer_within, size_of_number};
 pub(crate) use binding::{
     Binding, BindingResult, NativeFn, Return, Support, external_references, native_closure,
     native_function,
 };
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
 pub(crate) use buffer::{
-    allocate_array_buffer, allocate_shared_array_buffer, copy_bytes, new_array_buffer,
-    new_node_buffer, new_uint8_array, quota, with_bytes, with_bytes_mut,
+    allocate_array_buffer, allocate_shared_array_buffer, copy_bytes, copy_bytes_between,
+    new_array_buffer, new_node_buffer, new_uint8_array, quota, with_bytes, with_bytes_mut,
 };
 pub(crate) use callbacks::{
     evaluate_synthetic, first_host_defined_option, install as install_isolate_callbacks,
@@ -47,6 +48,7 @@ pub(crate) use class::{
     Class, bare_instance, constructor_of, illegal_constructor, new_instance, new_instance_here,
 };
 pub(crate) use errors::{Failure, collect_uv_error};
+pub(crate) use fast::{FastCall, FastContext, fast_call};
 pub(crate) use field::Field;
 pub(crate) use gc::{
     Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections, stop_listening,

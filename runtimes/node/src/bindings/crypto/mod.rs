@@ -79,6 +79,7 @@ pub(super) const BINDING: Binding = Binding::new("crypto")
     )
     .function("getOpenSSLSecLevelCrypto", library::get_security_level)
     .function("timingSafeEqual", timing::timing_safe_equal)
+    .fast(&timing::TIMING_SAFE_EQUAL)
     // Keys.
     .class(&keys::KEY_OBJECT_HANDLE)
     .function(

@@ -7,6 +7,7 @@
 //! Reading order: `request` (answers), `paths` (verbs on paths and descriptors), `stat`, `transfer` (read, write), `whole` (whole files),
 //! `stat_watcher` (`fs.watchFile`), `tree` (copying and removing trees), `file_handle` (`FileHandle`, `FSReqCallback`), `modules` (what the module loaders ask).
 
+mod fast;
 mod file_handle;
 mod file_stream;
 pub(super) mod gate;
@@ -28,6 +29,7 @@ use crate::glue::Binding;
 pub(super) const BINDING: Binding = Binding::new("fs")
     .function("access", paths::access)
     .function("existsSync", paths::exists_sync)
+    .fast(&fast::EXISTS_SYNC)
     .function("open", paths::open)
     .function("openFileHandle", paths::open_file_handle)
     .function("close", paths::close)
@@ -57,6 +59,7 @@ pub(super) const BINDING: Binding = Binding::new("fs")
     .function("fstat", stat::fstat)
     .function("statfs", stat::statfs)
     .function("internalModuleStat", modules::internal_module_stat)
+    .fast(&fast::INTERNAL_MODULE_STAT)
     .function("legacyMainResolve", modules::legacy_main_resolve)
     .function(
         "getFormatOfExtensionlessFile",

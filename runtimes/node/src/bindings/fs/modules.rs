@@ -3,6 +3,7 @@
 use cenote_abi::fs::{FileType, Mode, OpenFlags};
 
 use crate::blocking::blocking;
+use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
 use super::{paths, stat};
@@ -14,13 +15,21 @@ pub(super) fn internal_module_stat<'s>(
 ) -> BindingResult<'s> {
     // The receiver used to be the first argument; callers pass the path alone now.
     let Ok(path) = args.path(scope, 0) else {
-        return Ok((-2).into());
+        return Ok(NOTHING.into());
     };
-    Ok(match stat::kind(scope, &path) {
-        Some(kind) if kind == FileType::Directory.mode_bits() => 1.into(),
-        Some(_) => 0.into(),
-        None => (-2).into(),
-    })
+    Ok(module_stat(&scope.env(), &path).into())
+}
+
+/// What [`internal_module_stat`] answers when there is nothing.
+pub(super) const NOTHING: i32 = -2;
+
+/// 0 for a file, 1 for a directory, [`NOTHING`].
+pub(super) fn module_stat(env: &Environment, path: &[u8]) -> i32 {
+    match stat::kind_of(env, path) {
+        Some(kind) if kind == FileType::Directory.mode_bits() => 1,
+        Some(_) => 0,
+        None => NOTHING,
+    }
 }
 
 /// Whether a file without an extension is WebAssembly: 1, or JavaScript: 0.

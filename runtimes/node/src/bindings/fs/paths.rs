@@ -109,15 +109,13 @@ pub(super) fn exists_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
         return Ok(false.into());
     };
     gate::check(scope, args, gate::READ)?;
-    Ok(syscall::faccessat(
-        scope.env().task(),
-        At::Cwd,
-        &path,
-        AccessFlags::empty(),
-        AtFlags::empty(),
-    )
-    .is_ok()
-    .into())
+    Ok(exists(&scope.env(), &path).into())
+}
+
+/// Whether there is something at a path.
+pub(super) fn exists(env: &Environment, path: &[u8]) -> bool {
+    let (flags, at) = (AccessFlags::empty(), AtFlags::empty());
+    syscall::faccessat(env.task(), At::Cwd, path, flags, at).is_ok()
 }
 
 /// Opens with `O_CLOEXEC`, as libuv does. A fifo without a peer blocks the thread for a synchronous call only.

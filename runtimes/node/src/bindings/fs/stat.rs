@@ -5,6 +5,7 @@
 use cenote_abi::fs::{AtFlags, Stat, StatFs, Timespec};
 use cenote_kernel::syscall::{self, At};
 
+use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Field, Scope, ScopeExt, Value};
 use crate::shapes::Element;
 
@@ -165,8 +166,13 @@ pub(super) fn statfs<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
 }
 
 /// For callers that only want to know what kind of file it is.
-pub(super) fn kind<'s>(scope: &Scope<'s, '_>, path: &[u8]) -> Option<u32> {
-    syscall::fstatat(scope.env().task(), At::Cwd, path, AtFlags::empty())
+pub(super) fn kind(scope: &Scope<'_, '_>, path: &[u8]) -> Option<u32> {
+    kind_of(&scope.env(), path)
+}
+
+/// The same, asked of the isolate's state.
+pub(super) fn kind_of(env: &Environment, path: &[u8]) -> Option<u32> {
+    syscall::fstatat(env.task(), At::Cwd, path, AtFlags::empty())
         .ok()
         .map(|stat| stat.mode & 0o170_000)
 }

@@ -1,10 +1,12 @@
 //! `internalBinding('buffer')`: what `Buffer` does natively. Node: `src/node_buffer.cc`, lib/buffer.js, lib/internal/buffer.js.
 
+mod fast;
+
 use crate::encoding::{BASE64, Encoding, base64_digit, encode_base64, to_bytes, to_js, units};
 use crate::environment::Stored;
 use crate::glue::{
-    Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, copy_bytes, with_bytes,
-    with_bytes_mut,
+    Args, Binding, BindingResult, Failure, Return, Scope, ScopeExt, Value, copy_bytes,
+    copy_bytes_between, with_bytes, with_bytes_mut,
 };
 
 pub(super) const BINDING: Binding = Binding::new("buffer")
@@ -12,19 +14,30 @@ pub(super) const BINDING: Binding = Binding::new("buffer")
     .function("setDetachKey", set_detach_key)
     .function("createUnsafeArrayBuffer", create_unsafe_array_buffer)
     .function("byteLengthUtf8", byte_length_utf8)
+    .fast(&fast::BYTE_LENGTH_UTF8)
     .function("copy", copy)
+    .fast(&fast::COPY)
     .function("copyArrayBuffer", copy_array_buffer)
+    .fast(&fast::COPY_ARRAY_BUFFER)
     .function("compare", compare)
+    .fast(&fast::COMPARE)
     .function("compareOffset", compare_offset)
+    .fast(&fast::COMPARE_OFFSET)
     .function("fill", fill)
     .function("indexOfBuffer", index_of_buffer)
     .function("indexOfNumber", index_of_number)
+    .fast(&fast::INDEX_OF_NUMBER)
     .function("indexOfString", index_of_string)
     .function("swap16", swap16)
+    .fast(&fast::SWAP16)
     .function("swap32", swap32)
+    .fast(&fast::SWAP32)
     .function("swap64", swap64)
+    .fast(&fast::SWAP64)
     .function("isUtf8", is_utf8)
+    .fast(&fast::IS_UTF8)
     .function("isAscii", is_ascii)
+    .fast(&fast::IS_ASCII)
     .function("atob", atob)
     .function("btoa", btoa)
     .function("asciiSlice", ascii_slice)
@@ -85,40 +98,15 @@ fn byte_length_utf8<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 /// `copy(source, target, targetStart, sourceStart, length)`; the ranges are checked again here.
 fn copy<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (target_start, source_start, length) = (args.usize(2)?, args.usize(3)?, args.usize(4)?);
-    let copied = copy_between(args.get(0), source_start, args.get(1), target_start, length)?;
+    let copied = copy_bytes_between(args.get(0), source_start, args.get(1), target_start, length)
+        .ok_or_else(not_bytes)?;
     Ok(count(copied))
-}
-
-/// Copies as much as both sides have; they may be parts of one buffer.
-fn copy_between(
-    source: Value<'_>,
-    source_start: usize,
-    target: Value<'_>,
-    target_start: usize,
-    length: usize,
-) -> Result<usize, Failure> {
-    // Through a copy: source and target may overlap, and two borrows of one memory must not exist.
-    let piece = with_bytes(source, |bytes| {
-        let start = source_start.min(bytes.len());
-        let end = start.saturating_add(length).min(bytes.len());
-        bytes.get(start..end).unwrap_or_default().to_vec()
-    })
-    .ok_or_else(not_bytes)?;
-    with_bytes_mut(target, |bytes| {
-        let room = bytes.get_mut(target_start..).unwrap_or_default();
-        let length = piece.len().min(room.len());
-        if let (Some(to), Some(from)) = (room.get_mut(..length), piece.get(..length)) {
-            to.copy_from_slice(from);
-        }
-        length
-    })
-    .ok_or_else(not_bytes)
 }
 
 /// `copyArrayBuffer(destination, destinationOffset, source, sourceOffset, length)`.
 fn copy_array_buffer<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (to, from, length) = (args.usize(1)?, args.usize(3)?, args.usize(4)?);
-    copy_between(args.get(2), from, args.get(0), to, length)?;
+    copy_bytes_between(args.get(2), from, args.get(0), to, length).ok_or_else(not_bytes)?;
     Ok(().into())
 }
 
@@ -131,42 +119,50 @@ const fn order(ordering: std::cmp::Ordering) -> i32 {
 }
 
 fn compare<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let ordering = with_bytes(args.get(0), |left| {
-        with_bytes(args.get(1), |right| left.cmp(right))
-    })
-    .flatten();
-    Ok(order(ordering.ok_or_else(not_bytes)?).into())
+    Ok(compare_values(args.get(0), args.get(1))?.into())
 }
 
-/// `compareOffset(source, target, targetStart, sourceStart, targetLength, sourceLength)`.
+/// Which of two byte sequences comes first: -1, 0 or 1.
+fn compare_values(left: Value<'_>, right: Value<'_>) -> Result<i32, Failure> {
+    let ordering = with_bytes(left, |left| with_bytes(right, |right| left.cmp(right))).flatten();
+    ordering.map(order).ok_or_else(not_bytes)
+}
+
+/// `compareOffset(source, target, targetStart, sourceStart, targetEnd, sourceEnd)`.
 fn compare_offset<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let (target_start, source_start) = (args.usize(2)?, args.usize(3)?);
-    let (target_length, source_length) = (args.usize(4)?, args.usize(5)?);
-    let part = |bytes: &[u8], start: usize, length: usize| -> Option<Vec<u8>> {
-        let rest = bytes.get(start..)?;
-        rest.get(..length.min(rest.len())).map(<[u8]>::to_vec)
-    };
-    let source = with_bytes(args.get(0), |bytes| {
-        part(bytes, source_start, source_length)
+    let target = (args.usize(2)?, args.usize(4)?);
+    let source = (args.usize(3)?, args.usize(5)?);
+    Ok(compare_parts(args.get(0), source, args.get(1), target)?.into())
+}
+
+/// Which of two parts, each given by its start and its end, comes first.
+fn compare_parts(
+    source: Value<'_>,
+    (source_start, source_end): (usize, usize),
+    target: Value<'_>,
+    (target_start, target_end): (usize, usize),
+) -> Result<i32, Failure> {
+    fn part<'a>(
+        bytes: &'a [u8],
+        start: usize,
+        end: usize,
+        name: &str,
+    ) -> Result<&'a [u8], Failure> {
+        let rest = bytes.get(start..).ok_or_else(|| {
+            let message = format!("The value of \"{name}\" is out of range.");
+            Failure::range_error("ERR_OUT_OF_RANGE", message)
+        })?;
+        Ok(rest.get(..end.saturating_sub(start)).unwrap_or(rest))
+    }
+    with_bytes(source, |source| {
+        let source = part(source, source_start, source_end, "sourceStart")?;
+        with_bytes(target, |target| {
+            let target = part(target, target_start, target_end, "targetStart")?;
+            Ok(order(source.cmp(target)))
+        })
+        .ok_or_else(not_bytes)?
     })
-    .ok_or_else(not_bytes)?;
-    let source = source.ok_or_else(|| {
-        Failure::range_error(
-            "ERR_OUT_OF_RANGE",
-            "The value of \"sourceStart\" is out of range.",
-        )
-    })?;
-    let target = with_bytes(args.get(1), |bytes| {
-        part(bytes, target_start, target_length)
-    })
-    .ok_or_else(not_bytes)?;
-    let target = target.ok_or_else(|| {
-        Failure::range_error(
-            "ERR_OUT_OF_RANGE",
-            "The value of \"targetStart\" is out of range.",
-        )
-    })?;
-    Ok(order(source.cmp(&target)).into())
+    .ok_or_else(not_bytes)?
 }
 
 /// `fill(buffer, value, start, end, encoding)`: -1 for an empty pattern, -2 out of bounds.
@@ -265,6 +261,52 @@ fn position<'s>(found: Option<usize>) -> Return<'s> {
     })
 }
 
+/// What to look for, and how.
+struct Search<'a> {
+    needle: &'a [u8],
+    /// Only whole UTF-16 units match.
+    is_wide: bool,
+    forward: bool,
+    /// Where it begins, counted from the end when negative.
+    offset: i64,
+    /// Where it ends, unless it goes to the buffer's end.
+    end: Option<f64>,
+}
+
+impl Search<'_> {
+    fn run(&self, bytes: &[u8]) -> Option<usize> {
+        let limit = self.end.map_or(bytes.len(), |end| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "saturating"
+            )]
+            {
+                (end.max(0.0) as usize).min(bytes.len())
+            }
+        });
+        let bytes = bytes.get(..limit).unwrap_or_default();
+        let start = search_start(bytes.len(), self.offset, self.needle.len(), self.forward)?;
+        if self.needle.is_empty() {
+            return Some(start);
+        }
+        if self.needle.len() > bytes.len() || bytes.is_empty() {
+            return None;
+        }
+        let step = if self.is_wide { 2 } else { 1 };
+        if self.is_wide && (bytes.len() < 2 || self.needle.len() < 2) {
+            return None;
+        }
+        find(bytes, self.needle, start, self.forward, step)
+    }
+}
+
+fn end_of(end: Value<'_>) -> Option<f64> {
+    v8::Local::<v8::Number>::try_from(end)
+        .ok()
+        .map(|end| end.value())
+}
+
 fn search<'s>(
     args: &Args<'s>,
     needle: &[u8],
@@ -272,34 +314,14 @@ fn search<'s>(
     forward: bool,
     end: Value<'s>,
 ) -> BindingResult<'s> {
-    let offset = args.i64(2)?;
-    let found = with_bytes(args.get(0), |bytes| {
-        let limit = v8::Local::<v8::Number>::try_from(end)
-            .ok()
-            .map_or(bytes.len(), |end| {
-                #[expect(
-                    clippy::cast_possible_truncation,
-                    clippy::cast_sign_loss,
-                    reason = "saturating"
-                )]
-                {
-                    (end.value().max(0.0) as usize).min(bytes.len())
-                }
-            });
-        let bytes = bytes.get(..limit).unwrap_or_default();
-        let start = search_start(bytes.len(), offset, needle.len(), forward)?;
-        if needle.is_empty() {
-            return Some(start);
-        }
-        if needle.len() > bytes.len() || bytes.is_empty() {
-            return None;
-        }
-        let step = if is_wide { 2 } else { 1 };
-        if is_wide && (bytes.len() < 2 || needle.len() < 2) {
-            return None;
-        }
-        find(bytes, needle, start, forward, step)
-    });
+    let search = Search {
+        needle,
+        is_wide,
+        forward,
+        offset: args.i64(2)?,
+        end: end_of(end),
+    };
+    let found = with_bytes(args.get(0), |bytes| search.run(bytes));
     Ok(position(found.ok_or_else(not_bytes)?))
 }
 
@@ -339,15 +361,20 @@ fn index_of_number<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRes
 }
 
 fn swap<'s, const N: usize>(args: &Args<'s>) -> BindingResult<'s> {
-    with_bytes_mut(args.get(0), |bytes| {
+    swap_groups::<N>(args.get(0))?;
+    Ok(args.get(0).into())
+}
+
+/// Turns each group of `N` bytes round.
+fn swap_groups<const N: usize>(value: Value<'_>) -> Result<(), Failure> {
+    with_bytes_mut(value, |bytes| {
         bytes
             .as_chunks_mut::<N>()
             .0
             .iter_mut()
             .for_each(|group| group.reverse())
     })
-    .ok_or_else(not_bytes)?;
-    Ok(args.get(0).into())
+    .ok_or_else(not_bytes)
 }
 
 fn swap16<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -362,32 +389,17 @@ fn swap64<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     swap::<8>(args)
 }
 
-/// Fails for a detached buffer, as Node's does.
-fn check_attached(value: Value<'_>) -> Result<(), Failure> {
-    let buffer = v8::Local::<v8::ArrayBuffer>::try_from(value);
-    if buffer.is_ok_and(|buffer| buffer.was_detached()) {
-        return Err(Failure::error(
-            "ERR_INVALID_STATE",
-            "Invalid state: Cannot validate on a detached buffer",
-        ));
-    }
-    Ok(())
-}
-
 fn is_utf8<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    check_attached(args.get(0))?;
-    Ok(
-        with_bytes(args.get(0), |bytes| std::str::from_utf8(bytes).is_ok())
-            .ok_or_else(not_bytes)?
-            .into(),
-    )
+    Ok(holds(args.get(0), |bytes| std::str::from_utf8(bytes).is_ok())?.into())
 }
 
 fn is_ascii<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    check_attached(args.get(0))?;
-    Ok(with_bytes(args.get(0), <[u8]>::is_ascii)
-        .ok_or_else(not_bytes)?
-        .into())
+    Ok(holds(args.get(0), <[u8]>::is_ascii)?.into())
+}
+
+/// Whether the bytes are so; a detached buffer has none.
+fn holds(value: Value<'_>, are_so: fn(&[u8]) -> bool) -> Result<bool, Failure> {
+    with_bytes(value, are_so).ok_or_else(not_bytes)
 }
 
 /// Text of Latin-1 as base64; -1 when a character does not fit.
