@@ -22,12 +22,14 @@ function pack(directory) {
   return { fetched: packed.size, installed: packed.unpackedSize };
 }
 
-/** The platform package: the program without symbols, and a manifest. */
+/** The platform package: the program without symbols but with node's start-up snapshot, and a manifest. */
 function platform() {
   const directory = join(place, "platform");
   mkdirSync(directory);
-  cpSync(program, join(directory, "cenote"));
-  execFileSync("strip", [join(directory, "cenote")]);
+  const stripped = join(place, "cenote");
+  cpSync(program, stripped);
+  execFileSync("strip", [stripped]);
+  execFileSync(stripped, ["package", join(directory, "cenote")]);
   const os = process.platform;
   const name = `@cenote/${os}-${process.arch}`;
   writeFileSync(join(directory, "package.json"), JSON.stringify({ name, version: manifest.version, os: [os], cpu: [process.arch], files: ["cenote"] }));

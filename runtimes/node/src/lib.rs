@@ -50,4 +50,6 @@ mod tests;
 
 pub use isolate::HeapLimits;
 pub use runtime::NodeRuntime;
-pub use snapshot::{SnapshotError, snapshot_directory};
+pub use snapshot::{
+    PackageError, SnapshotError, packaged_program, snapshot_directory, write_packaged_program,
+};

@@ -58,6 +58,7 @@ pub use cenote_abi::Errno;
 pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
+pub use cenote_node::{PackageError, write_packaged_program};
 pub use error::Error;
 pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};

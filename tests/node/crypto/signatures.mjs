@@ -56,7 +56,7 @@ for (const key of [rsa, elliptic, edwards, edwards448, lattice]) {
       }
       const wrong = Buffer.from(signature);
       wrong[9] ^= 1;
-      console.log(key.asymmetricKeyType, options, digest, [signature, wrong, signature.subarray(1)].map((s) => crypto.verify(digest, text, { key: publicKey, ...options }, s)));
+      console.log(key.asymmetricKeyType, options, digest, [signature, wrong, signature.subarray(8)].map((s) => crypto.verify(digest, text, { key: publicKey, ...options }, s)));
     }
     const streamed = attempt(() => crypto.createSign('sha256').update(text).sign({ key, ...options }));
     if (Array.isArray(streamed)) console.log('Sign', streamed.slice(0, 3));

@@ -14,6 +14,6 @@ Promise.reject(new Error('from promise'));
 queueMicrotask(() => {
   throw new Error('from microtask');
 });
-setTimeout(() => console.log('still alive'), 60);
+setImmediate(() => setTimeout(() => console.log('still alive'), 1)); // after the immediate that throws
 for (const until = Date.now() + 5; Date.now() < until; ); // so that the timer is due when the loop starts
 throw new Error('from main');

@@ -1,17 +1,17 @@
 //! The start-up snapshot: the bootstrapped context, frozen once and restored by every process in a few milliseconds. With it goes a code
 //! cache of what programs run besides (`training`).
 //!
-//! Made when first needed (half a second), kept in memory and in the cache folder under a key of everything it depends on (our sources,
-//! Node's, V8's version, the build profile), written atomically. A file that is damaged or from another V8 is not used. Without
-//! a cache folder that can be written every host process makes its own.
+//! A packaged program has it in its own file (`embedded`). Otherwise it is made when first needed (half a second), kept in memory and in the
+//! cache folder (`kept`). Both are under a key of everything it depends on (our sources, Node's, V8's version, the build profile); one that is
+//! damaged or from another V8 is not used. Without a cache folder that can be written every host process makes its own.
+
+mod embedded;
+mod kept;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
-
-use cenote_base::{Clock, MonoTime};
-use sha2::{Digest as _, Sha256};
 
 use crate::environment::Environment;
 use crate::glue::{external_references, install_isolate_callbacks, number_first_context};
@@ -19,6 +19,12 @@ use crate::isolate::{HeapLimits, initialize_v8};
 use crate::loader;
 use crate::options::CommandLine;
 use crate::threads::{Thread, ThreadGroup};
+use cenote_base::{Clock, MonoTime};
+
+use kept::Code;
+
+pub use embedded::packaged_program;
+pub use kept::snapshot_directory;
 
 /// Why there is no snapshot.
 #[derive(Debug, thiserror::Error)]
@@ -31,18 +37,21 @@ pub enum SnapshotError {
     NoBlob,
 }
 
+/// Why a packaged program was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum PackageError {
+    /// There is no snapshot.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// Reading the program or writing the copy.
+    #[error("the packaged program: {0}")]
+    Io(#[from] std::io::Error),
+}
+
 static BLOB: OnceLock<Result<&'static [u8], String>> = OnceLock::new();
 
 /// Code caches of library modules, and which modules a process starts with.
 static CODE: OnceLock<Code> = OnceLock::new();
-
-/// Compiled functions of the library.
-#[derive(Debug, Default)]
-struct Code {
-    caches: HashMap<String, &'static [u8]>,
-    /// What the smallest program asks for besides the snapshot, in this order.
-    first: Vec<String>,
-}
 
 /// The snapshot, made or loaded the first time.
 ///
@@ -66,8 +75,12 @@ pub(crate) fn first_modules() -> &'static [String] {
 
 fn load_or_make() -> Result<&'static [u8], SnapshotError> {
     initialize_v8();
-    let path = cache_file();
-    if let Some((blob, code)) = path.as_ref().and_then(load) {
+    let (found, from) = match embedded::load() {
+        Some(found) => (Some(found), "program"),
+        None => (load_kept(), "cache"),
+    };
+    if let Some((blob, code)) = found {
+        tracing::debug!(target: "cenote::node", from, bytes = blob.len(), "start-up snapshot");
         CODE.get_or_init(|| code);
         return Ok(blob);
     }
@@ -77,13 +90,31 @@ fn load_or_make() -> Result<&'static [u8], SnapshotError> {
         caches: leak(lessons.caches),
         first: lessons.first,
     });
-    let bytes = pack(blob);
-    if let Some(path) = path
-        && let Err(error) = store(&path, &bytes)
+    tracing::debug!(target: "cenote::node", from = "bootstrap", bytes = blob.len(), "start-up snapshot");
+    if let Some(path) = kept::cache_file()
+        && let Err(error) = kept::store(&path, &sealed(blob))
     {
         tracing::debug!(target: "cenote::node", %error, path = %path.display(), "start-up snapshot is not cached");
     }
     Ok(blob)
+}
+
+fn load_kept() -> Option<(&'static [u8], Code)> {
+    kept::unseal(std::fs::read(kept::cache_file()?).ok()?)
+}
+
+fn sealed(blob: &[u8]) -> Vec<u8> {
+    kept::seal(&kept::pack(blob, CODE.get()))
+}
+
+/// Writes a copy of the program that runs to `to`, with the start-up snapshot in it: it starts Node without making one or looking for
+/// one. Replaces the file.
+///
+/// # Errors
+/// When the snapshot cannot be made, the program's file not be read, or the copy not be written.
+pub fn write_packaged_program(to: &Path) -> Result<(), PackageError> {
+    let blob = blob()?;
+    Ok(embedded::write(to, &sealed(blob))?)
 }
 
 fn leak(caches: HashMap<String, Vec<u8>>) -> HashMap<String, &'static [u8]> {
@@ -94,95 +125,8 @@ fn leak(caches: HashMap<String, Vec<u8>>) -> HashMap<String, &'static [u8]> {
         .collect()
 }
 
-/// The snapshot, the code caches, and the first modules: each part with its length before it.
-fn pack(blob: &[u8]) -> Vec<u8> {
-    fn part(out: &mut Vec<u8>, bytes: &[u8]) {
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(bytes);
-    }
-    let mut out = Vec::new();
-    part(&mut out, blob);
-    if let Some(code) = CODE.get() {
-        part(&mut out, code.first.join("\n").as_bytes());
-        for (id, cache) in &code.caches {
-            part(&mut out, id.as_bytes());
-            part(&mut out, cache);
-        }
-    }
-    out
-}
-
-/// The reverse of [`pack`].
-fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
-    fn part(rest: &mut &'static [u8]) -> Option<&'static [u8]> {
-        let (len, after) = rest.split_first_chunk::<8>()?;
-        let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
-        let (part, after) = after.split_at_checked(len)?;
-        *rest = after;
-        Some(part)
-    }
-    let text = |bytes: &'static [u8]| std::str::from_utf8(bytes).ok();
-    let mut rest = bytes;
-    let blob = part(&mut rest)?;
-    let mut code = Code::default();
-    if !rest.is_empty() {
-        let first = text(part(&mut rest)?)?;
-        code.first = first.lines().map(str::to_owned).collect();
-    }
-    while !rest.is_empty() {
-        let id = text(part(&mut rest)?)?.to_owned();
-        code.caches.insert(id, part(&mut rest)?);
-    }
-    Some((blob, code))
-}
-
-/// Where start-up snapshots are kept: a folder of the user's caches.
-#[must_use]
-pub fn snapshot_directory() -> Option<PathBuf> {
-    cenote_base::cache_directory("snapshots")
-}
-
-/// The build's key, V8's version and flags.
-fn cache_file() -> Option<PathBuf> {
-    let directory = snapshot_directory()?;
-    let name = format!(
-        "node-{}-{}-{}-{:08x}.snapshot",
-        env!("CENOTE_NODE_VERSION"),
-        v8::V8::get_version(),
-        env!("CENOTE_SNAPSHOT_KEY"),
-        v8::script_compiler::cached_data_version_tag(),
-    );
-    Some(directory.join(name))
-}
-
 /// Which context of the snapshot Node's library lives in.
 pub(crate) const MAIN_CONTEXT: usize = 0;
-
-const DIGEST_LEN: usize = 32;
-
-/// What was kept, if it is whole and of this V8.
-fn load(path: &PathBuf) -> Option<(&'static [u8], Code)> {
-    let mut bytes = std::fs::read(path).ok()?;
-    if bytes.len() <= DIGEST_LEN {
-        return None;
-    }
-    let packed = bytes.split_off(DIGEST_LEN);
-    if Sha256::digest(&packed).as_slice() != bytes {
-        return None;
-    }
-    unpack(Box::leak(packed.into_boxed_slice()))
-}
-
-fn store(path: &std::path::Path, packed: &[u8]) -> std::io::Result<()> {
-    if let Some(dir) = path.parent() {
-        std::fs::create_dir_all(dir)?;
-    }
-    let partial = path.with_extension(format!("partial-{}", std::process::id()));
-    let mut bytes = Sha256::digest(packed).to_vec();
-    bytes.extend_from_slice(packed);
-    std::fs::write(&partial, bytes)?;
-    std::fs::rename(&partial, path)
-}
 
 /// A clock that stands still: bootstrap must not see the time.
 #[derive(Debug)]
