@@ -10,6 +10,7 @@ mod events;
 mod host_commands;
 mod host_files;
 mod host_functions;
+mod host_network;
 mod inspector;
 mod js_limits;
 mod mounts;

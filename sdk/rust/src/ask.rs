@@ -14,7 +14,7 @@ use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use cenote_base::policy::{Policy, Request, Verdict};
+use cenote_base::policy::{Policy, Request, Transport, Verdict};
 use tokio::runtime::Handle;
 
 use crate::events::{Event, Events};
@@ -73,6 +73,19 @@ pub enum PermissionRequest {
         /// The name.
         name: String,
     },
+    /// Send a request of HTTP through the embedder's [`NetworkAdapter`](crate::NetworkAdapter).
+    Http {
+        /// The whole URL.
+        url: String,
+        /// `GET`, `POST` …
+        method: String,
+        /// The host in the URL.
+        host: String,
+        /// The address that is connected.
+        address: SocketAddr,
+        /// Whether Node's `fetch` asks, as its headers say.
+        is_fetch: bool,
+    },
     /// See an environment variable that the embedder gives.
     Env {
         /// Its name.
@@ -110,13 +123,13 @@ impl PermissionRequest {
         match self {
             Self::ReadFile { .. } | Self::WriteFile { .. } => Scope::Fs,
             Self::Spawn { .. } => Scope::ChildProcess,
-            Self::Connect { .. } | Self::Resolve { .. } => Scope::Network,
+            Self::Connect { .. } | Self::Resolve { .. } | Self::Http { .. } => Scope::Network,
             Self::Env { .. } => Scope::Env,
             Self::HostFunction { .. } => Scope::HostFunction,
         }
     }
 
-    /// The operation in one word: `read`, `write`, `spawn`, `connect`, `resolve`, `env`, `call`.
+    /// The operation in one word: `read`, `write`, `spawn`, `connect`, `resolve`, `fetch`, `http`, `env`, `call`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
@@ -125,6 +138,8 @@ impl PermissionRequest {
             Self::Spawn { .. } => "spawn",
             Self::Connect { .. } => "connect",
             Self::Resolve { .. } => "resolve",
+            Self::Http { is_fetch: true, .. } => "fetch",
+            Self::Http { .. } => "http",
             Self::Env { .. } => "env",
             Self::HostFunction { .. } => "call",
         }
@@ -139,6 +154,7 @@ impl PermissionRequest {
             }
             Self::Connect { address, .. } => address.to_string(),
             Self::Resolve { name } | Self::Env { name } => name.clone(),
+            Self::Http { url, .. } => url.clone(),
             Self::HostFunction {
                 collection,
                 function,
@@ -243,6 +259,20 @@ impl Permit {
     pub(crate) fn env(&self, name: &str) -> bool {
         let request = || PermissionRequest::Env { name: name.into() };
         self.settle(self.rules.env(name), Scope::Env, request) == Verdict::Allow
+    }
+
+    /// Whether a request may be sent: rules speak of its address and names as of a connection's, the embedder's code sees the URL.
+    pub(crate) fn http(&self, asked: PermissionRequest) -> Verdict {
+        let PermissionRequest::Http { address, .. } = asked else {
+            return Verdict::Deny {
+                reason: "no request of HTTP".into(),
+            };
+        };
+        let ruling = self.rules.rule(&Request::Connect {
+            transport: Transport::Tcp,
+            address,
+        });
+        self.settle(ruling, Scope::Network, || asked.clone())
     }
 
     /// Whether a function of the embedder may be called.

@@ -17,12 +17,13 @@ use crate::host::{HostEntropy, MemoryLimits};
 use crate::host_commands::{self, Commands, HostCommandRuntime, HostCommands};
 use crate::host_files::{HostFileSystem, HostFilesMount};
 use crate::host_functions::{Collections, HostFunctions};
+use crate::host_network::{AdapterNetwork, NetworkAdapter};
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MemoryMount, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
-use crate::policy::Permissions;
+use crate::policy::{Permissions, Rules};
 use crate::worker::{self, Filesystems};
 use crate::{
     Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
@@ -66,9 +67,20 @@ pub struct NodeRuntimeBuilder {
     timing: Timing,
     loopback_exempt_ports: Vec<u16>,
     names: Names,
+    network_adapter: Option<Adapter>,
     warm: usize,
     isolation: Isolation,
     worker_program: Option<PathBuf>,
+}
+
+/// The embedder's network.
+#[derive(Clone)]
+struct Adapter(Arc<dyn NetworkAdapter>);
+
+impl std::fmt::Debug for Adapter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Adapter")
+    }
 }
 
 /// The options of a machine that a process of its own is told.
@@ -96,6 +108,7 @@ pub(crate) struct Parts {
     pub(crate) timing: Timing,
     pub(crate) loopback_exempt_ports: Vec<u16>,
     pub(crate) has_names: bool,
+    pub(crate) has_network_adapter: bool,
     pub(crate) warm: usize,
     pub(crate) worker_program: Option<PathBuf>,
 }
@@ -104,7 +117,7 @@ impl NodeRuntimeBuilder {
     /// Sets where the machine lives. Default [`Isolation::Shared`]: in this process.
     ///
     /// With [`Isolation::Process`] these fail as [`Error::NotOffered`]: [`mount_vfs`](Self::mount_vfs), [`dns_override`](Self::dns_override),
-    /// [`resolver`](Self::resolver), [`warm`](Self::warm), and of the machine [`open_file`](NodeRuntime::open_file). A fork, and a machine that
+    /// [`resolver`](Self::resolver), [`warm`](Self::warm), [`network_adapter`](Self::network_adapter), and of the machine [`open_file`](NodeRuntime::open_file). A fork, and a machine that
     /// starts from a snapshot, live in the process of the machine that those were made of where that was granted what they need. Calls that
     /// are not async wait for the other process then.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
@@ -291,6 +304,13 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Lets your code answer for the network outside: names, connections, requests. The host's own network is not touched then. What guests
+    /// may reach of it, [`Permissions::network`] says.
+    pub fn network_adapter(mut self, adapter: impl NetworkAdapter) -> Self {
+        self.network_adapter = Some(Adapter(Arc::new(adapter)));
+        self
+    }
+
     /// Sets the machine's limits.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -451,6 +471,7 @@ impl NodeRuntimeBuilder {
             timing: self.timing,
             loopback_exempt_ports: self.loopback_exempt_ports,
             has_names: !self.names.is_empty(),
+            has_network_adapter: self.network_adapter.is_some(),
             warm: self.warm,
             worker_program: self.worker_program,
         };
@@ -476,12 +497,9 @@ impl NodeRuntimeBuilder {
         let clock = self.timing.limit(clock);
         let memory = self.memory.unwrap_or(MEMORY);
         let events = Arc::<Events>::default();
-        let permit = Arc::new(Permit::new(
-            permissions,
-            self.callbacks,
-            Arc::clone(&events),
-            host.handle().clone(),
-        ));
+        let permit = permit(permissions, self.callbacks, &events, host.handle());
+        let adapter = self.network_adapter.filter(|_| opens_network);
+        let outside = Outside::new(adapter, self.names, &permit, &pins, host.handle())?;
         let budget = Budget::watched(self.limits.clone(), Arc::clone(&events) as _);
         let start = self.start.map(Snapshot::into_here).transpose()?;
         let (root, commands) = root::filesystem(
@@ -507,7 +525,7 @@ impl NodeRuntimeBuilder {
             root,
             runtimes,
             entropy: Arc::new(HostEntropy),
-            network: opens_network.then(|| outside(host.handle())),
+            network: opens_network.then(|| outside.network(host.handle())),
         });
         boot(&kernel)?;
         root::furnish(
@@ -524,16 +542,17 @@ impl NodeRuntimeBuilder {
                 cwd: &cwd,
                 owner: (uid, gid),
                 has_names,
+                authority: outside.authority(),
             },
         )?;
         let policy = Arc::clone(&permit) as Arc<dyn Policy>;
-        let names = has_names.then(|| NameService::new(self.names, policy, pins));
+        let names = has_names.then(|| NameService::new(outside.names, policy, pins));
         show_host(&kernel, commands_of_host.as_deref(), names, host.handle())?;
         if let Some(joined) = joined {
             joined.open();
         }
         let defaults = Defaults {
-            env: default_env(uid, &self.env, &permit),
+            env: default_env(uid, &self.env, &permit, outside.adapter.is_some()),
             cwd,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
@@ -575,9 +594,61 @@ fn absolute_cwd(asked: Option<String>) -> Result<String, Error> {
     })
 }
 
-/// The way out.
-fn outside(handle: &tokio::runtime::Handle) -> Arc<dyn Network> {
-    Arc::new(HostNetwork(handle.clone()))
+/// Who decides.
+fn permit(
+    rules: Arc<Rules>,
+    callbacks: Callbacks,
+    events: &Arc<Events>,
+    handle: &tokio::runtime::Handle,
+) -> Arc<Permit> {
+    let events = Arc::clone(events);
+    Arc::new(Permit::new(rules, callbacks, events, handle.clone()))
+}
+
+/// The way out, and who knows names.
+struct Outside {
+    adapter: Option<Arc<AdapterNetwork>>,
+    names: Names,
+}
+
+impl Outside {
+    fn new(
+        adapter: Option<Adapter>,
+        mut names: Names,
+        permit: &Arc<Permit>,
+        pins: &Arc<Pins>,
+        handle: &tokio::runtime::Handle,
+    ) -> Result<Self, Error> {
+        let Some(Adapter(adapter)) = adapter else {
+            return Ok(Self {
+                adapter: None,
+                names,
+            });
+        };
+        let failed = |reason| Error::Runtime {
+            runtime: "network adapter",
+            reason,
+        };
+        let network = AdapterNetwork::new(adapter, permit, pins, handle).map_err(failed)?;
+        let network = Arc::new(network);
+        names.set_network(Arc::clone(&network) as _);
+        Ok(Self {
+            adapter: Some(network),
+            names,
+        })
+    }
+
+    fn network(&self, handle: &tokio::runtime::Handle) -> Arc<dyn Network> {
+        match &self.adapter {
+            Some(adapter) => Arc::clone(adapter) as _,
+            None => Arc::new(HostNetwork(handle.clone())),
+        }
+    }
+
+    /// The authority that stands for all hosts outside, as PEM.
+    fn authority(&self) -> Option<&[u8]> {
+        self.adapter.as_ref().map(|adapter| adapter.certificate())
+    }
 }
 
 fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {
@@ -622,6 +693,7 @@ fn default_env(
     uid: u32,
     over: &BTreeMap<String, String>,
     permit: &Permit,
+    has_authority: bool,
 ) -> BTreeMap<String, String> {
     let (home, user) = if uid == 0 {
         ("/root", "root")
@@ -643,6 +715,9 @@ fn default_env(
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
+    if has_authority {
+        env.insert("NODE_EXTRA_CA_CERTS".into(), root::AUTHORITIES.into());
+    }
     let given = over.iter().filter(|(name, _)| permit.env(name));
     env.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     env

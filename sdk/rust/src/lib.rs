@@ -35,6 +35,7 @@ mod host;
 mod host_commands;
 mod host_files;
 mod host_functions;
+mod host_network;
 mod image;
 mod isolation;
 mod machine;
@@ -70,6 +71,9 @@ pub use host_commands::{
 };
 pub use host_files::{FileAnswer, FileChanges, HostFileSystem, HostStat};
 pub use host_functions::{HostFunction, HostFunctionError, HostFunctions};
+pub use host_network::{
+    ByteStream, HostStream, HttpBody, NetworkAdapter, NetworkAnswer, NetworkTarget,
+};
 /// The crate whose requests [`NodeRuntime::fetch`] takes.
 pub use http;
 pub use image::Image;

@@ -44,12 +44,16 @@ pub(crate) struct Plan<'a> {
     pub(crate) owner: (u32, u32),
     /// Whether the machine has a name service.
     pub(crate) has_names: bool,
+    /// The authority that stands for all hosts outside, as PEM.
+    pub(crate) authority: Option<&'a [u8]>,
 }
 
 /// Where the program `node` lies.
 pub(crate) const NODE_PATH: &str = "/usr/bin/node";
 /// Where a C library finds its name servers.
 const RESOLV_CONF: &str = "/etc/resolv.conf";
+/// Where programs other than node look for the authorities they trust.
+pub(crate) const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// Where the `node_modules` overlay lies.
 const NODE_MODULES: &str = "/root/node_modules";
 
@@ -343,6 +347,13 @@ pub(crate) fn furnish(
         let content = format!("nameserver {NAME_SERVER}\n");
         view.in_context(|cx| write(cx, RESOLV_CONF.as_bytes(), content.as_bytes(), 0o644))
             .map_err(at(RESOLV_CONF, "write"))?;
+    }
+    if let Some(authority) = plan.authority {
+        view.in_context(|cx| {
+            make_directories(cx, b"/etc/ssl/certs")?;
+            write(cx, AUTHORITIES.as_bytes(), authority, 0o644)
+        })
+        .map_err(at(AUTHORITIES, "write"))?;
     }
     for (path, content) in plan.files {
         if !path.starts_with('/') {

@@ -16,12 +16,11 @@ use cenote_proto::v1::{
 use tonic::Status;
 
 use crate::failure::{option, unimplemented};
-use crate::host_link::{self, HostLink, LinkFiles};
+use crate::host_link::{self, HostLink, LinkFiles, LinkNetwork};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "CreateVmRequest.os",
-    "CreateVmRequest.host_network",
     "Limits.open_files_per_process",
     "Limits.terminals",
     "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
@@ -53,8 +52,6 @@ pub(crate) fn builder(
             .is_some_and(|os| *os != cenote_proto::v1::OsConfig::default()),
         "os",
     )?;
-    refuse_if(request.host_network, "host_network")?;
-
     let mut builder = NodeRuntime::builder();
     for (name, value) in &request.env {
         builder = builder.env(name, value);
@@ -106,6 +103,9 @@ pub(crate) fn builder(
     }
     if !request.host_commands.is_empty() {
         builder = builder.host_commands(host_link::commands(&request.host_commands, link));
+    }
+    if request.host_network {
+        builder = builder.network_adapter(LinkNetwork::new(link));
     }
     if let Some(asked) = &request.limits {
         builder = limits(builder, asked)?;
@@ -425,12 +425,16 @@ mod tests {
 
     #[test]
     fn what_cannot_be_done_is_refused_by_name() {
+        let os = cenote_proto::v1::OsConfig {
+            platform: "plan9".into(),
+            ..cenote_proto::v1::OsConfig::default()
+        };
         let request = CreateVmRequest {
-            host_network: true,
+            os: Some(os),
             ..CreateVmRequest::default()
         };
         let status = builder(&request, &Arc::default()).unwrap_err();
         assert_eq!(status.code(), Code::Unimplemented);
-        assert!(status.message().contains("host_network"));
+        assert!(status.message().contains("os"));
     }
 }

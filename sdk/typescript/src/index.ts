@@ -73,6 +73,8 @@ export type { VirtualDirEntry, VirtualFileSystem, VirtualStat } from "./drivers/
 export {
   createDefaultNetworkAdapter,
   type NetworkAdapter,
+  type NetworkConnection,
+  type NetworkConnectTarget,
   type NetworkRequestOptions,
   type NetworkResponse,
 } from "./drivers/network-adapter.js";

@@ -234,7 +234,7 @@ test("a network adapter of the embedder answers names and requests", async () =>
   assert.deepEqual(resolved.value.result.value.addresses, ["192.0.2.1"]);
   const unknown = await guest.reply(guest.ask({ case: "network", value: { call: { case: "resolve", value: { hostname: "x" } } } }), "error");
   assert.equal(unknown.value.code, "ENOTFOUND");
-  const id = guest.ask({ case: "network", value: { call: { case: "http", value: { url: "http://known/p", method: "POST" } } } });
+  const id = guest.ask({ case: "network", value: { call: { case: "http", value: { url: "http://known/p", method: "POST", isFetch: true } } } });
   guest.ask({ case: "data", value: { bytes: bytes("body"), end: false } }, id);
   guest.ask({ case: "data", value: { bytes: bytes(""), end: true } }, id);
   const answer = await guest.reply(id, "network");

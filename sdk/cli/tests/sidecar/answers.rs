@@ -12,11 +12,11 @@ use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::network_result::Result as NetworkAnswer;
 use cenote_proto::v1::{
-    Addresses, CommandExited, CommandStarted, Connected, CreateVmRequest, Data, Decision,
-    DirectoryEntries, DirectoryEntry, FileStat, FilesystemResult, FsDone, HostError,
-    HostFilesystem, HostFunction, HostFunctionResult, HostFunctions, HostHello, HostReply,
-    HostRequest, HostWindow, HttpAnswer, Mount, NetworkResult, PermissionAnswer, PermissionScope,
-    Permissions, Vm, mount,
+    Addresses, CommandExited, CommandStarted, Connected, CreateVmRequest, Data, DataChannel,
+    Decision, DirectoryEntries, DirectoryEntry, FetchResponseHead, FileStat, FilesystemResult,
+    FsDone, HostError, HostFilesystem, HostFunction, HostFunctionResult, HostFunctions, HostHello,
+    HostReply, HostRequest, HostWindow, HttpAnswer, Mount, NetworkResult, PermissionAnswer,
+    PermissionScope, Permissions, Vm, mount, network_call,
 };
 use prost::Message;
 use tokio::sync::mpsc;
@@ -34,14 +34,17 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long an embedder that keeps silent does so.
 const SILENCE: Duration = Duration::from_millis(100);
 
+/// Less than a window of input and output: this embedder does not count what it may send.
+///
 /// Asks in every way a shell can: files, names, a program of the embedder with input and output, a function, whether a program may start.
 const SCRIPT: &str = "for i in 1 2; do
   read x < /notes/a; echo \"$x\"; echo y > /notes/b$i; echo /notes/*; cd /notes/d; cd /
-  head -c 300000 /dev/zero | answered a b | wc -c; cenote-tools f --json '{\"a\":1}'; /bin/true
+  head -c 200000 /dev/zero | answered a b | wc -c; cenote-tools f --json '{\"a\":1}'; /bin/true
+  bash -c 'exec 3<>/dev/tcp/outside.test/80 && printf \"GET /x HTTP/1.0\\r\\nHost: outside.test\\r\\n\\r\\n\" >&3 && tail -n 1 <&3'
 done 2>&1";
 
 /// What it writes when the embedder answers as it should.
-const HONEST: &str = "hello\n/notes/a /notes/d\n300000\n{\n  \"b\": 2\n}\n";
+const HONEST: &str = "hello\n/notes/a /notes/d\n200000\n{\n  \"b\": 2\n}\nfrom outside\n";
 
 /// An end of a host channel that can send anything.
 struct Channel {
@@ -136,8 +139,13 @@ async fn machine(sidecar: &Sidecar) -> Vm {
         }],
         permissions: Some(Permissions {
             child_process: Some(asks),
+            network: Some(PermissionScope {
+                fallback: Decision::Allow.into(),
+                ..PermissionScope::default()
+            }),
             ..Permissions::default()
         }),
+        host_network: true,
         ..CreateVmRequest::default()
     };
     sidecar.create(request).await
@@ -161,6 +169,9 @@ fn honest(asked: &Asked) -> Vec<Reply> {
             return vec![Reply::Function(HostFunctionResult { output })];
         }
         Asked::Command(_) => return vec![Reply::CommandStarted(CommandStarted::default())],
+        Asked::Network(asked) => return honest_network(asked.call.as_ref()),
+        // A request's body.
+        Asked::Data(data) if data.channel() == DataChannel::Unspecified => return Vec::new(),
         // The program gives back what it gets; the window says that it has taken it.
         Asked::Data(data) => {
             let taken = HostWindow {
@@ -211,6 +222,38 @@ fn honest(asked: &Asked) -> Vec<Reply> {
     };
     let result = Some(file);
     vec![Reply::Filesystem(FilesystemResult { result })]
+}
+
+fn honest_network(call: Option<&network_call::Call>) -> Vec<Reply> {
+    let result = match call {
+        Some(network_call::Call::Resolve(_)) => NetworkAnswer::Addresses(Addresses {
+            addresses: vec!["192.0.2.7".into()],
+        }),
+        Some(network_call::Call::Http(_)) => NetworkAnswer::Response(HttpAnswer {
+            head: Some(FetchResponseHead {
+                status: 200,
+                ..FetchResponseHead::default()
+            }),
+            ..HttpAnswer::default()
+        }),
+        _ => {
+            return vec![Reply::Error(HostError {
+                code: "EPROTONOSUPPORT".into(),
+                ..HostError::default()
+            })];
+        }
+    };
+    let is_http = matches!(result, NetworkAnswer::Response(_));
+    let result = Some(result);
+    let mut replies = vec![Reply::Network(NetworkResult { result })];
+    if is_http {
+        replies.push(Reply::Data(Data {
+            bytes: "from outside\n".into(),
+            end: true,
+            ..Data::default()
+        }));
+    }
+    replies
 }
 
 impl Dice {

@@ -13,7 +13,9 @@ use std::time::Duration;
 
 use bytes::{Buf, BufMut};
 use cenote_proto::v1::vms_client::VmsClient;
-use cenote_proto::v1::{CreateVmRequest, DescribeRequest, DisposeVmRequest, ListVmsRequest};
+use cenote_proto::v1::{
+    CreateVmRequest, DescribeRequest, DisposeVmRequest, Limits, ListVmsRequest,
+};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::UnixStream;
@@ -141,7 +143,10 @@ async fn conversation(sidecar: &Sidecar) -> Vec<u8> {
     vms.list(ListVmsRequest {}).await.unwrap();
     vms.describe(DescribeRequest::default()).await.unwrap();
     let refused = CreateVmRequest {
-        host_network: true,
+        limits: Some(Limits {
+            terminals: Some(1),
+            ..Limits::default()
+        }),
         env: [("NAME".to_owned(), "value".repeat(20))].into(),
         ..CreateVmRequest::default()
     };

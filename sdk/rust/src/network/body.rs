@@ -13,19 +13,26 @@ use hyper::body::{Body, Frame};
 use tokio::sync::mpsc;
 
 /// Whatever a stream of a request failed with.
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a [`RequestBody`] is inside.
+pub(crate) type BoxedBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// Chunks that wait between a [`BodySender`] and the guest.
 const CHANNEL: usize = 4;
 
-/// The body of a request: nothing, bytes, text, or a stream of chunks.
-pub struct RequestBody(pub(super) UnsyncBoxBody<Bytes, BoxError>);
+/// The body of a request, or of an answer to a guest: nothing, bytes, text, or a stream of chunks.
+pub struct RequestBody(pub(super) BoxedBody);
 
 fn never(error: Infallible) -> BoxError {
     match error {}
 }
 
 impl RequestBody {
+    pub(crate) fn into_inner(self) -> BoxedBody {
+        self.0
+    }
+
     /// No body.
     #[must_use]
     pub fn empty() -> Self {
@@ -111,6 +118,11 @@ impl BodySender {
     /// Sends a chunk; waits while the guest does not read. Answers whether somebody still takes it.
     pub async fn send(&self, chunk: impl Into<Bytes>) -> bool {
         self.0.send(Ok(chunk.into())).await.is_ok()
+    }
+
+    /// Waits until nobody takes it any more.
+    pub async fn closed(&self) {
+        self.0.closed().await;
     }
 
     /// Breaks the request off: the guest sees a body that was cut short.

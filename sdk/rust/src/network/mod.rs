@@ -16,11 +16,12 @@ pub(crate) mod guard;
 mod listener;
 pub(crate) mod outward;
 pub(crate) mod pins;
-mod relay;
+pub(crate) mod relay;
 pub(crate) mod rules;
 mod stream;
 mod way;
 
+pub(crate) use body::BoxedBody;
 pub use body::{BodySender, RequestBody};
 pub use dns::{Resolve, Resolving};
 pub use fetch::Response;

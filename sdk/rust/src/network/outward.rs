@@ -70,7 +70,7 @@ fn errno(error: &io::Error) -> Errno {
 }
 
 /// Waits on a queue of the kernel's until a condition holds.
-pub(super) async fn until(queue: &WaitQueue, holds: impl Fn() -> bool) {
+pub(crate) async fn until(queue: &WaitQueue, holds: impl Fn() -> bool) {
     let waiter = Waiter::new();
     let _registration = queue.register(waiter.clone());
     while !holds() {
@@ -79,7 +79,7 @@ pub(super) async fn until(queue: &WaitQueue, holds: impl Fn() -> bool) {
 }
 
 /// Waits on a queue of the kernel's until an attempt has an outcome other than `EAGAIN`.
-pub(super) async fn retry<T>(
+pub(crate) async fn retry<T>(
     queue: &WaitQueue,
     mut attempt: impl FnMut() -> SysResult<T>,
 ) -> SysResult<T> {

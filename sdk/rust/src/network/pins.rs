@@ -20,14 +20,31 @@ pub(crate) struct Pins {
 
 #[derive(Debug, Default)]
 struct State {
-    names: HashMap<IpAddr, VecDeque<String>>,
+    names: HashMap<IpAddr, VecDeque<Pin>>,
     /// Addresses in the order they were first told.
     order: VecDeque<IpAddr>,
+}
+
+/// One name of an address.
+#[derive(Debug)]
+struct Pin {
+    name: String,
+    /// Whether the embedder's own network answered so, which then is what is reached there.
+    is_vouched: bool,
 }
 
 impl Pins {
     /// Remembers what a name was answered with.
     pub(crate) fn remember(&self, name: &str, addresses: &[IpAddr]) {
+        self.note(name, addresses, false);
+    }
+
+    /// Remembers what the embedder's network answered.
+    pub(crate) fn vouch(&self, name: &str, addresses: &[IpAddr]) {
+        self.note(name, addresses, true);
+    }
+
+    fn note(&self, name: &str, addresses: &[IpAddr], is_vouched: bool) {
         let mut state = self.state.lock();
         for address in addresses {
             let address = canonical(*address);
@@ -40,13 +57,17 @@ impl Pins {
                 }
             }
             let names = state.names.entry(address).or_default();
-            if names.iter().any(|known| known == name) {
+            if let Some(known) = names.iter_mut().find(|known| known.name == name) {
+                known.is_vouched = is_vouched;
                 continue;
             }
             if names.len() >= MAX_NAMES {
                 names.pop_front();
             }
-            names.push_back(name.to_owned());
+            names.push_back(Pin {
+                name: name.to_owned(),
+                is_vouched,
+            });
         }
     }
 
@@ -54,7 +75,16 @@ impl Pins {
     pub(crate) fn names_of(&self, address: IpAddr) -> Vec<String> {
         let state = self.state.lock();
         let names = state.names.get(&canonical(address));
-        names.into_iter().flatten().cloned().collect()
+        let names = names.into_iter().flatten();
+        names.map(|pin| pin.name.clone()).collect()
+    }
+
+    /// Those of them that the embedder's network gave.
+    pub(crate) fn vouched_names_of(&self, address: IpAddr) -> Vec<String> {
+        let state = self.state.lock();
+        let names = state.names.get(&canonical(address));
+        let vouched = names.into_iter().flatten().filter(|pin| pin.is_vouched);
+        vouched.map(|pin| pin.name.clone()).collect()
     }
 }
 

@@ -5,9 +5,8 @@
 
 use std::io;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::net::tcp::{ReadHalf, WriteHalf};
 
 use super::stream::Connection;
 
@@ -23,20 +22,7 @@ enum Failed {
 /// Carries bytes until both directions have ended or the guest's end is closed.
 pub(super) async fn relay(guest: Connection, mut host: TcpStream) {
     let (reader, writer) = host.split();
-    let outcome = {
-        let out = guest_to_host(&guest, writer);
-        let back = host_to_guest(reader, &guest);
-        let (mut out, mut back) = (std::pin::pin!(out), std::pin::pin!(back));
-        tokio::select! {
-            // The guest's end is closed, and what it wrote is with the host.
-            done = &mut out => done,
-            done = &mut back => match done {
-                Ok(()) => out.await,
-                failed => failed,
-            },
-        }
-    };
-    match outcome {
+    match both_ways(&guest, reader, writer).await {
         Ok(()) => {}
         Err(Failed::Host(error)) => {
             tracing::debug!(target: "cenote::net", %error, "the host's side broke off");
@@ -51,8 +37,42 @@ pub(super) async fn relay(guest: Connection, mut host: TcpStream) {
     }
 }
 
+/// Carries bytes between a guest and a stream of the embedder.
+pub(crate) async fn carry(guest: Connection, host: impl AsyncRead + AsyncWrite) {
+    let (reader, writer) = tokio::io::split(host);
+    match both_ways(&guest, reader, writer).await {
+        Ok(()) => {}
+        Err(Failed::Host(error)) => {
+            tracing::debug!(target: "cenote::net", %error, "the embedder's side broke off");
+            guest.reset();
+        }
+        Err(Failed::Guest(error)) => {
+            tracing::debug!(target: "cenote::net", %error, "the guest's side broke off");
+        }
+    }
+}
+
+async fn both_ways(
+    guest: &Connection,
+    reader: impl AsyncRead,
+    writer: impl AsyncWrite,
+) -> Result<(), Failed> {
+    let out = guest_to_host(guest, writer);
+    let back = host_to_guest(reader, guest);
+    let (mut out, mut back) = (std::pin::pin!(out), std::pin::pin!(back));
+    tokio::select! {
+        // The guest's end is closed, and what it wrote is with the host.
+        done = &mut out => done,
+        done = &mut back => match done {
+            Ok(()) => out.await,
+            failed => failed,
+        },
+    }
+}
+
 /// Carries what the guest writes; ends once nothing can be carried to the guest either.
-async fn guest_to_host(guest: &Connection, mut host: WriteHalf<'_>) -> Result<(), Failed> {
+async fn guest_to_host(guest: &Connection, host: impl AsyncWrite) -> Result<(), Failed> {
+    let mut host = std::pin::pin!(host);
     let mut buffer = vec![0; CHUNK];
     loop {
         let count = guest.receive(&mut buffer).await.map_err(Failed::Guest)?;
@@ -60,6 +80,8 @@ async fn guest_to_host(guest: &Connection, mut host: WriteHalf<'_>) -> Result<()
             break;
         };
         host.write_all(bytes).await.map_err(Failed::Host)?;
+        // A stream of the embedder may keep bytes back until then.
+        host.flush().await.map_err(Failed::Host)?;
     }
     host.shutdown().await.map_err(Failed::Host)?;
     drop(buffer);
@@ -68,7 +90,8 @@ async fn guest_to_host(guest: &Connection, mut host: WriteHalf<'_>) -> Result<()
 }
 
 /// Carries what the host's side writes, and its end.
-async fn host_to_guest(mut host: ReadHalf<'_>, guest: &Connection) -> Result<(), Failed> {
+async fn host_to_guest(host: impl AsyncRead, guest: &Connection) -> Result<(), Failed> {
+    let mut host = std::pin::pin!(host);
     let mut buffer = vec![0; CHUNK];
     loop {
         let count = host.read(&mut buffer).await.map_err(Failed::Host)?;

@@ -258,6 +258,16 @@ fn request(question: PermissionQuestion) -> Option<PermissionRequest> {
                 .chain(child.args.into_iter().map(Into::into))
                 .collect(),
         },
+        Question::Network(network) if !network.url.is_empty() => PermissionRequest::Http {
+            url: network.url,
+            method: network.method,
+            host: network.hostname,
+            address: SocketAddr::new(
+                network.address.parse().ok()?,
+                u16::try_from(network.port).ok()?,
+            ),
+            is_fetch: question.operation == "fetch",
+        },
         Question::Network(network) if network.address.is_empty() => PermissionRequest::Resolve {
             name: network.hostname,
         },

@@ -46,6 +46,7 @@ pub(crate) async fn create(
     for (is_set, what) in [
         (parts.has_vfs_mounts, "`mount_vfs`"),
         (parts.has_names, "`dns_override` and `resolver`"),
+        (parts.has_network_adapter, "`network_adapter`"),
         (parts.warm > 0, "`warm`"),
     ] {
         if is_set {

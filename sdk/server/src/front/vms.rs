@@ -10,8 +10,9 @@ use cenote_proto::v1::{
     CreateVmRequest, Decision, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
     DropSnapshotReply, DropSnapshotRequest, EventsRequest, ExportChunk, ExportRequest,
     ForkVmRequest, ImportReply, ImportRequest, Isolation, ListVmsReply, ListVmsRequest,
-    RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest,
-    SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request, mount, vm_event,
+    PermissionScope, RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply,
+    ResourcesRequest, SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request,
+    mount, vm_event,
 };
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use tonic::transport::Channel;
@@ -69,10 +70,12 @@ fn grants(request: &CreateVmRequest) -> Grants {
     let permissions = request.permissions.as_ref();
     let outside = permissions.and_then(|permissions| permissions.network.as_ref());
     let allows = |decision| decision != Decision::Deny && decision != Decision::Unspecified;
-    grants.network = !request.loopback_exempt_ports.is_empty()
-        || outside.is_some_and(|scope| {
-            allows(scope.fallback()) || scope.rules.iter().any(|rule| allows(rule.decision()))
-        });
+    let opens = |scope: &PermissionScope| {
+        allows(scope.fallback()) || scope.rules.iter().any(|rule| allows(rule.decision()))
+    };
+    // What the embedder answers needs nothing of the host's network.
+    grants.network = !request.host_network
+        && (!request.loopback_exempt_ports.is_empty() || outside.is_some_and(opens));
     grants
 }
 

@@ -116,6 +116,23 @@ fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
             };
             ("dns", Question::Network(network))
         }
+        PermissionRequest::Http {
+            url,
+            method,
+            host,
+            address,
+            is_fetch,
+        } => {
+            let network = NetworkQuestion {
+                hostname: host.clone(),
+                address: address.ip().to_string(),
+                port: address.port().into(),
+                url: url.clone(),
+                method: method.clone(),
+            };
+            let operation = if *is_fetch { "fetch" } else { "http" };
+            (operation, Question::Network(network))
+        }
         PermissionRequest::Env { name } => {
             let env = EnvQuestion {
                 name: name.clone(),

@@ -5,14 +5,17 @@
 //! * [`window`]: how many bytes of an exchange may be under way
 //! * [`commands`]: programs that the embedder runs for guests
 //! * [`filesystem`]: filesystems that the embedder answers
+//! * [`network`]: the network outside, as the embedder answers it
 
 mod answers;
 mod commands;
 mod filesystem;
 mod link;
+mod network;
 mod window;
 
 pub(crate) use answers::{ask_in, collection};
 pub(crate) use commands::commands;
 pub(crate) use filesystem::LinkFiles;
 pub(crate) use link::{HostLink, InForce};
+pub(crate) use network::LinkNetwork;

@@ -80,7 +80,7 @@ function parts(driver: NodeDriverOptions, os: DriverParts["os"]): DriverParts {
   const ownNetwork = networkAdapter !== undefined && defaultAdapterPorts(networkAdapter) === undefined;
   const parts: DriverParts = {
     denyByDefault: true,
-    fsRules: OVERLAY,
+    fsRules: hasNetwork(driver) ? [...OVERLAY, NETWORK_FILES] : OVERLAY,
     hostNetwork: ownNetwork,
     hostCommands: commandExecutor === undefined ? [] : ["**"],
     parts: { network: ownNetwork ? networkAdapter : undefined, commands: commandExecutor },
@@ -92,8 +92,7 @@ function parts(driver: NodeDriverOptions, os: DriverParts["os"]): DriverParts {
 /** Permissions, with a network denied that the driver does not offer. */
 function permissions(driver: NodeDriverOptions): Permissions {
   const given = driver.permissions ?? {};
-  const hasNetwork = driver.useDefaultNetwork === true || driver.networkAdapter !== undefined;
-  return hasNetwork ? given : { ...given, network: false };
+  return hasNetwork(driver) ? given : { ...given, network: false };
 }
 
 /** Modules of the overlay can always be read (Node looks at the directories above them, too), and never be written. */
@@ -106,6 +105,17 @@ const OVERLAY: readonly PermissionRule[] = [
     reason: "the overlay of node_modules is read-only",
   },
 ];
+
+/** Who has a network can read where names are asked for, and whom to trust to say which host is which. */
+const NETWORK_FILES: PermissionRule = {
+  mode: "allow",
+  operations: ["read"],
+  paths: ["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/ssl/certs/ca-certificates.crt"],
+};
+
+function hasNetwork(driver: NodeDriverOptions): boolean {
+  return driver.useDefaultNetwork === true || driver.networkAdapter !== undefined;
+}
 
 /** The `node_modules` to show. One that was asked for has to be there. */
 function nodeModules(driver: NodeDriverOptions): string | undefined {

@@ -8,6 +8,7 @@ import { lookup as lookupName, type LookupAddress } from "node:dns";
 import * as http from "node:http";
 import * as https from "node:https";
 import { BlockList, isIP, type LookupFunction } from "node:net";
+import type { Duplex } from "node:stream";
 
 import { CenoteError, OptionError } from "../errors.js";
 
@@ -32,14 +33,30 @@ export interface NetworkResponse {
   ok?: boolean;
 }
 
-/** What guests' network requests go to. */
+/** Where a guest connects. */
+export interface NetworkConnectTarget {
+  /** The name that `dnsLookup` gave the address for; the address when the guest named that itself. */
+  hostname: string;
+  address: string;
+  port: number;
+}
+
+/** The far end of a guest's connection: a socket or other duplex stream of Node, or a pair of web streams. */
+export type NetworkConnection = Duplex | { readable: ReadableStream<Uint8Array>; writable: WritableStream<Uint8Array> };
+
+/**
+ * What guests' network goes to, in place of the host's. Asked for what the `network` permission lets through. A guest's connections are taken for
+ * HTTP, within TLS or without (the machine trusts an authority of its own for all hosts then), unless `connect` takes them.
+ */
 export interface NetworkAdapter {
-  /** A request; redirects are followed. */
+  /** A request of a guest's `fetch`; redirects may be followed. An encoding of the body is undone. */
   fetch(url: string, options: NetworkRequestOptions): Promise<NetworkResponse>;
   /** The address of a name, or what went wrong: `{ error, code: "ENOTFOUND" }`. */
   dnsLookup(hostname: string): Promise<{ address: string; family: number } | { error: string; code: string }>;
-  /** A request; redirects are not followed. */
+  /** Any other request of HTTP; redirects are not followed. */
   httpRequest(url: string, options: NetworkRequestOptions): Promise<NetworkResponse>;
+  /** A connection as bytes both ways; `undefined` when it is to be taken for HTTP. Default: all are. */
+  connect?(target: NetworkConnectTarget): Promise<NetworkConnection | undefined> | NetworkConnection | undefined;
 }
 
 const MAX_REDIRECTS = 20;

@@ -41,6 +41,11 @@ impl Answering {
         }
     }
 
+    /// Whether the embedder's network answers for everything outside: then the host is not asked.
+    fn is_of_embedder(&self) -> bool {
+        self.names.network.is_some()
+    }
+
     /// The answer to a message; `None` for what is no question at all.
     pub(super) async fn answer(&self, bytes: &[u8]) -> Option<Message> {
         let asked = Message::from_vec(bytes).ok()?;
@@ -78,6 +83,8 @@ impl Answering {
             },
             _ if self.own(&name).is_some() => ResponseCode::NoError,
             _ if !self.allows(&name) => ResponseCode::NXDomain,
+            // It knows addresses only.
+            _ if self.is_of_embedder() => ResponseCode::NoError,
             _ => match forward(&asked).await {
                 Ok(told) => {
                     answer.add_answers(told.answers);
@@ -126,11 +133,17 @@ impl Answering {
         if !self.allows(name) {
             return Err(ResponseCode::NXDomain);
         }
-        let resolving = match &self.names.resolver {
-            Some(resolver) => resolver.resolve(name),
-            None => HostResolver.resolve(name),
+        let resolving = match (&self.names.resolver, &self.names.network) {
+            (Some(resolver), _) | (None, Some(resolver)) => resolver.resolve(name),
+            (None, None) => HostResolver.resolve(name),
         };
-        let found = match tokio::time::timeout(PATIENCE, resolving).await {
+        // An embedder's network has a patience of its own.
+        let patience = if self.is_of_embedder() {
+            PATIENCE * 3
+        } else {
+            PATIENCE
+        };
+        let found = match tokio::time::timeout(patience, resolving).await {
             Ok(found) => found,
             Err(_) => Err(io::ErrorKind::TimedOut.into()),
         };
@@ -138,7 +151,11 @@ impl Answering {
             Ok(found) if found.is_empty() => Err(ResponseCode::NXDomain),
             Ok(mut found) => {
                 found.truncate(MAX_ADDRESSES);
-                self.pins.remember(name, &found);
+                if self.is_of_embedder() {
+                    self.pins.vouch(name, &found);
+                } else {
+                    self.pins.remember(name, &found);
+                }
                 Ok(found)
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(ResponseCode::NXDomain),

@@ -38,6 +38,8 @@ pub trait Resolve: Send + Sync + Debug + 'static {
 pub(crate) struct Names {
     overrides: BTreeMap<String, Vec<IpAddr>>,
     resolver: Option<Arc<dyn Resolve>>,
+    /// The embedder's network, which is asked where there is no resolver, and instead of the host.
+    network: Option<Arc<dyn Resolve>>,
 }
 
 impl Names {
@@ -50,6 +52,10 @@ impl Names {
 
     pub(crate) fn ask(&mut self, resolver: Arc<dyn Resolve>) {
         self.resolver = Some(resolver);
+    }
+
+    pub(crate) fn set_network(&mut self, network: Arc<dyn Resolve>) {
+        self.network = Some(network);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

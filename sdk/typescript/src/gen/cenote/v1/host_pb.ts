@@ -17,7 +17,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf
 import { file_cenote_v1_common } from "./common_pb.js";
 import type { DirectoryEntries, FileStat, RenameRequest, SetAttributesRequest, SymlinkRequest } from "./files_pb.js";
 import { file_cenote_v1_files } from "./files_pb.js";
-import type { Connected, ConnectTarget, FetchResponseHead, Header } from "./network_pb.js";
+import type { Connected, FetchResponseHead, Header } from "./network_pb.js";
 import { file_cenote_v1_network } from "./network_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -25,7 +25,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/host.proto.
  */
 export const file_cenote_v1_host: GenFile = /*@__PURE__*/
-  fileDesc("ChRjZW5vdGUvdjEvaG9zdC5wcm90bxIJY2Vub3RlLnYxItIDCgtIb3N0UmVxdWVzdBIKCgJpZBgBIAEoBBITCgtkZWFkbGluZV9tcxgCIAEoBBIlCgVyZWFkeRgDIAEoCzIULmNlbm90ZS52MS5Ib3N0UmVhZHlIABIzCgpwZXJtaXNzaW9uGAQgASgLMh0uY2Vub3RlLnYxLlBlcm1pc3Npb25RdWVzdGlvbkgAEi8KCGZ1bmN0aW9uGAUgASgLMhsuY2Vub3RlLnYxLkhvc3RGdW5jdGlvbkNhbGxIABIvCgpmaWxlc3lzdGVtGAYgASgLMhkuY2Vub3RlLnYxLkZpbGVzeXN0ZW1DYWxsSAASKQoHbmV0d29yaxgHIAEoCzIWLmNlbm90ZS52MS5OZXR3b3JrQ2FsbEgAEikKB2NvbW1hbmQYCCABKAsyFi5jZW5vdGUudjEuSG9zdENvbW1hbmRIABIfCgRkYXRhGAkgASgLMg8uY2Vub3RlLnYxLkRhdGFIABInCgZ3aW5kb3cYCiABKAsyFS5jZW5vdGUudjEuSG9zdFdpbmRvd0gAEhAKBnNpZ25hbBgLIAEoBUgAEicKBmNhbmNlbBgMIAEoCzIVLmNlbm90ZS52MS5Ib3N0Q2FuY2VsSABCCQoHcmVxdWVzdCILCglIb3N0UmVhZHkiDAoKSG9zdENhbmNlbCLoAwoJSG9zdFJlcGx5EgoKAmlkGAEgASgEEiUKBWhlbGxvGAIgASgLMhQuY2Vub3RlLnYxLkhvc3RIZWxsb0gAEjEKCnBlcm1pc3Npb24YAyABKAsyGy5jZW5vdGUudjEuUGVybWlzc2lvbkFuc3dlckgAEjEKCGZ1bmN0aW9uGAQgASgLMh0uY2Vub3RlLnYxLkhvc3RGdW5jdGlvblJlc3VsdEgAEjEKCmZpbGVzeXN0ZW0YBSABKAsyGy5jZW5vdGUudjEuRmlsZXN5c3RlbVJlc3VsdEgAEisKB25ldHdvcmsYBiABKAsyGC5jZW5vdGUudjEuTmV0d29ya1Jlc3VsdEgAEjQKD2NvbW1hbmRfc3RhcnRlZBgHIAEoCzIZLmNlbm90ZS52MS5Db21tYW5kU3RhcnRlZEgAEjIKDmNvbW1hbmRfZXhpdGVkGAggASgLMhguY2Vub3RlLnYxLkNvbW1hbmRFeGl0ZWRIABIfCgRkYXRhGAkgASgLMg8uY2Vub3RlLnYxLkRhdGFIABInCgZ3aW5kb3cYCiABKAsyFS5jZW5vdGUudjEuSG9zdFdpbmRvd0gAEiUKBWVycm9yGAsgASgLMhQuY2Vub3RlLnYxLkhvc3RFcnJvckgAQgcKBXJlcGx5ImsKCUhvc3RIZWxsbxITCgtwZXJtaXNzaW9ucxgBIAEoCBIRCglmdW5jdGlvbnMYAiABKAgSEwoLZmlsZXN5c3RlbXMYAyABKAgSDwoHbmV0d29yaxgEIAEoCBIQCghjb21tYW5kcxgFIAEoCCI4CglIb3N0RXJyb3ISDAoEY29kZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiSwoERGF0YRInCgdjaGFubmVsGAEgASgOMhYuY2Vub3RlLnYxLkRhdGFDaGFubmVsEg0KBWJ5dGVzGAIgASgMEgsKA2VuZBgDIAEoCCJECgpIb3N0V2luZG93EicKB2NoYW5uZWwYASABKA4yFi5jZW5vdGUudjEuRGF0YUNoYW5uZWwSDQoFYnl0ZXMYAiABKA0irAIKElBlcm1pc3Npb25RdWVzdGlvbhIRCglvcGVyYXRpb24YASABKAkSIwoCZnMYAiABKAsyFS5jZW5vdGUudjEuRnNRdWVzdGlvbkgAEi0KB25ldHdvcmsYAyABKAsyGi5jZW5vdGUudjEuTmV0d29ya1F1ZXN0aW9uSAASOAoNY2hpbGRfcHJvY2VzcxgEIAEoCzIfLmNlbm90ZS52MS5DaGlsZFByb2Nlc3NRdWVzdGlvbkgAEiUKA2VudhgFIAEoCzIWLmNlbm90ZS52MS5FbnZRdWVzdGlvbkgAEjgKDWhvc3RfZnVuY3Rpb24YBiABKAsyHy5jZW5vdGUudjEuSG9zdEZ1bmN0aW9uUXVlc3Rpb25IABILCgNwaWQYByABKAVCBwoFc2NvcGUiLwoKRnNRdWVzdGlvbhIMCgRwYXRoGAEgASgMEhMKC2Rlc3RpbmF0aW9uGAIgASgMIl8KD05ldHdvcmtRdWVzdGlvbhIQCghob3N0bmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SCwoDdXJsGAQgASgJEg4KBm1ldGhvZBgFIAEoCSKzAQoUQ2hpbGRQcm9jZXNzUXVlc3Rpb24SDwoHY29tbWFuZBgBIAEoCRIMCgRwYXRoGAIgASgMEgwKBGFyZ3MYAyADKAwSCwoDY3dkGAQgASgJEjUKA2VudhgFIAMoCzIoLmNlbm90ZS52MS5DaGlsZFByb2Nlc3NRdWVzdGlvbi5FbnZFbnRyeRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKC0VudlF1ZXN0aW9uEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiPAoUSG9zdEZ1bmN0aW9uUXVlc3Rpb24SEgoKY29sbGVjdGlvbhgBIAEoCRIQCghmdW5jdGlvbhgCIAEoCSJGChBQZXJtaXNzaW9uQW5zd2VyEg0KBWFsbG93GAEgASgIEg4KBnJlYXNvbhgCIAEoCRITCgtyZW1lbWJlcl9tcxgDIAEoBCJUChBIb3N0RnVuY3Rpb25DYWxsEhIKCmNvbGxlY3Rpb24YASABKAkSEAoIZnVuY3Rpb24YAiABKAkSDQoFaW5wdXQYAyABKAwSCwoDcGlkGAQgASgFIiQKEkhvc3RGdW5jdGlvblJlc3VsdBIOCgZvdXRwdXQYASABKAwi5gQKDkZpbGVzeXN0ZW1DYWxsEhIKCmZpbGVzeXN0ZW0YASABKAkSIQoEc3RhdBgCIAEoCzIRLmNlbm90ZS52MS5Gc1BhdGhIABIlCghyZWFkX2RpchgDIAEoCzIRLmNlbm90ZS52MS5Gc1BhdGhIABIhCgRyZWFkGAQgASgLMhEuY2Vub3RlLnYxLkZzUmVhZEgAEiMKBXdyaXRlGAUgASgLMhIuY2Vub3RlLnYxLkZzV3JpdGVIABIlCgZjcmVhdGUYBiABKAsyEy5jZW5vdGUudjEuRnNDcmVhdGVIABIpCgh0cnVuY2F0ZRgHIAEoCzIVLmNlbm90ZS52MS5Gc1RydW5jYXRlSAASJAoFbWtkaXIYCCABKAsyEy5jZW5vdGUudjEuRnNDcmVhdGVIABIjCgZ1bmxpbmsYCSABKAsyES5jZW5vdGUudjEuRnNQYXRoSAASIgoFcm1kaXIYCiABKAsyES5jZW5vdGUudjEuRnNQYXRoSAASKgoGcmVuYW1lGAsgASgLMhguY2Vub3RlLnYxLlJlbmFtZVJlcXVlc3RIABIsCgdzeW1saW5rGAwgASgLMhkuY2Vub3RlLnYxLlN5bWxpbmtSZXF1ZXN0SAASJgoJcmVhZF9saW5rGA0gASgLMhEuY2Vub3RlLnYxLkZzUGF0aEgAEigKBGxpbmsYDiABKAsyGC5jZW5vdGUudjEuUmVuYW1lUmVxdWVzdEgAEjkKDnNldF9hdHRyaWJ1dGVzGA8gASgLMh8uY2Vub3RlLnYxLlNldEF0dHJpYnV0ZXNSZXF1ZXN0SABCBgoEY2FsbCIWCgZGc1BhdGgSDAoEcGF0aBgBIAEoDCI2CgZGc1JlYWQSDAoEcGF0aBgBIAEoDBIOCgZvZmZzZXQYAiABKAQSDgoGbGVuZ3RoGAMgASgNIjUKB0ZzV3JpdGUSDAoEcGF0aBgBIAEoDBIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDCImCghGc0NyZWF0ZRIMCgRwYXRoGAEgASgMEgwKBG1vZGUYAiABKA0iKAoKRnNUcnVuY2F0ZRIMCgRwYXRoGAEgASgMEgwKBHNpemUYAiABKAQitgEKEEZpbGVzeXN0ZW1SZXN1bHQSIQoEZG9uZRgBIAEoCzIRLmNlbm90ZS52MS5Gc0RvbmVIABIjCgRzdGF0GAIgASgLMhMuY2Vub3RlLnYxLkZpbGVTdGF0SAASLgoHZW50cmllcxgDIAEoCzIbLmNlbm90ZS52MS5EaXJlY3RvcnlFbnRyaWVzSAASDgoEZGF0YRgEIAEoDEgAEhAKBnRhcmdldBgFIAEoDEgAQggKBnJlc3VsdCIICgZGc0RvbmUikgEKC05ldHdvcmtDYWxsEikKB3Jlc29sdmUYASABKAsyFi5jZW5vdGUudjEuRG5zUXVlc3Rpb25IABIrCgdjb25uZWN0GAIgASgLMhguY2Vub3RlLnYxLkNvbm5lY3RUYXJnZXRIABIjCgRodHRwGAMgASgLMhMuY2Vub3RlLnYxLkh0dHBDYWxsSABCBgoEY2FsbCIvCgtEbnNRdWVzdGlvbhIQCghob3N0bmFtZRgBIAEoCRIOCgZmYW1pbHkYAiABKA0iSwoISHR0cENhbGwSCwoDdXJsGAEgASgJEg4KBm1ldGhvZBgCIAEoCRIiCgdoZWFkZXJzGAMgAygLMhEuY2Vub3RlLnYxLkhlYWRlciKaAQoNTmV0d29ya1Jlc3VsdBIpCglhZGRyZXNzZXMYASABKAsyFC5jZW5vdGUudjEuQWRkcmVzc2VzSAASKQoJY29ubmVjdGVkGAIgASgLMhQuY2Vub3RlLnYxLkNvbm5lY3RlZEgAEikKCHJlc3BvbnNlGAMgASgLMhUuY2Vub3RlLnYxLkh0dHBBbnN3ZXJIAEIICgZyZXN1bHQiHgoJQWRkcmVzc2VzEhEKCWFkZHJlc3NlcxgBIAMoCSJZCgpIdHRwQW5zd2VyEioKBGhlYWQYASABKAsyHC5jZW5vdGUudjEuRmV0Y2hSZXNwb25zZUhlYWQSCwoDdXJsGAIgASgJEhIKCnJlZGlyZWN0ZWQYAyABKAgioAEKC0hvc3RDb21tYW5kEg8KB2NvbW1hbmQYASABKAkSDAoEYXJncxgCIAMoDBILCgNjd2QYAyABKAkSLAoDZW52GAQgAygLMh8uY2Vub3RlLnYxLkhvc3RDb21tYW5kLkVudkVudHJ5EgsKA3BpZBgFIAEoBRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhAKDkNvbW1hbmRTdGFydGVkIjIKDUNvbW1hbmRFeGl0ZWQSEQoJZXhpdF9jb2RlGAEgASgFEg4KBnNpZ25hbBgCIAEoBSp1CgtEYXRhQ2hhbm5lbBIcChhEQVRBX0NIQU5ORUxfVU5TUEVDSUZJRUQQABIWChJEQVRBX0NIQU5ORUxfU1RESU4QARIXChNEQVRBX0NIQU5ORUxfU1RET1VUEAISFwoTREFUQV9DSEFOTkVMX1NUREVSUhADMkcKC0hvc3RDaGFubmVsEjgKBE9wZW4SFC5jZW5vdGUudjEuSG9zdFJlcGx5GhYuY2Vub3RlLnYxLkhvc3RSZXF1ZXN0KAEwAWIGcHJvdG8z", [file_cenote_v1_common, file_cenote_v1_files, file_cenote_v1_network]);
+  fileDesc("ChRjZW5vdGUvdjEvaG9zdC5wcm90bxIJY2Vub3RlLnYxItIDCgtIb3N0UmVxdWVzdBIKCgJpZBgBIAEoBBITCgtkZWFkbGluZV9tcxgCIAEoBBIlCgVyZWFkeRgDIAEoCzIULmNlbm90ZS52MS5Ib3N0UmVhZHlIABIzCgpwZXJtaXNzaW9uGAQgASgLMh0uY2Vub3RlLnYxLlBlcm1pc3Npb25RdWVzdGlvbkgAEi8KCGZ1bmN0aW9uGAUgASgLMhsuY2Vub3RlLnYxLkhvc3RGdW5jdGlvbkNhbGxIABIvCgpmaWxlc3lzdGVtGAYgASgLMhkuY2Vub3RlLnYxLkZpbGVzeXN0ZW1DYWxsSAASKQoHbmV0d29yaxgHIAEoCzIWLmNlbm90ZS52MS5OZXR3b3JrQ2FsbEgAEikKB2NvbW1hbmQYCCABKAsyFi5jZW5vdGUudjEuSG9zdENvbW1hbmRIABIfCgRkYXRhGAkgASgLMg8uY2Vub3RlLnYxLkRhdGFIABInCgZ3aW5kb3cYCiABKAsyFS5jZW5vdGUudjEuSG9zdFdpbmRvd0gAEhAKBnNpZ25hbBgLIAEoBUgAEicKBmNhbmNlbBgMIAEoCzIVLmNlbm90ZS52MS5Ib3N0Q2FuY2VsSABCCQoHcmVxdWVzdCILCglIb3N0UmVhZHkiDAoKSG9zdENhbmNlbCKYBAoJSG9zdFJlcGx5EgoKAmlkGAEgASgEEiUKBWhlbGxvGAIgASgLMhQuY2Vub3RlLnYxLkhvc3RIZWxsb0gAEjEKCnBlcm1pc3Npb24YAyABKAsyGy5jZW5vdGUudjEuUGVybWlzc2lvbkFuc3dlckgAEjEKCGZ1bmN0aW9uGAQgASgLMh0uY2Vub3RlLnYxLkhvc3RGdW5jdGlvblJlc3VsdEgAEjEKCmZpbGVzeXN0ZW0YBSABKAsyGy5jZW5vdGUudjEuRmlsZXN5c3RlbVJlc3VsdEgAEisKB25ldHdvcmsYBiABKAsyGC5jZW5vdGUudjEuTmV0d29ya1Jlc3VsdEgAEjQKD2NvbW1hbmRfc3RhcnRlZBgHIAEoCzIZLmNlbm90ZS52MS5Db21tYW5kU3RhcnRlZEgAEjIKDmNvbW1hbmRfZXhpdGVkGAggASgLMhguY2Vub3RlLnYxLkNvbW1hbmRFeGl0ZWRIABIfCgRkYXRhGAkgASgLMg8uY2Vub3RlLnYxLkRhdGFIABInCgZ3aW5kb3cYCiABKAsyFS5jZW5vdGUudjEuSG9zdFdpbmRvd0gAEiUKBWVycm9yGAsgASgLMhQuY2Vub3RlLnYxLkhvc3RFcnJvckgAEi4KDGNvbW1hbmRfbGVmdBgMIAEoCzIWLmNlbm90ZS52MS5Db21tYW5kTGVmdEgAQgcKBXJlcGx5ImsKCUhvc3RIZWxsbxITCgtwZXJtaXNzaW9ucxgBIAEoCBIRCglmdW5jdGlvbnMYAiABKAgSEwoLZmlsZXN5c3RlbXMYAyABKAgSDwoHbmV0d29yaxgEIAEoCBIQCghjb21tYW5kcxgFIAEoCCI4CglIb3N0RXJyb3ISDAoEY29kZRgBIAEoCRIMCgRuYW1lGAIgASgJEg8KB21lc3NhZ2UYAyABKAkiSwoERGF0YRInCgdjaGFubmVsGAEgASgOMhYuY2Vub3RlLnYxLkRhdGFDaGFubmVsEg0KBWJ5dGVzGAIgASgMEgsKA2VuZBgDIAEoCCJECgpIb3N0V2luZG93EicKB2NoYW5uZWwYASABKA4yFi5jZW5vdGUudjEuRGF0YUNoYW5uZWwSDQoFYnl0ZXMYAiABKA0irAIKElBlcm1pc3Npb25RdWVzdGlvbhIRCglvcGVyYXRpb24YASABKAkSIwoCZnMYAiABKAsyFS5jZW5vdGUudjEuRnNRdWVzdGlvbkgAEi0KB25ldHdvcmsYAyABKAsyGi5jZW5vdGUudjEuTmV0d29ya1F1ZXN0aW9uSAASOAoNY2hpbGRfcHJvY2VzcxgEIAEoCzIfLmNlbm90ZS52MS5DaGlsZFByb2Nlc3NRdWVzdGlvbkgAEiUKA2VudhgFIAEoCzIWLmNlbm90ZS52MS5FbnZRdWVzdGlvbkgAEjgKDWhvc3RfZnVuY3Rpb24YBiABKAsyHy5jZW5vdGUudjEuSG9zdEZ1bmN0aW9uUXVlc3Rpb25IABILCgNwaWQYByABKAVCBwoFc2NvcGUiLwoKRnNRdWVzdGlvbhIMCgRwYXRoGAEgASgMEhMKC2Rlc3RpbmF0aW9uGAIgASgMIl8KD05ldHdvcmtRdWVzdGlvbhIQCghob3N0bmFtZRgBIAEoCRIPCgdhZGRyZXNzGAIgASgJEgwKBHBvcnQYAyABKA0SCwoDdXJsGAQgASgJEg4KBm1ldGhvZBgFIAEoCSKzAQoUQ2hpbGRQcm9jZXNzUXVlc3Rpb24SDwoHY29tbWFuZBgBIAEoCRIMCgRwYXRoGAIgASgMEgwKBGFyZ3MYAyADKAwSCwoDY3dkGAQgASgJEjUKA2VudhgFIAMoCzIoLmNlbm90ZS52MS5DaGlsZFByb2Nlc3NRdWVzdGlvbi5FbnZFbnRyeRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIioKC0VudlF1ZXN0aW9uEgwKBG5hbWUYASABKAkSDQoFdmFsdWUYAiABKAkiPAoUSG9zdEZ1bmN0aW9uUXVlc3Rpb24SEgoKY29sbGVjdGlvbhgBIAEoCRIQCghmdW5jdGlvbhgCIAEoCSJGChBQZXJtaXNzaW9uQW5zd2VyEg0KBWFsbG93GAEgASgIEg4KBnJlYXNvbhgCIAEoCRITCgtyZW1lbWJlcl9tcxgDIAEoBCJUChBIb3N0RnVuY3Rpb25DYWxsEhIKCmNvbGxlY3Rpb24YASABKAkSEAoIZnVuY3Rpb24YAiABKAkSDQoFaW5wdXQYAyABKAwSCwoDcGlkGAQgASgFIiQKEkhvc3RGdW5jdGlvblJlc3VsdBIOCgZvdXRwdXQYASABKAwi5gQKDkZpbGVzeXN0ZW1DYWxsEhIKCmZpbGVzeXN0ZW0YASABKAkSIQoEc3RhdBgCIAEoCzIRLmNlbm90ZS52MS5Gc1BhdGhIABIlCghyZWFkX2RpchgDIAEoCzIRLmNlbm90ZS52MS5Gc1BhdGhIABIhCgRyZWFkGAQgASgLMhEuY2Vub3RlLnYxLkZzUmVhZEgAEiMKBXdyaXRlGAUgASgLMhIuY2Vub3RlLnYxLkZzV3JpdGVIABIlCgZjcmVhdGUYBiABKAsyEy5jZW5vdGUudjEuRnNDcmVhdGVIABIpCgh0cnVuY2F0ZRgHIAEoCzIVLmNlbm90ZS52MS5Gc1RydW5jYXRlSAASJAoFbWtkaXIYCCABKAsyEy5jZW5vdGUudjEuRnNDcmVhdGVIABIjCgZ1bmxpbmsYCSABKAsyES5jZW5vdGUudjEuRnNQYXRoSAASIgoFcm1kaXIYCiABKAsyES5jZW5vdGUudjEuRnNQYXRoSAASKgoGcmVuYW1lGAsgASgLMhguY2Vub3RlLnYxLlJlbmFtZVJlcXVlc3RIABIsCgdzeW1saW5rGAwgASgLMhkuY2Vub3RlLnYxLlN5bWxpbmtSZXF1ZXN0SAASJgoJcmVhZF9saW5rGA0gASgLMhEuY2Vub3RlLnYxLkZzUGF0aEgAEigKBGxpbmsYDiABKAsyGC5jZW5vdGUudjEuUmVuYW1lUmVxdWVzdEgAEjkKDnNldF9hdHRyaWJ1dGVzGA8gASgLMh8uY2Vub3RlLnYxLlNldEF0dHJpYnV0ZXNSZXF1ZXN0SABCBgoEY2FsbCIWCgZGc1BhdGgSDAoEcGF0aBgBIAEoDCI2CgZGc1JlYWQSDAoEcGF0aBgBIAEoDBIOCgZvZmZzZXQYAiABKAQSDgoGbGVuZ3RoGAMgASgNIjUKB0ZzV3JpdGUSDAoEcGF0aBgBIAEoDBIOCgZvZmZzZXQYAiABKAQSDAoEZGF0YRgDIAEoDCImCghGc0NyZWF0ZRIMCgRwYXRoGAEgASgMEgwKBG1vZGUYAiABKA0iKAoKRnNUcnVuY2F0ZRIMCgRwYXRoGAEgASgMEgwKBHNpemUYAiABKAQitgEKEEZpbGVzeXN0ZW1SZXN1bHQSIQoEZG9uZRgBIAEoCzIRLmNlbm90ZS52MS5Gc0RvbmVIABIjCgRzdGF0GAIgASgLMhMuY2Vub3RlLnYxLkZpbGVTdGF0SAASLgoHZW50cmllcxgDIAEoCzIbLmNlbm90ZS52MS5EaXJlY3RvcnlFbnRyaWVzSAASDgoEZGF0YRgEIAEoDEgAEhAKBnRhcmdldBgFIAEoDEgAQggKBnJlc3VsdCIICgZGc0RvbmUilgEKC05ldHdvcmtDYWxsEikKB3Jlc29sdmUYASABKAsyFi5jZW5vdGUudjEuRG5zUXVlc3Rpb25IABIpCgdjb25uZWN0GAQgASgLMhYuY2Vub3RlLnYxLkhvc3RDb25uZWN0SAASIwoEaHR0cBgDIAEoCzITLmNlbm90ZS52MS5IdHRwQ2FsbEgAQgYKBGNhbGxKBAgCEAMiOwoLSG9zdENvbm5lY3QSDwoHYWRkcmVzcxgBIAEoCRIMCgRwb3J0GAIgASgNEg0KBW5hbWVzGAMgAygJIi8KC0Ruc1F1ZXN0aW9uEhAKCGhvc3RuYW1lGAEgASgJEg4KBmZhbWlseRgCIAEoDSJdCghIdHRwQ2FsbBILCgN1cmwYASABKAkSDgoGbWV0aG9kGAIgASgJEiIKB2hlYWRlcnMYAyADKAsyES5jZW5vdGUudjEuSGVhZGVyEhAKCGlzX2ZldGNoGAQgASgIIpoBCg1OZXR3b3JrUmVzdWx0EikKCWFkZHJlc3NlcxgBIAEoCzIULmNlbm90ZS52MS5BZGRyZXNzZXNIABIpCgljb25uZWN0ZWQYAiABKAsyFC5jZW5vdGUudjEuQ29ubmVjdGVkSAASKQoIcmVzcG9uc2UYAyABKAsyFS5jZW5vdGUudjEuSHR0cEFuc3dlckgAQggKBnJlc3VsdCIeCglBZGRyZXNzZXMSEQoJYWRkcmVzc2VzGAEgAygJIlkKCkh0dHBBbnN3ZXISKgoEaGVhZBgBIAEoCzIcLmNlbm90ZS52MS5GZXRjaFJlc3BvbnNlSGVhZBILCgN1cmwYAiABKAkSEgoKcmVkaXJlY3RlZBgDIAEoCCK6AQoLSG9zdENvbW1hbmQSDwoHY29tbWFuZBgBIAEoCRIMCgRhcmdzGAIgAygMEgsKA2N3ZBgDIAEoCRIsCgNlbnYYBCADKAsyHy5jZW5vdGUudjEuSG9zdENvbW1hbmQuRW52RW50cnkSCwoDcGlkGAUgASgFEgsKA3VpZBgGIAEoDRILCgNnaWQYByABKA0aKgoIRW52RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIlCg5Db21tYW5kU3RhcnRlZBITCgtwdWxsc19pbnB1dBgBIAEoCCINCgtDb21tYW5kTGVmdCIyCg1Db21tYW5kRXhpdGVkEhEKCWV4aXRfY29kZRgBIAEoBRIOCgZzaWduYWwYAiABKAUqdQoLRGF0YUNoYW5uZWwSHAoYREFUQV9DSEFOTkVMX1VOU1BFQ0lGSUVEEAASFgoSREFUQV9DSEFOTkVMX1NURElOEAESFwoTREFUQV9DSEFOTkVMX1NURE9VVBACEhcKE0RBVEFfQ0hBTk5FTF9TVERFUlIQAzJHCgtIb3N0Q2hhbm5lbBI4CgRPcGVuEhQuY2Vub3RlLnYxLkhvc3RSZXBseRoWLmNlbm90ZS52MS5Ib3N0UmVxdWVzdCgBMAFiBnByb3RvMw", [file_cenote_v1_common, file_cenote_v1_files, file_cenote_v1_network]);
 
 /**
  * From the server.
@@ -236,6 +236,14 @@ export type HostReply = Message<"cenote.v1.HostReply"> & {
      */
     value: HostError;
     case: "error";
+  } | {
+    /**
+     * The program is none of the embedder's: the machine's own of that name is to run.
+     *
+     * @generated from field: cenote.v1.CommandLeft command_left = 12;
+     */
+    value: CommandLeft;
+    case: "commandLeft";
   } | { case: undefined; value?: undefined };
 };
 
@@ -997,15 +1005,16 @@ export type NetworkCall = Message<"cenote.v1.NetworkCall"> & {
     case: "resolve";
   } | {
     /**
-     * A byte stream: answer `connected`, then `Data` both ways.
+     * A byte stream: answer `connected`, then `Data` both ways, each direction until its `end`. Or the error EPROTONOSUPPORT: the machine
+     * takes the connection for one of HTTP, within TLS or without, and sends its requests by `http`.
      *
-     * @generated from field: cenote.v1.ConnectTarget connect = 2;
+     * @generated from field: cenote.v1.HostConnect connect = 4;
      */
-    value: ConnectTarget;
+    value: HostConnect;
     case: "connect";
   } | {
     /**
-     * An HTTP request: its body comes as `Data`; answer `response`, then its body as `Data`.
+     * An HTTP request: its body comes as `Data`; answer `response`, then its body as `Data`. The error: the guest's connection ends.
      *
      * @generated from field: cenote.v1.HttpCall http = 3;
      */
@@ -1020,6 +1029,37 @@ export type NetworkCall = Message<"cenote.v1.NetworkCall"> & {
  */
 export const NetworkCallSchema: GenMessage<NetworkCall> = /*@__PURE__*/
   messageDesc(file_cenote_v1_host, 25);
+
+/**
+ * Where a guest connects, which the permissions allow.
+ *
+ * @generated from message cenote.v1.HostConnect
+ */
+export type HostConnect = Message<"cenote.v1.HostConnect"> & {
+  /**
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * The names that were resolved to this address, the latest last.
+   *
+   * @generated from field: repeated string names = 3;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message cenote.v1.HostConnect.
+ * Use `create(HostConnectSchema)` to create a new message.
+ */
+export const HostConnectSchema: GenMessage<HostConnect> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_host, 26);
 
 /**
  * @generated from message cenote.v1.DnsQuestion
@@ -1043,7 +1083,7 @@ export type DnsQuestion = Message<"cenote.v1.DnsQuestion"> & {
  * Use `create(DnsQuestionSchema)` to create a new message.
  */
 export const DnsQuestionSchema: GenMessage<DnsQuestion> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 26);
+  messageDesc(file_cenote_v1_host, 27);
 
 /**
  * @generated from message cenote.v1.HttpCall
@@ -1063,6 +1103,13 @@ export type HttpCall = Message<"cenote.v1.HttpCall"> & {
    * @generated from field: repeated cenote.v1.Header headers = 3;
    */
   headers: Header[];
+
+  /**
+   * Whether Node's `fetch` asks, as the headers say. Redirects are the guest's to follow either way.
+   *
+   * @generated from field: bool is_fetch = 4;
+   */
+  isFetch: boolean;
 };
 
 /**
@@ -1070,7 +1117,7 @@ export type HttpCall = Message<"cenote.v1.HttpCall"> & {
  * Use `create(HttpCallSchema)` to create a new message.
  */
 export const HttpCallSchema: GenMessage<HttpCall> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 27);
+  messageDesc(file_cenote_v1_host, 28);
 
 /**
  * @generated from message cenote.v1.NetworkResult
@@ -1105,7 +1152,7 @@ export type NetworkResult = Message<"cenote.v1.NetworkResult"> & {
  * Use `create(NetworkResultSchema)` to create a new message.
  */
 export const NetworkResultSchema: GenMessage<NetworkResult> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 28);
+  messageDesc(file_cenote_v1_host, 29);
 
 /**
  * @generated from message cenote.v1.Addresses
@@ -1122,7 +1169,7 @@ export type Addresses = Message<"cenote.v1.Addresses"> & {
  * Use `create(AddressesSchema)` to create a new message.
  */
 export const AddressesSchema: GenMessage<Addresses> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 29);
+  messageDesc(file_cenote_v1_host, 30);
 
 /**
  * @generated from message cenote.v1.HttpAnswer
@@ -1151,7 +1198,7 @@ export type HttpAnswer = Message<"cenote.v1.HttpAnswer"> & {
  * Use `create(HttpAnswerSchema)` to create a new message.
  */
 export const HttpAnswerSchema: GenMessage<HttpAnswer> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 30);
+  messageDesc(file_cenote_v1_host, 31);
 
 /**
  * A guest starts a program that the embedder runs. Its standard streams are `Data` (STDIN to the embedder; STDOUT, STDERR from it).
@@ -1185,6 +1232,18 @@ export type HostCommand = Message<"cenote.v1.HostCommand"> & {
    * @generated from field: int32 pid = 5;
    */
   pid: number;
+
+  /**
+   * The user and group of the machine that it runs as.
+   *
+   * @generated from field: uint32 uid = 6;
+   */
+  uid: number;
+
+  /**
+   * @generated from field: uint32 gid = 7;
+   */
+  gid: number;
 };
 
 /**
@@ -1192,7 +1251,7 @@ export type HostCommand = Message<"cenote.v1.HostCommand"> & {
  * Use `create(HostCommandSchema)` to create a new message.
  */
 export const HostCommandSchema: GenMessage<HostCommand> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 31);
+  messageDesc(file_cenote_v1_host, 32);
 
 /**
  * The command runs.
@@ -1200,6 +1259,13 @@ export const HostCommandSchema: GenMessage<HostCommand> = /*@__PURE__*/
  * @generated from message cenote.v1.CommandStarted
  */
 export type CommandStarted = Message<"cenote.v1.CommandStarted"> & {
+  /**
+   * The server reads standard input only as it is asked to, so that what the embedder does not want is left for the next reader: each
+   * `HostWindow` of `DATA_CHANNEL_STDIN` is one read of at most so many bytes, answered by one `Data`. Otherwise it reads ahead.
+   *
+   * @generated from field: bool pulls_input = 1;
+   */
+  pullsInput: boolean;
 };
 
 /**
@@ -1207,7 +1273,22 @@ export type CommandStarted = Message<"cenote.v1.CommandStarted"> & {
  * Use `create(CommandStartedSchema)` to create a new message.
  */
 export const CommandStartedSchema: GenMessage<CommandStarted> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 32);
+  messageDesc(file_cenote_v1_host, 33);
+
+/**
+ * Answer to `HostCommand` in place of `CommandStarted`.
+ *
+ * @generated from message cenote.v1.CommandLeft
+ */
+export type CommandLeft = Message<"cenote.v1.CommandLeft"> & {
+};
+
+/**
+ * Describes the message cenote.v1.CommandLeft.
+ * Use `create(CommandLeftSchema)` to create a new message.
+ */
+export const CommandLeftSchema: GenMessage<CommandLeft> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_host, 34);
 
 /**
  * The command has ended, after the last of its output.
@@ -1235,7 +1316,7 @@ export type CommandExited = Message<"cenote.v1.CommandExited"> & {
  * Use `create(CommandExitedSchema)` to create a new message.
  */
 export const CommandExitedSchema: GenMessage<CommandExited> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_host, 33);
+  messageDesc(file_cenote_v1_host, 35);
 
 /**
  * Which stream of an exchange.
