@@ -14,6 +14,7 @@ mod host_network;
 mod inspector;
 mod js_limits;
 mod mounts;
+mod names;
 mod network;
 mod outward;
 mod permissions;

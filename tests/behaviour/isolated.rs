@@ -10,6 +10,7 @@ mod host_files;
 mod host_functions;
 mod js_limits;
 mod network;
+mod outward;
 mod permissions;
 mod snapshots;
 mod timing;

@@ -159,7 +159,8 @@ fn serve_with(line: ServeLine) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Holds one machine, or several that share it. Started by `cenote serve`; its standard input is the connection.
+/// Holds one machine, or several that share it. Started by `cenote serve`; its standard input is the connection, its standard output the
+/// way to its broker.
 #[derive(Debug, Parser)]
 #[command(name = "cenote worker")]
 struct WorkerLine {
@@ -169,9 +170,6 @@ struct WorkerLine {
     /// A directory of the host that may be changed
     #[arg(long, value_name = "PATH")]
     write: Vec<PathBuf>,
-    /// The host's network may be used
-    #[arg(long)]
-    network: bool,
     /// Start no engine before the first machine
     #[arg(long)]
     cold: bool,
@@ -182,7 +180,7 @@ fn work(line: WorkerLine) -> Result<(), Failure> {
         grants: Grants {
             read: line.read,
             write: line.write,
-            network: line.network,
+            network: None,
         },
         is_cold: line.cold,
     })?;

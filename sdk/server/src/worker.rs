@@ -1,6 +1,7 @@
 //! A worker: the process in which guests run, behind its walls, spoken to over one connection that it was born with.
 //!
-//! It serves the same contract as the sidecar, over its standard input (a Unix socket), and ends when that connection does.
+//! It serves the same contract as the sidecar, over its standard input (a Unix socket), and ends when that connection does. Its standard output
+//! is another such socket, on which it asks its broker for connections out.
 
 use std::io;
 use std::os::fd::AsFd;
@@ -45,6 +46,11 @@ pub fn run_worker(options: &WorkerOptions) -> io::Result<()> {
     let walls = Arc::new(walls::raise(&options.grants));
     let socket = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
+    let broker = io::stdout().as_fd().try_clone_to_owned()?;
+    if let Err(error) = cenote::use_broker(broker) {
+        // The walls stand all the same: there is no way out then.
+        tracing::warn!(%error, "no broker on standard output");
+    }
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)
         .thread_name("cenote-calls")

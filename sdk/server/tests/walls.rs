@@ -11,12 +11,13 @@
 
 use std::fs;
 use std::io::{Error, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use cenote_proto::v1::WallState;
-use cenote_server::{Grants, lock_down};
+use cenote_server::{Grants, NetworkGrant, lock_down};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
@@ -39,6 +40,10 @@ fn outside() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     let socket = std::os::unix::net::UnixListener::bind(path("socket")).unwrap();
+    // What a broker hands over: a socket that is connected to one address.
+    let receiver = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let datagrams = UdpSocket::bind("127.0.0.1:0").unwrap();
+    datagrams.connect(receiver.local_addr().unwrap()).unwrap();
     // A descriptor that a careless parent left open.
     let secret = fs::File::open(path("other/file")).unwrap();
     rustix::io::fcntl_setfd(&secret, rustix::io::FdFlags::empty()).unwrap();
@@ -46,7 +51,7 @@ fn outside() {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["inside", &path(""), &port, &left_open])
         .arg(std::process::id().to_string())
-        .stdin(Stdio::null())
+        .stdin(Stdio::from(OwnedFd::from(datagrams)))
         .output()
         .unwrap();
     let (told, words) = (
@@ -55,6 +60,9 @@ fn outside() {
     );
     assert!(output.status.success(), "{told}\n{words}");
     assert!(told.ends_with("all refused\n"), "{told}\n{words}");
+    let mut place = [0; 8];
+    assert_eq!(receiver.recv(&mut place).unwrap(), 7);
+    assert_eq!(&place[..7], b"allowed");
     drop((listener, socket));
     println!("{told}test result: ok");
 }
@@ -90,7 +98,11 @@ fn inside(args: &[String]) {
     let walls = lock_down(&Grants {
         read: vec![path("granted").into()],
         write: vec![path("writable").into()],
-        network: false,
+        // A broker's business: the walls are the same.
+        network: Some(NetworkGrant {
+            rules: vec![cenote::NetworkRule::allow("*")],
+            asks: false,
+        }),
     });
     let landlock = is_up(&walls, "landlock");
     let seccomp = is_up(&walls, "seccomp");
@@ -116,6 +128,7 @@ fn inside(args: &[String]) {
         "connect to a Unix socket",
         UnixStream::connect(path("socket")),
     );
+    given(&address);
     refused("exec", Command::new("/bin/true").status());
     if seccomp {
         calls(parent.parse().unwrap());
@@ -126,6 +139,14 @@ fn inside(args: &[String]) {
         .unwrap();
     println!("all refused");
     std::io::stdout().flush().unwrap();
+}
+
+/// A socket that was given is good for what it is connected to, and nothing else.
+fn given(other: &str) {
+    let socket = UdpSocket::from(std::io::stdin().as_fd().try_clone_to_owned().unwrap());
+    assert_eq!(socket.send(b"allowed").unwrap(), 7);
+    refused("send to another address", socket.send_to(b"x", other));
+    refused("connect to another address", socket.connect(other));
 }
 
 fn files(other: &str) {
@@ -150,7 +171,20 @@ fn calls(parent: usize) {
     );
     refused("execve", syscall(libc::SYS_execve, 0, 0, 0));
     refused("fork", syscall(libc::SYS_clone, 17, 0, 0));
-    refused("socket", syscall(libc::SYS_socket, 2, 1, 0));
+    for family in [
+        libc::AF_INET,
+        libc::AF_INET6,
+        libc::AF_UNIX,
+        libc::AF_NETLINK,
+    ] {
+        let family = usize::try_from(family).unwrap();
+        refused("socket", syscall(libc::SYS_socket, family, 1, 0));
+    }
+    refused("sendmsg", syscall(libc::SYS_sendmsg, 0, 0, 0));
+    refused("sendmmsg", syscall(libc::SYS_sendmmsg, 0, 0, 0));
+    refused("bind", syscall(libc::SYS_bind, 0, 0, 0));
+    refused("listen", syscall(libc::SYS_listen, 0, 0, 0));
+    refused("accept", syscall(libc::SYS_accept4, 0, 0, 0));
     refused("mount", syscall(libc::SYS_mount, 0, 0, 0));
     refused("unshare", syscall(libc::SYS_unshare, 0x1000_0000, 0, 0));
     refused("bpf", syscall(libc::SYS_bpf, 0, 0, 0));

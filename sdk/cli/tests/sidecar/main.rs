@@ -2,7 +2,7 @@
 //!
 //! `services` calls each service; `faults` is about what goes wrong: guests that make V8 abort, workers and sidecars that are killed, callers
 //! that do not read; `fuzz` about callers that send nonsense, `answers` about embedders that do; `scale` about many machines and much output, at full size with `CENOTE_SOAK=1`;
-//! `snapshots` about files kept, carried and watched; `doors` is about who may come in, `host` about what the embedder answers, `standards`
+//! `broker` about machines that may use the network, `snapshots` about files kept, carried and watched; `doors` is about who may come in, `host` about what the embedder answers, `standards`
 //! about what standard tools ask: health, reflection, traces.
 #![expect(
     clippy::panic,
@@ -12,6 +12,7 @@
 )]
 
 mod answers;
+mod broker;
 mod doors;
 mod faults;
 mod fuzz;

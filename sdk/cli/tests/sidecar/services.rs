@@ -294,14 +294,20 @@ async fn processes_are_spawned_listed_signalled_and_waited_for() {
             break;
         }
     }
-    let list = processes.list(ListProcessesRequest {}).await.unwrap();
-    let list = list.into_inner().processes;
-    let own = list.iter().find(|process| process.pid == pid).unwrap();
+    // The shell has spoken, but may not have started the other program yet.
+    let (own, sleep) = loop {
+        let list = processes.list(ListProcessesRequest {}).await.unwrap();
+        let list = list.into_inner().processes;
+        let own = list.iter().find(|process| process.pid == pid).cloned();
+        let mut others = list.into_iter();
+        let sleep = others.find(|process| process.name == b"sleep".as_slice());
+        match (own, sleep) {
+            (Some(own), Some(sleep)) => break (own, sleep),
+            (own, _) => assert!(own.is_some(), "the shell has ended"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    };
     assert_eq!(own.name, b"sh".as_slice());
-    let sleep = list
-        .iter()
-        .find(|process| process.name == b"sleep".as_slice())
-        .unwrap();
     assert_eq!((sleep.parent, sleep.session), (pid, own.session));
 
     let term = |pid| SignalRequest {
@@ -733,8 +739,12 @@ async fn shared_machines_live_in_one_worker() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let sidecar = Sidecar::start(&[]).await;
+    let limits = Limits {
+        terminals: Some(1),
+        ..Limits::default()
+    };
     let request = CreateVmRequest {
-        host_network: true,
+        limits: Some(limits),
         ..CreateVmRequest::default()
     };
     let status = sidecar.vms().create(request).await.unwrap_err();

@@ -1,7 +1,8 @@
 //! The network between the embedder, the machine and the outside.
 //!
 //! Out of the machine, under [`NetworkRule`]s: `outward` carries what the kernel lets out, `rules` and `guard` say what that is, `pins`
-//! remembers which names stand for which addresses, `dns` is the machine's name service.
+//! remembers which names stand for which addresses, `dns` is the machine's name service. A process that may make no connection itself asks
+//! a `broker` outside of it.
 //!
 //! Into the machine, whatever guests may do: [`Connection`] is a stream to a server in it, [`Response`] what `fetch` brings,
 //! [`Listener`] who listens, [`PortForward`] a door for other programs of the host.
@@ -9,6 +10,7 @@
 //! Locks are leaves.
 
 mod body;
+pub(crate) mod broker;
 pub(crate) mod dns;
 mod fetch;
 mod forward;

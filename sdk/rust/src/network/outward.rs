@@ -1,7 +1,7 @@
 //! The network outside, as the kernel's [`outward`](cenote_net::outward) is given it: [`HostNetwork`].
 //!
-//! Host contact: the only sockets that are made for guests. The kernel has asked the policy before it calls here, about the very
-//! address that is then connected.
+//! Host contact: the only sockets that are made for guests, here or by the broker of this process. The kernel has asked the policy before it
+//! calls here, about the very address that is then connected.
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -13,6 +13,7 @@ use cenote_net::{Link, Network, Uplink};
 use tokio::net::{TcpStream, UdpSocket};
 use tokio::runtime::Handle;
 
+use super::broker::{self, Came, Client};
 use super::relay::relay;
 use super::stream::Connection;
 
@@ -29,13 +30,16 @@ impl Network for HostNetwork {
     }
 
     fn carry_datagrams(&self, uplink: Arc<Uplink>) {
-        self.0.spawn(carry(uplink));
+        match broker::in_use() {
+            Some(broker) => self.0.spawn(carry_by(broker, uplink)),
+            None => self.0.spawn(carry(uplink)),
+        };
     }
 }
 
 async fn connect(to: SocketAddr, link: Link) {
     let connected = tokio::select! {
-        connected = TcpStream::connect(to) => connected,
+        connected = open(to) => connected,
         () = until(link.wait_queue(), || link.is_abandoned()) => return,
     };
     let host = match connected {
@@ -51,6 +55,14 @@ async fn connect(to: SocketAddr, link: Link) {
     }
     if let Some(guest) = link.established().and_then(Connection::new) {
         relay(guest, host).await;
+    }
+}
+
+/// Makes a connection, or has it made.
+async fn open(to: SocketAddr) -> io::Result<TcpStream> {
+    match broker::in_use() {
+        Some(broker) => broker.connect(to).await,
+        None => TcpStream::connect(to).await,
     }
 }
 
@@ -146,6 +158,43 @@ async fn carry(uplink: Arc<Uplink>) {
             Err(error) => {
                 tracing::debug!(target: "cenote::net", %error, "a datagram was answered by a refusal");
             }
+        }
+    }
+}
+
+/// Has the broker carry datagrams both ways until the guest's socket is closed.
+async fn carry_by(broker: Arc<Client>, uplink: Arc<Uplink>) {
+    let way = broker.datagrams().await;
+    if let Err(error) = &way {
+        tracing::debug!(target: "cenote::net", %error, "no way for datagrams");
+    }
+    let mut is_open = way.is_ok();
+    loop {
+        let came = async {
+            match &way {
+                Ok(way) if is_open => way.receive().await,
+                _ => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            next = retry(uplink.wait_queue(), || uplink.take()) => {
+                let Ok((to, bytes)) = next else { return };
+                let sent = match &way {
+                    Ok(way) => way.send(to, &bytes).await,
+                    Err(error) => Err(error.kind().into()),
+                };
+                if let Err(error) = sent {
+                    uplink.undeliverable(to, errno(&error));
+                }
+            }
+            came = came => match came {
+                Ok(Came::Datagram(from, bytes)) => uplink.deliver(from, &bytes),
+                Ok(Came::Undeliverable(to, error)) => uplink.undeliverable(to, errno(&error)),
+                Err(error) => {
+                    tracing::debug!(target: "cenote::net", %error, "the way for datagrams is closed");
+                    is_open = false;
+                }
+            },
         }
     }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -26,6 +27,8 @@ const KEPT: [&str; 5] = [
 pub(crate) struct Started {
     pub(crate) child: Child,
     pub(crate) socket: UnixStream,
+    /// Our end of the socket on which it asks for connections.
+    pub(crate) broker: OwnedFd,
 }
 
 enum Order {
@@ -118,12 +121,20 @@ fn command<'a>(program: &PathBuf, args: impl IntoIterator<Item = &'a OsString>) 
 fn start<'a>(program: &PathBuf, args: impl Iterator<Item = &'a OsString>) -> io::Result<Started> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
+    let (broker, asks) = rustix::net::socketpair(
+        AddressFamily::UNIX,
+        SocketType::SEQPACKET,
+        SocketFlags::CLOEXEC,
+        None,
+    )?;
     let child = command(program, args)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .stdout(Stdio::from(asks))
         .stderr(Stdio::piped())
         .spawn()?;
     Ok(Started {
         child,
         socket: ours,
+        broker,
     })
 }

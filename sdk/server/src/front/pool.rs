@@ -1,4 +1,4 @@
-//! Workers to be had: warm spares for machines that need nothing of the host, new ones for those that do, and the shared one.
+//! Workers to be had: warm spares for machines that need no files of the host, new ones for those that do, and the shared ones.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -14,7 +14,7 @@ use tonic::{Code, Status};
 
 use super::launcher::Launcher;
 use super::worker::Worker;
-use crate::failure::failure;
+use crate::failure::{failure, of_error};
 use crate::walls::Grants;
 
 /// How long a new worker may take until it answers.
@@ -71,14 +71,28 @@ impl Pool {
 
     /// A worker for one machine.
     pub(crate) async fn own(&self, grants: &Grants) -> Result<Arc<Worker>, Status> {
-        if grants.is_empty() {
-            while let Some(spare) = self.spares.take() {
-                if spare.is_alive() {
-                    return Ok(spare);
-                }
+        let worker = match self.spare(grants) {
+            Some(spare) => spare,
+            None => self.new_worker(grants).await?,
+        };
+        if let Some(network) = &grants.network {
+            let granted = worker.grant(network);
+            granted.map_err(|error| of_error("", &error))?;
+        }
+        Ok(worker)
+    }
+
+    /// A spare, where that will do.
+    fn spare(&self, grants: &Grants) -> Option<Arc<Worker>> {
+        if !grants.read.is_empty() || !grants.write.is_empty() {
+            return None;
+        }
+        loop {
+            let spare = self.spares.take()?;
+            if spare.is_alive() {
+                return Some(spare);
             }
         }
-        self.new_worker(grants).await
     }
 
     /// The worker that machines with these grants share.
@@ -163,13 +177,13 @@ impl Grants {
             |path: &std::path::PathBuf| self.read.contains(path) || self.write.contains(path);
         others.read.iter().all(readable)
             && others.write.iter().all(|path| self.write.contains(path))
-            && (self.network || !others.network)
+            && (others.network.is_none() || self.network == others.network)
     }
 
     /// Whether nothing is granted.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.read.is_empty() && self.write.is_empty() && !self.network
+        self.read.is_empty() && self.write.is_empty() && self.network.is_none()
     }
 
     /// These and others.
@@ -179,20 +193,17 @@ impl Grants {
         Self {
             read: join(&self.read, &more.read),
             write: join(&self.write, &more.write),
-            network: self.network || more.network,
+            network: more.network.clone().or_else(|| self.network.clone()),
         }
     }
 
-    /// As a worker's command line has them.
+    /// As a worker's command line has them: those for files.
     fn to_args(&self) -> Vec<OsString> {
         let mut args = Vec::new();
         for (name, paths) in [("--read", &self.read), ("--write", &self.write)] {
             for path in paths {
                 args.extend([name.into(), path.clone().into_os_string()]);
             }
-        }
-        if self.network {
-            args.push("--network".into());
         }
         args
     }

@@ -4,15 +4,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use cenote::NetworkRule;
 use cenote_proto::v1::vms_client::VmsClient;
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, Decision, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
     DropSnapshotReply, DropSnapshotRequest, EventsRequest, ExportChunk, ExportRequest,
     ForkVmRequest, ImportReply, ImportRequest, Isolation, ListVmsReply, ListVmsRequest,
-    PermissionScope, RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply,
-    ResourcesRequest, SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request,
-    mount, vm_event,
+    RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest,
+    SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request, mount, vm_event,
 };
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use tonic::transport::Channel;
@@ -23,7 +23,7 @@ use super::{Front, Hosted};
 use crate::failure::{disposed, failure, no_such_snapshot, option};
 use crate::machines::{check_id, now_ms, parts_of};
 use crate::services::{Answers, description};
-use crate::walls::Grants;
+use crate::walls::{Grants, NetworkGrant};
 
 /// The service.
 #[derive(Debug)]
@@ -67,16 +67,42 @@ fn grants(request: &CreateVmRequest) -> Grants {
     let directories = [&request.node_modules, &request.commands_dir];
     let named = directories.into_iter().filter(|path| !path.is_empty());
     grants.read.extend(named.map(PathBuf::from));
-    let permissions = request.permissions.as_ref();
-    let outside = permissions.and_then(|permissions| permissions.network.as_ref());
-    let allows = |decision| decision != Decision::Deny && decision != Decision::Unspecified;
-    let opens = |scope: &PermissionScope| {
-        allows(scope.fallback()) || scope.rules.iter().any(|rule| allows(rule.decision()))
-    };
-    // What the embedder answers needs nothing of the host's network.
-    grants.network = !request.host_network
-        && (!request.loopback_exempt_ports.is_empty() || outside.is_some_and(opens));
+    grants.network = network(request);
     grants
+}
+
+/// What the broker lets through. What the embedder is asked about is left to it, inside.
+fn network(request: &CreateVmRequest) -> Option<NetworkGrant> {
+    // What the embedder answers needs nothing of the host's network.
+    if request.host_network {
+        return None;
+    }
+    let mut granted = NetworkGrant::default();
+    let permissions = request.permissions.as_ref();
+    if let Some(scope) = permissions.and_then(|permissions| permissions.network.as_ref()) {
+        granted.asks = scope.fallback() == Decision::Ask;
+        if scope.fallback() == Decision::Allow {
+            granted.rules.push(NetworkRule::allow("*"));
+        }
+        for rule in &scope.rules {
+            let make = match rule.decision() {
+                Decision::Allow | Decision::Ask => NetworkRule::allow,
+                Decision::Deny | Decision::Unspecified => NetworkRule::deny,
+            };
+            if rule.patterns.is_empty() {
+                granted.rules.push(make("*"));
+            }
+            let targets = rule.patterns.iter().map(|target| make(target));
+            granted.rules.extend(targets);
+        }
+    }
+    for port in &request.loopback_exempt_ports {
+        let targets = [format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
+        let rules = targets.map(|target| NetworkRule::allow(&target));
+        granted.rules.extend(rules);
+    }
+    let opens = granted.asks || granted.rules.iter().any(|rule| rule.allow);
+    opens.then_some(granted)
 }
 
 impl Service {

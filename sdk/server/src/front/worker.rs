@@ -2,11 +2,13 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cenote::Broker;
 use cenote_proto::status_with;
 use cenote_proto::v1::ErrorDetail;
 use hyper_util::rt::TokioIo;
@@ -22,6 +24,7 @@ use super::launcher::Started;
 use super::memory;
 use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW};
 use crate::failure::{disposed, failure};
+use crate::walls::NetworkGrant;
 
 /// Bytes of what a worker said last that are kept.
 const LAST_WORDS: usize = 1_000;
@@ -57,12 +60,20 @@ pub(crate) struct Worker {
     fate: watch::Receiver<Option<Status>>,
     /// Dropped or sent to: the process is killed, for this reason.
     end: Mutex<Option<oneshot::Sender<Status>>>,
+    /// What makes connections for it.
+    broker: Arc<Broker>,
+    /// Where it asks for them, until it is granted some.
+    unanswered: Mutex<Option<OwnedFd>>,
 }
 
 impl Worker {
     /// Supervises a process that was started, and ends it when it takes more memory than `most` bytes.
     pub(crate) fn supervise(started: Started, most: u64) -> io::Result<Arc<Self>> {
-        let Started { mut child, socket } = started;
+        let Started {
+            mut child,
+            socket,
+            broker,
+        } = started;
         let socket = UnixStream::from_std(socket)?;
         let pid = child.id().unwrap_or(0);
         let words = child.stderr.take();
@@ -78,7 +89,27 @@ impl Worker {
             channel: channel(socket),
             fate,
             end: Mutex::new(Some(end)),
+            broker: Arc::default(),
+            unanswered: Mutex::new(Some(broker)),
         }))
+    }
+
+    /// Lets it reach what these rules allow.
+    ///
+    /// # Errors
+    /// For a rule that makes no sense.
+    pub(crate) fn grant(&self, network: &NetworkGrant) -> Result<(), cenote::Error> {
+        self.broker.grant(&network.rules, network.asks)?;
+        let socket = self.unanswered.lock().take();
+        if let Some(socket) = socket {
+            let (broker, pid) = (Arc::clone(&self.broker), self.pid);
+            tokio::spawn(async move {
+                if let Err(error) = broker.serve(socket).await {
+                    tracing::debug!(%error, pid, "a broker has ended");
+                }
+            });
+        }
+        Ok(())
     }
 
     /// How to speak to it.

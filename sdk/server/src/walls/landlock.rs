@@ -14,15 +14,6 @@ const NEWEST: ABI = ABI::V6;
 /// What every runtime reads of its own process: which pages it has dirtied, its maps.
 const OWN: &str = "/proc/self";
 
-/// What resolving names needs, when the network is granted.
-const RESOLVING: [&str; 5] = [
-    "/etc/resolv.conf",
-    "/etc/hosts",
-    "/etc/nsswitch.conf",
-    "/etc/host.conf",
-    "/etc/gai.conf",
-];
-
 /// Applies the rules.
 pub(super) fn apply(grants: &Grants, report: &mut Report) {
     match restrict(grants) {
@@ -50,21 +41,15 @@ fn described(grants: &Grants) -> String {
 }
 
 fn restrict(grants: &Grants) -> Result<RulesetStatus, RulesetError> {
-    let mut ruleset = Ruleset::default()
+    let ruleset = Ruleset::default()
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(NEWEST))?
+        .handle_access(AccessNet::from_all(NEWEST))?
         .scope(Scope::from_all(NEWEST))?;
-    if !grants.network {
-        ruleset = ruleset.handle_access(AccessNet::from_all(NEWEST))?;
-    }
     let mut rules = ruleset.create()?;
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     let own = std::iter::once(OWN.into());
-    let resolving = RESOLVING
-        .iter()
-        .filter(|_| grants.network)
-        .map(std::path::PathBuf::from);
-    let readable = grants.read.iter().cloned().chain(own).chain(resolving);
+    let readable = grants.read.iter().cloned().chain(own);
     for path in readable {
         // What is not there cannot be granted; its use fails by its own error.
         if let Ok(fd) = PathFd::new(&path) {

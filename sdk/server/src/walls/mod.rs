@@ -12,6 +12,7 @@ mod seccomp;
 
 use std::path::PathBuf;
 
+use cenote::NetworkRule;
 use cenote_proto::v1::{LockDown, Wall, WallState};
 use rustix::process::{Resource, Rlimit};
 
@@ -25,8 +26,17 @@ pub struct Grants {
     pub read: Vec<PathBuf>,
     /// Directories in which everything may be read and changed.
     pub write: Vec<PathBuf>,
-    /// Whether it may use the host's network.
-    pub network: bool,
+    /// What it may reach of the host's network, by a broker outside of it.
+    pub network: Option<NetworkGrant>,
+}
+
+/// What a broker lets through.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NetworkGrant {
+    /// Rules of the machine.
+    pub rules: Vec<NetworkRule>,
+    /// Whether the embedder decides what no rule does.
+    pub asks: bool,
 }
 
 /// What was applied, and what was not.
@@ -107,14 +117,14 @@ pub(crate) fn raise(grants: &Grants) -> Report {
         "a host without memory ends this process first",
         std::fs::write("/proc/self/oom_score_adj", "1000"),
     );
-    namespaces::enter(grants.network, &mut report);
+    namespaces::enter(&mut report);
     report.done(
         "no_new_privs",
         "no program can give more rights",
         rustix::thread::set_no_new_privs(true),
     );
     landlock::apply(grants, &mut report);
-    seccomp::apply(grants.network, &mut report);
+    seccomp::apply(&mut report);
     report
 }
 

@@ -7,23 +7,21 @@ use rustix::thread::UnshareFlags;
 
 use super::{Report, raw};
 
-/// Enters both, or the first alone when the host's network is granted.
-pub(super) fn enter(network: bool, report: &mut Report) {
+/// Enters both. What is granted of the host's network comes from a broker outside.
+pub(super) fn enter(report: &mut Report) {
     let (uid, gid) = (rustix::process::getuid(), rustix::process::getgid());
-    let mut flags = UnshareFlags::NEWUSER | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS;
-    if !network {
-        flags |= UnshareFlags::NEWNET;
-    }
+    let flags =
+        UnshareFlags::NEWUSER | UnshareFlags::NEWIPC | UnshareFlags::NEWUTS | UnshareFlags::NEWNET;
     let entered = raw::new_namespaces(flags);
-    let network_wall = match (&entered, network) {
-        (_, true) => (
-            WallState::Off,
-            "the network is granted, and there is no broker yet".into(),
+    let (state, detail) = match &entered {
+        Ok(()) => (
+            WallState::Applied,
+            "a network of its own, empty; a broker outside makes what connections are granted"
+                .into(),
         ),
-        (Ok(()), false) => (WallState::Applied, "a network of its own, empty".into()),
-        (Err(error), false) => (WallState::Unavailable, error.to_string()),
+        Err(error) => (WallState::Unavailable, error.to_string()),
     };
-    report.add("network_namespace", network_wall.0, network_wall.1);
+    report.add("network_namespace", state, detail);
     match entered.and_then(|()| map_users(uid.as_raw(), gid.as_raw())) {
         Ok(()) => report.add(
             "user_namespace",

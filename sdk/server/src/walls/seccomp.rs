@@ -120,11 +120,9 @@ const ALWAYS: &[i64] = &[
     libc::SYS_fchown,
     libc::SYS_fchownat,
     libc::SYS_utimensat,
-    // the connection it has; it can make none
+    // the connections it has and is given; it can make none, nor send to an address (`sendto`, below)
     libc::SYS_recvfrom,
     libc::SYS_recvmsg,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
     libc::SYS_shutdown,
     libc::SYS_getsockname,
     libc::SYS_getpeername,
@@ -152,16 +150,6 @@ const OLDER: &[i64] = &[
 #[cfg(not(target_arch = "x86_64"))]
 const OLDER: &[i64] = &[];
 
-/// What the network needs, when it is granted.
-const NETWORK: &[i64] = &[
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept4,
-    libc::SYS_recvmmsg,
-    libc::SYS_sendmmsg,
-];
-
 /// `PAGEMAP_SCAN`, by which the wasm runtime asks which pages of its own memory are dirty.
 const PAGEMAP_SCAN: u64 = 0xc060_6610;
 
@@ -169,8 +157,8 @@ const PAGEMAP_SCAN: u64 = 0xc060_6610;
 const IOCTLS: [u64; 3] = [PAGEMAP_SCAN, 0x5421, 0x541b];
 
 /// Applies the filter to this thread and all that come after it.
-pub(super) fn apply(network: bool, report: &mut Report) {
-    let applied = filters(network).and_then(|programs| {
+pub(super) fn apply(report: &mut Report) {
+    let applied = filters().and_then(|programs| {
         for program in programs {
             seccompiler::apply_filter(&program)?;
         }
@@ -190,17 +178,14 @@ pub(super) fn apply(network: bool, report: &mut Report) {
     }
 }
 
-fn filters(network: bool) -> Result<[BpfProgram; 2], Failure> {
+fn filters() -> Result<[BpfProgram; 2], Failure> {
     let arch: TargetArch = std::env::consts::ARCH.try_into()?;
     let mut calls: Calls = ALWAYS
         .iter()
         .chain(OLDER)
         .map(|call| (*call, Vec::new()))
         .collect();
-    if network {
-        calls.extend(NETWORK.iter().map(|call| (*call, Vec::new())));
-    }
-    by_arguments(&mut calls, network)?;
+    by_arguments(&mut calls)?;
     let refusal = |errno: i32| SeccompAction::Errno(errno.unsigned_abs());
     calls.insert(libc::SYS_clone3, Vec::new());
     let list = SeccompFilter::new(calls, refusal(libc::EPERM), SeccompAction::Allow, arch)?;
@@ -216,7 +201,7 @@ fn rule(argument: u8, width: Width, op: Is, value: u64) -> Result<SeccompRule, F
 }
 
 /// Calls that are allowed with these arguments alone.
-fn by_arguments(calls: &mut Calls, network: bool) -> Result<(), Failure> {
+fn by_arguments(calls: &mut Calls) -> Result<(), Failure> {
     // Threads of this process, never a new process.
     let thread = u64::try_from(libc::CLONE_THREAD)?;
     calls.insert(
@@ -241,11 +226,7 @@ fn by_arguments(calls: &mut Calls, network: bool) -> Result<(), Failure> {
     calls.insert(libc::SYS_prlimit64, vec![rule(2, Width::Qword, Is::Eq, 0)?]);
     let family = |family: i32| rule(0, Width::Dword, Is::Eq, u64::from(family.unsigned_abs()));
     calls.insert(libc::SYS_socketpair, vec![family(libc::AF_UNIX)?]);
-    if network {
-        calls.insert(
-            libc::SYS_socket,
-            vec![family(libc::AF_INET)?, family(libc::AF_INET6)?],
-        );
-    }
+    // To whom the socket is connected, and to nobody else.
+    calls.insert(libc::SYS_sendto, vec![rule(4, Width::Qword, Is::Eq, 0)?]);
     Ok(())
 }

@@ -8,7 +8,7 @@
 
 mod answer;
 mod listener;
-mod upstream;
+pub(super) mod upstream;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -64,6 +64,6 @@ impl Names {
 }
 
 /// A name as rules and overrides have it.
-fn canonical(name: &str) -> String {
+pub(super) fn canonical(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
 }

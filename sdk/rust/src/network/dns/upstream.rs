@@ -1,14 +1,16 @@
-//! Asking the host: its resolver for addresses, its name servers for other records.
+//! Asking the host: its resolver for addresses, its name servers for other records. A process with a broker asks that.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use hickory_proto::op::{Message, MessageType};
+use hickory_proto::op::{Message, MessageType, OpCode, Query};
+use hickory_proto::rr::Name;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 use super::{Resolve, Resolving};
+use crate::network::broker;
 
 /// How long one name server of the host may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -24,24 +26,41 @@ pub(super) struct HostResolver;
 impl Resolve for HostResolver {
     fn resolve<'a>(&'a self, name: &'a str) -> Resolving<'a> {
         Box::pin(async move {
-            match tokio::net::lookup_host((name, 0)).await {
-                Ok(found) => Ok(found.map(|address| address.ip()).collect()),
-                // The standard library keeps getaddrinfo's number to itself; these are the texts of EAI_NONAME and EAI_NODATA.
-                Err(error)
-                    if [
-                        "not known",
-                        "No address associated",
-                        "nodename nor servname",
-                    ]
-                    .iter()
-                    .any(|text| error.to_string().contains(text)) =>
-                {
-                    Err(io::ErrorKind::NotFound.into())
-                }
-                Err(error) => Err(error),
+            match broker::in_use() {
+                Some(broker) => broker.resolve(name).await,
+                None => resolve_here(name).await,
             }
         })
     }
+}
+
+/// The addresses of a name, as this process's host has them.
+pub(in crate::network) async fn resolve_here(name: &str) -> io::Result<Vec<IpAddr>> {
+    match tokio::net::lookup_host((name, 0)).await {
+        Ok(found) => Ok(found.map(|address| address.ip()).collect()),
+        // The standard library keeps getaddrinfo's number to itself; these are the texts of EAI_NONAME and EAI_NODATA.
+        Err(error)
+            if [
+                "not known",
+                "No address associated",
+                "nodename nor servname",
+            ]
+            .iter()
+            .any(|text| error.to_string().contains(text)) =>
+        {
+            Err(io::ErrorKind::NotFound.into())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A DNS message with the records of a type that a name has, as this process's host has them.
+pub(in crate::network) async fn records_here(kind: u16, name: &str) -> io::Result<Vec<u8>> {
+    let name = Name::from_ascii(name).map_err(io::Error::other)?;
+    let mut question = Message::new(0, MessageType::Query, OpCode::Query);
+    question.add_query(Query::query(name, kind.into()));
+    let answer = forward_here(&question).await?;
+    answer.to_vec().map_err(io::Error::other)
 }
 
 /// The host's name servers.
@@ -59,8 +78,18 @@ fn servers() -> Vec<SocketAddr> {
         .collect()
 }
 
-/// Passes a question on to the host's name servers; answers what the first that says something says.
+/// Passes a question on to the host's name servers.
 pub(super) async fn forward(question: &Message) -> io::Result<Message> {
+    let (Some(broker), [asked]) = (broker::in_use(), question.queries.as_slice()) else {
+        return forward_here(question).await;
+    };
+    let (kind, name) = (asked.query_type().into(), asked.name().to_ascii());
+    let answer = broker.records(kind, &name).await?;
+    Message::from_vec(&answer).map_err(io::Error::other)
+}
+
+/// Answers what the first of the host's name servers that says something says.
+async fn forward_here(question: &Message) -> io::Result<Message> {
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
     for server in servers() {
         match tokio::time::timeout(PATIENCE, ask(server, question)).await {
