@@ -204,7 +204,8 @@ impl CommandLine {
                 .map_err(WrongWorkerOptions::NodeOptions)?;
         }
         if let Some(words) = exec_argv {
-            line.exec_argv.clone_from(&words);
+            let options = words.iter().take_while(|word| *word != "--");
+            line.exec_argv = options.cloned().collect();
             line.add_worker_words(words, false)
                 .map_err(WrongWorkerOptions::ExecArgv)?;
         }

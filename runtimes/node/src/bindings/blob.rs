@@ -327,6 +327,7 @@ fn open(env: &Environment, path: &[u8]) -> Result<Fd, Failure> {
 /// `createBlobFromFilePath(path)`: `[handle, length]`, or `undefined` when it cannot be read.
 fn create_blob_from_file_path<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
+    super::permission::check(scope, super::permission::Permission::FileSystemRead, &path)?;
     let env = scope.env();
     let Ok(fd) = open(&env, &path) else {
         return Ok(Return::Undefined);

@@ -13,7 +13,7 @@ use cenote_base::wait::block_on;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall;
 
-use super::fs::Encoding;
+use super::fs::{Encoding, gate};
 use crate::environment::Environment;
 use crate::event_loop::handles::{AsyncInfo, HANDLE_WRAP, HandleState};
 use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
@@ -176,6 +176,7 @@ fn start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if event.watched.get().is_some() {
         return Ok(0.into());
     }
+    gate::check(scope, args, gate::READ)?;
     let path = args.path(scope, 0)?;
     let env = scope.env();
     let watching = env.state::<Watching>();

@@ -122,7 +122,7 @@ impl Grants {
 }
 
 /// An absolute path without `.` and `..`; by the text alone, as Node.
-fn resolve(env: &Environment, path: &str) -> String {
+pub(crate) fn resolve(env: &Environment, path: &str) -> String {
     let whole = if path.starts_with('/') {
         path.to_owned()
     } else {
@@ -296,6 +296,22 @@ pub(crate) fn check(
         }
     }
     Err(Failure::Thrown(v8::Global::new(scope, exception)))
+}
+
+/// As [`check`], for a path that is made of parts: asked for and shown without `.` and `..`.
+///
+/// # Errors
+/// `ERR_ACCESS_DENIED`.
+pub(crate) fn check_resolved(
+    scope: &Scope<'_, '_>,
+    permission: Permission,
+    path: &[u8],
+) -> Result<(), Failure> {
+    if !is_enabled(scope) {
+        return Ok(());
+    }
+    let path = resolve(&scope.env(), &String::from_utf8_lossy(path));
+    check(scope, permission, path.as_bytes())
 }
 
 /// `has(scope, reference)`.

@@ -106,6 +106,7 @@ fn execve<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 
 fn chdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let path = args.path(scope, 0)?;
+    super::permission::check(scope, super::permission::Permission::FileSystemRead, &path)?;
     let env = scope.env();
     let before = syscall::getcwd(env.task()).unwrap_or_default();
     syscall::chdir(env.task(), &path).map_err(|error| {
@@ -426,15 +427,17 @@ fn set_emit_warning_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
     Ok(().into())
 }
 
-fn active_handles<'s>(scope: &Scope<'s, '_>) -> Vec<crate::glue::Object<'s>> {
+/// The handles that keep the loop alive; with `idle` also those that would if they were at work.
+fn handles_with_ref<'s>(scope: &Scope<'s, '_>, idle: bool) -> Vec<crate::glue::Object<'s>> {
     let env = scope.env();
     let mut all = env.natives().all();
     all.sort_by_key(|(number, _)| *number);
     all.iter()
         .filter(|(_, native)| {
-            native
-                .handle()
-                .is_some_and(|handle| handle.is_active() && handle.has_ref())
+            native.handle().is_some_and(|handle| {
+                let counts = handle.is_active() || (idle && !handle.is_closed());
+                counts && handle.has_ref()
+            })
         })
         .filter_map(|(number, _)| env.natives().object(scope, *number))
         .collect()
@@ -442,7 +445,7 @@ fn active_handles<'s>(scope: &Scope<'s, '_>) -> Vec<crate::glue::Object<'s>> {
 
 /// Names of what keeps the loop alive.
 fn get_active_resources_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let mut names: Vec<Value<'s>> = active_handles(scope)
+    let mut names: Vec<Value<'s>> = handles_with_ref(scope, false)
         .into_iter()
         .map(|handle| v8::Local::new(scope, handle.get_constructor_name()).into())
         .collect();
@@ -468,7 +471,7 @@ fn get_active_requests<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bindi
 
 fn get_active_handles<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let owner = scope.node_symbol("owner_symbol");
-    let handles: Vec<Value<'s>> = active_handles(scope)
+    let handles: Vec<Value<'s>> = handles_with_ref(scope, true)
         .into_iter()
         .map(|handle| {
             handle

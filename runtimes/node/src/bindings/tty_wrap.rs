@@ -208,8 +208,9 @@ fn new_tty<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
         settings(scope, fd).and_then(|_| Ok(scope.env().task().files().get(Fd::new(fd))?));
     match opened {
         Ok(file) => tty.stream.open(scope, file, fd),
-        Err(Failure::System { errno, .. }) => {
-            collect_uv_error(scope, args.object(1)?, -errno, "uv_tty_init");
+        // libuv asks what kind of file it is first: none at all is not a terminal, either.
+        Err(Failure::System { .. }) => {
+            collect_uv_error(scope, args.object(1)?, -Errno::EINVAL.raw(), "uv_tty_init");
         }
         Err(failure) => return Err(failure),
     }

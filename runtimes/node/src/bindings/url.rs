@@ -27,7 +27,7 @@ fn parse_with_base(input: &str, base: Option<&str>) -> Option<Url> {
 }
 
 /// `TypeError [ERR_INVALID_URL]: Invalid URL` with what was given.
-fn invalid<'s>(scope: &Scope<'s, '_>, input: &str, base: Option<&str>) -> Failure {
+pub(super) fn invalid<'s>(scope: &Scope<'s, '_>, input: &str, base: Option<&str>) -> Failure {
     let failure = Failure::type_error("ERR_INVALID_URL", "Invalid URL");
     let Some(error) = failure.to_exception(scope) else {
         return Failure::Pending;
@@ -161,7 +161,9 @@ fn path_to_file_url<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     };
     if is_windows && args.get(2).is_string() {
         let host = args.text(scope, 2)?;
-        if url.set_host(Some(&host)).is_err() {
+        // A colon would begin a port, which a share has not.
+        let has_port = host.contains(':') && !host.starts_with('[');
+        if has_port || url::quirks::set_hostname(&mut url, &host).is_err() {
             return Err(invalid(scope, &path, None));
         }
     }

@@ -3,6 +3,7 @@
 //! The order is Node's: per-context scripts, the process object, `bootstrap/realm`, `bootstrap/node`, web globals, the
 //! switches. After [`bootstrap`] the context can be frozen into a snapshot. Node: `src/node_realm.cc`, src/api/environment.cc.
 
+use crate::bindings::permission::{self, Permission};
 use crate::bindings::process;
 use crate::environment::Stored;
 use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
@@ -171,6 +172,7 @@ pub(crate) fn get_linked_binding<'s>(
     args: &crate::glue::Args<'s>,
 ) -> crate::glue::BindingResult<'s> {
     let name = args.text(scope, 0)?;
+    permission::check(scope, Permission::Addon, name.as_bytes())?;
     Err(Failure::error(
         "ERR_INVALID_MODULE",
         format!("No such binding: {name}"),

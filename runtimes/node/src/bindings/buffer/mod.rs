@@ -165,11 +165,10 @@ fn compare_parts(
     .ok_or_else(not_bytes)?
 }
 
-/// `fill(buffer, value, start, end, encoding)`: -1 for an empty pattern, -2 out of bounds.
+/// `fill(buffer, value, start, end, encoding)`: -1 for an empty pattern, -2 past the end.
 fn fill<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    let (Ok(start), Ok(end)) = (args.usize(2), args.usize(3)) else {
-        return Ok((-2).into());
-    };
+    let start = args.usize(2).map_err(|_| out_of_bounds())?;
+    let end = args.usize(3).map_err(|_| out_of_bounds())?;
     let value = args.get(1);
     let pattern = if let Ok(string) = v8::Local::<v8::String>::try_from(value) {
         let encoding = Encoding::parse(scope, args.get(4), Encoding::Utf8);

@@ -29,6 +29,7 @@ pub(super) static FILE_HANDLE: Class = with_stream_methods(
     Class::new("FileHandle", new_handle)
         .extends(&ASYNC_WRAP)
         .method("close", close)
+        .method("closeSync", close_sync)
         .method("releaseFD", release_fd),
 );
 
@@ -211,6 +212,16 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         .map_err(|error| Failure::from(error).with_syscall("close"));
     asker.answer_later(scope, outcome);
     Ok(promise)
+}
+
+/// Closes at once.
+fn close_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let handle = args.native::<FileHandle>(scope)?;
+    let fd = handle.fd.replace(-1);
+    handle.reading.end(scope);
+    syscall::close(scope.env().task(), Fd::new(fd))
+        .map_err(|error| Failure::from(error).with_syscall("close"))?;
+    Ok(().into())
 }
 
 /// Gives the descriptor away.

@@ -20,6 +20,7 @@ pub(super) const COPY: Needs = &[
     (0, Permission::FileSystemRead),
     (1, Permission::FileSystemWrite),
 ];
+/// The first gets another name: whoever has that may write the file.
 pub(super) const RENAME: Needs = &[
     (0, Permission::FileSystemRead),
     (0, Permission::FileSystemWrite),

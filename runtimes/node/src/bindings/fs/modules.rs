@@ -2,6 +2,7 @@
 
 use cenote_abi::fs::{FileType, Mode, OpenFlags};
 
+use crate::bindings::permission::{self, Permission};
 use crate::blocking::blocking;
 use crate::environment::Environment;
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
@@ -76,34 +77,55 @@ pub(super) fn legacy_main_resolve<'s>(
     if directory.last() != Some(&b'/') {
         directory.push(b'/');
     }
-    let is_file = |scope: &Scope<'s, '_>, tail: &[u8]| {
-        let mut path = directory.clone();
+    let is_file = |scope: &Scope<'s, '_>, tail: &[u8]| -> Result<bool, Failure> {
+        // `main` may be absolute.
+        let mut path = if tail.starts_with(b"/") {
+            Vec::new()
+        } else {
+            directory.clone()
+        };
         path.extend_from_slice(tail);
-        stat::kind(scope, &path).is_some_and(|kind| kind != FileType::Directory.mode_bits())
+        permission::check_resolved(scope, Permission::FileSystemRead, &path)?;
+        let kind = stat::kind(scope, &path);
+        Ok(kind.is_some_and(|kind| kind != FileType::Directory.mode_bits()))
     };
     if args.get(1).is_string() {
         let main = args.path(scope, 1)?;
         for (index, suffix) in (0..).zip(WITH_MAIN) {
             let mut tail = main.clone();
             tail.extend_from_slice(suffix.as_bytes());
-            if is_file(scope, &tail) {
+            if is_file(scope, &tail)? {
                 return Ok(i32::into(index));
             }
         }
     }
     for (index, name) in (7..).zip(WITHOUT_MAIN) {
-        if is_file(scope, name.as_bytes()) {
+        if is_file(scope, name.as_bytes())? {
             return Ok(i32::into(index));
         }
     }
-    let package = String::from_utf8_lossy(&directory).into_owned();
-    let base = if args.get(2).is_string() {
-        format!(" imported from {}", args.text(scope, 2)?)
-    } else {
-        String::new()
+    if !args.get(2).is_string() {
+        return Err(Failure::type_error(
+            "ERR_INVALID_ARG_TYPE",
+            "The \"base\" argument must be of type string or an instance of URL.",
+        ));
+    }
+    let base = args.text(scope, 2)?;
+    let Ok(from) = url::Url::parse(&base) else {
+        return Err(crate::bindings::url::invalid(scope, &base, None));
     };
+    let from = from.to_file_path();
+    let from = from.map_or(base, |path| path.to_string_lossy().into_owned());
+    // The first place it was looked for.
+    let mut first = directory;
+    match args.path(scope, 1) {
+        Ok(main) if main.starts_with(b"/") => first = main,
+        Ok(main) => first.extend(main),
+        Err(_) => first.extend(b"index.js"),
+    }
+    let first = permission::resolve(&scope.env(), &String::from_utf8_lossy(&first));
     Err(Failure::error(
         "ERR_MODULE_NOT_FOUND",
-        format!("Cannot find package '{package}'{base}"),
+        format!("Cannot find package '{first}' imported from {from}"),
     ))
 }

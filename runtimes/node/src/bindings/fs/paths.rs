@@ -424,7 +424,7 @@ pub(super) fn readdir<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
 }
 
 pub(super) fn link<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    if let Some(refused) = gate::refuse(scope, args, 2, gate::COPY)? {
+    if let Some(refused) = gate::refuse(scope, args, 2, gate::RENAME)? {
         return Ok(refused);
     }
     on_paths(scope, args, 2, "link", |task, from, to| {

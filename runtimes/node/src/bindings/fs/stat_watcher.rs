@@ -7,6 +7,7 @@ use std::time::Duration;
 use cenote_abi::fs::AtFlags;
 use cenote_kernel::syscall::{self, At};
 
+use super::gate;
 use super::stat::{FIELDS, stat_numbers};
 use crate::event_loop::handles::{AsyncInfo, HANDLE_WRAP, HandleState};
 use crate::event_loop::{AlarmId, CallContext, make_callback};
@@ -82,6 +83,7 @@ fn start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if watcher.handle.is_active() {
         return Ok(0.into());
     }
+    gate::check(scope, args, gate::READ)?;
     *watcher.path.borrow_mut() = args.path(scope, 0)?;
     let interval = args.u32(scope, 1)?.max(1);
     watcher.interval.set(Duration::from_millis(interval.into()));

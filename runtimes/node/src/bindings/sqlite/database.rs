@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::statement::{self, RowSettings};
 use super::values::failure;
 use super::{functions, limits, options, session, tag_store, wrong_state, wrong_type};
+use crate::bindings::permission;
 use crate::glue::sqlite::{Connection, SqlFailure};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
@@ -187,6 +188,12 @@ fn read_settings<'s>(
     settings.has_double_quotes =
         options::boolean(scope, given, "enableDoubleQuotedStringLiterals", false)?;
     settings.allows_extensions = options::boolean(scope, given, "allowExtension", false)?;
+    if settings.allows_extensions && permission::is_enabled(scope) {
+        return Err(Failure::error(
+            "ERR_LOAD_SQLITE_EXTENSION",
+            "Cannot load SQLite extensions when the permission model is enabled.",
+        ));
+    }
     settings.timeout = options::integer(scope, given, "timeout")?.unwrap_or(0);
     settings.rows = RowSettings::read(scope, given, RowSettings::default())?;
     settings.is_defensive = options::boolean(scope, given, "defensive", true)?;
