@@ -146,12 +146,19 @@ fn path_to_file_url<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
             '\t' => escaped.push_str("%09"),
             '?' => escaped.push_str("%3F"),
             '#' => escaped.push_str("%23"),
+            '^' => escaped.push_str("%5E"),
             other => escaped.push(other),
         }
     }
-    let mut url = Url::parse("file://")
-        .ok()
-        .and_then(|base| base.join(&escaped).ok());
+    let mut url = Url::parse("file://").ok();
+    if is_windows {
+        // `C:` must not become a scheme.
+        if let Some(url) = &mut url {
+            url::quirks::set_pathname(url, &escaped);
+        }
+    } else {
+        url = url.and_then(|base| base.join(&escaped).ok());
+    }
     // A path that begins with two slashes must not become a host.
     if !is_windows && escaped.starts_with("//") {
         url = Url::parse(&format!("file://{escaped}")).ok();
@@ -163,7 +170,9 @@ fn path_to_file_url<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
         let host = args.text(scope, 2)?;
         // A colon would begin a port, which a share has not.
         let has_port = host.contains(':') && !host.starts_with('[');
-        if has_port || url::quirks::set_hostname(&mut url, &host).is_err() {
+        // What begins a path, a query or a fragment ends the host: `\\?\C:\` has none.
+        let has_host = !host.starts_with(['/', '?', '#']);
+        if has_host && (has_port || url::quirks::set_hostname(&mut url, &host).is_err()) {
             return Err(invalid(scope, &path, None));
         }
     }
