@@ -146,7 +146,11 @@ fn path_to_file_url<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
             '\t' => escaped.push_str("%09"),
             '?' => escaped.push_str("%3F"),
             '#' => escaped.push_str("%23"),
+            '[' => escaped.push_str("%5B"),
+            ']' => escaped.push_str("%5D"),
             '^' => escaped.push_str("%5E"),
+            '|' => escaped.push_str("%7C"),
+            '~' => escaped.push_str("%7E"),
             other => escaped.push(other),
         }
     }
