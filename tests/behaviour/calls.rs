@@ -260,7 +260,7 @@ fn permissions_refuse_programs_and_files() {
             .unwrap();
         assert_eq!(out.stdout.text(), "EACCES\n", "{}", out.stderr);
         let rule = FileRule {
-            allow: false,
+            effect: cenote::Effect::Deny,
             access: FileAccess::Read,
             glob: "/secret/**".into(),
         };

@@ -10,7 +10,7 @@ fn refusals_are_told_with_subject_and_reason() {
         let rt = builder()
             .permissions(Permissions {
                 files: vec![FileRule {
-                    allow: false,
+                    effect: cenote::Effect::Deny,
                     access: FileAccess::Write,
                     glob: "/etc/**".into(),
                 }],

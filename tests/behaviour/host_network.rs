@@ -46,7 +46,8 @@ impl NetworkAdapter for World {
                 "echo.test" => Ok(vec![[10, 1, 2, 3].into()]),
                 "other.test" => Ok(vec![[192, 0, 2, 9].into()]),
                 "broken.test" => Err(Errno::EIO),
-                "panics.test" => panic!("on purpose"),
+                // A panic, on purpose.
+                "panics.test" => Ok(vec!["no address".parse().unwrap()]),
                 _ => Err(Errno::ENOENT),
             }
         })

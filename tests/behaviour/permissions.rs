@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cenote::{
-    Decision, EnvRule, FileAccess, FileRule, HostFunction, HostFunctions, PermissionRequest,
-    Permissions, Scope,
+    Decision, Effect, EnvRule, Event, FileAccess, FileRule, HostFunction, HostFunctions,
+    PermissionRequest, Permissions, Scope,
 };
 
 use crate::{block_on, builder};
@@ -20,7 +20,7 @@ fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
             .file("/data/plain", "p\n")
             .permissions(Permissions {
                 files: vec![FileRule {
-                    allow: true,
+                    effect: Effect::Allow,
                     access: FileAccess::Read,
                     glob: "/data/plain".into(),
                 }],
@@ -65,6 +65,95 @@ fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
         !asked.contains(&"read /data/plain".to_owned()),
         "a rule decided: {asked:?}"
     );
+}
+
+/// The rules are data but for what they ask for; the last that matches wins.
+#[test]
+fn rules_may_ask_for_what_they_match_and_nothing_else_is_asked() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    block_on(async {
+        let rule = |effect, glob: &str| FileRule {
+            effect,
+            access: FileAccess::Read,
+            glob: glob.into(),
+        };
+        let rt = builder()
+            .file("/data/a", "a\n")
+            .file("/data/b", "b\n")
+            .file("/data/c", "c\n")
+            .file("/data/d", "d\n")
+            .permissions(Permissions {
+                files: vec![
+                    FileRule {
+                        access: FileAccess::ReadWrite,
+                        ..rule(Effect::Allow, "**")
+                    },
+                    rule(Effect::Ask, "/data/*"),
+                    rule(Effect::Deny, "/data/c"),
+                    rule(Effect::Allow, "/data/d"),
+                ],
+                ..Permissions::default()
+            })
+            .on_permission([Scope::Fs], move |request| {
+                seen.lock().unwrap().push(request.subject());
+                match request.subject().as_str() {
+                    "/data/a" => Decision::allow(),
+                    _ => Decision::deny("not this one"),
+                }
+            })
+            .create()
+            .await
+            .unwrap();
+        let mut events = rt.events();
+        let out = rt
+            .shell("cd /data; cat a; cat d; cat b; cat c; cat /etc/passwd > /dev/null && echo fine")
+            .await
+            .unwrap();
+        assert_eq!(out.stdout.text(), "a\nd\nfine\n", "{}", out.stderr);
+        let mut reasons = Vec::new();
+        while reasons.len() < 2 {
+            let event = tokio::time::timeout(Duration::from_secs(60), events.next());
+            if let Some(Event::Refused {
+                subject, reason, ..
+            }) = event.await.unwrap()
+            {
+                reasons.push(format!("{subject} {reason}"));
+            }
+        }
+        assert_eq!(
+            reasons,
+            [
+                "/data/b not this one",
+                "/data/c permissions.files refuses `/data/c`"
+            ]
+        );
+    });
+    let mut asked = asked.lock().unwrap().clone();
+    asked.sort();
+    asked.dedup();
+    assert_eq!(asked, ["/data/a", "/data/b"]);
+}
+
+#[test]
+fn a_rule_that_asks_nobody_refuses() {
+    block_on(async {
+        let rt = builder()
+            .file("/data/a", "a\n")
+            .permissions(Permissions {
+                files: vec![FileRule {
+                    effect: Effect::Ask,
+                    access: FileAccess::ReadWrite,
+                    glob: "/data/*".into(),
+                }],
+                ..Permissions::default()
+            })
+            .create()
+            .await
+            .unwrap();
+        let out = rt.shell("cat /data/a; echo $?").await.unwrap();
+        assert_eq!(out.stdout.text(), "1\n", "{}", out.stderr);
+    });
 }
 
 #[test]

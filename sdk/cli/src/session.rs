@@ -308,7 +308,7 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
     }
     let rule = |access| {
         move |glob| FileRule {
-            allow: false,
+            effect: cenote::Effect::Deny,
             access,
             glob,
         }

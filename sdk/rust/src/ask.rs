@@ -1,6 +1,6 @@
 //! Who decides what no rule decides: the embedder's own code, asked for each request. [`PermissionRequest`], [`Decision`].
 //!
-//! A rule that matches always wins; where none does, the callback of that scope is asked, and without one the default of the scope
+//! A rule that matches always wins; where it says so, and where none does, the callback of that scope is asked, and without one the default of the scope
 //! holds. The guest's call waits for the answer, at most 30 seconds; it is refused when the callback panics or does not answer.
 //!
 //! Locks: none.
@@ -292,7 +292,10 @@ impl Permit {
     ) -> Verdict {
         let verdict = match (ruling, self.callbacks.get(&scope)) {
             (Ruling::Said(verdict), _) | (Ruling::Silent(verdict), None) => verdict,
-            (Ruling::Silent(_), Some(callback)) => self.ask(callback, request()),
+            (Ruling::Silent(_) | Ruling::Asks(_), Some(callback)) => self.ask(callback, request()),
+            (Ruling::Asks(rule), None) => Verdict::Deny {
+                reason: format!("{rule}, and nobody is there to decide"),
+            },
         };
         if let Verdict::Deny { reason } = &verdict {
             self.events.publish(|| {

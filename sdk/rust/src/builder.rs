@@ -23,7 +23,7 @@ use crate::mounts::{HostMount, MemoryMount, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
-use crate::policy::{Permissions, Rules};
+use crate::policy::{Effect, Permissions, Rules};
 use crate::worker::{self, Filesystems};
 use crate::{
     Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
@@ -663,7 +663,7 @@ fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {
 fn with_exempt_ports(mut permissions: Permissions, ports: &[u16]) -> Permissions {
     for port in ports {
         let rule = |host: &str| NetworkRule {
-            allow: true,
+            effect: Effect::Allow,
             host: host.into(),
             ports: vec![*port..=*port],
         };

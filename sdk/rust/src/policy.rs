@@ -25,11 +25,23 @@ pub enum FileAccess {
     ReadWrite,
 }
 
-/// A rule for files: what matches `glob` is allowed or refused.
+/// What a rule says of what it matches.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Effect {
+    /// It is allowed.
+    Allow,
+    /// It is refused.
+    Deny,
+    /// The callback of the scope decides ([`on_permission`](crate::NodeRuntimeBuilder::on_permission)); without one it is refused. A first rule
+    /// for everything keeps the callback from being asked for the rest.
+    Ask,
+}
+
+/// A rule for files: what matches `glob` is allowed, refused or asked for.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FileRule {
-    /// Whether it allows.
-    pub allow: bool,
+    /// What it says.
+    pub effect: Effect,
     /// For which operations.
     pub access: FileAccess,
     /// Paths in the machine: `*` within a directory, `**` across.
@@ -80,7 +92,7 @@ impl Permissions {
         let files = self
             .files
             .iter()
-            .map(|rule| Ok((rule.allow, rule.access, matcher(&rule.glob)?)))
+            .map(|rule| Ok((rule.effect, rule.access, matcher(&rule.glob)?)))
             .collect::<Result<_, Error>>()?;
         let programs = self
             .programs
@@ -129,7 +141,7 @@ fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
 #[derive(Debug)]
 pub(crate) struct Rules {
     env: Vec<(bool, GlobMatcher)>,
-    files: Vec<(bool, FileAccess, GlobMatcher)>,
+    files: Vec<(Effect, FileAccess, GlobMatcher)>,
     child_process: bool,
     programs: Vec<GlobMatcher>,
     network: NetworkRules,
@@ -147,10 +159,13 @@ impl Rules {
             (*access == wanted || *access == FileAccess::ReadWrite) && glob.is_match(path)
         });
         match last {
-            Some((false, _, glob)) => Ruling::Said(Verdict::Deny {
+            Some((Effect::Deny, _, glob)) => Ruling::Said(Verdict::Deny {
                 reason: format!("permissions.files refuses `{}`", glob.glob()),
             }),
-            Some((true, ..)) => Ruling::Said(Verdict::Allow),
+            Some((Effect::Allow, ..)) => Ruling::Said(Verdict::Allow),
+            Some((Effect::Ask, _, glob)) => {
+                Ruling::Asks(format!("permissions.files asks for `{}`", glob.glob()))
+            }
             None => Ruling::Silent(Verdict::Allow),
         }
     }
@@ -188,6 +203,8 @@ fn as_path(bytes: &[u8]) -> &std::path::Path {
 pub(crate) enum Ruling {
     /// A rule speaks of it.
     Said(Verdict),
+    /// A rule says that the embedder's code decides; which one.
+    Asks(String),
     /// None does: this holds unless somebody else decides.
     Silent(Verdict),
 }
@@ -197,6 +214,7 @@ impl Ruling {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Said(verdict) | Self::Silent(verdict) => verdict,
+            Self::Asks(reason) => Verdict::Deny { reason },
         }
     }
 }
@@ -240,7 +258,7 @@ mod tests {
 
     fn rule(allow: bool, access: FileAccess, glob: &str) -> FileRule {
         FileRule {
-            allow,
+            effect: if allow { Effect::Allow } else { Effect::Deny },
             access,
             glob: glob.into(),
         }

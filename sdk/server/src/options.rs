@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use cenote::{
-    Decision as MachineDecision, EnvRule, FileAccess, FileRule, HostMount, Image,
+    Decision as MachineDecision, Effect, EnvRule, FileAccess, FileRule, HostMount, Image,
     Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
     Permissions as MachinePermissions, Scope, Timing as MachineTiming,
 };
@@ -23,7 +23,7 @@ pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "CreateVmRequest.os",
     "Limits.open_files_per_process",
     "Limits.terminals",
-    "PermissionRule.decision = DECISION_ASK (a scope's fallback can ask)",
+    "PermissionRule.decision = DECISION_ASK for child_process, env and host_function (a scope's fallback can ask)",
     "PermissionScope.fallback = DECISION_ASK for env",
     "HostFunction.output_schema",
     "Code.filename",
@@ -226,7 +226,23 @@ fn permissions(asked: &Permissions) -> Result<MachinePermissions, Status> {
     Ok(permissions)
 }
 
-/// The scopes in which the embedder is asked for what no rule says.
+fn asks_by_rule(scope: &PermissionScope) -> bool {
+    scope
+        .rules
+        .iter()
+        .any(|rule| rule.decision() == Decision::Ask)
+}
+
+/// What a rule of files or of the network says.
+fn effect(rule: &PermissionRule) -> Effect {
+    match rule.decision() {
+        Decision::Allow => Effect::Allow,
+        Decision::Ask => Effect::Ask,
+        Decision::Deny | Decision::Unspecified => Effect::Deny,
+    }
+}
+
+/// The scopes in which the embedder is asked: for what no rule says, or a rule says so.
 fn asking(asked: &Permissions) -> Vec<Scope> {
     let scopes = [
         (Scope::Fs, &asked.fs),
@@ -237,7 +253,7 @@ fn asking(asked: &Permissions) -> Vec<Scope> {
     let asks = |scope: &Option<PermissionScope>| {
         scope
             .as_ref()
-            .is_some_and(|scope| scope.fallback() == Decision::Ask)
+            .is_some_and(|scope| scope.fallback() == Decision::Ask || asks_by_rule(scope))
     };
     scopes
         .into_iter()
@@ -278,7 +294,7 @@ fn env_rules(scope: &PermissionScope) -> Result<Vec<EnvRule>, Status> {
     Ok(rules)
 }
 
-/// What a rule says; rules cannot ask.
+/// What a rule of other scopes says; those cannot ask.
 fn checked(decision: Decision) -> Result<Decision, Status> {
     refuse_if(
         decision == Decision::Ask,
@@ -289,15 +305,21 @@ fn checked(decision: Decision) -> Result<Decision, Status> {
 
 fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
     let mut rules = Vec::new();
-    if matches!(scope.fallback(), Decision::Deny) {
+    let otherwise = match scope.fallback() {
+        Decision::Deny => Some(Effect::Deny),
+        // Only what the rules ask for is asked.
+        Decision::Allow | Decision::Unspecified if asks_by_rule(scope) => Some(Effect::Allow),
+        _ => None,
+    };
+    if let Some(effect) = otherwise {
         rules.push(FileRule {
-            allow: false,
+            effect,
             access: FileAccess::ReadWrite,
             glob: "**".into(),
         });
     }
     for rule in &scope.rules {
-        let allow = matches!(checked(rule.decision())?, Decision::Allow);
+        let effect = effect(rule);
         let access = file_access(rule)?;
         let everything = ["**".to_owned()];
         let globs = if rule.patterns.is_empty() {
@@ -306,7 +328,7 @@ fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
             &rule.patterns
         };
         rules.extend(globs.iter().map(|glob| FileRule {
-            allow,
+            effect,
             access,
             glob: glob.clone(),
         }));
@@ -336,17 +358,23 @@ fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
 
 fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>, Status> {
     let mut rules = Vec::new();
-    if matches!(scope.fallback(), Decision::Allow) {
-        rules.push(NetworkRule::allow("*"));
+    match scope.fallback() {
+        Decision::Allow => rules.push(NetworkRule::allow("*")),
+        // Only what the rules ask for is asked.
+        Decision::Deny | Decision::Unspecified if asks_by_rule(scope) => {
+            rules.push(NetworkRule::deny("*"));
+        }
+        _ => {}
     }
     for rule in &scope.rules {
         refuse_if(
             !rule.operations.is_empty(),
             "a rule of `network` for some operations",
         )?;
-        let make = match checked(rule.decision())? {
-            Decision::Allow => NetworkRule::allow,
-            Decision::Deny | Decision::Ask | Decision::Unspecified => NetworkRule::deny,
+        let make = match effect(rule) {
+            Effect::Allow => NetworkRule::allow,
+            Effect::Deny => NetworkRule::deny,
+            Effect::Ask => NetworkRule::ask,
         };
         if rule.patterns.is_empty() {
             rules.push(make("*"));

@@ -208,7 +208,6 @@ fn honest(asked: &Asked) -> Vec<Reply> {
                     .map(|name| DirectoryEntry {
                         name: name.into(),
                         kind: 1,
-                        ..DirectoryEntry::default()
                     })
                     .into(),
             }),
@@ -322,7 +321,6 @@ fn file_nonsense(dice: &mut Dice) -> Reply {
                         ["", ".", "..", "a", "a/b", "\0"][dice.below(6)].into()
                     },
                     kind: dice.number(),
-                    ..DirectoryEntry::default()
                 })
                 .collect(),
         })),

@@ -14,13 +14,13 @@ use ipnet::IpNet;
 use super::guard::{self, canonical};
 use super::pins::Pins;
 use crate::Error;
-use crate::policy::Ruling;
+use crate::policy::{Effect, Ruling};
 
 /// A rule for the network outside the machine.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct NetworkRule {
-    /// Whether it allows.
-    pub allow: bool,
+    /// What it says.
+    pub effect: Effect,
     /// Whom it speaks of: `*` for everybody; a name or a glob of names (`api.example.com`, `*.example.com`); an address (`192.0.2.1`,
     /// `2001:db8::1`); a range of addresses (`10.0.0.0/8`).
     pub host: String,
@@ -32,20 +32,26 @@ impl NetworkRule {
     /// Allows `HOST[:PORTS]`: `example.com`, `*.example.com:443`, `10.0.0.0/8:80,8000-8999`, `[::1]:5432`, `*`.
     #[must_use]
     pub fn allow(target: &str) -> Self {
-        Self::of(true, target)
+        Self::of(Effect::Allow, target)
     }
 
     /// Refuses `HOST[:PORTS]`.
     #[must_use]
     pub fn deny(target: &str) -> Self {
-        Self::of(false, target)
+        Self::of(Effect::Deny, target)
+    }
+
+    /// Lets the callback decide for `HOST[:PORTS]`. It is not asked for addresses of the host's own and private networks, unless a rule names those.
+    #[must_use]
+    pub fn ask(target: &str) -> Self {
+        Self::of(Effect::Ask, target)
     }
 
     /// What is malformed stays in `host`, where making the machine finds and names it.
-    fn of(allow: bool, target: &str) -> Self {
+    fn of(effect: Effect, target: &str) -> Self {
         let (host, ports) = split(target).unwrap_or((target, Vec::new()));
         Self {
-            allow,
+            effect,
             host: host.to_owned(),
             ports,
         }
@@ -90,7 +96,7 @@ enum Target {
 
 #[derive(Debug)]
 struct Compiled {
-    allow: bool,
+    effect: Effect,
     target: Target,
     ports: Vec<RangeInclusive<u16>>,
     text: String,
@@ -111,7 +117,7 @@ impl NetworkRules {
 
     /// Whether anything is allowed at all.
     pub(crate) fn open_anything(&self) -> bool {
-        self.rules.iter().any(|rule| rule.allow)
+        self.rules.iter().any(Compiled::opens)
     }
 
     /// The names that were answered with this address.
@@ -129,12 +135,12 @@ impl NetworkRules {
             rule.is_for_port(address.port())
                 && match &rule.target {
                     // A general permission says nothing of guarded addresses.
-                    Target::Anybody => !rule.allow || guarded.is_none(),
+                    Target::Anybody => !rule.opens() || guarded.is_none(),
                     Target::Names(glob) => {
-                        (!rule.allow || guarded.is_none())
+                        (!rule.opens() || guarded.is_none())
                             && names.iter().any(|name| glob.is_match(name))
                     }
-                    Target::Addresses(net) if rule.allow => {
+                    Target::Addresses(net) if rule.opens() => {
                         net.contains(&own)
                             && guarded.is_none_or(|(guarded, _)| guarded.contains(net))
                     }
@@ -151,7 +157,8 @@ impl NetworkRules {
             format!(" ({})", names.join(", "))
         };
         match (last, guarded) {
-            (Some(rule), _) if rule.allow => Ruling::Said(Verdict::Allow),
+            (Some(rule), _) if rule.effect == Effect::Allow => Ruling::Said(Verdict::Allow),
+            (Some(rule), _) if rule.effect == Effect::Ask => rule.asks(),
             (Some(rule), _) => Ruling::Said(deny(format!(
                 "permissions.network refuses `{}`: {address}{told}",
                 rule.text
@@ -169,7 +176,7 @@ impl NetworkRules {
     pub(crate) fn resolve(&self, name: &str) -> Ruling {
         let last = self.rules.iter().rev().find(|rule| {
             // A refusal for some ports leaves the name to the others.
-            (rule.allow || rule.ports.is_empty())
+            (rule.opens() || rule.ports.is_empty())
                 && match &rule.target {
                     Target::Anybody => true,
                     Target::Names(glob) => glob.is_match(name),
@@ -177,7 +184,8 @@ impl NetworkRules {
                 }
         });
         match last {
-            Some(rule) if rule.allow => Ruling::Said(Verdict::Allow),
+            Some(rule) if rule.effect == Effect::Allow => Ruling::Said(Verdict::Allow),
+            Some(rule) if rule.effect == Effect::Ask => rule.asks(),
             Some(rule) => {
                 Ruling::Said(deny(format!("permissions.network refuses `{}`", rule.text)))
             }
@@ -193,6 +201,15 @@ fn deny(reason: String) -> Verdict {
 }
 
 impl Compiled {
+    /// Whether it may let somebody through.
+    fn opens(&self) -> bool {
+        self.effect != Effect::Deny
+    }
+
+    fn asks(&self) -> Ruling {
+        Ruling::Asks(format!("permissions.network asks for `{}`", self.text))
+    }
+
     fn is_for_port(&self, port: u16) -> bool {
         self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&port))
     }
@@ -224,7 +241,7 @@ fn compile(rule: &NetworkRule) -> Result<Compiled, Error> {
         Target::Names(glob.compile_matcher())
     };
     Ok(Compiled {
-        allow: rule.allow,
+        effect: rule.effect,
         target,
         ports: rule.ports.clone(),
         text: rule.host.clone(),
@@ -329,6 +346,29 @@ mod tests {
         for name in ["secret.example.com", "example.com", "other.test"] {
             assert_ne!(list.resolve(name).verdict(), Verdict::Allow, "{name}");
         }
+    }
+
+    #[test]
+    fn rules_that_ask_open_the_way_and_keep_the_guard() {
+        let (list, pins) = rules(&[
+            NetworkRule::deny("*"),
+            NetworkRule::ask("*.test:443"),
+            NetworkRule::allow("known.test"),
+        ]);
+        assert!(list.open_anything());
+        pins.remember("a.test", &["8.8.8.8".parse().unwrap()]);
+        pins.remember("inside.test", &["10.0.0.1".parse().unwrap()]);
+        pins.remember("known.test", &["1.1.1.1".parse().unwrap()]);
+        let asks = |address: &str| {
+            let ruling = list.connect(address.parse().unwrap());
+            matches!(ruling, Ruling::Asks(_))
+        };
+        assert!(asks("8.8.8.8:443"));
+        assert!(!asks("8.8.8.8:80"));
+        assert!(!asks("10.0.0.1:443"));
+        assert!(!asks("1.1.1.1:443"));
+        assert!(matches!(list.resolve("a.test"), Ruling::Asks(_)));
+        assert!(matches!(list.resolve("other"), Ruling::Said(_)));
     }
 
     /// Threat: a refused IPv4 address is reached through a translator.

@@ -26,7 +26,7 @@ use crate::host::MemoryLimits;
 use crate::host_functions::{Collections, Described};
 use crate::image::Source;
 use crate::mounts::{HostMount, MemoryMount, MountAccess};
-use crate::policy::{FileAccess, Permissions};
+use crate::policy::{Effect, FileAccess, Permissions};
 use crate::{Error, Image, NetworkRule, Scope, Snapshot, host};
 
 /// Bytes of files that go with the request; larger ones are written afterwards.
@@ -273,11 +273,11 @@ fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
     }
 }
 
-fn rule(allow: bool, operations: &[&str], pattern: String) -> PermissionRule {
-    let decision = if allow {
-        Decision::Allow
-    } else {
-        Decision::Deny
+fn rule(effect: Effect, operations: &[&str], pattern: String) -> PermissionRule {
+    let decision = match effect {
+        Effect::Allow => Decision::Allow,
+        Effect::Deny => Decision::Deny,
+        Effect::Ask => Decision::Ask,
     };
     PermissionRule {
         decision: decision.into(),
@@ -296,17 +296,24 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
             rules,
         }
     };
+    // With nobody to ask, there is no channel to wait for either.
+    let settled = |effect, scope| match effect {
+        Effect::Ask if !callbacks.contains_key(&scope) => Effect::Deny,
+        effect => effect,
+    };
     let files = of.files.iter().map(|one| {
         let operations: &[&str] = match one.access {
             FileAccess::Read => &["read"],
             FileAccess::Write => &["write"],
             FileAccess::ReadWrite => &[],
         };
-        rule(one.allow, operations, one.glob.clone())
+        rule(settled(one.effect, Scope::Fs), operations, one.glob.clone())
     });
     let programs = if of.child_process {
         let globs = of.programs.iter();
-        globs.map(|glob| rule(true, &[], glob.clone())).collect()
+        globs
+            .map(|glob| rule(Effect::Allow, &[], glob.clone()))
+            .collect()
     } else {
         Vec::new()
     };
@@ -320,7 +327,7 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
     };
     let network = of.network.iter();
     let network = network
-        .map(|one| rule(one.allow, &[], target(one)))
+        .map(|one| rule(settled(one.effect, Scope::Network), &[], target(one)))
         .collect();
     WirePermissions {
         fs: Some(scope(Scope::Fs, Decision::Allow, files.collect())),

@@ -101,7 +101,11 @@ fn network(request: &CreateVmRequest) -> Option<NetworkGrant> {
         let rules = targets.map(|target| NetworkRule::allow(&target));
         granted.rules.extend(rules);
     }
-    let opens = granted.asks || granted.rules.iter().any(|rule| rule.allow);
+    let opens = granted.asks
+        || granted
+            .rules
+            .iter()
+            .any(|rule| rule.effect != cenote::Effect::Deny);
     opens.then_some(granted)
 }
 

@@ -46,6 +46,10 @@ export function compilePermissions(
     const added = scope === "fs" ? rulesToWire(scope, fsRules) : [];
     if (typeof check === "object") {
       const data = rules(scope, check, denyByDefault);
+      const asks = data.rules.some(({ decision }) => decision === Decision.ASK);
+      if (asks && scope !== "fs" && scope !== "network") throw new OptionError(`permissions.${scope}`, "rules that ask are for fs and network");
+      if (asks && typeof check.ask !== "function") throw new OptionError(`permissions.${scope}.ask`, "give a function: a rule asks");
+      if (asks && (scope === "fs" || scope === "network")) compiled.answers[scope] = check.ask as PermissionFunction<never>;
       compiled.wire[scope] = { fallback: data.fallback, rules: [...data.rules, ...added] };
     } else if (scope === "env") {
       // What a machine has of its own is no secret; what the embedder gives is kept back here.
@@ -69,7 +73,7 @@ function decideAtOnce(scope: string, check: unknown): boolean {
   throw new OptionError(`permissions.${scope}`, "give true, false, a function or { default, rules }");
 }
 
-function rules(scope: string, data: PermissionRules, denyByDefault: boolean): { fallback: Decision; rules: WireRule[] } {
+function rules(scope: string, data: PermissionRules<never>, denyByDefault: boolean): { fallback: Decision; rules: WireRule[] } {
   const otherwise = data.default ?? (denyByDefault ? "deny" : undefined);
   return {
     fallback: otherwise === undefined ? Decision.UNSPECIFIED : decision(`permissions.${scope}.default`, otherwise),
@@ -79,7 +83,7 @@ function rules(scope: string, data: PermissionRules, denyByDefault: boolean): { 
 
 function rulesToWire(scope: string, rules: readonly PermissionRule[]): WireRule[] {
   return rules.map((rule, index) => ({
-    decision: decision(`permissions.${scope}.rules[${index}].mode`, rule.mode),
+    decision: rule.mode === "ask" ? Decision.ASK : decision(`permissions.${scope}.rules[${index}].mode`, rule.mode),
     operations: [...(rule.operations ?? [])],
     patterns: [...(rule.paths ?? []), ...(rule.patterns ?? [])],
     reason: rule.reason ?? "",
@@ -89,7 +93,7 @@ function rulesToWire(scope: string, rules: readonly PermissionRule[]): WireRule[
 function decision(option: string, mode: unknown): Decision {
   if (mode === "allow") return Decision.ALLOW;
   if (mode === "deny") return Decision.DENY;
-  throw new OptionError(option, `${JSON.stringify(mode)} is neither "allow" nor "deny"`);
+  throw new OptionError(option, `${JSON.stringify(mode)} is none of "allow", "deny" and, in rules, "ask"`);
 }
 
 /** The variables that may reach a guest. */

@@ -97,8 +97,8 @@ export type PermissionFunction<T> = (
 
 /** One rule of a list. */
 export interface PermissionRule {
-  /** What it says. */
-  mode: "allow" | "deny";
+  /** What it says; `"ask"` (for `fs` and `network`): the rules' `ask` function decides. */
+  mode: "allow" | "deny" | "ask";
   /** For which operations, as in the request's `op`. Default: all. */
   operations?: readonly string[];
   /** Globs of paths, for `fs`: absolute, `*` in a directory, `**` across. Default: everything. */
@@ -109,16 +109,18 @@ export interface PermissionRule {
   reason?: string;
 }
 
-/** Rules as data, decided in the machine without asking: the last that matches wins. */
-export interface PermissionRules {
+/** Rules as data, decided in the machine without asking unless one says so: the last that matches wins. */
+export interface PermissionRules<T = never> {
   /** When none matches. Default: that of the scope. */
   default?: "allow" | "deny";
   /** In order. */
   rules?: readonly PermissionRule[];
+  /** Decides what a rule of mode `"ask"` matches, and nothing else. */
+  ask?: PermissionFunction<T>;
 }
 
 /** Everything a scope accepts: yes or no, a function that is asked, or rules as data. */
-export type PermissionCheck<T> = boolean | "allow" | "deny" | PermissionFunction<T> | PermissionRules;
+export type PermissionCheck<T> = boolean | "allow" | "deny" | PermissionFunction<T> | PermissionRules<T>;
 
 /** What guests may do, scope by scope. */
 export interface Permissions {

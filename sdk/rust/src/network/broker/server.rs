@@ -56,6 +56,8 @@ impl Granted {
     fn allows(&self, ruling: Ruling) -> bool {
         match ruling {
             Ruling::Said(verdict) => verdict == Verdict::Allow,
+            // The embedder was asked inside.
+            Ruling::Asks(_) => true,
             Ruling::Silent(_) => self.asks,
         }
     }
