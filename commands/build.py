@@ -20,7 +20,7 @@ A recipe says (all but `source`, `version`, `licence` optional):
     configured        shell lines after configure
     make              a list of argument lists
     install           shell lines after make; $TREE is a directory whose files are packed as they shall lie in the VM, $LIB the libraries' prefix
-    module            file, name, fpcast, never_fork: what goes through post-link
+    module            file, name, fpcast, never_fork, optimise (arguments of wasm-opt in place of -O2): what goes through post-link
     pack              name of the pack for $TREE
 """
 import fcntl, hashlib, os, re, shutil, subprocess, sys, time, tomllib
@@ -160,6 +160,8 @@ class Build:
         env = dict(self.env)
         if m.get("fpcast"):
             env["FPCAST"] = "1"
+        if "optimise" in m:
+            env["OPT"] = m["optimise"]
         if "never_fork" in m:
             env["NEVER_FORK"] = str(RECIPES / m["never_fork"])
         linked.unlink(missing_ok=True)

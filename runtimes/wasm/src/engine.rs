@@ -28,6 +28,10 @@ const HOST_STACK: usize = 2 << 20;
 /// What a pooled slot keeps of a finished program's pages, so that the next one takes no page faults.
 const KEEP_RESIDENT: usize = 2 << 20;
 
+/// Bytes for what a program throws (a `longjmp` is an exception), there from the start: a shell's child throws once, when it exits, and a heap that
+/// grows and shrinks for that costs two changes of protection.
+const EXCEPTION_HEAP: u64 = 64 << 10;
+
 /// How often running programs are looked at: for limits, and so that they share the threads.
 const TICK: Duration = Duration::from_millis(10);
 
@@ -144,6 +148,7 @@ fn configuration(instances: u32) -> Config {
         .wasm_backtrace_max_frames(None)
         .max_wasm_stack(MAX_WASM_STACK)
         .async_stack_size(MAX_WASM_STACK + HOST_STACK)
+        .gc_heap_initial_size(EXCEPTION_HEAP)
         .allocation_strategy(pool);
     config
 }
