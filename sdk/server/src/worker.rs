@@ -57,9 +57,12 @@ pub fn run_worker(options: &WorkerOptions) -> io::Result<()> {
         .enable_all()
         .build()?;
     let done = tokio.block_on(async {
-        if !options.is_cold {
-            warm_up().await;
-        }
+        // An engine is kept ready as long as this machine, in which nobody runs anything, lives.
+        let _kept = if options.is_cold {
+            None
+        } else {
+            warm_up().await
+        };
         serve(UnixStream::from_std(socket)?, walls).await
     });
     // Guests may be anywhere; the process ends now.
@@ -67,17 +70,21 @@ pub fn run_worker(options: &WorkerOptions) -> io::Result<()> {
     done
 }
 
-/// Starts the engines, so that the first machine finds them running.
-async fn warm_up() {
+/// Starts the engines, so that the first machine finds them running, and one of node's ready for it and whoever comes after it.
+async fn warm_up() -> Option<NodeRuntime> {
     let warmed = async {
-        let rt = NodeRuntime::create().await?;
+        let rt = NodeRuntime::builder().warm(1).create().await?;
         rt.exec("0").await?;
         rt.shell(":").await?;
-        rt.dispose().await;
-        Ok::<_, cenote::Error>(())
+        rt.when_warm().await;
+        Ok::<_, cenote::Error>(rt)
     };
-    if let Err(error) = warmed.await {
-        tracing::warn!(%error, "the engines did not start; the first machine will say why");
+    match warmed.await {
+        Ok(rt) => Some(rt),
+        Err(error) => {
+            tracing::warn!(%error, "the engines did not start; the first machine will say why");
+            None
+        }
     }
 }
 
