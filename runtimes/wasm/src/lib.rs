@@ -16,6 +16,7 @@ mod engine;
 mod error;
 mod image;
 mod linux;
+mod looks;
 mod memory;
 mod module_cache;
 mod pace;

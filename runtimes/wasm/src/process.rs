@@ -4,8 +4,11 @@
 //! calls that are the runtime's own: memory maps, fork, handlers. [`MemoryLimit`] is the store's limiter.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use cenote_abi::Errno;
+use cenote_abi::clock::ClockId;
+use cenote_abi::fs::Timespec;
 use cenote_base::SysResult;
 use cenote_base::limits::{Charge, Resource};
 use cenote_kernel::{Program, Task};
@@ -17,6 +20,7 @@ use crate::image::ProgramImage;
 use crate::linux::address_space::AddressSpace;
 use crate::linux::fork::{Asyncify, ForkState};
 use crate::linux::memory::SharedMap;
+use crate::looks::Looks;
 use crate::pace::{Pace, Paced};
 use crate::runtime::Shared;
 use crate::wasi_p1::Descriptors;
@@ -57,6 +61,8 @@ pub(crate) struct Process {
     pub(crate) put_off: u8,
     /// How often it looked at the clock of real time.
     looks: u32,
+    /// What it saw last of the clocks of real time and of time since the start.
+    seen: [Looks; 2],
     /// Which memory is handed out by `mmap`.
     pub(crate) space: AddressSpace,
     /// Maps of files that are written back.
@@ -94,6 +100,7 @@ impl Process {
             _running: shared.engine().program_runs(),
             put_off: 0,
             looks: 0,
+            seen: [Looks::default(); 2],
             space: AddressSpace::default(),
             shared_maps: Vec::new(),
             fork: ForkState::None,
@@ -131,6 +138,16 @@ impl Process {
         let before = self.looks;
         self.looks = before.wrapping_add(1);
         before
+    }
+
+    /// What the process sees of a coarse clock, which shows `now`; close looks see the same.
+    pub(crate) fn see(&mut self, clock: ClockId, now: Timespec, step: Duration) -> Timespec {
+        let looks = match clock {
+            ClockId::Realtime => &mut self.seen[0],
+            ClockId::Monotonic => &mut self.seen[1],
+            _ => return now,
+        };
+        looks.shown(Instant::now(), now, step)
     }
 
     /// The calling task.

@@ -4,7 +4,7 @@ use cenote_abi::clock::{ClockId, ItimerKind, TimerFlags, TimerSpec};
 use cenote_abi::fs::Timespec;
 use cenote_abi::signal::{SIGEV_NONE, SIGEV_SIGNAL, SIGEV_THREAD_ID};
 use cenote_abi::{Errno, SigNum};
-use cenote_base::{SysResult, Tid};
+use cenote_base::{SysResult, Tid, Timing};
 use cenote_kernel::syscall::{self, TimerEvent};
 
 use super::call::Call;
@@ -18,12 +18,15 @@ pub(super) fn clock_gettime(call: &mut Call<'_>, id: i32, buffer: u32) -> SysRes
     let clock = clock(id)?;
     let (mut memory, process) = call.memory_and_process()?;
     let mut now = syscall::clock_gettime(process.task(), clock)?;
+    let timing = process.task().kernel().clock().timing();
+    if timing == Timing::Coarse {
+        now = process.see(clock, now, timing.resolution());
+    }
     if clock == ClockId::Realtime {
         // Below the step that is shown, the count of this process's own looks: libc makes the names of temporary files from the
         // nanoseconds, and gives up when a hundred names in a row are taken. It tells nothing of time. A clock as fine as the host's
         // has nothing below its step.
-        let step = process.task().kernel().clock().timing().resolution();
-        now.nsec += process.look() % step.subsec_nanos();
+        now.nsec += process.look() % timing.resolution().subsec_nanos();
     }
     memory.write(buffer, &layout::timespec(now))
 }
