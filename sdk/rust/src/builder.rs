@@ -23,7 +23,7 @@ use crate::mounts::{HostMount, MemoryMount, VfsMount};
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
-use crate::policy::{Effect, Permissions, Rules};
+use crate::policy::{Permissions, Rules};
 use crate::worker::{self, Filesystems};
 use crate::{
     Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
@@ -661,14 +661,8 @@ fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {
 
 /// The permissions with the host's loopback ports that guests may reach.
 fn with_exempt_ports(mut permissions: Permissions, ports: &[u16]) -> Permissions {
-    for port in ports {
-        let rule = |host: &str| NetworkRule {
-            effect: Effect::Allow,
-            host: host.into(),
-            ports: vec![*port..=*port],
-        };
-        permissions.network.extend([rule("127.0.0.1"), rule("::1")]);
-    }
+    let exempt = ports.iter().copied().flat_map(NetworkRule::loopback);
+    permissions.network.extend(exempt);
     permissions
 }
 

@@ -84,11 +84,7 @@ pub(crate) fn builder(
         Timing::Unspecified | Timing::Coarse => MachineTiming::Coarse,
         Timing::Frozen => MachineTiming::Frozen,
     });
-    let ports = request.loopback_exempt_ports.iter().map(|port| {
-        let reason = || option("loopback_exempt_ports", format!("{port} is not a port"));
-        u16::try_from(*port).map_err(|_| reason())
-    });
-    builder = builder.loopback_exempt_ports(ports.collect::<Result<Vec<_>, Status>>()?);
+    builder = builder.loopback_exempt_ports(exempt_ports(request)?);
     if let Some(asked) = &request.permissions {
         builder = builder.permissions(permissions(asked)?);
         builder = host_link::ask_in(builder, asking(asked), link);
@@ -356,7 +352,17 @@ fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
     })
 }
 
-fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>, Status> {
+/// The host's loopback ports that guests may reach.
+pub(crate) fn exempt_ports(request: &CreateVmRequest) -> Result<Vec<u16>, Status> {
+    let ports = request.loopback_exempt_ports.iter().map(|port| {
+        let reason = || option("loopback_exempt_ports", format!("{port} is not a port"));
+        u16::try_from(*port).map_err(|_| reason())
+    });
+    ports.collect()
+}
+
+/// The rules of the network: for the machine, and for the broker outside it.
+pub(crate) fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>, Status> {
     let mut rules = Vec::new();
     match scope.fallback() {
         Decision::Allow => rules.push(NetworkRule::allow("*")),

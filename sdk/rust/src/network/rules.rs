@@ -47,6 +47,16 @@ impl NetworkRule {
         Self::of(Effect::Ask, target)
     }
 
+    /// Allows a port of the host's own loopback addresses.
+    #[must_use]
+    pub fn loopback(port: u16) -> [Self; 2] {
+        ["127.0.0.1", "::1"].map(|host| Self {
+            effect: Effect::Allow,
+            host: host.to_owned(),
+            ports: vec![port..=port],
+        })
+    }
+
     /// What is malformed stays in `host`, where making the machine finds and names it.
     fn of(effect: Effect, target: &str) -> Self {
         let (host, ports) = split(target).unwrap_or((target, Vec::new()));

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use cenote::NetworkRule;
+use cenote::{Effect, NetworkRule};
 use cenote_proto::v1::vms_client::VmsClient;
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
@@ -22,6 +22,7 @@ use super::worker::Worker;
 use super::{Front, Hosted};
 use crate::failure::{disposed, failure, no_such_snapshot, option};
 use crate::machines::{check_id, now_ms, parts_of};
+use crate::options::{exempt_ports, network_rules};
 use crate::services::{Answers, description};
 use crate::walls::{Grants, NetworkGrant};
 
@@ -48,7 +49,7 @@ async fn answer<T>(worker: &Worker, answer: Result<Response<T>, Status>) -> Resu
 }
 
 /// What the options let a worker reach of the host.
-fn grants(request: &CreateVmRequest) -> Grants {
+fn grants(request: &CreateVmRequest) -> Result<Grants, Status> {
     let mut grants = Grants::default();
     for mount in &request.mounts {
         match &mount.source {
@@ -67,46 +68,27 @@ fn grants(request: &CreateVmRequest) -> Grants {
     let directories = [&request.node_modules, &request.commands_dir];
     let named = directories.into_iter().filter(|path| !path.is_empty());
     grants.read.extend(named.map(PathBuf::from));
-    grants.network = network(request);
-    grants
+    grants.network = network(request)?;
+    Ok(grants)
 }
 
 /// What the broker lets through. What the embedder is asked about is left to it, inside.
-fn network(request: &CreateVmRequest) -> Option<NetworkGrant> {
+fn network(request: &CreateVmRequest) -> Result<Option<NetworkGrant>, Status> {
     // What the embedder answers needs nothing of the host's network.
     if request.host_network {
-        return None;
+        return Ok(None);
     }
     let mut granted = NetworkGrant::default();
     let permissions = request.permissions.as_ref();
     if let Some(scope) = permissions.and_then(|permissions| permissions.network.as_ref()) {
         granted.asks = scope.fallback() == Decision::Ask;
-        if scope.fallback() == Decision::Allow {
-            granted.rules.push(NetworkRule::allow("*"));
-        }
-        for rule in &scope.rules {
-            let make = match rule.decision() {
-                Decision::Allow | Decision::Ask => NetworkRule::allow,
-                Decision::Deny | Decision::Unspecified => NetworkRule::deny,
-            };
-            if rule.patterns.is_empty() {
-                granted.rules.push(make("*"));
-            }
-            let targets = rule.patterns.iter().map(|target| make(target));
-            granted.rules.extend(targets);
-        }
+        granted.rules = network_rules(scope)?;
     }
-    for port in &request.loopback_exempt_ports {
-        let targets = [format!("127.0.0.1:{port}"), format!("[::1]:{port}")];
-        let rules = targets.map(|target| NetworkRule::allow(&target));
-        granted.rules.extend(rules);
-    }
-    let opens = granted.asks
-        || granted
-            .rules
-            .iter()
-            .any(|rule| rule.effect != cenote::Effect::Deny);
-    opens.then_some(granted)
+    let exempt = exempt_ports(request)?;
+    let exempt = exempt.into_iter().flat_map(NetworkRule::loopback);
+    granted.rules.extend(exempt);
+    let opens = granted.asks || granted.rules.iter().any(|rule| rule.effect != Effect::Deny);
+    Ok(opens.then_some(granted))
 }
 
 impl Service {
@@ -130,7 +112,7 @@ impl Service {
             let reason = format!("there is a machine `{}` already", request.id);
             return Err(option("id", reason));
         }
-        let grants = grants(&request);
+        let grants = grants(&request)?;
         if !request.snapshot.is_empty() {
             return self.make_from_snapshot(request, &grants).await;
         }
