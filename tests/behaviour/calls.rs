@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use cenote::{Error, FileAccess, FileKind, FileRule, Permissions, Signal};
+use cenote::{Errno, Error, FileAccess, FileKind, FileRule, OpenHow, Permissions, Signal};
 
 use crate::{block_on, builder};
 
@@ -143,6 +143,72 @@ fn timeout_and_cancellation_end_busy_loops_of_both_runtimes() {
             rt.shell("echo alive").await.unwrap().stdout.text(),
             "alive\n"
         );
+    });
+}
+
+/// What such a call started is gone when it returns, or whoever starts the next program meets a full table.
+#[test]
+fn shell_after_a_fork_bomb_that_timed_out_finds_room() {
+    block_on(async {
+        let rt = builder()
+            .limits(cenote::Limits {
+                processes: 24,
+                ..cenote::Limits::default()
+            })
+            .create()
+            .await
+            .unwrap();
+        for _ in 0..3 {
+            let bomb = "bomb() { sleep 1000 & bomb & bomb & wait; }; bomb & while :; do :; done";
+            let out = rt.shell(bomb).timeout(Duration::from_millis(700)).await;
+            assert!(out.unwrap().timed_out);
+            let many = "for i in 1 2 3 4 5 6 7 8 9; do (echo $i) & done; for i in 1 2 3 4 5 6 7 8 9; do sleep 0 & done; wait";
+            let out = rt.shell(many).await.unwrap();
+            assert_eq!(out.stdout.len(), 18, "{} {}", out.stdout, out.stderr);
+            assert_eq!(out.stderr.text(), "");
+        }
+    });
+}
+
+#[test]
+fn file_stays_open_while_its_name_goes() {
+    block_on(async {
+        let rt = builder().file("/data/f", "hello").create().await.unwrap();
+        let errno = |error: cenote::Error| error.errno().unwrap();
+        let file = rt.open_file("/data/f", OpenHow::Read, 0).await.unwrap();
+        let again = file.clone();
+        rt.remove("/data/f").await.unwrap();
+        drop(file);
+        let mut place = [0; 8];
+        assert_eq!(again.read_at(&mut place, 1).unwrap(), 4);
+        assert_eq!(&place[..4], b"ello");
+        assert_eq!(again.read_at(&mut place, 5).unwrap(), 0);
+        assert_eq!(errno(again.write_all(b"x").unwrap_err()), Errno::EBADF);
+        assert_eq!(again.read_at(&mut place, 0).unwrap(), 5);
+
+        let large: Vec<u8> = (0..3_000_000_u32).map(|n| n.to_le_bytes()[1]).collect();
+        let file = rt.open_file("/data/g", OpenHow::CreateNew, 0o600).await;
+        let file = file.unwrap();
+        file.write_all(&large).unwrap();
+        file.seek_to(1).unwrap();
+        file.write_all(b"!").unwrap();
+        let error = rt.open_file("/data/g", OpenHow::CreateNew, 0o600).await;
+        assert_eq!(errno(error.unwrap_err()), Errno::EEXIST);
+        let content = rt.read_file("/data/g").await.unwrap();
+        assert!(content[0] == large[0] && content[1] == b'!' && content[2..] == large[2..]);
+        assert_eq!(rt.attributes("/data/g", true).await.unwrap().mode, 0o600);
+        let file = rt.open_file("/data/g", OpenHow::Append, 0).await.unwrap();
+        file.write_all(b"end").unwrap();
+        assert!(rt.read_file("/data/g").await.unwrap().ends_with(b"end"));
+
+        let zeros = rt.open_file("/dev/zero", OpenHow::Read, 0).await.unwrap();
+        assert_eq!(zeros.read_next(&mut place).unwrap(), 8);
+        assert_eq!(place, [0; 8]);
+        let directory = rt.open_file("/data", OpenHow::Read, 0).await.unwrap();
+        let error = directory.read_at(&mut place, 0).unwrap_err();
+        assert_eq!(errno(error), Errno::EISDIR);
+        rt.dispose().await;
+        assert!(zeros.read_next(&mut place).is_err() || !crate::IS_ISOLATED);
     });
 }
 

@@ -12,7 +12,7 @@ const XCPU: i32 = 128 + 24;
 const KILL: i32 = 128 + 9;
 
 async fn machine(time: Option<Duration>) -> NodeRuntime {
-    NodeRuntime::builder()
+    crate::builder()
         .limits(Limits {
             cpu_time: time,
             ..Limits::default()

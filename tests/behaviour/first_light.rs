@@ -2,6 +2,7 @@
 //! do not need it with machines in processes of their own.
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
+mod asked;
 mod calls;
 mod commands_dir;
 mod component;

@@ -97,7 +97,7 @@ impl NetworkAdapter for World {
 }
 
 fn machine(world: &World, rules: impl IntoIterator<Item = NetworkRule>) -> NodeRuntimeBuilder {
-    NodeRuntime::builder()
+    crate::builder()
         .network_adapter(world.clone())
         .permissions(Permissions {
             network: rules.into_iter().collect(),

@@ -3,17 +3,23 @@
 //! The modules are the same files; `builder()` is what differs. A test of `cenote-cli`, for whose tests Cargo builds the program.
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
+mod asked;
 mod calls;
+mod cpu_time;
 mod events;
 mod host_commands;
 mod host_files;
 mod host_functions;
+mod host_network;
 mod js_limits;
+mod mounts;
+mod names;
 mod network;
 mod outward;
 mod permissions;
 mod snapshots;
 mod timing;
+mod warm;
 
 /// The shells and editors are no different here; they are long.
 mod terminal {
@@ -67,27 +73,6 @@ fn guest_that_makes_v8_abort_is_an_error_and_neither_we_nor_a_neighbour_notice()
         assert_eq!(other.exit_code(), None);
         let out = neighbour.shell("echo fine").await.unwrap();
         assert_eq!(out.stdout.text(), "fine\n");
-    });
-}
-
-#[test]
-fn what_needs_this_process_says_so() {
-    block_on(async {
-        let refused = [
-            builder().warm(1),
-            builder().dns_override("api.test", [std::net::Ipv4Addr::LOCALHOST.into()]),
-            builder().mount_vfs(
-                cenote::vfs::VfsPath::new(cenote::vfs::MemoryFS::new()),
-                "/x",
-            ),
-        ];
-        for builder in refused {
-            let error = builder.create().await.unwrap_err();
-            assert!(matches!(error, Error::NotOffered { .. }), "{error:?}");
-        }
-        let rt = builder().create().await.unwrap();
-        let error = rt.open_file("/etc/passwd", cenote::OpenHow::Read, 0).await;
-        assert!(matches!(error, Err(Error::NotOffered { .. })), "{error:?}");
     });
 }
 

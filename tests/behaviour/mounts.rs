@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-use cenote::NodeRuntime;
 use cenote::vfs::{MemoryFS, VfsPath};
 
 use crate::block_on;
@@ -17,7 +16,7 @@ fn filesystem_of_the_vfs_crate_is_read_and_written_by_both_runtimes() {
     )
     .unwrap();
     block_on(async {
-        let rt = NodeRuntime::builder()
+        let rt = crate::builder()
             .mount_vfs(files.clone(), "/data")
             .create()
             .await
@@ -57,11 +56,41 @@ fn filesystem_of_the_vfs_crate_is_read_and_written_by_both_runtimes() {
 #[test]
 fn mount_of_a_relative_path_is_refused_by_name() {
     block_on(async {
-        let error = NodeRuntime::builder()
+        let error = crate::builder()
             .mount_vfs(VfsPath::new(MemoryFS::new()), "data")
             .create()
             .await
             .unwrap_err();
         assert!(error.to_string().contains("`data`"), "{error}");
     });
+}
+
+#[test]
+fn working_directory_and_seeded_files_may_lie_in_it_and_files_change_in_their_middle() {
+    let files = VfsPath::new(MemoryFS::new());
+    block_on(async {
+        let rt = crate::builder()
+            .mount_vfs(files.clone(), "/data")
+            .cwd("/data/work")
+            .file("/data/seed", "seeded")
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .shell(
+                "pwd; cat ../seed; printf Jelly | dd of=../seed conv=notrunc 2> /tmp/e; cat ../seed;
+                 mv ../seed kept; printf + >> kept; truncate -s 3 ../long; ls ..; wc -c < ../long; chmod 600 kept || echo refused",
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "/data/work\nseededJellydlong\nwork\n3\nrefused\n",
+            "{}",
+            out.stderr
+        );
+        rt.dispose().await;
+    });
+    let text = files.join("work/kept").unwrap().read_to_string().unwrap();
+    assert_eq!(text, "Jellyd+");
 }

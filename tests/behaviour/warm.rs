@@ -7,7 +7,7 @@ use cenote::NodeRuntime;
 use crate::block_on;
 
 async fn warm(count: usize) -> NodeRuntime {
-    NodeRuntime::builder().warm(count).create().await.unwrap()
+    crate::builder().warm(count).create().await.unwrap()
 }
 
 /// What a program can see of how it was started.
@@ -24,7 +24,7 @@ const SELF: &str = r#"
 #[test]
 fn program_sees_no_difference_to_an_engine_made_for_it() {
     block_on(async {
-        let cold = NodeRuntime::create().await.unwrap();
+        let cold = crate::builder().create().await.unwrap();
         let run = async |rt: &NodeRuntime| {
             let out = rt
                 .exec(SELF)

@@ -1,12 +1,13 @@
 //! The gRPC contract between a sidecar and those who use it, compiled from `proto/`.
 //!
 //! [`v1`] is the contract: messages, clients and servers. [`rpc`] is the standard container of error details; [`status_with`] puts ours into it
-//! and takes it out again.
+//! and takes it out again. [`exchange`] is how both sides of the host channel carry streams of bytes.
 //!
 //! Neighbours: `sdk/server` serves it; `sdk/typescript` reads the same files.
 #![forbid(unsafe_code)]
 
 mod detail;
+pub mod exchange;
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -71,7 +72,7 @@ pub const VM_METADATA: &str = "cenote-vm";
 ///
 /// A server takes fields it does not know for unset, so one that is older than its client might grant what the client meant to refuse.
 /// Clients therefore do not speak to a server of a smaller revision; a larger one only has more.
-pub const REVISION: u32 = 3;
+pub const REVISION: u32 = 4;
 
 /// The largest message, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;

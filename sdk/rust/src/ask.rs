@@ -262,12 +262,7 @@ impl Permit {
     }
 
     /// Whether a request may be sent: rules speak of its address and names as of a connection's, the embedder's code sees the URL.
-    pub(crate) fn http(&self, asked: PermissionRequest) -> Verdict {
-        let PermissionRequest::Http { address, .. } = asked else {
-            return Verdict::Deny {
-                reason: "no request of HTTP".into(),
-            };
-        };
+    pub(crate) fn http(&self, address: SocketAddr, asked: PermissionRequest) -> Verdict {
         let ruling = self.rules.rule(&Request::Connect {
             transport: Transport::Tcp,
             address,

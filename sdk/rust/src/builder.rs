@@ -93,7 +93,6 @@ pub(crate) struct Parts {
     pub(crate) files: Vec<(String, Vec<u8>)>,
     pub(crate) mounts: Vec<HostMount>,
     pub(crate) memory_mounts: Vec<MemoryMount>,
-    pub(crate) has_vfs_mounts: bool,
     pub(crate) images: Vec<(Image, String)>,
     pub(crate) start: Option<Snapshot>,
     /// What guests start and the embedder runs.
@@ -107,7 +106,7 @@ pub(crate) struct Parts {
     pub(crate) output_limit: usize,
     pub(crate) timing: Timing,
     pub(crate) loopback_exempt_ports: Vec<u16>,
-    pub(crate) has_names: bool,
+    pub(crate) names: Names,
     pub(crate) has_network_adapter: bool,
     pub(crate) warm: usize,
     pub(crate) worker_program: Option<PathBuf>,
@@ -116,10 +115,9 @@ pub(crate) struct Parts {
 impl NodeRuntimeBuilder {
     /// Sets where the machine lives. Default [`Isolation::Shared`]: in this process.
     ///
-    /// With [`Isolation::Process`] these fail as [`Error::NotOffered`]: [`mount_vfs`](Self::mount_vfs), [`dns_override`](Self::dns_override),
-    /// [`resolver`](Self::resolver), [`warm`](Self::warm), [`network_adapter`](Self::network_adapter), and of the machine [`open_file`](NodeRuntime::open_file). A fork, and a machine that
-    /// starts from a snapshot, live in the process of the machine that those were made of where that was granted what they need. Calls that
-    /// are not async wait for the other process then.
+    /// With [`Isolation::Process`] a fork, and a machine that starts from a snapshot, live in the process of the machine that those were made of
+    /// where that was granted what they need. Calls that are not async wait for the other process then, and filesystems, networks and names of
+    /// yours are asked over a channel.
     pub fn isolation(mut self, isolation: Isolation) -> Self {
         self.isolation = isolation;
         self
@@ -404,7 +402,7 @@ impl NodeRuntimeBuilder {
     /// # Errors
     /// [`Error::HostPath`] for a host directory that cannot be used, [`Error::Option`] for an option that makes no sense,
     /// [`Error::File`] when a seeded file does not fit, [`Error::Runtime`] when a runtime cannot be set up on this host, or the `cenote`
-    /// program cannot be started, [`Error::NotOffered`] for what [`Isolation::Process`] cannot do.
+    /// program of [`Isolation::Process`] cannot be started.
     pub async fn create(self) -> Result<NodeRuntime, Error> {
         match self.isolation {
             Isolation::Shared => host::run(async move { self.build() }).await,
@@ -415,15 +413,23 @@ impl NodeRuntimeBuilder {
     /// Makes the machine in a process of its own; what its embedder keeps of it is here.
     async fn build_elsewhere(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
-        // Made again there; here for what is wrong with them, and for variables.
-        let rules = Arc::new(self.permissions.compile(Arc::<Pins>::default())?);
+        // Made again there; here for what is wrong with them, for variables, and for what the other process asks of the network here.
+        let exempt = with_exempt_ports(self.permissions.clone(), &self.loopback_exempt_ports);
+        let pins = Arc::<Pins>::default();
+        for (name, addresses) in self.names.overrides() {
+            pins.know(name, addresses);
+        }
+        let rules = Arc::new(exempt.compile(Arc::clone(&pins))?);
         let events = Arc::<Events>::default();
-        let permit = Arc::new(Permit::new(
-            rules,
-            self.callbacks.clone(),
-            Arc::clone(&events),
-            host.handle().clone(),
-        ));
+        let network = worker::HostNetwork::new(
+            self.network_adapter.clone().map(|adapter| adapter.0),
+            self.names.resolver(),
+            &rules,
+            &pins,
+            self.callbacks.contains_key(&Scope::Network),
+        );
+        let callbacks = self.callbacks.clone();
+        let permit = permit(rules, callbacks, &events, host.handle());
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let memory = self.memory.unwrap_or(MEMORY);
         let functions = Arc::<Collections>::default();
@@ -438,13 +444,17 @@ impl NodeRuntimeBuilder {
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
             engine: memory.engine(),
         };
-        let files = Filesystems::new(self.callback_mounts);
+        let most = self.limits.filesystem_bytes;
+        let mounts = self.vfs_mounts.into_iter();
+        let mut mounts = mounts
+            .map(|mount| mount.answered((uid, gid), most))
+            .collect::<Result<Vec<_>, _>>()?;
+        mounts.extend(self.callback_mounts);
+        let files = Filesystems::new(mounts);
         let commands = Commands::compile(self.host_commands.clone())?;
-        let asks = !(self.callbacks.is_empty()
-            && functions.all().is_empty()
-            && files.is_empty()
-            && commands.is_empty());
-        let embedder = worker::Embedder::new(&permit, &functions).with(files, commands);
+        let embedder = worker::Embedder::new(&permit, &functions, network).with(files, commands);
+        let calls_back = !self.callbacks.is_empty() || !functions.all().is_empty();
+        let asks = calls_back || embedder.is_asked();
         let parts = Parts {
             env: defaults.env.clone(),
             cwd: defaults.cwd.clone(),
@@ -453,7 +463,6 @@ impl NodeRuntimeBuilder {
             files: self.files,
             mounts: self.mounts,
             memory_mounts: self.memory_mounts,
-            has_vfs_mounts: !self.vfs_mounts.is_empty(),
             images: self.images,
             start: self.start,
             host_commands: self
@@ -470,7 +479,7 @@ impl NodeRuntimeBuilder {
             output_limit: defaults.output_limit,
             timing: self.timing,
             loopback_exempt_ports: self.loopback_exempt_ports,
-            has_names: !self.names.is_empty(),
+            names: self.names,
             has_network_adapter: self.network_adapter.is_some(),
             warm: self.warm,
             worker_program: self.worker_program,

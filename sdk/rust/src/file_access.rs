@@ -9,6 +9,7 @@ use cenote_base::{Gid, SysResult, Uid};
 use cenote_vfs::{LookupContext, OpenFile, SetTime, ops};
 
 use crate::files::make_directories;
+use crate::worker::RemoteFile;
 use crate::{Error, FileKind, NodeRuntime};
 
 /// Nanoseconds of a second.
@@ -71,28 +72,38 @@ pub struct NewAttributes {
     pub size: Option<u64>,
 }
 
-/// An open file of a machine.
+/// An open file of a machine. Clones are the same file; it is closed with the last.
 #[derive(Clone, Debug)]
-pub struct MachineFile {
-    file: Arc<OpenFile>,
-    path: String,
+pub struct MachineFile(Place);
+
+/// Where the machine lives.
+#[derive(Clone, Debug)]
+enum Place {
+    Here { file: Arc<OpenFile>, path: String },
+    Elsewhere(RemoteFile),
+}
+
+fn failed<'a>(
+    path: &'a str,
+    operation: &'static str,
+) -> impl FnOnce(cenote_base::SysError) -> Error + 'a {
+    move |cause| Error::File {
+        operation,
+        path: path.to_owned(),
+        cause,
+    }
 }
 
 impl MachineFile {
-    fn failed(&self, operation: &'static str) -> impl FnOnce(cenote_base::SysError) -> Error + '_ {
-        move |cause| Error::File {
-            operation,
-            path: self.path.clone(),
-            cause,
-        }
-    }
-
     /// Reads from `offset` on; 0 at the end.
     ///
     /// # Errors
     /// [`Error::File`]: as pread(2); `EISDIR` for a directory.
     pub fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize, Error> {
-        self.file.pread(buf, offset).map_err(self.failed("read"))
+        match &self.0 {
+            Place::Here { file, path } => file.pread(buf, offset).map_err(failed(path, "read")),
+            Place::Elsewhere(file) => file.read(buf, Some(offset)),
+        }
     }
 
     /// Reads from where the last reading ended: for files without positions, such as those of `/proc` and `/dev`.
@@ -100,7 +111,10 @@ impl MachineFile {
     /// # Errors
     /// [`Error::File`]: as read(2).
     pub fn read_next(&self, buf: &mut [u8]) -> Result<usize, Error> {
-        self.file.read(buf).map_err(self.failed("read"))
+        match &self.0 {
+            Place::Here { file, path } => file.read(buf).map_err(failed(path, "read")),
+            Place::Elsewhere(file) => file.read(buf, None),
+        }
     }
 
     /// Writes all of `bytes` from where the last writing ended (at the end when opened to append).
@@ -108,11 +122,15 @@ impl MachineFile {
     /// # Errors
     /// [`Error::File`]: as write(2); `ENOSPC` at the machine's limit.
     pub fn write_all(&self, bytes: &[u8]) -> Result<(), Error> {
+        let (file, path) = match &self.0 {
+            Place::Here { file, path } => (file, path),
+            Place::Elsewhere(file) => return file.write_all(bytes),
+        };
         let mut rest = bytes;
         while !rest.is_empty() {
-            let count = self.file.write(rest).map_err(self.failed("write"))?;
+            let count = file.write(rest).map_err(failed(path, "write"))?;
             if count == 0 {
-                return Err(self.failed("write")(cenote_abi::Errno::ENOSPC.into()));
+                return Err(failed(path, "write")(cenote_abi::Errno::ENOSPC.into()));
             }
             rest = rest.get(count..).unwrap_or_default();
         }
@@ -124,12 +142,15 @@ impl MachineFile {
     /// # Errors
     /// [`Error::File`]: `EINVAL` for an offset no file has, `ESPIPE` for a pipe.
     pub fn seek_to(&self, offset: u64) -> Result<(), Error> {
+        let (file, path) = match &self.0 {
+            Place::Here { file, path } => (file, path),
+            Place::Elsewhere(file) => return file.seek_to(offset),
+        };
         let offset = i64::try_from(offset)
-            .map_err(|_| self.failed("seek")(cenote_abi::Errno::EINVAL.into()))?;
-        self.file
-            .seek(offset, cenote_abi::fs::Whence::Set)
+            .map_err(|_| failed(path, "seek")(cenote_abi::Errno::EINVAL.into()))?;
+        file.seek(offset, cenote_abi::fs::Whence::Set)
             .map(drop)
-            .map_err(self.failed("seek"))
+            .map_err(failed(path, "seek"))
     }
 }
 
@@ -196,8 +217,7 @@ impl NodeRuntime {
     /// Opens a file; a new one has `mode`.
     ///
     /// # Errors
-    /// [`Error::File`]: as open(2); [`Error::NotOffered`] in a process of its own: read and write files whole there.
-    #[expect(clippy::unused_async, reason = "the same signature as for other files")]
+    /// [`Error::File`]: as open(2).
     pub async fn open_file(
         &self,
         path: impl AsRef<[u8]>,
@@ -205,6 +225,10 @@ impl NodeRuntime {
         mode: u32,
     ) -> Result<MachineFile, Error> {
         let path = path.as_ref();
+        if let Some(remote) = self.machine.remote() {
+            let file = remote.open_file(path, how, mode).await?;
+            return Ok(MachineFile(Place::Elsewhere(file)));
+        }
         let flags = match how {
             OpenHow::Read => OpenFlags::O_RDONLY,
             OpenHow::Replace => OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC,
@@ -221,10 +245,8 @@ impl NodeRuntime {
                 Mode::from_bits_truncate(mode & 0o7777),
             )
         })?;
-        Ok(MachineFile {
-            file,
-            path: cenote_base::path::display(path),
-        })
+        let path = cenote_base::path::display(path);
+        Ok(MachineFile(Place::Here { file, path }))
     }
 
     /// All that `stat` tells of a path; of a symbolic link itself unless `follow`.

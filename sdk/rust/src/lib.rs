@@ -79,7 +79,7 @@ pub use http;
 pub use image::Image;
 pub use isolation::Isolation;
 pub use mounts::{HostMount, MountAccess};
-pub use network::broker::{Broker, use_broker};
+pub use network::broker::{Broker, NetworkGrant, broker_pair, use_broker};
 pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
     Resolve, Resolving, Response,

@@ -136,14 +136,15 @@ impl Machine {
         if compiled.is_empty() {
             return Ok(());
         }
-        if let Some(remote) = self.remote() {
+        if let Place::Elsewhere(remote, embedder) = &self.place {
             let mut slot = self.host_functions.lock();
             let asks_already = slot.is_some();
             let collections = Arc::clone(slot.get_or_insert_default());
             for collection in compiled {
                 collections.add(collection);
             }
-            return remote.register(&self.permit, &collections, asks_already);
+            let embedder = embedder.with_functions(&collections);
+            return remote.register(embedder, &collections, asks_already);
         }
         let live = self.live()?;
         let failed = |cause| Error::File {
@@ -273,8 +274,8 @@ impl Machine {
 
     /// Kills every process of the session that `leader` began, and waits a while until they are gone: the machine counts them until then.
     pub(crate) async fn end_session(&self, leader: Pid) {
-        if self.remote().is_some() {
-            return self.kill_session(leader);
+        if let Some(remote) = self.remote() {
+            return remote.end_session(leader.raw()).await;
         }
         let Ok(kernel) = self.kernel() else { return };
         let ending = kernel.end_session(Sid::new(leader.raw()));

@@ -1,6 +1,10 @@
 //! What a machine sees besides its own tree: directories of the host ([`HostMount`]), filesystems of the `vfs` crate.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::Error;
+use crate::host_files::{Adapted, HostFilesMount};
 
 /// What a guest may do to a mounted host directory.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -65,6 +69,35 @@ pub(crate) struct MemoryMount {
 pub(crate) struct VfsMount {
     pub(crate) root: vfs::VfsPath,
     pub(crate) guest: String,
+}
+
+impl VfsMount {
+    /// The same for a machine in another process, which asks it call by call.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for what cannot be mounted.
+    pub(crate) fn answered(self, owner: (u32, u32), most: u64) -> Result<HostFilesMount, Error> {
+        let failed = |reason: String| {
+            Err(Error::Option {
+                option: "mount_vfs",
+                reason,
+            })
+        };
+        let Self { root, guest } = self;
+        if !guest.starts_with('/') {
+            return failed(format!("`{guest}` is not an absolute path in the machine"));
+        }
+        if !matches!(root.is_dir(), Ok(true)) {
+            return failed(format!(
+                "the filesystem for `{guest}` has no root directory"
+            ));
+        }
+        Ok(HostFilesMount {
+            filesystem: Arc::new(Adapted::new(root, owner, most)),
+            guest,
+            is_writable: true,
+        })
+    }
 }
 
 impl std::fmt::Debug for VfsMount {

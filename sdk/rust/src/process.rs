@@ -315,7 +315,7 @@ impl Process {
     }
 
     /// Kills the process and everything in its session; they are gone when this returns, unless one takes seconds to end.
-    pub(crate) async fn end_all(&self) {
+    pub async fn end_all(&self) {
         self.inner.machine.end_session(Pid::new(self.pid())).await;
     }
 

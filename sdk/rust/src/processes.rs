@@ -95,8 +95,8 @@ impl NodeRuntime {
         self.machine.signal_group(Pid::new(leader), signal);
     }
 
-    /// Kills every process of the session that `leader` began.
-    pub fn kill_session(&self, leader: i32) {
-        self.machine.kill_session(Pid::new(leader));
+    /// Kills every process of the session that `leader` began; they are gone when this returns, unless one takes seconds to end.
+    pub async fn end_session(&self, leader: i32) {
+        self.machine.end_session(Pid::new(leader)).await;
     }
 }

@@ -92,8 +92,8 @@ impl NodeRuntime {
 
     /// Waits until the engines asked for with [`warm`](crate::NodeRuntimeBuilder::warm) are ready.
     pub async fn when_warm(&self) {
-        if self.machine.remote().is_some() {
-            // None were asked for.
+        if let Some(remote) = self.machine.remote() {
+            remote.when_warm().await;
             return;
         }
         cenote_node::NodeRuntime::when_warm(self.machine.engine()).await;

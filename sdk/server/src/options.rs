@@ -2,6 +2,7 @@
 //!
 //! What the SDK cannot do yet is refused by name, never passed over.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use cenote::{
@@ -16,7 +17,7 @@ use cenote_proto::v1::{
 use tonic::Status;
 
 use crate::failure::{option, unimplemented};
-use crate::host_link::{self, HostLink, LinkFiles, LinkNetwork};
+use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
@@ -102,7 +103,13 @@ pub(crate) fn builder(
     }
     if request.host_network {
         builder = builder.network_adapter(LinkNetwork::new(link));
+    } else if request.host_resolver {
+        builder = builder.resolver(LinkNames::new(link));
     }
+    for (name, addresses) in overrides(request)? {
+        builder = builder.dns_override(name, addresses);
+    }
+    builder = builder.warm(usize::try_from(request.warm).unwrap_or(usize::MAX));
     if let Some(asked) = &request.limits {
         builder = limits(builder, asked)?;
     }
@@ -359,6 +366,19 @@ pub(crate) fn exempt_ports(request: &CreateVmRequest) -> Result<Vec<u16>, Status
         u16::try_from(*port).map_err(|_| reason())
     });
     ports.collect()
+}
+
+/// Names and the addresses that they are answered with.
+pub(crate) fn overrides(request: &CreateVmRequest) -> Result<Vec<(&str, Vec<IpAddr>)>, Status> {
+    let address = |text: &String| {
+        let reason = |_| option("names", format!("`{text}` is not an address"));
+        text.parse().map_err(reason)
+    };
+    let names = request.names.iter().map(|named| {
+        let addresses = named.addresses.iter().map(address);
+        Ok((named.name.as_str(), addresses.collect::<Result<_, _>>()?))
+    });
+    names.collect()
 }
 
 /// The rules of the network: for the machine, and for the broker outside it.

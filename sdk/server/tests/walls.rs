@@ -102,6 +102,7 @@ fn inside(args: &[String]) {
         network: Some(NetworkGrant {
             rules: vec![cenote::NetworkRule::allow("*")],
             asks: false,
+            ..NetworkGrant::default()
         }),
     });
     let landlock = is_up(&walls, "landlock");

@@ -3,12 +3,16 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener};
 
+use cenote_proto::v1::host_reply::Reply;
+use cenote_proto::v1::host_request::Request as Asked;
+use cenote_proto::v1::permission_question::Scope as Question;
 use cenote_proto::v1::{
-    CreateVmRequest, Decision, DescribeRequest, DisposeVmRequest, PermissionRule, PermissionScope,
-    Permissions, WallState,
+    CreateVmRequest, Decision, DescribeRequest, DisposeVmRequest, HostHello, PermissionAnswer,
+    PermissionRule, PermissionScope, Permissions, WallState,
 };
 
 use crate::harness::{Sidecar, shell};
+use crate::host::Embedder;
 
 /// A server of the host that greets each who connects.
 fn greeter() -> u16 {
@@ -140,4 +144,67 @@ async fn fork_and_shared_machines_reach_what_their_own_rules_name() {
         .await
         .unwrap();
     assert_eq!(sidecar.shell(&fork.id, "echo on").await, "on\n");
+}
+
+const DECIDES: HostHello = HostHello {
+    permissions: true,
+    functions: false,
+    filesystems: false,
+    network: false,
+    commands: false,
+};
+
+/// Lets everything through that is asked, until this is dropped.
+async fn lenient(mut embedder: Embedder) {
+    loop {
+        let (id, Asked::Permission(question)) = embedder.next().await else {
+            continue;
+        };
+        let Some(Question::Network(network)) = question.scope else {
+            panic!("{question:?}");
+        };
+        assert_eq!(
+            (network.address.as_str(), network.hostname.as_str()),
+            ("127.0.0.1", "")
+        );
+        let answer = PermissionAnswer {
+            allow: true,
+            ..PermissionAnswer::default()
+        };
+        embedder.reply(id, Reply::Permission(answer)).await;
+    }
+}
+
+#[tokio::test]
+async fn where_the_embedder_decides_nobody_gets_out_without_it() {
+    let sidecar = Sidecar::start(&[]).await;
+    let port = greeter();
+    let target = format!("127.0.0.1:{port}");
+    let vm = sidecar
+        .create(request(vec![rule(Decision::Ask, target)]))
+        .await
+        .id;
+    let script = format!("curl -s -m 60 http://127.0.0.1:{port}/; echo $?");
+    let ask = async || sidecar.shell(&vm, &script).await;
+    let embedder = Embedder::open(&sidecar, &vm, DECIDES).await;
+    tokio::select! {
+        () = lenient(embedder) => {}
+        said = ask() => assert_eq!(said, "hello\n0\n"),
+    }
+    // The embedder has gone: curl's 7, could not connect.
+    assert_eq!(ask().await, "7\n");
+    // It goes while it is asked.
+    let mut embedder = Embedder::open(&sidecar, &vm, DECIDES).await;
+    let (said, ()) = tokio::join!(ask(), async move {
+        let (_, asked) = embedder.next().await;
+        assert!(matches!(asked, Asked::Permission(_)), "{asked:?}");
+        drop(embedder);
+    });
+    assert_eq!(said, "7\n");
+    // And is there again.
+    let embedder = Embedder::open(&sidecar, &vm, DECIDES).await;
+    tokio::select! {
+        () = lenient(embedder) => {}
+        said = ask() => assert_eq!(said, "hello\n0\n"),
+    }
 }

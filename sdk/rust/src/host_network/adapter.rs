@@ -8,10 +8,12 @@ use std::pin::Pin;
 use bytes::Bytes;
 use cenote_abi::Errno;
 use http::{Request, Response};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::RequestBody;
+use crate::network::BoxedBody;
 
 /// An answer of a [`NetworkAdapter`], as it comes. An error is the errno of the guest's call.
 pub type NetworkAnswer<T> = Pin<Box<dyn Future<Output = Result<T, Errno>> + Send>>;
@@ -35,11 +37,23 @@ pub struct NetworkTarget {
 }
 
 /// What a guest's request carries. It comes as fast as it is read.
-pub struct HttpBody(Incoming);
+pub struct HttpBody {
+    body: BoxedBody,
+    size: Option<u64>,
+}
 
 impl HttpBody {
     pub(super) fn new(incoming: Incoming) -> Self {
-        Self(incoming)
+        Self {
+            size: incoming.size_hint().exact(),
+            body: incoming.map_err(Into::into).boxed_unsync(),
+        }
+    }
+
+    /// One that comes from elsewhere, of this size where it is known.
+    pub(crate) fn received(body: RequestBody, size: Option<u64>) -> Self {
+        let body = body.into_inner();
+        Self { body, size }
     }
 
     /// The next chunk; `None` at the end. Trailers are passed over.
@@ -48,8 +62,7 @@ impl HttpBody {
     /// When the guest breaks off before the end.
     pub async fn chunk(&mut self) -> std::io::Result<Option<Bytes>> {
         loop {
-            let frame = std::future::poll_fn(|cx| Pin::new(&mut self.0).poll_frame(cx)).await;
-            match frame {
+            match self.body.frame().await {
                 None => return Ok(None),
                 Some(Err(error)) => return Err(std::io::Error::other(error)),
                 Some(Ok(frame)) => {
@@ -64,7 +77,7 @@ impl HttpBody {
     /// How many bytes there are, where the request says so.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
-        self.0.size_hint().exact()
+        self.size
     }
 }
 

@@ -1,14 +1,14 @@
 //! Connections of guests, from the kernel to the embedder's adapter: [`AdapterNetwork`].
 
 use std::fmt;
-use std::io;
+use std::io::{self, Cursor};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use cenote_abi::Errno;
 use cenote_net::{Link, Network, Uplink};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::AsyncReadExt;
 use tokio::runtime::Handle;
 
 use super::adapter::{NetworkAdapter, NetworkAnswer, NetworkTarget};
@@ -111,10 +111,9 @@ impl AdapterNetwork {
         if !matches!(heard, Ok(Ok(_))) {
             return;
         }
-        let stream = Begun {
-            first: Some(first[0]),
-            rest: guest,
-        };
+        // The byte that was looked at comes first.
+        let (reader, writer) = tokio::io::split(guest);
+        let stream = tokio::io::join(Cursor::new(first).chain(reader), writer);
         if first[0] != HANDSHAKE {
             return http::serve(self, stream, to, "http").await;
         }
@@ -170,52 +169,5 @@ impl Resolve for AdapterNetwork {
 impl fmt::Debug for AdapterNetwork {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("AdapterNetwork")
-    }
-}
-
-/// A connection whose first byte was looked at.
-#[derive(Debug)]
-pub(super) struct Begun {
-    first: Option<u8>,
-    rest: Connection,
-}
-
-impl AsyncRead for Begun {
-    fn poll_read(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        if buf.remaining() > 0
-            && let Some(first) = self.first.take()
-        {
-            buf.put_slice(&[first]);
-            return std::task::Poll::Ready(Ok(()));
-        }
-        std::pin::Pin::new(&mut self.rest).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Begun {
-    fn poll_write(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-        buf: &[u8],
-    ) -> std::task::Poll<io::Result<usize>> {
-        std::pin::Pin::new(&mut self.rest).poll_write(cx, buf)
-    }
-
-    fn poll_flush(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::pin::Pin::new(&mut self.rest).poll_flush(cx)
-    }
-
-    fn poll_shutdown(
-        mut self: std::pin::Pin<&mut Self>,
-        cx: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<io::Result<()>> {
-        std::pin::Pin::new(&mut self.rest).poll_shutdown(cx)
     }
 }

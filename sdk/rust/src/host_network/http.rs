@@ -78,7 +78,7 @@ async fn answer(
         address: to,
         is_fetch,
     };
-    if let Verdict::Deny { reason } = network.permit.http(asked) {
+    if let Verdict::Deny { reason } = network.permit.http(to, asked) {
         tracing::info!(target: "cenote::audit", %url, reason, "refused");
         return refusal(
             StatusCode::FORBIDDEN,

@@ -17,7 +17,7 @@ use openssl::pkey::{PKey, Private};
 use openssl::x509::extension::{
     BasicConstraints, ExtendedKeyUsage, KeyUsage, SubjectAlternativeName,
 };
-use openssl::x509::{X509, X509Builder, X509NameBuilder};
+use openssl::x509::{X509, X509Builder, X509Name, X509NameBuilder};
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsAcceptor;
@@ -32,6 +32,8 @@ use tokio_rustls::server::TlsStream;
 const MAX_KEPT: usize = 256;
 /// Days that certificates hold, from a day before they are made.
 const DAYS: u32 = 3_650;
+/// The authority's name.
+const NAME: &str = "Network adapter of this machine";
 /// The longest name of a host.
 const MAX_NAME: usize = 253;
 
@@ -89,20 +91,22 @@ fn new_key() -> Result<PKey<Private>, ErrorStack> {
     PKey::from_ec_key(EcKey::generate(&group)?)
 }
 
+fn common_name(name: &str) -> Result<X509Name, ErrorStack> {
+    let mut made = X509NameBuilder::new()?;
+    // The field has room for 64; the names that count are elsewhere.
+    let name = name.get(..name.len().min(64)).unwrap_or("host");
+    made.append_entry_by_nid(Nid::COMMONNAME, name)?;
+    Ok(made.build())
+}
+
 /// What all certificates have.
 fn begin(name: &str, key: &PKey<Private>) -> Result<X509Builder, ErrorStack> {
     let mut serial = BigNum::new()?;
     serial.rand(127, MsbOption::MAYBE_ZERO, false)?;
-    let mut subject = X509NameBuilder::new()?;
-    // The field has room for 64; the names that count are elsewhere.
-    subject.append_entry_by_nid(
-        Nid::COMMONNAME,
-        name.get(..name.len().min(64)).unwrap_or("host"),
-    )?;
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
     builder.set_serial_number(&*serial.to_asn1_integer()?)?;
-    builder.set_subject_name(&subject.build())?;
+    builder.set_subject_name(&common_name(name)?)?;
     builder.set_pubkey(key)?;
     builder.set_not_before(&*Asn1Time::from_unix(0)?)?;
     builder.set_not_after(&*Asn1Time::days_from_now(DAYS)?)?;
@@ -112,9 +116,8 @@ fn begin(name: &str, key: &PKey<Private>) -> Result<X509Builder, ErrorStack> {
 impl Minter {
     fn new() -> Result<Self, ErrorStack> {
         let key = new_key()?;
-        let mut builder = begin("Network adapter of this machine", &key)?;
-        let issuer = builder_name("Network adapter of this machine")?;
-        builder.set_issuer_name(&issuer)?;
+        let mut builder = begin(NAME, &key)?;
+        builder.set_issuer_name(&common_name(NAME)?)?;
         builder.append_extension(BasicConstraints::new().critical().ca().pathlen(0).build()?)?;
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().build()?)?;
         builder.sign(&key, MessageDigest::sha256())?;
@@ -154,12 +157,6 @@ impl Minter {
             key,
         ))
     }
-}
-
-fn builder_name(name: &str) -> Result<openssl::x509::X509Name, ErrorStack> {
-    let mut issuer = X509NameBuilder::new()?;
-    issuer.append_entry_by_nid(Nid::COMMONNAME, name)?;
-    Ok(issuer.build())
 }
 
 impl ResolvesServerCert for Minter {

@@ -2,7 +2,7 @@
 //!
 //! Out of the machine, under [`NetworkRule`]s: `outward` carries what the kernel lets out, `rules` and `guard` say what that is, `pins`
 //! remembers which names stand for which addresses, `dns` is the machine's name service. A process that may make no connection itself asks
-//! a `broker` outside of it.
+//! a `broker` outside of it; `leave` is what the embedder allowed such a process by word.
 //!
 //! Into the machine, whatever guests may do: [`Connection`] is a stream to a server in it, [`Response`] what `fetch` brings,
 //! [`Listener`] who listens, [`PortForward`] a door for other programs of the host.
@@ -15,6 +15,7 @@ pub(crate) mod dns;
 mod fetch;
 mod forward;
 pub(crate) mod guard;
+pub(crate) mod leave;
 mod listener;
 pub(crate) mod outward;
 pub(crate) mod pins;

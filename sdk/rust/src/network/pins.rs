@@ -23,6 +23,8 @@ struct State {
     names: HashMap<IpAddr, VecDeque<Pin>>,
     /// Addresses in the order they were first told.
     order: VecDeque<IpAddr>,
+    /// What is never forgotten: as much as the embedder says.
+    known: HashMap<IpAddr, Vec<String>>,
 }
 
 /// One name of an address.
@@ -34,6 +36,17 @@ struct Pin {
 }
 
 impl Pins {
+    /// Knows for good what a name is answered with.
+    pub(crate) fn know(&self, name: &str, addresses: &[IpAddr]) {
+        let mut state = self.state.lock();
+        for address in addresses {
+            let names = state.known.entry(canonical(*address)).or_default();
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+    }
+
     /// Remembers what a name was answered with.
     pub(crate) fn remember(&self, name: &str, addresses: &[IpAddr]) {
         self.note(name, addresses, false);
@@ -74,9 +87,25 @@ impl Pins {
     /// The names an address was told of.
     pub(crate) fn names_of(&self, address: IpAddr) -> Vec<String> {
         let state = self.state.lock();
-        let names = state.names.get(&canonical(address));
-        let names = names.into_iter().flatten();
-        names.map(|pin| pin.name.clone()).collect()
+        let own = canonical(address);
+        let known = state.known.get(&own).into_iter().flatten();
+        let told = state.names.get(&own).into_iter().flatten();
+        let mut names: Vec<String> = known.cloned().collect();
+        for pin in told {
+            if !names.contains(&pin.name) {
+                names.push(pin.name.clone());
+            }
+        }
+        names
+    }
+
+    /// The addresses that the embedder's network gave a name.
+    pub(crate) fn vouched_addresses_of(&self, name: &str) -> Vec<IpAddr> {
+        let state = self.state.lock();
+        let is_its = |pin: &Pin| pin.is_vouched && pin.name == name;
+        let addresses = state.names.iter();
+        let addresses = addresses.filter(|(_, names)| names.iter().any(is_its));
+        addresses.map(|(address, _)| *address).collect()
     }
 
     /// Those of them that the embedder's network gave.
@@ -101,14 +130,18 @@ mod tests {
         pins.remember("a.test", &[address(1)]);
         assert_eq!(pins.names_of(address(1)), ["a.test", "b.test"]);
         assert_eq!(pins.names_of(address(3)), Vec::<String>::new());
+        pins.know("fixed.test", &[address(7)]);
         for number in 10..20_000 {
             pins.remember("c.test", &[address(number)]);
         }
         assert_eq!(pins.names_of(address(1)), Vec::<String>::new());
         assert!(pins.state.lock().names.len() <= MAX_ADDRESSES);
+        pins.remember("told.test", &[address(7)]);
+        pins.remember("fixed.test", &[address(7)]);
         for number in 0..100 {
             pins.remember(&format!("{number}.test"), &[address(5)]);
         }
         assert_eq!(pins.names_of(address(5)).len(), MAX_NAMES);
+        assert_eq!(pins.names_of(address(7)), ["fixed.test", "told.test"]);
     }
 }

@@ -1,4 +1,5 @@
-//! What a machine in another process asks its embedder: permissions that no rule decides, host functions, files and programs of the embedder.
+//! What a machine in another process asks its embedder: permissions that no rule decides, host functions, files, programs and the network of the
+//! embedder.
 //!
 //! The other process may be one that a guest has taken over: what waits for answers is bounded, and what makes no sense ends its exchange.
 
@@ -29,6 +30,7 @@ use super::Remote;
 use super::failure::About;
 use super::host_commands::{self, Replies, Starting, take};
 use super::host_files::Filesystems;
+use super::host_network::{HostNetwork, Taker, flow};
 use crate::ask::Permit;
 use crate::host_commands::{Commands, Line};
 use crate::host_functions::Collections;
@@ -46,13 +48,39 @@ pub(crate) struct Embedder {
     functions: Arc<Collections>,
     files: Filesystems,
     commands: Commands,
+    network: HostNetwork,
 }
 
 /// A request under way.
 struct Exchange {
     answer: AbortHandle,
-    /// What takes further frames, if it is a program.
-    line: Option<Arc<Line>>,
+    further: Further,
+}
+
+/// What takes further frames of a request.
+enum Further {
+    Nobody,
+    /// A program.
+    Program(Arc<Line>),
+    /// A connection, or a request of HTTP.
+    Stream(Taker),
+}
+
+impl Further {
+    /// Takes a frame; whether the machine may send it.
+    fn take(&mut self, frame: Asked) -> bool {
+        match (self, frame) {
+            // One that has just ended hears nothing any more.
+            (Self::Nobody, _) => true,
+            (Self::Program(line), frame) => take(line, frame),
+            (Self::Stream(taker), Asked::Data(data)) => taker.data(data),
+            (Self::Stream(taker), Asked::Window(window)) => {
+                taker.window(window);
+                true
+            }
+            (Self::Stream(_), _) => false,
+        }
+    }
 }
 
 impl Drop for Exchange {
@@ -77,12 +105,17 @@ pub(super) fn failed(errno: Errno) -> Reply {
 }
 
 impl Embedder {
-    pub(crate) fn new(permit: &Arc<Permit>, functions: &Arc<Collections>) -> Self {
+    pub(crate) fn new(
+        permit: &Arc<Permit>,
+        functions: &Arc<Collections>,
+        network: HostNetwork,
+    ) -> Self {
         Self {
             permit: Arc::clone(permit),
             functions: Arc::clone(functions),
             files: Filesystems::default(),
             commands: Commands::default(),
+            network,
         }
     }
 
@@ -94,7 +127,21 @@ impl Embedder {
 
     /// Who answers a fork in the same way.
     pub(crate) fn fork(&self, permit: &Arc<Permit>, functions: &Arc<Collections>) -> Self {
-        Self::new(permit, functions).with(self.files.clone(), self.commands.clone())
+        Self::new(permit, functions, self.network.fork())
+            .with(self.files.clone(), self.commands.clone())
+    }
+
+    /// Who answers for functions that were registered later; for all else as before.
+    pub(crate) fn with_functions(&self, functions: &Arc<Collections>) -> Self {
+        Self {
+            functions: Arc::clone(functions),
+            ..self.clone()
+        }
+    }
+
+    /// Whether a machine has anything to ask but functions.
+    pub(crate) fn is_asked(&self) -> bool {
+        !(self.files.is_empty() && self.commands.is_empty() && self.network.is_empty())
     }
 
     /// Where the machine shows the embedder's filesystems.
@@ -113,7 +160,7 @@ impl Embedder {
                 functions: true,
                 filesystems: true,
                 commands: true,
-                ..HostHello::default()
+                network: !self.network.is_empty(),
             })),
         };
         // There is room: nothing was sent yet.
@@ -135,10 +182,9 @@ impl Embedder {
                 Some(Asked::Ready(_)) | None => {}
                 Some(Asked::Cancel(_)) => drop(under_way.remove(&id)),
                 Some(frame @ (Asked::Data(_) | Asked::Window(_) | Asked::Signal(_))) => {
-                    // One that has just ended hears nothing any more.
-                    let line = under_way.get(&id).and_then(|one| one.line.as_ref());
-                    if line.is_some_and(|line| !take(line, frame)) {
-                        tracing::warn!(target: "cenote::host_link", "a machine sent what it must not; the program is given up");
+                    let further = under_way.get_mut(&id).map(|one| &mut one.further);
+                    if further.is_some_and(|further| !further.take(frame)) {
+                        tracing::warn!(target: "cenote::host_link", "a machine sent what it must not; the exchange is given up");
                         under_way.remove(&id);
                     }
                 }
@@ -170,7 +216,17 @@ impl Embedder {
             });
             return Exchange {
                 answer: answer.abort_handle(),
-                line: Some(line),
+                further: Further::Program(line),
+            };
+        }
+        if let Asked::Network(call) = asked {
+            let (taker, flow) = flow();
+            let answer = tokio::spawn(async move {
+                embedder.network.run(call.call, flow, &replies).await;
+            });
+            return Exchange {
+                answer: answer.abort_handle(),
+                further: Further::Stream(taker),
             };
         }
         let answer = tokio::spawn(async move {
@@ -182,7 +238,7 @@ impl Embedder {
         });
         Exchange {
             answer: answer.abort_handle(),
-            line: None,
+            further: Further::Nobody,
         }
     }
 
@@ -214,8 +270,15 @@ impl Embedder {
     }
 
     fn permission(&self, question: PermissionQuestion) -> PermissionAnswer {
-        let verdict = match request(question) {
-            Some(request) => self.permit.ask_embedder(request),
+        let asked = request(question).and_then(|asked| self.network.checked(asked));
+        let verdict = match asked {
+            Some(asked) => {
+                let verdict = self.permit.ask_embedder(asked.clone());
+                if verdict == Verdict::Allow {
+                    self.network.allowed(&asked);
+                }
+                verdict
+            }
             None => Verdict::Deny {
                 reason: "a question that this version does not know".into(),
             },

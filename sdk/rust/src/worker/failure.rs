@@ -27,8 +27,8 @@ pub(super) enum About {
 /// The operations of files that errors name.
 const OPERATIONS: &[&str] = &[
     "boot", "build", "export", "image", "import", "install", "mkdir", "mount", "open", "read",
-    "readdir", "readlink", "register", "remove", "rename", "restore", "setattr", "snapshot",
-    "stat", "symlink", "watch", "write",
+    "readdir", "readlink", "register", "remove", "rename", "restore", "seek", "setattr",
+    "snapshot", "stat", "symlink", "watch", "write",
 ];
 
 /// The options that errors name.
@@ -45,7 +45,9 @@ const OPTIONS: &[&str] = &[
     "memory_directory",
     "mount",
     "mount_callback",
+    "mount_vfs",
     "mounts",
+    "names",
     "node_modules",
     "permissions",
     "permissions.env",
@@ -53,6 +55,7 @@ const OPTIONS: &[&str] = &[
     "rows",
     "snapshot",
     "user",
+    "warm",
 ];
 
 fn known(names: &'static [&'static str], name: &str, otherwise: &'static str) -> &'static str {
@@ -117,7 +120,8 @@ fn of_port(about: About, reason: String) -> Error {
     }
 }
 
-fn of_errno(errno: Errno, detail: &ErrorDetail, about: About) -> Error {
+/// The error for an errno of the machine's.
+pub(super) fn of_errno(errno: Errno, detail: &ErrorDetail, about: About) -> Error {
     let limit = Resource::ALL
         .iter()
         .find(|resource| resource.option() == detail.option);

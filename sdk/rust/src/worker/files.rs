@@ -1,7 +1,5 @@
 //! Files of a machine in another process.
 
-use std::time::{Duration, SystemTime};
-
 use bytes::Bytes;
 use cenote_abi::Errno;
 use cenote_base::SysError;
@@ -15,6 +13,7 @@ use tonic::Status;
 
 use super::Remote;
 use super::failure::About;
+use super::wire::time;
 use crate::files::MAX_READ;
 use crate::{Attributes, DirectoryEntry, Error, FileKind, Metadata, NewAttributes};
 
@@ -22,38 +21,17 @@ use crate::{Attributes, DirectoryEntry, Error, FileKind, Metadata, NewAttributes
 const ON_THE_WAY: usize = 4;
 
 fn kind(kind: WireKind) -> FileKind {
-    match kind {
-        WireKind::File => FileKind::File,
-        WireKind::Directory => FileKind::Directory,
-        WireKind::Symlink => FileKind::Symlink,
-        WireKind::Other | WireKind::Unspecified => FileKind::Other,
-    }
-}
-
-fn attributes(stat: &FileStat) -> Attributes {
-    Attributes {
-        kind: kind(stat.kind()),
-        size: stat.size,
-        mode: stat.mode,
-        uid: stat.uid,
-        gid: stat.gid,
-        inode: stat.inode,
-        links: stat.links,
-        accessed_ns: stat.accessed_ns,
-        modified_ns: stat.modified_ns,
-        changed_ns: stat.changed_ns,
-    }
+    kind.try_into().unwrap_or(FileKind::Other)
 }
 
 fn metadata(stat: &FileStat) -> Metadata {
-    let since = u64::try_from(stat.modified_ns).unwrap_or(0);
     Metadata {
         kind: kind(stat.kind()),
         size: stat.size,
         mode: stat.mode,
         uid: stat.uid,
         gid: stat.gid,
-        modified: SystemTime::UNIX_EPOCH + Duration::from_nanos(since),
+        modified: time(stat.modified_ns.max(0)),
     }
 }
 
@@ -166,7 +144,7 @@ impl Remote {
     }
 
     pub(crate) async fn attributes(&self, path: &[u8], follow: bool) -> Result<Attributes, Error> {
-        Ok(attributes(&self.file_stat(path, follow).await?))
+        Ok((&self.file_stat(path, follow).await?).into())
     }
 
     pub(crate) async fn set_attributes(
@@ -179,12 +157,7 @@ impl Remote {
         let request = SetAttributesRequest {
             path: owned(path),
             no_follow: !follow,
-            mode: new.mode,
-            uid: new.uid,
-            gid: new.gid,
-            accessed_ns: new.accessed_ns,
-            modified_ns: new.modified_ns,
-            size: new.size,
+            ..(&new).into()
         };
         let set = self.on_files(async move { files.set_attributes(request).await });
         set.await.map(drop)

@@ -5,18 +5,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cenote_abi::Errno;
 use cenote_proto::v1::filesystem_call::Call;
 use cenote_proto::v1::filesystem_result::Result as Answer;
 use cenote_proto::v1::{
-    DirectoryEntries, DirectoryEntry, FileKind as WireKind, FileStat, FilesystemCall, FsDone,
-    SetAttributesRequest,
+    DirectoryEntries, DirectoryEntry, FileKind as WireKind, FilesystemCall, FsDone,
 };
 
 use crate::FileKind;
-use crate::host_files::{FileAnswer, FileChanges, HostFileSystem, HostFilesMount, HostStat};
+use crate::host_files::{FileAnswer, HostFileSystem, HostFilesMount};
 
 /// Bytes of one read or write.
 const PIECE: usize = 1 << 20;
@@ -38,6 +36,14 @@ impl Filesystems {
         self.0.is_empty()
     }
 
+    /// Whether a path is in one of them, and not one at `/`.
+    pub(super) fn show(&self, path: &str) -> bool {
+        self.0.values().any(|mount| {
+            let below = path.strip_prefix(mount.guest.trim_end_matches('/'));
+            !mount.is_root() && below.is_some_and(|rest| rest.starts_with('/'))
+        })
+    }
+
     /// Their names and places.
     pub(super) fn mounts(&self) -> impl Iterator<Item = (&str, &HostFilesMount)> {
         self.0.iter().map(|(name, mount)| (name.as_str(), mount))
@@ -52,7 +58,7 @@ impl Filesystems {
         let call = asked.call.ok_or(Errno::ENOSYS)?;
         let files = &*mount.filesystem;
         match call {
-            Call::Stat(of) => Ok(Answer::Stat(stat(&files.stat(path(of.path)?).await?))),
+            Call::Stat(of) => Ok(Answer::Stat((&files.stat(path(of.path)?).await?).into())),
             Call::ReadDir(of) => {
                 let entries = files.read_dir(path(of.path)?).await?;
                 Ok(Answer::Entries(listing(entries)))
@@ -90,7 +96,7 @@ fn changed(files: &dyn HostFileSystem, call: Call) -> Result<FileAnswer<()>, Err
         Call::Symlink(link) => files.symlink(link.target.into(), path(link.path)?),
         Call::Link(link) => files.link(path(link.from)?, path(link.to)?),
         Call::SetAttributes(set) => {
-            let changes = changes(&set);
+            let changes = (&set).into();
             files.set_attributes(path(set.path)?, changes)
         }
         Call::Stat(_) | Call::ReadDir(_) | Call::Read(_) | Call::ReadLink(_) => {
@@ -111,70 +117,20 @@ fn path(bytes: impl Into<Vec<u8>>) -> Result<Vec<u8>, Errno> {
     }
 }
 
-fn kind(kind: FileKind) -> WireKind {
-    match kind {
-        FileKind::File => WireKind::File,
-        FileKind::Directory => WireKind::Directory,
-        FileKind::Symlink => WireKind::Symlink,
-        FileKind::Other => WireKind::Other,
-    }
-}
-
 fn listing(entries: Vec<(Vec<u8>, FileKind)>) -> DirectoryEntries {
     let entries = entries.into_iter().map(|(name, of)| DirectoryEntry {
         name: name.into(),
-        kind: kind(of).into(),
+        kind: WireKind::from(of).into(),
     });
     DirectoryEntries {
         entries: entries.collect(),
     }
 }
 
-fn nanoseconds(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
-    }
-}
-
-fn time(nanoseconds: i64) -> SystemTime {
-    let since = Duration::from_nanos(nanoseconds.unsigned_abs());
-    let time = if nanoseconds < 0 {
-        UNIX_EPOCH.checked_sub(since)
-    } else {
-        UNIX_EPOCH.checked_add(since)
-    };
-    time.unwrap_or(UNIX_EPOCH)
-}
-
-fn stat(told: &HostStat) -> FileStat {
-    FileStat {
-        kind: kind(told.kind).into(),
-        size: told.size,
-        mode: told.mode,
-        uid: told.uid,
-        gid: told.gid,
-        inode: told.inode,
-        links: told.links,
-        accessed_ns: nanoseconds(told.accessed),
-        modified_ns: nanoseconds(told.modified),
-        changed_ns: nanoseconds(told.changed),
-    }
-}
-
-fn changes(asked: &SetAttributesRequest) -> FileChanges {
-    FileChanges {
-        mode: asked.mode.map(|mode| mode & 0o7777),
-        uid: asked.uid,
-        gid: asked.gid,
-        accessed: asked.accessed_ns.map(time),
-        modified: asked.modified_ns.map(time),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host_files::HostStat;
 
     #[test]
     fn paths_that_lead_out_are_not_passed_on() {

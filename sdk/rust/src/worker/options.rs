@@ -1,5 +1,6 @@
 //! From the builder's options to the contract's, and the machine they make.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use cenote_base::limits::Limits;
 use cenote_proto::v1::{
     CreateVmRequest, Decision, HostDirectory, HostFilesystem, HostFunction,
     HostFunctions as Collection, Image as WireImage, Isolation as WireIsolation,
-    Limits as WireLimits, MemoryFilesystem, Mount, PermissionRule, PermissionScope,
+    Limits as WireLimits, MemoryFilesystem, Mount, NameOverride, PermissionRule, PermissionScope,
     Permissions as WirePermissions, RegisterHostFunctionsRequest, SeedFile, Timing as WireTiming,
     User, Vm, image, mount,
 };
@@ -20,7 +21,7 @@ use super::host_files::Filesystems;
 use super::program;
 use super::remote::vms;
 use super::sidecar::Sidecar;
-use crate::ask::{Callbacks, Permit};
+use crate::ask::Callbacks;
 use crate::builder::Parts;
 use crate::host::MemoryLimits;
 use crate::host_functions::{Collections, Described};
@@ -37,27 +38,19 @@ const IMAGES: usize = 4 << 20;
 /// Makes a machine in a process of its own.
 ///
 /// # Errors
-/// [`Error::NotOffered`] for options that need this process, [`Error::Runtime`] when there is no program to start.
+/// [`Error::Runtime`] when there is no program to start; those of the options.
 pub(crate) async fn create(
     parts: Parts,
     embedder: Option<Embedder>,
     functions: &Collections,
 ) -> Result<Remote, Error> {
-    for (is_set, what) in [
-        (parts.has_vfs_mounts, "`mount_vfs`"),
-        (parts.has_names, "`dns_override` and `resolver`"),
-        (parts.has_network_adapter, "`network_adapter`"),
-        (parts.warm > 0, "`warm`"),
-    ] {
-        if is_set {
-            return Err(Error::NotOffered { what: what.into() });
-        }
-    }
     let program = program::find(parts.worker_program.as_deref())?;
     let sidecar = Sidecar::shared(&program).await?;
     let mut parts = parts;
     let start = parts.start.take();
     let files = embedder.as_ref().map(Embedder::files);
+    let cwd = parts.cwd.clone();
+    let is_late = files.is_some_and(|files| files.show(&cwd));
     let (request, mut late) = request(parts, functions, files)?;
     let (vm, to_import) = make(&sidecar, request, start, &mut late).await?;
     let remote = Remote::new(sidecar, vm.id)?;
@@ -72,7 +65,19 @@ pub(crate) async fn create(
             .write_file(path.as_bytes(), Bytes::from(content), true)
             .await?;
     }
+    if is_late {
+        make_directory(&remote, &cwd).await?;
+    }
     Ok(remote)
+}
+
+/// Makes the working directory where it is in a filesystem of the embedder's, which answers only now. One that cannot be made is no error,
+/// as in this process: calls will say so.
+async fn make_directory(remote: &Remote, cwd: &str) -> Result<(), Error> {
+    match remote.mkdir(cwd.as_bytes(), None).await {
+        Err(Error::File { .. }) => Ok(()),
+        made => made,
+    }
 }
 
 /// Makes the machine; what it answers besides is a snapshot to be brought there: one of this process, or one that lives with a machine that
@@ -147,7 +152,9 @@ fn request(
     let (mut files, mut late, mut size) = (Vec::new(), Vec::new(), 0_usize);
     for (path, content) in parts.files {
         size = size.saturating_add(content.len());
-        if size > SEEDS {
+        // The embedder's filesystems do not answer before the machine is there.
+        let is_shown = filesystems.is_some_and(|files| files.show(&path));
+        if is_shown || size > SEEDS {
             late.push((path, content));
         } else {
             files.push(SeedFile {
@@ -193,9 +200,20 @@ fn request(
             Timing::Frozen => WireTiming::Frozen,
         }
         .into(),
+        names: parts.names.overrides().map(named).collect(),
+        host_network: parts.has_network_adapter,
+        host_resolver: parts.names.has_resolver(),
+        warm: u32::try_from(parts.warm).unwrap_or(u32::MAX),
         ..CreateVmRequest::default()
     };
     Ok((request, late))
+}
+
+fn named((name, addresses): (&str, &[IpAddr])) -> NameOverride {
+    NameOverride {
+        name: name.to_owned(),
+        addresses: addresses.iter().map(ToString::to_string).collect(),
+    }
 }
 
 fn host_mount(mount: HostMount) -> Mount {
@@ -269,6 +287,10 @@ fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
         js_heap_bytes: Some(memory.heap as u64),
         array_buffers_bytes: Some(memory.array_buffers as u64),
         output_bytes: Some(output as u64),
+        cpu_time_ms: limits.cpu_time.map(|time| {
+            // Less than one is not none.
+            u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+        }),
         ..WireLimits::default()
     }
 }
@@ -378,15 +400,14 @@ impl Remote {
     /// Tells the machine of functions that it does not know yet, and answers its calls.
     pub(crate) fn register(
         &self,
-        permit: &Arc<Permit>,
-        functions: &Arc<Collections>,
+        embedder: Embedder,
+        functions: &Collections,
         answers_already: bool,
     ) -> Result<(), Error> {
         let request = RegisterHostFunctionsRequest {
             vm: self.id().to_owned(),
             collections: functions.described().into_iter().map(collection).collect(),
         };
-        let embedder = Embedder::new(permit, functions);
         let (remote, mut vms) = (self.clone(), self.vms());
         host::wait(async move {
             if !answers_already {

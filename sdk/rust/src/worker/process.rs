@@ -347,6 +347,20 @@ impl Remote {
         })
     }
 
+    /// Kills a session, and waits until it is gone.
+    pub(crate) async fn end_session(&self, leader: i32) {
+        let mut processes = self.processes();
+        let request = SignalRequest {
+            pid: leader,
+            signal: SigNum::SIGKILL.raw(),
+            scope: SignalScope::Session.into(),
+        };
+        let call = async move { processes.signal(request).await };
+        if let Err(error) = self.call(About::Process(leader), call).await {
+            tracing::debug!(%leader, %error, "already gone");
+        }
+    }
+
     /// Sends a signal to a group or session, without waiting.
     pub(crate) fn signal_all(&self, pid: i32, signal: SigNum, scope: SignalScope) {
         let mut processes = self.processes();

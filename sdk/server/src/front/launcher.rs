@@ -8,7 +8,6 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::mpsc;
 
-use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -121,12 +120,7 @@ fn command<'a>(program: &PathBuf, args: impl IntoIterator<Item = &'a OsString>) 
 fn start<'a>(program: &PathBuf, args: impl Iterator<Item = &'a OsString>) -> io::Result<Started> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let (broker, asks) = rustix::net::socketpair(
-        AddressFamily::UNIX,
-        SocketType::SEQPACKET,
-        SocketFlags::CLOEXEC,
-        None,
-    )?;
+    let (broker, asks) = cenote::broker_pair()?;
     let child = command(program, args)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::from(asks))

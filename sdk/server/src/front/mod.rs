@@ -1,11 +1,12 @@
 //! The sidecar's own process: it holds no guest. It starts workers, knows which machine lives in which, and passes calls on.
 //!
 //! `launcher` starts processes, `worker` supervises one and `memory` looks at how much it takes, `pool` keeps spares, `vms` makes and ends machines, `forward` listens for them, `pass_on` carries all
-//! other calls to where their machine lives, unread.
+//! other calls to where their machine lives, unread; `host_channel` reads those of machines about whose network the embedder decides.
 //!
 //! Lock order: `Front::state` is a leaf, and so are the pool's.
 
 mod forward;
+mod host_channel;
 mod launcher;
 mod memory;
 mod pass_on;
@@ -19,7 +20,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_proto::MAX_MESSAGE;
 use cenote_proto::v1::files_server::FilesServer;
-use cenote_proto::v1::host_channel_server::HostChannelServer;
 use cenote_proto::v1::network_server::NetworkServer;
 use cenote_proto::v1::processes_server::ProcessesServer;
 use cenote_proto::v1::terminals_server::TerminalsServer;
@@ -145,7 +145,7 @@ pub(crate) fn routes(front: &Arc<Front>) -> Routes {
         .add_service(PassOn::<FilesServer<()>>::new(front))
         .add_service(PassOn::<TerminalsServer<()>>::new(front))
         .add_service(PassOn::<NetworkServer<()>>::new(front))
-        .add_service(PassOn::<HostChannelServer<()>>::new(front));
+        .add_service(host_channel::Channels::new(front));
     let mut routes = routes.routes();
     // One method of a service that is passed on otherwise: its path is the more exact one.
     let forward = NetworkServer::new(forward::Service(Arc::clone(front)));

@@ -12,7 +12,8 @@ use cenote_proto::v1::{
     DropSnapshotReply, DropSnapshotRequest, EventsRequest, ExportChunk, ExportRequest,
     ForkVmRequest, ImportReply, ImportRequest, Isolation, ListVmsReply, ListVmsRequest,
     RegisterHostFunctionsReply, RegisterHostFunctionsRequest, ResourcesReply, ResourcesRequest,
-    SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, image, import_request, mount, vm_event,
+    SnapshotReply, SnapshotRequest, Vm, VmEnded, VmEvent, WaitUntilWarmReply, WaitUntilWarmRequest,
+    image, import_request, mount, vm_event,
 };
 use cenote_proto::{MAX_MESSAGE, detail_of};
 use tonic::transport::Channel;
@@ -22,7 +23,7 @@ use super::worker::Worker;
 use super::{Front, Hosted};
 use crate::failure::{disposed, failure, no_such_snapshot, option};
 use crate::machines::{check_id, now_ms, parts_of};
-use crate::options::{exempt_ports, network_rules};
+use crate::options::{exempt_ports, network_rules, overrides};
 use crate::services::{Answers, description};
 use crate::walls::{Grants, NetworkGrant};
 
@@ -84,6 +85,11 @@ fn network(request: &CreateVmRequest) -> Result<Option<NetworkGrant>, Status> {
         granted.asks = scope.fallback() == Decision::Ask;
         granted.rules = network_rules(scope)?;
     }
+    granted.names = overrides(request)?
+        .into_iter()
+        .map(|(name, addresses)| (name.to_owned(), addresses))
+        .collect();
+    granted.embedder_resolves = request.host_resolver;
     let exempt = exempt_ports(request)?;
     let exempt = exempt.into_iter().flat_map(NetworkRule::loopback);
     granted.rules.extend(exempt);
@@ -385,5 +391,15 @@ impl Vms for Service {
         let (hosted, mut client) = self.of(&request.vm)?;
         let registered = client.register_host_functions(request).await;
         Ok(Response::new(answer(&hosted.worker, registered).await?))
+    }
+
+    async fn wait_until_warm(
+        &self,
+        request: Request<WaitUntilWarmRequest>,
+    ) -> Result<Response<WaitUntilWarmReply>, Status> {
+        let request = request.into_inner();
+        let (hosted, mut client) = self.of(&request.vm)?;
+        let warmed = client.wait_until_warm(request).await;
+        Ok(Response::new(answer(&hosted.worker, warmed).await?))
     }
 }

@@ -99,7 +99,7 @@ impl Worker {
     /// # Errors
     /// For a rule that makes no sense.
     pub(crate) fn grant(&self, network: &NetworkGrant) -> Result<(), cenote::Error> {
-        self.broker.grant(&network.rules, network.asks)?;
+        self.broker.grant(network)?;
         let socket = self.unanswered.lock().take();
         if let Some(socket) = socket {
             let (broker, pid) = (Arc::clone(&self.broker), self.pid);
@@ -110,6 +110,11 @@ impl Worker {
             });
         }
         Ok(())
+    }
+
+    /// What makes connections for it.
+    pub(crate) fn broker(&self) -> &Arc<Broker> {
+        &self.broker
     }
 
     /// How to speak to it.

@@ -10,6 +10,7 @@ use cenote::{
     HostCommand, HostCommands, Signal,
 };
 use cenote_proto::CHUNK;
+use cenote_proto::exchange::{Credit, WINDOW};
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::{
@@ -20,7 +21,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 
 use super::link::{Exchange, Frames, HostLink, PATIENCE, Silence};
-use super::window::{Credit, WINDOW};
 
 /// The programs of these names, run by the embedder.
 pub(crate) fn commands(patterns: &[String], link: &Arc<HostLink>) -> HostCommands {
@@ -102,7 +102,7 @@ struct Output {
 impl Output {
     fn new() -> (Self, Taken, Arc<Credit>) {
         let (bytes, taken) = mpsc::unbounded_channel();
-        let window = Arc::new(Credit::new());
+        let window = Arc::<Credit>::default();
         let output = Self {
             bytes,
             window: Arc::clone(&window),
@@ -137,7 +137,7 @@ async fn run(exchange: Exchange, streams: CommandStreams, pulls_input: bool) -> 
     let credit = if pulls_input {
         Credit::none()
     } else {
-        Credit::new()
+        Credit::default()
     };
     let (out, out_taken, out_window) = Output::new();
     let (err, err_taken, err_window) = Output::new();

@@ -1,7 +1,6 @@
 //! Filesystems that the embedder answers, over the host channel.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cenote::{Errno, FileAnswer, FileChanges, FileKind as Kind, HostFileSystem, HostStat};
 use cenote_proto::v1::filesystem_call::Call;
@@ -9,8 +8,8 @@ use cenote_proto::v1::filesystem_result::Result as Answer;
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::{
-    FileKind, FileStat, FilesystemCall, FilesystemResult, FsCreate, FsPath, FsRead, FsTruncate,
-    FsWrite, RenameRequest, SetAttributesRequest, SymlinkRequest,
+    FilesystemCall, FilesystemResult, FsCreate, FsPath, FsRead, FsTruncate, FsWrite, RenameRequest,
+    SetAttributesRequest, SymlinkRequest,
 };
 
 use super::commands::{errno, silence};
@@ -77,52 +76,10 @@ fn rename(from: Vec<u8>, to: Vec<u8>) -> RenameRequest {
     }
 }
 
-fn kind(kind: FileKind) -> Option<Kind> {
-    Some(match kind {
-        FileKind::File => Kind::File,
-        FileKind::Directory => Kind::Directory,
-        FileKind::Symlink => Kind::Symlink,
-        FileKind::Other => Kind::Other,
-        FileKind::Unspecified => return None,
-    })
-}
-
-fn time(nanoseconds: i64) -> SystemTime {
-    let since = Duration::from_nanos(nanoseconds.unsigned_abs());
-    let time = if nanoseconds < 0 {
-        UNIX_EPOCH.checked_sub(since)
-    } else {
-        UNIX_EPOCH.checked_add(since)
-    };
-    time.unwrap_or(UNIX_EPOCH)
-}
-
-fn nanoseconds(time: SystemTime) -> i64 {
-    match time.duration_since(UNIX_EPOCH) {
-        Ok(since) => i64::try_from(since.as_nanos()).unwrap_or(i64::MAX),
-        Err(before) => i64::try_from(before.duration().as_nanos()).map_or(i64::MIN, |ns| -ns),
-    }
-}
-
-fn stat(told: &FileStat) -> Option<HostStat> {
-    Some(HostStat {
-        kind: kind(told.kind())?,
-        size: told.size,
-        mode: told.mode & 0o7777,
-        uid: told.uid,
-        gid: told.gid,
-        inode: told.inode,
-        links: told.links,
-        accessed: time(told.accessed_ns),
-        modified: time(told.modified_ns),
-        changed: time(told.changed_ns),
-    })
-}
-
 impl HostFileSystem for LinkFiles {
     fn stat(&self, of: Vec<u8>) -> FileAnswer<HostStat> {
         self.ask(Call::Stat(path(of)), |answer| match answer {
-            Answer::Stat(told) => stat(&told),
+            Answer::Stat(told) => HostStat::try_from(&told).ok(),
             _ => None,
         })
     }
@@ -133,7 +90,9 @@ impl HostFileSystem for LinkFiles {
                 let entries = told.entries.into_iter();
                 Some(
                     entries
-                        .filter_map(|entry| Some((entry.name.to_vec(), kind(entry.kind())?)))
+                        .filter_map(|entry| {
+                            Some((entry.name.to_vec(), entry.kind().try_into().ok()?))
+                        })
                         .collect(),
                 )
             }
@@ -209,13 +168,7 @@ impl HostFileSystem for LinkFiles {
     fn set_attributes(&self, path: Vec<u8>, changes: FileChanges) -> FileAnswer<()> {
         self.done(Call::SetAttributes(SetAttributesRequest {
             path: path.into(),
-            no_follow: true,
-            mode: changes.mode,
-            uid: changes.uid,
-            gid: changes.gid,
-            accessed_ns: changes.accessed.map(nanoseconds),
-            modified_ns: changes.modified.map(nanoseconds),
-            size: None,
+            ..(&changes).into()
         }))
     }
 }

@@ -7,9 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use cenote_proto::exchange;
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
-use cenote_proto::v1::{HostCancel, HostHello, HostReply, HostRequest};
+use cenote_proto::v1::{Data, HostCancel, HostHello, HostReply, HostRequest, HostWindow};
 use parking_lot::Mutex;
 use prost::Message;
 use tokio::sync::mpsc::{self, Sender, UnboundedReceiver, UnboundedSender};
@@ -167,6 +168,16 @@ impl Frames {
             request: Some(frame),
         };
         self.out.send(Ok(request)).await.is_ok()
+    }
+}
+
+impl exchange::Frames for Frames {
+    async fn data(&self, data: Data) -> bool {
+        self.send(Asked::Data(data)).await
+    }
+
+    async fn window(&self, window: HostWindow) -> bool {
+        self.send(Asked::Window(window)).await
     }
 }
 

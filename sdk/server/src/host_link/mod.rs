@@ -2,20 +2,20 @@
 //!
 //! * [`link`]: the channel, requests and their replies
 //! * [`answers`]: questions with one answer, permissions and host functions
-//! * [`window`]: how many bytes of an exchange may be under way
 //! * [`commands`]: programs that the embedder runs for guests
 //! * [`filesystem`]: filesystems that the embedder answers
-//! * [`network`]: the network outside, as the embedder answers it
+//! * [`network`]: the network outside, as the embedder answers it: [`connection`] and [`request`] by one
 
 mod answers;
 mod commands;
+mod connection;
 mod filesystem;
 mod link;
 mod network;
-mod window;
+mod request;
 
 pub(crate) use answers::{ask_in, collection};
 pub(crate) use commands::commands;
 pub(crate) use filesystem::LinkFiles;
 pub(crate) use link::{HostLink, InForce};
-pub(crate) use network::LinkNetwork;
+pub(crate) use network::{LinkNames, LinkNetwork};

@@ -2,19 +2,20 @@
 
 use std::sync::Arc;
 
-use cenote::{Attributes, FileKind, MachineFile, NewAttributes, OpenHow, WatchKind, Watcher};
+use cenote::{MachineFile, NewAttributes, OpenHow, WatchKind, Watcher};
 use cenote_proto::CHUNK;
 use cenote_proto::v1::files_server::Files;
 use cenote_proto::v1::write_file_request::Message;
 use cenote_proto::v1::{
     DirectoryEntries, DirectoryEntry, ExistsReply, FileChunk, FileKind as WireKind, FileStat,
-    MkdirReply, MkdirRequest, PathRequest, ReadFileRequest, ReadLinkReply, RemoveReply,
-    RemoveRequest, RenameReply, RenameRequest, SetAttributesReply, SetAttributesRequest,
-    StatRequest, SymlinkReply, SymlinkRequest, WatchEvent, WatchKind as WireChange, WatchRequest,
-    WriteFileReply, WriteFileRequest, WriteMode, WriteOpen,
+    MkdirReply, MkdirRequest, OpenFileReply, OpenFileRequest, PathRequest, ReadFileRequest,
+    ReadLinkReply, RemoveReply, RemoveRequest, RenameReply, RenameRequest, SetAttributesReply,
+    SetAttributesRequest, StatRequest, SymlinkReply, SymlinkRequest, WatchEvent,
+    WatchKind as WireChange, WatchRequest, WriteFileReply, WriteFileRequest, WriteOpen,
 };
 use tonic::{Request, Response, Status, Streaming};
 
+use super::open_file::{self, to_write};
 use super::relay::Out;
 use super::{Answers, answers};
 use crate::failure::{option, unimplemented};
@@ -26,30 +27,6 @@ const NAMES: usize = 1_000;
 /// The service.
 #[derive(Debug)]
 pub(crate) struct Service(pub(crate) Arc<Machines>);
-
-fn kind(kind: FileKind) -> WireKind {
-    match kind {
-        FileKind::File => WireKind::File,
-        FileKind::Directory => WireKind::Directory,
-        FileKind::Symlink => WireKind::Symlink,
-        FileKind::Other => WireKind::Other,
-    }
-}
-
-fn stat(attributes: &Attributes) -> FileStat {
-    FileStat {
-        kind: kind(attributes.kind).into(),
-        size: attributes.size,
-        mode: attributes.mode,
-        uid: attributes.uid,
-        gid: attributes.gid,
-        inode: attributes.inode,
-        links: attributes.links,
-        accessed_ns: attributes.accessed_ns,
-        modified_ns: attributes.modified_ns,
-        changed_ns: attributes.changed_ns,
-    }
-}
 
 /// Permission bits asked for, or those of a new file.
 fn mode(asked: u32, default: u32) -> u32 {
@@ -132,12 +109,7 @@ async fn open_for_writing(machine: &Machine, open: &WriteOpen) -> Result<Machine
     if open.parents {
         machine.rt.make_parents(&open.path).await.map_err(failed)?;
     }
-    let how = match open.how() {
-        WriteMode::Unspecified | WriteMode::Replace => OpenHow::Replace,
-        WriteMode::Append => OpenHow::Append,
-        WriteMode::CreateNew => OpenHow::CreateNew,
-        WriteMode::Update => OpenHow::Update,
-    };
+    let how = to_write(open.how());
     let file = machine
         .rt
         .open_file(&open.path, how, mode(open.mode, 0o644))
@@ -153,6 +125,7 @@ async fn open_for_writing(machine: &Machine, open: &WriteOpen) -> Result<Machine
 impl Files for Service {
     type ReadStream = Answers<FileChunk>;
     type ReadDirStream = Answers<DirectoryEntries>;
+    type OpenStream = Answers<OpenFileReply>;
     type WatchStream = Answers<WatchEvent>;
 
     async fn read(
@@ -212,7 +185,7 @@ impl Files for Service {
             for page in entries.chunks(NAMES) {
                 let entries = page.iter().map(|entry| DirectoryEntry {
                     name: entry.name.clone().into(),
-                    kind: kind(entry.kind).into(),
+                    kind: WireKind::from(entry.kind).into(),
                 });
                 let page = DirectoryEntries {
                     entries: entries.collect(),
@@ -225,6 +198,16 @@ impl Files for Service {
         Ok(Response::new(stream))
     }
 
+    async fn open(
+        &self,
+        request: Request<Streaming<OpenFileRequest>>,
+    ) -> Result<Response<Self::OpenStream>, Status> {
+        let machine = self.0.named_by(request.metadata())?;
+        let (sender, stream) = answers();
+        tokio::spawn(open_file::run(machine, request.into_inner(), sender));
+        Ok(Response::new(stream))
+    }
+
     async fn stat(&self, request: Request<StatRequest>) -> Result<Response<FileStat>, Status> {
         let machine = self.0.named_by(request.metadata())?;
         let asked = request.into_inner();
@@ -233,7 +216,7 @@ impl Files for Service {
             .attributes(&asked.path, !asked.no_follow)
             .await
             .map_err(|error| machine.failed(&error))?;
-        Ok(Response::new(stat(&attributes)))
+        Ok(Response::new((&attributes).into()))
     }
 
     async fn mkdir(&self, request: Request<MkdirRequest>) -> Result<Response<MkdirReply>, Status> {
@@ -317,14 +300,7 @@ impl Files for Service {
     ) -> Result<Response<SetAttributesReply>, Status> {
         let machine = self.0.named_by(request.metadata())?;
         let asked = request.into_inner();
-        let new = NewAttributes {
-            mode: asked.mode,
-            uid: asked.uid,
-            gid: asked.gid,
-            accessed_ns: asked.accessed_ns,
-            modified_ns: asked.modified_ns,
-            size: asked.size,
-        };
+        let new = NewAttributes::from(&asked);
         machine
             .rt
             .set_attributes(&asked.path, !asked.no_follow, new)

@@ -1,7 +1,7 @@
 //! The contract's services over the machines of this OS process.
 //!
 //! `vms` makes and ends machines (`archive`: their files as tar streams), `processes` runs programs (`exec` to the end, `attach` to speak with one, both over `relay`), `files`
-//! reaches their files, `terminals` and `network` theirs; `host` is where machines ask their embedder.
+//! reaches their files (`open_file`: one that stays open), `terminals` and `network` theirs; `host` is where machines ask their embedder.
 
 mod archive;
 mod attach;
@@ -9,6 +9,7 @@ mod exec;
 mod files;
 mod host;
 mod network;
+mod open_file;
 mod processes;
 mod relay;
 mod terminals;

@@ -95,7 +95,9 @@ impl Processes for Service {
                 .kill(asked.pid, signal)
                 .map_err(|error| machine.failed(&error))?,
             (SignalScope::Group, Some(signal)) => machine.rt.kill_group(asked.pid, signal),
-            (SignalScope::Session, Some(Signal::SIGKILL)) => machine.rt.kill_session(asked.pid),
+            (SignalScope::Session, Some(Signal::SIGKILL)) => {
+                machine.rt.end_session(asked.pid).await;
+            }
             (SignalScope::Group | SignalScope::Session, _) => {
                 return Err(option("signal", "not for this scope"));
             }

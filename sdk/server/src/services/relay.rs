@@ -93,7 +93,8 @@ pub(crate) async fn ended(process: &Process, deadline: Option<Instant>) -> Exite
         () = late => true,
     };
     if timed_out {
-        process.kill_all();
+        // Who starts the next program would meet what is left of this one.
+        process.end_all().await;
     }
     let (exit_code, signal) = process.ended().await;
     process.finish_output().await;

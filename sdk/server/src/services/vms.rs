@@ -12,7 +12,7 @@ use cenote_proto::v1::{
     ForkVmRequest, ImportReply, ImportRequest, Isolation, LimitInSight, ListVmsReply,
     ListVmsRequest, Refusal, RegisterHostFunctionsReply, RegisterHostFunctionsRequest,
     ResourceUsage, ResourcesReply, ResourcesRequest, SnapshotReply, SnapshotRequest, Vm, VmEnded,
-    VmEvent, vm_event,
+    VmEvent, WaitUntilWarmReply, WaitUntilWarmRequest, vm_event,
 };
 use tonic::{Request, Response, Status, Streaming};
 
@@ -322,5 +322,14 @@ impl Vms for Local {
             machine.request.lock().host_functions.push(collection);
         }
         Ok(Response::new(RegisterHostFunctionsReply {}))
+    }
+
+    async fn wait_until_warm(
+        &self,
+        request: Request<WaitUntilWarmRequest>,
+    ) -> Result<Response<WaitUntilWarmReply>, Status> {
+        let machine = self.machines.get(&request.into_inner().vm)?;
+        machine.rt.when_warm().await;
+        Ok(Response::new(WaitUntilWarmReply {}))
     }
 }

@@ -12,7 +12,7 @@ mod seccomp;
 
 use std::path::PathBuf;
 
-use cenote::NetworkRule;
+pub use cenote::NetworkGrant;
 use cenote_proto::v1::{LockDown, Wall, WallState};
 use rustix::process::{Resource, Rlimit};
 
@@ -28,15 +28,6 @@ pub struct Grants {
     pub write: Vec<PathBuf>,
     /// What it may reach of the host's network, by a broker outside of it.
     pub network: Option<NetworkGrant>,
-}
-
-/// What a broker lets through.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct NetworkGrant {
-    /// Rules of the machine.
-    pub rules: Vec<NetworkRule>,
-    /// Whether the embedder decides what no rule does.
-    pub asks: bool,
 }
 
 /// What was applied, and what was not.

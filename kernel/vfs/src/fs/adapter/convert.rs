@@ -9,8 +9,9 @@ use cenote_base::{SysError, SysResult};
 use vfs::VfsError;
 use vfs::error::VfsErrorKind;
 
-/// Maps an error.
-pub(super) fn errno(error: &VfsError) -> SysError {
+/// What a guest is told of an error.
+#[must_use]
+pub fn errno(error: &VfsError) -> SysError {
     match error.kind() {
         VfsErrorKind::IoError(error) => io_errno(error),
         VfsErrorKind::FileNotFound => Errno::ENOENT.into(),

@@ -23,6 +23,7 @@ use cenote_base::{Gid, SysResult, Uid};
 use parking_lot::Mutex;
 use vfs::VfsPath;
 
+pub use self::convert::errno;
 use self::node::Node;
 use crate::filesystem::{FileSystem, next_device};
 use crate::inode::Inode;

@@ -21,9 +21,10 @@ use super::channel::Channel;
 use super::wire::{self, Frame, MAX_FRAME, MAX_QUESTION, Question};
 use crate::Error;
 use crate::network::dns::{canonical, upstream};
+use crate::network::leave::{Leave, Leaves};
 use crate::network::pins::Pins;
 use crate::network::rules::{NetworkRule, NetworkRules};
-use crate::policy::Ruling;
+use crate::policy::{Effect, Ruling};
 
 /// Questions of one process under way.
 const QUESTIONS: usize = 256;
@@ -44,21 +45,45 @@ const TOLD: u64 = 100;
 /// Addresses told of one name.
 const MAX_ADDRESSES: usize = 64;
 
+/// What a machine may reach of the host's network, for a [`Broker`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct NetworkGrant {
+    /// Rules of the machine.
+    pub rules: Vec<NetworkRule>,
+    /// Whether the embedder decides what no rule does, but for the host's own and private networks.
+    pub asks: bool,
+    /// Names that are answered with these addresses.
+    pub names: Vec<(String, Vec<IpAddr>)>,
+    /// Whether the embedder answers for names, in place of the host's resolver.
+    pub embedder_resolves: bool,
+}
+
+impl NetworkGrant {
+    /// Whether the embedder is asked about anything of it.
+    #[must_use]
+    pub fn asks_embedder(&self) -> bool {
+        let by_rule = self.rules.iter().any(|rule| rule.effect == Effect::Ask);
+        self.asks || self.embedder_resolves || by_rule
+    }
+}
+
 /// What one machine may reach.
 #[derive(Debug)]
 struct Granted {
     rules: NetworkRules,
     /// Whether the embedder decides what rules do not.
     asks: bool,
+    /// Whether names are the embedder's.
+    embedder_resolves: bool,
 }
 
 impl Granted {
-    fn allows(&self, ruling: Ruling) -> bool {
+    /// Where the embedder decides, what it allowed is there to be taken.
+    fn allows(&self, ruling: Ruling, take: impl FnOnce() -> bool) -> bool {
         match ruling {
             Ruling::Said(verdict) => verdict == Verdict::Allow,
-            // The embedder was asked inside.
-            Ruling::Asks(_) => true,
-            Ruling::Silent(_) => self.asks,
+            Ruling::Asks(_) => take(),
+            Ruling::Silent(_) => self.asks && take(),
         }
     }
 }
@@ -68,8 +93,10 @@ impl Granted {
 pub struct Broker {
     /// One for each machine that was granted something.
     granted: RwLock<Vec<Granted>>,
-    /// The names that were resolved here.
+    /// The names that were resolved here, and those that the embedder answered.
     pins: Arc<Pins>,
+    /// What the embedder allowed.
+    leaves: Leaves,
     lookups: Semaphore,
     /// Refusals so far.
     told: AtomicU64,
@@ -80,6 +107,7 @@ impl Default for Broker {
         Self {
             granted: RwLock::default(),
             pins: Arc::default(),
+            leaves: Leaves::default(),
             lookups: Semaphore::new(LOOKUPS),
             told: AtomicU64::new(0),
         }
@@ -87,31 +115,82 @@ impl Default for Broker {
 }
 
 impl Broker {
-    /// Lets the process reach what these rules allow; with `asks` also what no rule decides, but for the host's own and private networks:
-    /// there the embedder decides inside.
+    /// Lets the process reach what this grants.
     ///
     /// # Errors
     /// [`Error::Option`] for a rule that makes no sense.
-    pub fn grant(&self, rules: &[NetworkRule], asks: bool) -> Result<(), Error> {
-        let rules = NetworkRules::compile(rules, Arc::clone(&self.pins))?;
-        self.granted.write().push(Granted { rules, asks });
+    pub fn grant(&self, grant: &NetworkGrant) -> Result<(), Error> {
+        let rules = NetworkRules::compile(&grant.rules, Arc::clone(&self.pins))?;
+        for (name, addresses) in &grant.names {
+            self.pins.know(&canonical(name), addresses);
+        }
+        self.granted.write().push(Granted {
+            rules,
+            asks: grant.asks,
+            embedder_resolves: grant.embedder_resolves,
+        });
         Ok(())
     }
 
-    fn may_reach(&self, to: SocketAddr) -> bool {
+    /// The names that this address is known to have, whatever the process says.
+    #[must_use]
+    pub fn names_of(&self, address: IpAddr) -> Vec<String> {
+        self.pins.names_of(address)
+    }
+
+    /// The embedder allowed one connection, or one datagram. It counts where rules or [`NetworkGrant::asks`] leave the decision to it.
+    pub fn allow_connect(&self, to: SocketAddr) {
+        self.leaves.give(Leave::connect(to));
+    }
+
+    /// As [`allow_connect`](Self::allow_connect), a look-up.
+    pub fn allow_resolve(&self, name: &str) {
+        self.leaves.give(Leave::Resolve(canonical(name)));
+    }
+
+    /// Whether the embedder, which answers for names, may be asked for this one.
+    #[must_use]
+    pub fn may_ask_for(&self, name: &str) -> bool {
+        self.may_resolve(&canonical(name), true)
+    }
+
+    /// The embedder's answer for a name.
+    pub fn learn(&self, name: &str, addresses: &[IpAddr]) {
+        let addresses = addresses.get(..MAX_ADDRESSES).unwrap_or(addresses);
+        self.pins.remember(&canonical(name), addresses);
+    }
+
+    /// Whether a machine of this kind lets it; where the embedder decides, this is what it allowed once.
+    fn may(
+        &self,
+        of: impl Fn(&Granted) -> bool,
+        ruling: impl Fn(&NetworkRules) -> Ruling,
+        leave: &Leave,
+    ) -> bool {
         let granted = self.granted.read();
-        let may = granted.iter().any(|one| one.allows(one.rules.connect(to)));
-        drop(granted);
+        let mut granted = granted.iter().filter(|one| of(one));
+        granted.any(|one| one.allows(ruling(&one.rules), || self.leaves.take(leave)))
+    }
+
+    fn may_reach(&self, to: SocketAddr) -> bool {
+        let may = self.may(|_| true, |rules| rules.connect(to), &Leave::connect(to));
         self.note(may, &to);
         may
     }
 
-    fn may_resolve(&self, name: &str) -> bool {
-        let granted = self.granted.read();
-        let may = granted
-            .iter()
-            .any(|one| one.allows(one.rules.resolve(name)));
-        drop(granted);
+    /// Whether addresses of a name may be asked for: of the embedder, or of the host.
+    fn may_resolve(&self, name: &str, of_embedder: bool) -> bool {
+        let its = |one: &Granted| one.embedder_resolves == of_embedder;
+        let leave = Leave::Resolve(name.to_owned());
+        let may = self.may(its, |rules| rules.resolve(name), &leave);
+        self.note(may, &name);
+        may
+    }
+
+    /// Whether other records of a name may be asked for, which are always the host's.
+    fn may_look_up(&self, name: &str) -> bool {
+        let leave = Leave::Resolve(name.to_owned());
+        let may = self.may(|_| true, |rules| rules.resolve(name), &leave);
         self.note(may, &name);
         may
     }
@@ -191,29 +270,28 @@ impl Broker {
                 .records(kind, &canonical(&name))
                 .await
                 .map(Content::Bytes),
+            Question::Datagrams => return self.carry_for(id, answers, ways).await,
             Question::Forget => return,
-            Question::Datagrams => {
-                let Ok(_way) = ways.try_acquire_owned() else {
-                    let full = Err(io::Error::from_raw_os_error(EMFILE));
-                    drop(answers.send(Answered::new(id, full)).await);
-                    return;
-                };
-                let (ours, theirs) = match Channel::pair() {
-                    Ok(pair) => pair,
-                    Err(error) => {
-                        drop(answers.send(Answered::new(id, Err(error))).await);
-                        return;
-                    }
-                };
-                let answered = Answered::new(id, Ok(Content::Socket(theirs)));
-                if answers.send(answered).await.is_ok() {
-                    self.carry(&ours).await;
-                }
-                return;
-            }
         };
         // A process that is gone takes no answer.
         drop(answers.send(Answered::new(id, content)).await);
+    }
+
+    /// Answers with a way for datagrams, and carries what passes on it.
+    async fn carry_for(&self, id: u64, answers: &mpsc::Sender<Answered>, ways: Arc<Semaphore>) {
+        let full = |_| io::Error::from_raw_os_error(EMFILE);
+        let made = ways.try_acquire_owned().map_err(full).and_then(|way| {
+            let (ours, theirs) = Channel::pair()?;
+            Ok((way, ours, theirs))
+        });
+        let (content, ours) = match made {
+            Ok((way, ours, theirs)) => (Ok(Content::Socket(theirs)), Some((way, ours))),
+            Err(error) => (Err(error), None),
+        };
+        let is_taken = answers.send(Answered::new(id, content)).await.is_ok();
+        if let Some((_way, ours)) = ours.filter(|_| is_taken) {
+            self.carry(&ours).await;
+        }
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<OwnedFd> {
@@ -226,7 +304,7 @@ impl Broker {
     }
 
     async fn resolve(&self, name: &str) -> io::Result<Vec<u8>> {
-        if !self.may_resolve(name) {
+        if !self.may_resolve(name, false) {
             return Err(refused());
         }
         let mut found = self.look_up(upstream::resolve_here(name)).await?;
@@ -236,7 +314,7 @@ impl Broker {
     }
 
     async fn records(&self, kind: u16, name: &str) -> io::Result<Vec<u8>> {
-        if !self.may_resolve(name) {
+        if !self.may_look_up(name) {
             return Err(refused());
         }
         self.look_up(upstream::records_here(kind, name)).await

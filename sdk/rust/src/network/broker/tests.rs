@@ -13,23 +13,26 @@ use super::wire::{self, MAX_ANSWER, Question};
 use super::*;
 use crate::NetworkRule;
 
-/// A broker with these rules, and the other end of its socket.
-fn broker(rules: &[NetworkRule], asks: bool) -> OwnedFd {
+fn granting(rules: &[NetworkRule], asks: bool) -> Arc<Broker> {
     let broker = Arc::<Broker>::default();
-    broker.grant(rules, asks).unwrap();
-    let (ours, theirs) = rustix::net::socketpair(
-        rustix::net::AddressFamily::UNIX,
-        rustix::net::SocketType::SEQPACKET,
-        rustix::net::SocketFlags::CLOEXEC,
-        None,
-    )
-    .unwrap();
-    tokio::spawn(broker.serve(ours));
+    let grant = NetworkGrant {
+        rules: rules.to_vec(),
+        asks,
+        ..NetworkGrant::default()
+    };
+    broker.grant(&grant).unwrap();
+    broker
+}
+
+/// The other end of a broker's socket.
+fn served(broker: &Arc<Broker>) -> OwnedFd {
+    let (ours, theirs) = broker_pair().unwrap();
+    tokio::spawn(Arc::clone(broker).serve(ours));
     theirs
 }
 
 fn client(rules: &[NetworkRule], asks: bool) -> Arc<Client> {
-    Client::new(broker(rules, asks)).unwrap()
+    Client::new(served(&granting(rules, asks))).unwrap()
 }
 
 async fn echo() -> SocketAddr {
@@ -69,6 +72,60 @@ async fn guarded_addresses_stay_closed_where_the_embedder_is_asked() {
         let refused = client(&rules, asks).connect(address).await.unwrap_err();
         assert_eq!(refused.kind(), std::io::ErrorKind::PermissionDenied);
     }
+}
+
+/// Threat: a process that a guest has taken over does not ask the embedder, or asks about something else.
+#[tokio::test]
+async fn what_the_embedder_has_not_allowed_is_not_reached_and_what_it_has_once() {
+    let (address, other) = (echo().await, echo().await);
+    let broker = granting(&[NetworkRule::ask("127.0.0.0/8")], false);
+    let client = Client::new(served(&broker)).unwrap();
+    let refused = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+    assert!(refused(client.connect(address).await.unwrap_err()));
+    broker.allow_connect(address);
+    assert!(refused(client.connect(other).await.unwrap_err()));
+    client.connect(address).await.unwrap();
+    assert!(refused(client.connect(address).await.unwrap_err()));
+
+    let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = server.local_addr().unwrap();
+    let way = client.datagrams().await.unwrap();
+    broker.allow_connect(address);
+    for datagram in [b"one", b"two"] {
+        way.send(address, datagram).await.unwrap();
+    }
+    let Came::Undeliverable(to, error) = way.receive().await.unwrap() else {
+        panic!("the second was not allowed");
+    };
+    assert!(to == address && refused(error));
+    let mut place = [0; 16];
+    let (count, _) = server.recv_from(&mut place).await.unwrap();
+    assert_eq!(&place[..count], b"one");
+}
+
+#[tokio::test]
+async fn names_that_the_embedder_decides_about_or_answers_are_its_alone() {
+    let broker = granting(&[NetworkRule::ask("localhost")], false);
+    let client = Client::new(served(&broker)).unwrap();
+    assert!(client.resolve("localhost").await.is_err());
+    broker.allow_resolve("LocalHost.");
+    assert!(client.resolve("localhost").await.is_ok());
+
+    let broker = Arc::<Broker>::default();
+    let grant = NetworkGrant {
+        rules: vec![NetworkRule::allow("*.test:443")],
+        names: vec![("Fixed.Test".into(), vec!["192.0.2.1".parse().unwrap()])],
+        embedder_resolves: true,
+        ..NetworkGrant::default()
+    };
+    broker.grant(&grant).unwrap();
+    let client = Client::new(served(&broker)).unwrap();
+    assert!(client.resolve("a.test").await.is_err(), "not the host's");
+    assert!(broker.may_ask_for("A.test") && !broker.may_ask_for("example.com"));
+    broker.learn("a.test", &["192.0.2.9".parse().unwrap()]);
+    let names = |text: &str| broker.names_of(text.parse().unwrap());
+    assert_eq!(names("192.0.2.9"), ["a.test"]);
+    assert_eq!(names("192.0.2.1"), ["fixed.test"]);
 }
 
 #[tokio::test]
@@ -123,7 +180,7 @@ async fn names_are_resolved_where_a_rule_speaks_of_them() {
 
 #[tokio::test]
 async fn nonsense_is_passed_over() {
-    let channel = Channel::new(broker(&[], false)).unwrap();
+    let channel = Channel::new(served(&granting(&[], false))).unwrap();
     for nonsense in [
         &b"a line on standard output\n"[..],
         &[0; 8],
@@ -150,7 +207,7 @@ async fn nonsense_is_passed_over() {
 #[tokio::test]
 async fn flood_of_questions_is_held_up() {
     const MANY: u64 = 100_000;
-    let channel = Channel::new(broker(&[], false)).unwrap();
+    let channel = Channel::new(served(&granting(&[], false))).unwrap();
     let question = Question::Connect((Ipv4Addr::LOCALHOST, 9).into());
     let (mut sent, mut tries) = (0, 0);
     while sent < MANY && tries < 2_000 {

@@ -58,6 +58,21 @@ impl Names {
         self.network = Some(network);
     }
 
+    /// The names that are answered before anybody is asked.
+    pub(crate) fn overrides(&self) -> impl Iterator<Item = (&str, &[IpAddr])> {
+        let overrides = self.overrides.iter();
+        overrides.map(|(name, addresses)| (name.as_str(), addresses.as_slice()))
+    }
+
+    /// Who is asked in place of the host's resolver.
+    pub(crate) fn resolver(&self) -> Option<Arc<dyn Resolve>> {
+        self.resolver.clone()
+    }
+
+    pub(crate) fn has_resolver(&self) -> bool {
+        self.resolver.is_some()
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.overrides.is_empty()
     }

@@ -10,13 +10,15 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { ErrorDetail } from "./common_pb.js";
+import { file_cenote_v1_common } from "./common_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file cenote/v1/files.proto.
  */
 export const file_cenote_v1_files: GenFile = /*@__PURE__*/
-  fileDesc("ChVjZW5vdGUvdjEvZmlsZXMucHJvdG8SCWNlbm90ZS52MSIbCgtQYXRoUmVxdWVzdBIMCgRwYXRoGAEgASgMIk8KD1JlYWRGaWxlUmVxdWVzdBIMCgRwYXRoGAEgASgMEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIhkKCUZpbGVDaHVuaxIMCgRkYXRhGAEgASgMIlMKEFdyaXRlRmlsZVJlcXVlc3QSJAoEb3BlbhgBIAEoCzIULmNlbm90ZS52MS5Xcml0ZU9wZW5IABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJrCglXcml0ZU9wZW4SDAoEcGF0aBgBIAEoDBIMCgRtb2RlGAIgASgNEiEKA2hvdxgDIAEoDjIULmNlbm90ZS52MS5Xcml0ZU1vZGUSDwoHcGFyZW50cxgEIAEoCBIOCgZvZmZzZXQYBSABKAQiIQoOV3JpdGVGaWxlUmVwbHkSDwoHd3JpdHRlbhgBIAEoBCI+ChBEaXJlY3RvcnlFbnRyaWVzEioKB2VudHJpZXMYASADKAsyGS5jZW5vdGUudjEuRGlyZWN0b3J5RW50cnkiQQoORGlyZWN0b3J5RW50cnkSDAoEbmFtZRgBIAEoDBIhCgRraW5kGAIgASgOMhMuY2Vub3RlLnYxLkZpbGVLaW5kIi4KC1N0YXRSZXF1ZXN0EgwKBHBhdGgYASABKAwSEQoJbm9fZm9sbG93GAIgASgIIr8BCghGaWxlU3RhdBIhCgRraW5kGAEgASgOMhMuY2Vub3RlLnYxLkZpbGVLaW5kEgwKBHNpemUYAiABKAQSDAoEbW9kZRgDIAEoDRILCgN1aWQYBCABKA0SCwoDZ2lkGAUgASgNEg0KBWlub2RlGAYgASgEEg0KBWxpbmtzGAcgASgEEhMKC2FjY2Vzc2VkX25zGAggASgDEhMKC21vZGlmaWVkX25zGAkgASgDEhIKCmNoYW5nZWRfbnMYCiABKAMiPQoMTWtkaXJSZXF1ZXN0EgwKBHBhdGgYASABKAwSEQoJcmVjdXJzaXZlGAIgASgIEgwKBG1vZGUYAyABKA0iDAoKTWtkaXJSZXBseSI/Cg1SZW1vdmVSZXF1ZXN0EgwKBHBhdGgYASABKAwSEQoJcmVjdXJzaXZlGAIgASgIEg0KBWZvcmNlGAMgASgIIg0KC1JlbW92ZVJlcGx5IikKDVJlbmFtZVJlcXVlc3QSDAoEZnJvbRgBIAEoDBIKCgJ0bxgCIAEoDCINCgtSZW5hbWVSZXBseSIdCgtFeGlzdHNSZXBseRIOCgZleGlzdHMYASABKAgiLgoOU3ltbGlua1JlcXVlc3QSDgoGdGFyZ2V0GAEgASgMEgwKBHBhdGgYAiABKAwiDgoMU3ltbGlua1JlcGx5Ih8KDVJlYWRMaW5rUmVwbHkSDgoGdGFyZ2V0GAEgASgMIvcBChRTZXRBdHRyaWJ1dGVzUmVxdWVzdBIMCgRwYXRoGAEgASgMEhEKCW5vX2ZvbGxvdxgCIAEoCBIRCgRtb2RlGAMgASgNSACIAQESEAoDdWlkGAQgASgNSAGIAQESEAoDZ2lkGAUgASgNSAKIAQESGAoLYWNjZXNzZWRfbnMYBiABKANIA4gBARIYCgttb2RpZmllZF9ucxgHIAEoA0gEiAEBEhEKBHNpemUYCCABKARIBYgBAUIHCgVfbW9kZUIGCgRfdWlkQgYKBF9naWRCDgoMX2FjY2Vzc2VkX25zQg4KDF9tb2RpZmllZF9uc0IHCgVfc2l6ZSIUChJTZXRBdHRyaWJ1dGVzUmVwbHkiLwoMV2F0Y2hSZXF1ZXN0EgwKBHBhdGgYASABKAwSEQoJcmVjdXJzaXZlGAIgASgIIj4KCldhdGNoRXZlbnQSIgoEa2luZBgBIAEoDjIULmNlbm90ZS52MS5XYXRjaEtpbmQSDAoEcGF0aBgCIAEoDCp+CghGaWxlS2luZBIZChVGSUxFX0tJTkRfVU5TUEVDSUZJRUQQABISCg5GSUxFX0tJTkRfRklMRRABEhcKE0ZJTEVfS0lORF9ESVJFQ1RPUlkQAhIVChFGSUxFX0tJTkRfU1lNTElOSxADEhMKD0ZJTEVfS0lORF9PVEhFUhAEKogBCglXcml0ZU1vZGUSGgoWV1JJVEVfTU9ERV9VTlNQRUNJRklFRBAAEhYKEldSSVRFX01PREVfUkVQTEFDRRABEhUKEVdSSVRFX01PREVfQVBQRU5EEAISGQoVV1JJVEVfTU9ERV9DUkVBVEVfTkVXEAMSFQoRV1JJVEVfTU9ERV9VUERBVEUQBCqEAQoJV2F0Y2hLaW5kEhoKFldBVENIX0tJTkRfVU5TUEVDSUZJRUQQABIUChBXQVRDSF9LSU5EX1JFQURZEAESFQoRV0FUQ0hfS0lORF9SRU5BTUUQAhIVChFXQVRDSF9LSU5EX0NIQU5HRRADEhcKE1dBVENIX0tJTkRfT1ZFUkZMT1cQBDLxBQoFRmlsZXMSOgoEUmVhZBIaLmNlbm90ZS52MS5SZWFkRmlsZVJlcXVlc3QaFC5jZW5vdGUudjEuRmlsZUNodW5rMAESQQoFV3JpdGUSGy5jZW5vdGUudjEuV3JpdGVGaWxlUmVxdWVzdBoZLmNlbm90ZS52MS5Xcml0ZUZpbGVSZXBseSgBEkAKB1JlYWREaXISFi5jZW5vdGUudjEuUGF0aFJlcXVlc3QaGy5jZW5vdGUudjEuRGlyZWN0b3J5RW50cmllczABEjMKBFN0YXQSFi5jZW5vdGUudjEuU3RhdFJlcXVlc3QaEy5jZW5vdGUudjEuRmlsZVN0YXQSNwoFTWtkaXISFy5jZW5vdGUudjEuTWtkaXJSZXF1ZXN0GhUuY2Vub3RlLnYxLk1rZGlyUmVwbHkSOgoGUmVtb3ZlEhguY2Vub3RlLnYxLlJlbW92ZVJlcXVlc3QaFi5jZW5vdGUudjEuUmVtb3ZlUmVwbHkSOgoGUmVuYW1lEhguY2Vub3RlLnYxLlJlbmFtZVJlcXVlc3QaFi5jZW5vdGUudjEuUmVuYW1lUmVwbHkSOAoGRXhpc3RzEhYuY2Vub3RlLnYxLlBhdGhSZXF1ZXN0GhYuY2Vub3RlLnYxLkV4aXN0c1JlcGx5Ej0KB1N5bWxpbmsSGS5jZW5vdGUudjEuU3ltbGlua1JlcXVlc3QaFy5jZW5vdGUudjEuU3ltbGlua1JlcGx5EjwKCFJlYWRMaW5rEhYuY2Vub3RlLnYxLlBhdGhSZXF1ZXN0GhguY2Vub3RlLnYxLlJlYWRMaW5rUmVwbHkSTwoNU2V0QXR0cmlidXRlcxIfLmNlbm90ZS52MS5TZXRBdHRyaWJ1dGVzUmVxdWVzdBodLmNlbm90ZS52MS5TZXRBdHRyaWJ1dGVzUmVwbHkSOQoFV2F0Y2gSFy5jZW5vdGUudjEuV2F0Y2hSZXF1ZXN0GhUuY2Vub3RlLnYxLldhdGNoRXZlbnQwAWIGcHJvdG8z");
+  fileDesc("ChVjZW5vdGUvdjEvZmlsZXMucHJvdG8SCWNlbm90ZS52MSIbCgtQYXRoUmVxdWVzdBIMCgRwYXRoGAEgASgMIk8KD1JlYWRGaWxlUmVxdWVzdBIMCgRwYXRoGAEgASgMEg4KBm9mZnNldBgCIAEoBBITCgZsZW5ndGgYAyABKARIAIgBAUIJCgdfbGVuZ3RoIhkKCUZpbGVDaHVuaxIMCgRkYXRhGAEgASgMIlMKEFdyaXRlRmlsZVJlcXVlc3QSJAoEb3BlbhgBIAEoCzIULmNlbm90ZS52MS5Xcml0ZU9wZW5IABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSJrCglXcml0ZU9wZW4SDAoEcGF0aBgBIAEoDBIMCgRtb2RlGAIgASgNEiEKA2hvdxgDIAEoDjIULmNlbm90ZS52MS5Xcml0ZU1vZGUSDwoHcGFyZW50cxgEIAEoCBIOCgZvZmZzZXQYBSABKAQiIQoOV3JpdGVGaWxlUmVwbHkSDwoHd3JpdHRlbhgBIAEoBCKIAQoPT3BlbkZpbGVSZXF1ZXN0EiMKBG9wZW4YASABKAsyEy5jZW5vdGUudjEuT3BlbkZpbGVIABIkCgRyZWFkGAIgASgLMhQuY2Vub3RlLnYxLlJlYWRQaWVjZUgAEg8KBXdyaXRlGAMgASgMSAASDgoEc2VlaxgEIAEoBEgAQgkKB21lc3NhZ2UiewoIT3BlbkZpbGUSDAoEcGF0aBgBIAEoDBIMCgRtb2RlGAIgASgNEiUKBHJlYWQYAyABKAsyFS5jZW5vdGUudjEuT3BlblRvUmVhZEgAEiUKBXdyaXRlGAQgASgOMhQuY2Vub3RlLnYxLldyaXRlTW9kZUgAQgUKA2hvdyIMCgpPcGVuVG9SZWFkIjsKCVJlYWRQaWVjZRIOCgZsZW5ndGgYASABKA0SEwoGb2Zmc2V0GAIgASgESACIAQFCCQoHX29mZnNldCKeAQoNT3BlbkZpbGVSZXBseRIlCgZvcGVuZWQYASABKAsyEy5jZW5vdGUudjEuRmlsZURvbmVIABIOCgRkYXRhGAIgASgMSAASIwoEZG9uZRgDIAEoCzITLmNlbm90ZS52MS5GaWxlRG9uZUgAEigKBmZhaWxlZBgEIAEoCzIWLmNlbm90ZS52MS5FcnJvckRldGFpbEgAQgcKBXJlcGx5IgoKCEZpbGVEb25lIj4KEERpcmVjdG9yeUVudHJpZXMSKgoHZW50cmllcxgBIAMoCzIZLmNlbm90ZS52MS5EaXJlY3RvcnlFbnRyeSJBCg5EaXJlY3RvcnlFbnRyeRIMCgRuYW1lGAEgASgMEiEKBGtpbmQYAiABKA4yEy5jZW5vdGUudjEuRmlsZUtpbmQiLgoLU3RhdFJlcXVlc3QSDAoEcGF0aBgBIAEoDBIRCglub19mb2xsb3cYAiABKAgivwEKCEZpbGVTdGF0EiEKBGtpbmQYASABKA4yEy5jZW5vdGUudjEuRmlsZUtpbmQSDAoEc2l6ZRgCIAEoBBIMCgRtb2RlGAMgASgNEgsKA3VpZBgEIAEoDRILCgNnaWQYBSABKA0SDQoFaW5vZGUYBiABKAQSDQoFbGlua3MYByABKAQSEwoLYWNjZXNzZWRfbnMYCCABKAMSEwoLbW9kaWZpZWRfbnMYCSABKAMSEgoKY2hhbmdlZF9ucxgKIAEoAyI9CgxNa2RpclJlcXVlc3QSDAoEcGF0aBgBIAEoDBIRCglyZWN1cnNpdmUYAiABKAgSDAoEbW9kZRgDIAEoDSIMCgpNa2RpclJlcGx5Ij8KDVJlbW92ZVJlcXVlc3QSDAoEcGF0aBgBIAEoDBIRCglyZWN1cnNpdmUYAiABKAgSDQoFZm9yY2UYAyABKAgiDQoLUmVtb3ZlUmVwbHkiKQoNUmVuYW1lUmVxdWVzdBIMCgRmcm9tGAEgASgMEgoKAnRvGAIgASgMIg0KC1JlbmFtZVJlcGx5Ih0KC0V4aXN0c1JlcGx5Eg4KBmV4aXN0cxgBIAEoCCIuCg5TeW1saW5rUmVxdWVzdBIOCgZ0YXJnZXQYASABKAwSDAoEcGF0aBgCIAEoDCIOCgxTeW1saW5rUmVwbHkiHwoNUmVhZExpbmtSZXBseRIOCgZ0YXJnZXQYASABKAwi9wEKFFNldEF0dHJpYnV0ZXNSZXF1ZXN0EgwKBHBhdGgYASABKAwSEQoJbm9fZm9sbG93GAIgASgIEhEKBG1vZGUYAyABKA1IAIgBARIQCgN1aWQYBCABKA1IAYgBARIQCgNnaWQYBSABKA1IAogBARIYCgthY2Nlc3NlZF9ucxgGIAEoA0gDiAEBEhgKC21vZGlmaWVkX25zGAcgASgDSASIAQESEQoEc2l6ZRgIIAEoBEgFiAEBQgcKBV9tb2RlQgYKBF91aWRCBgoEX2dpZEIOCgxfYWNjZXNzZWRfbnNCDgoMX21vZGlmaWVkX25zQgcKBV9zaXplIhQKElNldEF0dHJpYnV0ZXNSZXBseSIvCgxXYXRjaFJlcXVlc3QSDAoEcGF0aBgBIAEoDBIRCglyZWN1cnNpdmUYAiABKAgiPgoKV2F0Y2hFdmVudBIiCgRraW5kGAEgASgOMhQuY2Vub3RlLnYxLldhdGNoS2luZBIMCgRwYXRoGAIgASgMKn4KCEZpbGVLaW5kEhkKFUZJTEVfS0lORF9VTlNQRUNJRklFRBAAEhIKDkZJTEVfS0lORF9GSUxFEAESFwoTRklMRV9LSU5EX0RJUkVDVE9SWRACEhUKEUZJTEVfS0lORF9TWU1MSU5LEAMSEwoPRklMRV9LSU5EX09USEVSEAQqiAEKCVdyaXRlTW9kZRIaChZXUklURV9NT0RFX1VOU1BFQ0lGSUVEEAASFgoSV1JJVEVfTU9ERV9SRVBMQUNFEAESFQoRV1JJVEVfTU9ERV9BUFBFTkQQAhIZChVXUklURV9NT0RFX0NSRUFURV9ORVcQAxIVChFXUklURV9NT0RFX1VQREFURRAEKoQBCglXYXRjaEtpbmQSGgoWV0FUQ0hfS0lORF9VTlNQRUNJRklFRBAAEhQKEFdBVENIX0tJTkRfUkVBRFkQARIVChFXQVRDSF9LSU5EX1JFTkFNRRACEhUKEVdBVENIX0tJTkRfQ0hBTkdFEAMSFwoTV0FUQ0hfS0lORF9PVkVSRkxPVxAEMrMGCgVGaWxlcxI6CgRSZWFkEhouY2Vub3RlLnYxLlJlYWRGaWxlUmVxdWVzdBoULmNlbm90ZS52MS5GaWxlQ2h1bmswARJBCgVXcml0ZRIbLmNlbm90ZS52MS5Xcml0ZUZpbGVSZXF1ZXN0GhkuY2Vub3RlLnYxLldyaXRlRmlsZVJlcGx5KAESQAoHUmVhZERpchIWLmNlbm90ZS52MS5QYXRoUmVxdWVzdBobLmNlbm90ZS52MS5EaXJlY3RvcnlFbnRyaWVzMAESMwoEU3RhdBIWLmNlbm90ZS52MS5TdGF0UmVxdWVzdBoTLmNlbm90ZS52MS5GaWxlU3RhdBI3CgVNa2RpchIXLmNlbm90ZS52MS5Na2RpclJlcXVlc3QaFS5jZW5vdGUudjEuTWtkaXJSZXBseRI6CgZSZW1vdmUSGC5jZW5vdGUudjEuUmVtb3ZlUmVxdWVzdBoWLmNlbm90ZS52MS5SZW1vdmVSZXBseRI6CgZSZW5hbWUSGC5jZW5vdGUudjEuUmVuYW1lUmVxdWVzdBoWLmNlbm90ZS52MS5SZW5hbWVSZXBseRI4CgZFeGlzdHMSFi5jZW5vdGUudjEuUGF0aFJlcXVlc3QaFi5jZW5vdGUudjEuRXhpc3RzUmVwbHkSPQoHU3ltbGluaxIZLmNlbm90ZS52MS5TeW1saW5rUmVxdWVzdBoXLmNlbm90ZS52MS5TeW1saW5rUmVwbHkSPAoIUmVhZExpbmsSFi5jZW5vdGUudjEuUGF0aFJlcXVlc3QaGC5jZW5vdGUudjEuUmVhZExpbmtSZXBseRJPCg1TZXRBdHRyaWJ1dGVzEh8uY2Vub3RlLnYxLlNldEF0dHJpYnV0ZXNSZXF1ZXN0Gh0uY2Vub3RlLnYxLlNldEF0dHJpYnV0ZXNSZXBseRJACgRPcGVuEhouY2Vub3RlLnYxLk9wZW5GaWxlUmVxdWVzdBoYLmNlbm90ZS52MS5PcGVuRmlsZVJlcGx5KAEwARI5CgVXYXRjaBIXLmNlbm90ZS52MS5XYXRjaFJlcXVlc3QaFS5jZW5vdGUudjEuV2F0Y2hFdmVudDABYgZwcm90bzM", [file_cenote_v1_common]);
 
 /**
  * @generated from message cenote.v1.PathRequest
@@ -177,6 +179,193 @@ export const WriteFileReplySchema: GenMessage<WriteFileReply> = /*@__PURE__*/
   messageDesc(file_cenote_v1_files, 5);
 
 /**
+ * @generated from message cenote.v1.OpenFileRequest
+ */
+export type OpenFileRequest = Message<"cenote.v1.OpenFileRequest"> & {
+  /**
+   * @generated from oneof cenote.v1.OpenFileRequest.message
+   */
+  message: {
+    /**
+     * @generated from field: cenote.v1.OpenFile open = 1;
+     */
+    value: OpenFile;
+    case: "open";
+  } | {
+    /**
+     * Answer: `data`, empty at the end.
+     *
+     * @generated from field: cenote.v1.ReadPiece read = 2;
+     */
+    value: ReadPiece;
+    case: "read";
+  } | {
+    /**
+     * Written from where the last writing ended, at most 1 MiB. Answer: `done`.
+     *
+     * @generated from field: bytes write = 3;
+     */
+    value: Uint8Array;
+    case: "write";
+  } | {
+    /**
+     * Where the next writing begins. Answer: `done`.
+     *
+     * @generated from field: uint64 seek = 4;
+     */
+    value: bigint;
+    case: "seek";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message cenote.v1.OpenFileRequest.
+ * Use `create(OpenFileRequestSchema)` to create a new message.
+ */
+export const OpenFileRequestSchema: GenMessage<OpenFileRequest> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 6);
+
+/**
+ * @generated from message cenote.v1.OpenFile
+ */
+export type OpenFile = Message<"cenote.v1.OpenFile"> & {
+  /**
+   * @generated from field: bytes path = 1;
+   */
+  path: Uint8Array;
+
+  /**
+   * Permission bits of a new file; 0: none.
+   *
+   * @generated from field: uint32 mode = 2;
+   */
+  mode: number;
+
+  /**
+   * @generated from oneof cenote.v1.OpenFile.how
+   */
+  how: {
+    /**
+     * To read.
+     *
+     * @generated from field: cenote.v1.OpenToRead read = 3;
+     */
+    value: OpenToRead;
+    case: "read";
+  } | {
+    /**
+     * To write.
+     *
+     * @generated from field: cenote.v1.WriteMode write = 4;
+     */
+    value: WriteMode;
+    case: "write";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message cenote.v1.OpenFile.
+ * Use `create(OpenFileSchema)` to create a new message.
+ */
+export const OpenFileSchema: GenMessage<OpenFile> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 7);
+
+/**
+ * @generated from message cenote.v1.OpenToRead
+ */
+export type OpenToRead = Message<"cenote.v1.OpenToRead"> & {
+};
+
+/**
+ * Describes the message cenote.v1.OpenToRead.
+ * Use `create(OpenToReadSchema)` to create a new message.
+ */
+export const OpenToReadSchema: GenMessage<OpenToRead> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 8);
+
+/**
+ * @generated from message cenote.v1.ReadPiece
+ */
+export type ReadPiece = Message<"cenote.v1.ReadPiece"> & {
+  /**
+   * At most 1 MiB; fewer bytes may come.
+   *
+   * @generated from field: uint32 length = 1;
+   */
+  length: number;
+
+  /**
+   * Where to read; not set: where the last such reading ended (files without positions, as in `/proc`).
+   *
+   * @generated from field: optional uint64 offset = 2;
+   */
+  offset?: bigint | undefined;
+};
+
+/**
+ * Describes the message cenote.v1.ReadPiece.
+ * Use `create(ReadPieceSchema)` to create a new message.
+ */
+export const ReadPieceSchema: GenMessage<ReadPiece> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 9);
+
+/**
+ * @generated from message cenote.v1.OpenFileReply
+ */
+export type OpenFileReply = Message<"cenote.v1.OpenFileReply"> & {
+  /**
+   * @generated from oneof cenote.v1.OpenFileReply.reply
+   */
+  reply: {
+    /**
+     * @generated from field: cenote.v1.FileDone opened = 1;
+     */
+    value: FileDone;
+    case: "opened";
+  } | {
+    /**
+     * @generated from field: bytes data = 2;
+     */
+    value: Uint8Array;
+    case: "data";
+  } | {
+    /**
+     * @generated from field: cenote.v1.FileDone done = 3;
+     */
+    value: FileDone;
+    case: "done";
+  } | {
+    /**
+     * `code` is the errno's name.
+     *
+     * @generated from field: cenote.v1.ErrorDetail failed = 4;
+     */
+    value: ErrorDetail;
+    case: "failed";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message cenote.v1.OpenFileReply.
+ * Use `create(OpenFileReplySchema)` to create a new message.
+ */
+export const OpenFileReplySchema: GenMessage<OpenFileReply> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 10);
+
+/**
+ * @generated from message cenote.v1.FileDone
+ */
+export type FileDone = Message<"cenote.v1.FileDone"> & {
+};
+
+/**
+ * Describes the message cenote.v1.FileDone.
+ * Use `create(FileDoneSchema)` to create a new message.
+ */
+export const FileDoneSchema: GenMessage<FileDone> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_files, 11);
+
+/**
  * @generated from message cenote.v1.DirectoryEntries
  */
 export type DirectoryEntries = Message<"cenote.v1.DirectoryEntries"> & {
@@ -191,7 +380,7 @@ export type DirectoryEntries = Message<"cenote.v1.DirectoryEntries"> & {
  * Use `create(DirectoryEntriesSchema)` to create a new message.
  */
 export const DirectoryEntriesSchema: GenMessage<DirectoryEntries> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 6);
+  messageDesc(file_cenote_v1_files, 12);
 
 /**
  * @generated from message cenote.v1.DirectoryEntry
@@ -213,7 +402,7 @@ export type DirectoryEntry = Message<"cenote.v1.DirectoryEntry"> & {
  * Use `create(DirectoryEntrySchema)` to create a new message.
  */
 export const DirectoryEntrySchema: GenMessage<DirectoryEntry> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 7);
+  messageDesc(file_cenote_v1_files, 13);
 
 /**
  * @generated from message cenote.v1.StatRequest
@@ -237,7 +426,7 @@ export type StatRequest = Message<"cenote.v1.StatRequest"> & {
  * Use `create(StatRequestSchema)` to create a new message.
  */
 export const StatRequestSchema: GenMessage<StatRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 8);
+  messageDesc(file_cenote_v1_files, 14);
 
 /**
  * @generated from message cenote.v1.FileStat
@@ -305,7 +494,7 @@ export type FileStat = Message<"cenote.v1.FileStat"> & {
  * Use `create(FileStatSchema)` to create a new message.
  */
 export const FileStatSchema: GenMessage<FileStat> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 9);
+  messageDesc(file_cenote_v1_files, 15);
 
 /**
  * @generated from message cenote.v1.MkdirRequest
@@ -336,7 +525,7 @@ export type MkdirRequest = Message<"cenote.v1.MkdirRequest"> & {
  * Use `create(MkdirRequestSchema)` to create a new message.
  */
 export const MkdirRequestSchema: GenMessage<MkdirRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 10);
+  messageDesc(file_cenote_v1_files, 16);
 
 /**
  * @generated from message cenote.v1.MkdirReply
@@ -349,7 +538,7 @@ export type MkdirReply = Message<"cenote.v1.MkdirReply"> & {
  * Use `create(MkdirReplySchema)` to create a new message.
  */
 export const MkdirReplySchema: GenMessage<MkdirReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 11);
+  messageDesc(file_cenote_v1_files, 17);
 
 /**
  * @generated from message cenote.v1.RemoveRequest
@@ -380,7 +569,7 @@ export type RemoveRequest = Message<"cenote.v1.RemoveRequest"> & {
  * Use `create(RemoveRequestSchema)` to create a new message.
  */
 export const RemoveRequestSchema: GenMessage<RemoveRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 12);
+  messageDesc(file_cenote_v1_files, 18);
 
 /**
  * @generated from message cenote.v1.RemoveReply
@@ -393,7 +582,7 @@ export type RemoveReply = Message<"cenote.v1.RemoveReply"> & {
  * Use `create(RemoveReplySchema)` to create a new message.
  */
 export const RemoveReplySchema: GenMessage<RemoveReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 13);
+  messageDesc(file_cenote_v1_files, 19);
 
 /**
  * @generated from message cenote.v1.RenameRequest
@@ -415,7 +604,7 @@ export type RenameRequest = Message<"cenote.v1.RenameRequest"> & {
  * Use `create(RenameRequestSchema)` to create a new message.
  */
 export const RenameRequestSchema: GenMessage<RenameRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 14);
+  messageDesc(file_cenote_v1_files, 20);
 
 /**
  * @generated from message cenote.v1.RenameReply
@@ -428,7 +617,7 @@ export type RenameReply = Message<"cenote.v1.RenameReply"> & {
  * Use `create(RenameReplySchema)` to create a new message.
  */
 export const RenameReplySchema: GenMessage<RenameReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 15);
+  messageDesc(file_cenote_v1_files, 21);
 
 /**
  * @generated from message cenote.v1.ExistsReply
@@ -445,7 +634,7 @@ export type ExistsReply = Message<"cenote.v1.ExistsReply"> & {
  * Use `create(ExistsReplySchema)` to create a new message.
  */
 export const ExistsReplySchema: GenMessage<ExistsReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 16);
+  messageDesc(file_cenote_v1_files, 22);
 
 /**
  * @generated from message cenote.v1.SymlinkRequest
@@ -467,7 +656,7 @@ export type SymlinkRequest = Message<"cenote.v1.SymlinkRequest"> & {
  * Use `create(SymlinkRequestSchema)` to create a new message.
  */
 export const SymlinkRequestSchema: GenMessage<SymlinkRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 17);
+  messageDesc(file_cenote_v1_files, 23);
 
 /**
  * @generated from message cenote.v1.SymlinkReply
@@ -480,7 +669,7 @@ export type SymlinkReply = Message<"cenote.v1.SymlinkReply"> & {
  * Use `create(SymlinkReplySchema)` to create a new message.
  */
 export const SymlinkReplySchema: GenMessage<SymlinkReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 18);
+  messageDesc(file_cenote_v1_files, 24);
 
 /**
  * @generated from message cenote.v1.ReadLinkReply
@@ -497,7 +686,7 @@ export type ReadLinkReply = Message<"cenote.v1.ReadLinkReply"> & {
  * Use `create(ReadLinkReplySchema)` to create a new message.
  */
 export const ReadLinkReplySchema: GenMessage<ReadLinkReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 19);
+  messageDesc(file_cenote_v1_files, 25);
 
 /**
  * @generated from message cenote.v1.SetAttributesRequest
@@ -553,7 +742,7 @@ export type SetAttributesRequest = Message<"cenote.v1.SetAttributesRequest"> & {
  * Use `create(SetAttributesRequestSchema)` to create a new message.
  */
 export const SetAttributesRequestSchema: GenMessage<SetAttributesRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 20);
+  messageDesc(file_cenote_v1_files, 26);
 
 /**
  * @generated from message cenote.v1.SetAttributesReply
@@ -566,7 +755,7 @@ export type SetAttributesReply = Message<"cenote.v1.SetAttributesReply"> & {
  * Use `create(SetAttributesReplySchema)` to create a new message.
  */
 export const SetAttributesReplySchema: GenMessage<SetAttributesReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 21);
+  messageDesc(file_cenote_v1_files, 27);
 
 /**
  * @generated from message cenote.v1.WatchRequest
@@ -590,7 +779,7 @@ export type WatchRequest = Message<"cenote.v1.WatchRequest"> & {
  * Use `create(WatchRequestSchema)` to create a new message.
  */
 export const WatchRequestSchema: GenMessage<WatchRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 22);
+  messageDesc(file_cenote_v1_files, 28);
 
 /**
  * @generated from message cenote.v1.WatchEvent
@@ -614,7 +803,7 @@ export type WatchEvent = Message<"cenote.v1.WatchEvent"> & {
  * Use `create(WatchEventSchema)` to create a new message.
  */
 export const WatchEventSchema: GenMessage<WatchEvent> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_files, 23);
+  messageDesc(file_cenote_v1_files, 29);
 
 /**
  * What a file is.
@@ -862,6 +1051,17 @@ export const Files: GenService<{
     methodKind: "unary";
     input: typeof SetAttributesRequestSchema;
     output: typeof SetAttributesReplySchema;
+  },
+  /**
+   * Opens a file for as long as the call lasts. The first message says which and how and is answered by `opened`, each that follows by one
+   * answer in its turn; what fails there is `failed`, and the file stays open.
+   *
+   * @generated from rpc cenote.v1.Files.Open
+   */
+  open: {
+    methodKind: "bidi_streaming";
+    input: typeof OpenFileRequestSchema;
+    output: typeof OpenFileReplySchema;
   },
   /**
    * Tells of changes below a path, from now on. The first event is `ready`.

@@ -751,7 +751,7 @@ export enum SignalScope {
   GROUP = 2,
 
   /**
-   * Every process of the session that `pid` leads (SIGKILL only).
+   * Every process of the session that `pid` leads (SIGKILL only). The answer comes when they are gone, or after five seconds.
    *
    * @generated from enum value: SIGNAL_SCOPE_SESSION = 3;
    */
@@ -806,7 +806,7 @@ export const ProcessStateSchema: GenEnum<ProcessState> = /*@__PURE__*/
  */
 export const Processes: GenService<{
   /**
-   * Runs to the end. Cancelling the call kills everything it started. The stream: `started`, then `stdout` and `stderr`, then `exited`.
+   * Runs to the end. Cancelling the call kills everything it started; when its time is up, it ends after all of that is gone. The stream: `started`, then `stdout` and `stderr`, then `exited`.
    *
    * @generated from rpc cenote.v1.Processes.Exec
    */

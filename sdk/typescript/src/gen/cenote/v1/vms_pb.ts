@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/vms.proto.
  */
 export const file_cenote_v1_vms: GenFile = /*@__PURE__*/
-  fileDesc("ChNjZW5vdGUvdjEvdm1zLnByb3RvEgljZW5vdGUudjEi3wUKD0NyZWF0ZVZtUmVxdWVzdBIwCgNlbnYYASADKAsyIy5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgCIAEoCRIdCgR1c2VyGAMgASgLMg8uY2Vub3RlLnYxLlVzZXISEAoIaG9zdG5hbWUYBCABKAkSIgoFZmlsZXMYBSADKAsyEy5jZW5vdGUudjEuU2VlZEZpbGUSIAoGbW91bnRzGAYgAygLMhAuY2Vub3RlLnYxLk1vdW50EhQKDG5vZGVfbW9kdWxlcxgHIAEoCRIUCgxjb21tYW5kc19kaXIYCCABKAkSKwoLcGVybWlzc2lvbnMYCSABKAsyFi5jZW5vdGUudjEuUGVybWlzc2lvbnMSIQoGbGltaXRzGAogASgLMhEuY2Vub3RlLnYxLkxpbWl0cxInCglpc29sYXRpb24YCyABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEjAKDmhvc3RfZnVuY3Rpb25zGAwgAygLMhguY2Vub3RlLnYxLkhvc3RGdW5jdGlvbnMSHQoVbG9vcGJhY2tfZXhlbXB0X3BvcnRzGA0gAygNEiEKBnRpbWluZxgOIAEoDjIRLmNlbm90ZS52MS5UaW1pbmcSEAoIc25hcHNob3QYDyABKAkSHwoCb3MYECABKAsyEy5jZW5vdGUudjEuT3NDb25maWcSFQoNaG9zdF9jb21tYW5kcxgRIAMoCRIUCgxob3N0X25ldHdvcmsYEiABKAgSCgoCaWQYEyABKAkSNgoGbGFiZWxzGBQgAygLMiYuY2Vub3RlLnYxLkNyZWF0ZVZtUmVxdWVzdC5MYWJlbHNFbnRyeRoqCghFbnZFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBGi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiIAoEVXNlchILCgN1aWQYASABKA0SCwoDZ2lkGAIgASgNIjcKCFNlZWRGaWxlEgwKBHBhdGgYASABKAwSDwoHY29udGVudBgCIAEoDBIMCgRtb2RlGAMgASgNIssBCgVNb3VudBINCgVndWVzdBgBIAEoCRIoCgRob3N0GAIgASgLMhguY2Vub3RlLnYxLkhvc3REaXJlY3RvcnlIABIhCgVpbWFnZRgDIAEoCzIQLmNlbm90ZS52MS5JbWFnZUgAEi0KCGNhbGxiYWNrGAQgASgLMhkuY2Vub3RlLnYxLkhvc3RGaWxlc3lzdGVtSAASLQoGbWVtb3J5GAUgASgLMhsuY2Vub3RlLnYxLk1lbW9yeUZpbGVzeXN0ZW1IAEIICgZzb3VyY2UiSQoNSG9zdERpcmVjdG9yeRIMCgRwYXRoGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIEhgKEHNpemVfbGltaXRfYnl0ZXMYAyABKAQiMAoFSW1hZ2USDgoEcGF0aBgBIAEoCUgAEg0KA3RhchgCIAEoDEgAQggKBnNvdXJjZSIwCg5Ib3N0RmlsZXN5c3RlbRIMCgRuYW1lGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIIiwKEE1lbW9yeUZpbGVzeXN0ZW0SGAoQc2l6ZV9saW1pdF9ieXRlcxgBIAEoBCLxAQoLUGVybWlzc2lvbnMSJgoCZnMYASABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEisKB25ldHdvcmsYAiABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEjEKDWNoaWxkX3Byb2Nlc3MYAyABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEicKA2VudhgEIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUSMQoNaG9zdF9mdW5jdGlvbhgFIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUiYgoPUGVybWlzc2lvblNjb3BlEiUKCGZhbGxiYWNrGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEigKBXJ1bGVzGAIgAygLMhkuY2Vub3RlLnYxLlBlcm1pc3Npb25SdWxlIm0KDlBlcm1pc3Npb25SdWxlEiUKCGRlY2lzaW9uGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEhIKCm9wZXJhdGlvbnMYAiADKAkSEAoIcGF0dGVybnMYAyADKAkSDgoGcmVhc29uGAQgASgJIrIFCgZMaW1pdHMSFgoJcHJvY2Vzc2VzGAEgASgESACIAQESFwoKb3Blbl9maWxlcxgCIAEoBEgBiAEBEiMKFm9wZW5fZmlsZXNfcGVyX3Byb2Nlc3MYAyABKARIAogBARISCgVwaXBlcxgEIAEoBEgDiAEBEhQKB3NvY2tldHMYBSABKARIBIgBARIdChBmaWxlc3lzdGVtX2J5dGVzGAYgASgESAWIAQESEwoGaW5vZGVzGAcgASgESAaIAQESHgoRd2FzbV9tZW1vcnlfYnl0ZXMYCCABKARIB4gBARIkChd3YXNtX21lbW9yeV90b3RhbF9ieXRlcxgJIAEoBEgIiAEBEhoKDWpzX2hlYXBfYnl0ZXMYCiABKARICYgBARIgChNhcnJheV9idWZmZXJzX2J5dGVzGAsgASgESAqIAQESGQoMb3V0cHV0X2J5dGVzGAwgASgESAuIAQESGAoLY3B1X3RpbWVfbXMYDSABKARIDIgBARIZCgx3YWxsX3RpbWVfbXMYDiABKARIDYgBARIWCgl0ZXJtaW5hbHMYDyABKARIDogBAUIMCgpfcHJvY2Vzc2VzQg0KC19vcGVuX2ZpbGVzQhkKF19vcGVuX2ZpbGVzX3Blcl9wcm9jZXNzQggKBl9waXBlc0IKCghfc29ja2V0c0ITChFfZmlsZXN5c3RlbV9ieXRlc0IJCgdfaW5vZGVzQhQKEl93YXNtX21lbW9yeV9ieXRlc0IaChhfd2FzbV9tZW1vcnlfdG90YWxfYnl0ZXNCEAoOX2pzX2hlYXBfYnl0ZXNCFgoUX2FycmF5X2J1ZmZlcnNfYnl0ZXNCDwoNX291dHB1dF9ieXRlc0IOCgxfY3B1X3RpbWVfbXNCDwoNX3dhbGxfdGltZV9tc0IMCgpfdGVybWluYWxzInsKCE9zQ29uZmlnEhAKCHBsYXRmb3JtGAEgASgJEgwKBGFyY2gYAiABKAkSDAoEdHlwZRgDIAEoCRIPCgdyZWxlYXNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHaG9tZWRpchgGIAEoCRIOCgZ0bXBkaXIYByABKAkiuwEKAlZtEgoKAmlkGAEgASgJEicKCWlzb2xhdGlvbhgCIAEoDjIULmNlbm90ZS52MS5Jc29sYXRpb24SEgoKY3JlYXRlZF9tcxgDIAEoBBIpCgZsYWJlbHMYBCADKAsyGS5jZW5vdGUudjEuVm0uTGFiZWxzRW50cnkSEgoKd29ya2VyX3BpZBgFIAEoDRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhAKDkxpc3RWbXNSZXF1ZXN0IioKDExpc3RWbXNSZXBseRIaCgN2bXMYASADKAsyDS5jZW5vdGUudjEuVm0iHgoQRGlzcG9zZVZtUmVxdWVzdBIKCgJ2bRgBIAEoCSIQCg5EaXNwb3NlVm1SZXBseSIeChBSZXNvdXJjZXNSZXF1ZXN0EgoKAnZtGAEgASgJIj0KDlJlc291cmNlc1JlcGx5EisKCXJlc291cmNlcxgBIAMoCzIYLmNlbm90ZS52MS5SZXNvdXJjZVVzYWdlIkoKDVJlc291cmNlVXNhZ2USDAoEbmFtZRgBIAEoCRIMCgR1c2VkGAIgASgEEg0KBWxpbWl0GAMgASgEEg4KBm9wdGlvbhgEIAEoCSIdCg9EZXNjcmliZVJlcXVlc3QSCgoCdm0YASABKAki0gEKDURlc2NyaWJlUmVwbHkSDwoHdmVyc2lvbhgBIAEoCRIQCghyZXZpc2lvbhgCIAEoDRIUCgxub2RlX3ZlcnNpb24YAyABKAkSLwoRZGVmYXVsdF9pc29sYXRpb24YBCABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEiYKCWxvY2tfZG93bhgFIAEoCzITLmNlbm90ZS52MS5Mb2NrRG93bhILCgN2bXMYBiABKA0SCwoDcGlkGAcgASgNEhUKDXVuaW1wbGVtZW50ZWQYCCADKAkiKgoITG9ja0Rvd24SHgoFd2FsbHMYASADKAsyDy5jZW5vdGUudjEuV2FsbCJJCgRXYWxsEgwKBG5hbWUYASABKAkSIwoFc3RhdGUYAiABKA4yFC5jZW5vdGUudjEuV2FsbFN0YXRlEg4KBmRldGFpbBgDIAEoCSIdCg9TbmFwc2hvdFJlcXVlc3QSCgoCdm0YASABKAkiQAoNU25hcHNob3RSZXBseRIQCghzbmFwc2hvdBgBIAEoCRIOCgZpbm9kZXMYAiABKAQSDQoFYnl0ZXMYAyABKAQiJwoNRm9ya1ZtUmVxdWVzdBIKCgJ2bRgBIAEoCRIKCgJpZBgCIAEoCSInChNEcm9wU25hcHNob3RSZXF1ZXN0EhAKCHNuYXBzaG90GAEgASgJIhMKEURyb3BTbmFwc2hvdFJlcGx5IkwKDUV4cG9ydFJlcXVlc3QSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDBIPCgdjaGFuZ2VzGAMgASgIEhAKCHNuYXBzaG90GAQgASgJIiwKC0V4cG9ydENodW5rEgwKBGRhdGEYASABKAwSDwoHZW50cmllcxgCIAEoBCJVCg1JbXBvcnRSZXF1ZXN0EikKBnRhcmdldBgBIAEoCzIXLmNlbm90ZS52MS5JbXBvcnRUYXJnZXRIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSI9CgxJbXBvcnRUYXJnZXQSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDBITCgthc19zbmFwc2hvdBgDIAEoCCIwCgtJbXBvcnRSZXBseRIPCgdlbnRyaWVzGAEgASgEEhAKCHNuYXBzaG90GAIgASgJIhsKDUV2ZW50c1JlcXVlc3QSCgoCdm0YASABKAkipwEKB1ZtRXZlbnQSDQoFYXRfbXMYASABKAQSJQoHcmVmdXNhbBgCIAEoCzISLmNlbm90ZS52MS5SZWZ1c2FsSAASKAoFbGltaXQYAyABKAsyFy5jZW5vdGUudjEuTGltaXRJblNpZ2h0SAASIwoFZW5kZWQYBCABKAsyEi5jZW5vdGUudjEuVm1FbmRlZEgAEg4KBGxvc3QYBSABKARIAEIHCgVldmVudCJeCgdSZWZ1c2FsEhIKCnBlcm1pc3Npb24YASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEg8KB3N1YmplY3QYAyABKAkSDgoGcmVhc29uGAQgASgJEgsKA3BpZBgFIAEoBSJICgxMaW1pdEluU2lnaHQSJwoFdXNhZ2UYASABKAsyGC5jZW5vdGUudjEuUmVzb3VyY2VVc2FnZRIPCgdyZWFjaGVkGAIgASgIIjAKB1ZtRW5kZWQSJQoFZXJyb3IYASABKAsyFi5jZW5vdGUudjEuRXJyb3JEZXRhaWwiWQocUmVnaXN0ZXJIb3N0RnVuY3Rpb25zUmVxdWVzdBIKCgJ2bRgBIAEoCRItCgtjb2xsZWN0aW9ucxgCIAMoCzIYLmNlbm90ZS52MS5Ib3N0RnVuY3Rpb25zIhwKGlJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcGx5Il4KDUhvc3RGdW5jdGlvbnMSDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIqCglmdW5jdGlvbnMYAyADKAsyFy5jZW5vdGUudjEuSG9zdEZ1bmN0aW9uIoQBCgxIb3N0RnVuY3Rpb24SDAoEbmFtZRgBIAEoCRITCgtkZXNjcmlwdGlvbhgCIAEoCRIUCgxpbnB1dF9zY2hlbWEYAyABKAkSFQoNb3V0cHV0X3NjaGVtYRgEIAEoCRISCgp0aW1lb3V0X21zGAUgASgEEhAKCGV4YW1wbGVzGAYgAygJKlMKCUlzb2xhdGlvbhIZChVJU09MQVRJT05fVU5TUEVDSUZJRUQQABIVChFJU09MQVRJT05fUFJPQ0VTUxABEhQKEElTT0xBVElPTl9TSEFSRUQQAipdCghEZWNpc2lvbhIYChRERUNJU0lPTl9VTlNQRUNJRklFRBAAEhIKDkRFQ0lTSU9OX0FMTE9XEAESEQoNREVDSVNJT05fREVOWRACEhAKDERFQ0lTSU9OX0FTSxADKlYKBlRpbWluZxIWChJUSU1JTkdfVU5TUEVDSUZJRUQQABIOCgpUSU1JTkdfT0ZGEAESEQoNVElNSU5HX0NPQVJTRRACEhEKDVRJTUlOR19GUk9aRU4QAyqHAQoJV2FsbFN0YXRlEhoKFldBTExfU1RBVEVfVU5TUEVDSUZJRUQQABIWChJXQUxMX1NUQVRFX0FQUExJRUQQARIWChJXQUxMX1NUQVRFX1BBUlRJQUwQAhIaChZXQUxMX1NUQVRFX1VOQVZBSUxBQkxFEAMSEgoOV0FMTF9TVEFURV9PRkYQBDKgBgoDVm1zEjMKBkNyZWF0ZRIaLmNlbm90ZS52MS5DcmVhdGVWbVJlcXVlc3QaDS5jZW5vdGUudjEuVm0SOgoETGlzdBIZLmNlbm90ZS52MS5MaXN0Vm1zUmVxdWVzdBoXLmNlbm90ZS52MS5MaXN0Vm1zUmVwbHkSQQoHRGlzcG9zZRIbLmNlbm90ZS52MS5EaXNwb3NlVm1SZXF1ZXN0GhkuY2Vub3RlLnYxLkRpc3Bvc2VWbVJlcGx5EkMKCVJlc291cmNlcxIbLmNlbm90ZS52MS5SZXNvdXJjZXNSZXF1ZXN0GhkuY2Vub3RlLnYxLlJlc291cmNlc1JlcGx5EkAKCERlc2NyaWJlEhouY2Vub3RlLnYxLkRlc2NyaWJlUmVxdWVzdBoYLmNlbm90ZS52MS5EZXNjcmliZVJlcGx5EkAKCFNuYXBzaG90EhouY2Vub3RlLnYxLlNuYXBzaG90UmVxdWVzdBoYLmNlbm90ZS52MS5TbmFwc2hvdFJlcGx5EkwKDERyb3BTbmFwc2hvdBIeLmNlbm90ZS52MS5Ecm9wU25hcHNob3RSZXF1ZXN0GhwuY2Vub3RlLnYxLkRyb3BTbmFwc2hvdFJlcGx5Ei8KBEZvcmsSGC5jZW5vdGUudjEuRm9ya1ZtUmVxdWVzdBoNLmNlbm90ZS52MS5WbRI8CgZFeHBvcnQSGC5jZW5vdGUudjEuRXhwb3J0UmVxdWVzdBoWLmNlbm90ZS52MS5FeHBvcnRDaHVuazABEjwKBkltcG9ydBIYLmNlbm90ZS52MS5JbXBvcnRSZXF1ZXN0GhYuY2Vub3RlLnYxLkltcG9ydFJlcGx5KAESOAoGRXZlbnRzEhguY2Vub3RlLnYxLkV2ZW50c1JlcXVlc3QaEi5jZW5vdGUudjEuVm1FdmVudDABEmcKFVJlZ2lzdGVySG9zdEZ1bmN0aW9ucxInLmNlbm90ZS52MS5SZWdpc3Rlckhvc3RGdW5jdGlvbnNSZXF1ZXN0GiUuY2Vub3RlLnYxLlJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcGx5YgZwcm90bzM", [file_cenote_v1_common]);
+  fileDesc("ChNjZW5vdGUvdjEvdm1zLnByb3RvEgljZW5vdGUudjEirAYKD0NyZWF0ZVZtUmVxdWVzdBIwCgNlbnYYASADKAsyIy5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0LkVudkVudHJ5EgsKA2N3ZBgCIAEoCRIdCgR1c2VyGAMgASgLMg8uY2Vub3RlLnYxLlVzZXISEAoIaG9zdG5hbWUYBCABKAkSIgoFZmlsZXMYBSADKAsyEy5jZW5vdGUudjEuU2VlZEZpbGUSIAoGbW91bnRzGAYgAygLMhAuY2Vub3RlLnYxLk1vdW50EhQKDG5vZGVfbW9kdWxlcxgHIAEoCRIUCgxjb21tYW5kc19kaXIYCCABKAkSKwoLcGVybWlzc2lvbnMYCSABKAsyFi5jZW5vdGUudjEuUGVybWlzc2lvbnMSIQoGbGltaXRzGAogASgLMhEuY2Vub3RlLnYxLkxpbWl0cxInCglpc29sYXRpb24YCyABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEjAKDmhvc3RfZnVuY3Rpb25zGAwgAygLMhguY2Vub3RlLnYxLkhvc3RGdW5jdGlvbnMSHQoVbG9vcGJhY2tfZXhlbXB0X3BvcnRzGA0gAygNEiEKBnRpbWluZxgOIAEoDjIRLmNlbm90ZS52MS5UaW1pbmcSEAoIc25hcHNob3QYDyABKAkSHwoCb3MYECABKAsyEy5jZW5vdGUudjEuT3NDb25maWcSFQoNaG9zdF9jb21tYW5kcxgRIAMoCRIUCgxob3N0X25ldHdvcmsYEiABKAgSCgoCaWQYEyABKAkSNgoGbGFiZWxzGBQgAygLMiYuY2Vub3RlLnYxLkNyZWF0ZVZtUmVxdWVzdC5MYWJlbHNFbnRyeRImCgVuYW1lcxgVIAMoCzIXLmNlbm90ZS52MS5OYW1lT3ZlcnJpZGUSFQoNaG9zdF9yZXNvbHZlchgWIAEoCBIMCgR3YXJtGBcgASgNGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASIvCgxOYW1lT3ZlcnJpZGUSDAoEbmFtZRgBIAEoCRIRCglhZGRyZXNzZXMYAiADKAkiIAoEVXNlchILCgN1aWQYASABKA0SCwoDZ2lkGAIgASgNIjcKCFNlZWRGaWxlEgwKBHBhdGgYASABKAwSDwoHY29udGVudBgCIAEoDBIMCgRtb2RlGAMgASgNIssBCgVNb3VudBINCgVndWVzdBgBIAEoCRIoCgRob3N0GAIgASgLMhguY2Vub3RlLnYxLkhvc3REaXJlY3RvcnlIABIhCgVpbWFnZRgDIAEoCzIQLmNlbm90ZS52MS5JbWFnZUgAEi0KCGNhbGxiYWNrGAQgASgLMhkuY2Vub3RlLnYxLkhvc3RGaWxlc3lzdGVtSAASLQoGbWVtb3J5GAUgASgLMhsuY2Vub3RlLnYxLk1lbW9yeUZpbGVzeXN0ZW1IAEIICgZzb3VyY2UiSQoNSG9zdERpcmVjdG9yeRIMCgRwYXRoGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIEhgKEHNpemVfbGltaXRfYnl0ZXMYAyABKAQiMAoFSW1hZ2USDgoEcGF0aBgBIAEoCUgAEg0KA3RhchgCIAEoDEgAQggKBnNvdXJjZSIwCg5Ib3N0RmlsZXN5c3RlbRIMCgRuYW1lGAEgASgJEhAKCHdyaXRhYmxlGAIgASgIIiwKEE1lbW9yeUZpbGVzeXN0ZW0SGAoQc2l6ZV9saW1pdF9ieXRlcxgBIAEoBCLxAQoLUGVybWlzc2lvbnMSJgoCZnMYASABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEisKB25ldHdvcmsYAiABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEjEKDWNoaWxkX3Byb2Nlc3MYAyABKAsyGi5jZW5vdGUudjEuUGVybWlzc2lvblNjb3BlEicKA2VudhgEIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUSMQoNaG9zdF9mdW5jdGlvbhgFIAEoCzIaLmNlbm90ZS52MS5QZXJtaXNzaW9uU2NvcGUiYgoPUGVybWlzc2lvblNjb3BlEiUKCGZhbGxiYWNrGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEigKBXJ1bGVzGAIgAygLMhkuY2Vub3RlLnYxLlBlcm1pc3Npb25SdWxlIm0KDlBlcm1pc3Npb25SdWxlEiUKCGRlY2lzaW9uGAEgASgOMhMuY2Vub3RlLnYxLkRlY2lzaW9uEhIKCm9wZXJhdGlvbnMYAiADKAkSEAoIcGF0dGVybnMYAyADKAkSDgoGcmVhc29uGAQgASgJIrIFCgZMaW1pdHMSFgoJcHJvY2Vzc2VzGAEgASgESACIAQESFwoKb3Blbl9maWxlcxgCIAEoBEgBiAEBEiMKFm9wZW5fZmlsZXNfcGVyX3Byb2Nlc3MYAyABKARIAogBARISCgVwaXBlcxgEIAEoBEgDiAEBEhQKB3NvY2tldHMYBSABKARIBIgBARIdChBmaWxlc3lzdGVtX2J5dGVzGAYgASgESAWIAQESEwoGaW5vZGVzGAcgASgESAaIAQESHgoRd2FzbV9tZW1vcnlfYnl0ZXMYCCABKARIB4gBARIkChd3YXNtX21lbW9yeV90b3RhbF9ieXRlcxgJIAEoBEgIiAEBEhoKDWpzX2hlYXBfYnl0ZXMYCiABKARICYgBARIgChNhcnJheV9idWZmZXJzX2J5dGVzGAsgASgESAqIAQESGQoMb3V0cHV0X2J5dGVzGAwgASgESAuIAQESGAoLY3B1X3RpbWVfbXMYDSABKARIDIgBARIZCgx3YWxsX3RpbWVfbXMYDiABKARIDYgBARIWCgl0ZXJtaW5hbHMYDyABKARIDogBAUIMCgpfcHJvY2Vzc2VzQg0KC19vcGVuX2ZpbGVzQhkKF19vcGVuX2ZpbGVzX3Blcl9wcm9jZXNzQggKBl9waXBlc0IKCghfc29ja2V0c0ITChFfZmlsZXN5c3RlbV9ieXRlc0IJCgdfaW5vZGVzQhQKEl93YXNtX21lbW9yeV9ieXRlc0IaChhfd2FzbV9tZW1vcnlfdG90YWxfYnl0ZXNCEAoOX2pzX2hlYXBfYnl0ZXNCFgoUX2FycmF5X2J1ZmZlcnNfYnl0ZXNCDwoNX291dHB1dF9ieXRlc0IOCgxfY3B1X3RpbWVfbXNCDwoNX3dhbGxfdGltZV9tc0IMCgpfdGVybWluYWxzInsKCE9zQ29uZmlnEhAKCHBsYXRmb3JtGAEgASgJEgwKBGFyY2gYAiABKAkSDAoEdHlwZRgDIAEoCRIPCgdyZWxlYXNlGAQgASgJEg8KB3ZlcnNpb24YBSABKAkSDwoHaG9tZWRpchgGIAEoCRIOCgZ0bXBkaXIYByABKAkiuwEKAlZtEgoKAmlkGAEgASgJEicKCWlzb2xhdGlvbhgCIAEoDjIULmNlbm90ZS52MS5Jc29sYXRpb24SEgoKY3JlYXRlZF9tcxgDIAEoBBIpCgZsYWJlbHMYBCADKAsyGS5jZW5vdGUudjEuVm0uTGFiZWxzRW50cnkSEgoKd29ya2VyX3BpZBgFIAEoDRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIhAKDkxpc3RWbXNSZXF1ZXN0IioKDExpc3RWbXNSZXBseRIaCgN2bXMYASADKAsyDS5jZW5vdGUudjEuVm0iHgoQRGlzcG9zZVZtUmVxdWVzdBIKCgJ2bRgBIAEoCSIQCg5EaXNwb3NlVm1SZXBseSIeChBSZXNvdXJjZXNSZXF1ZXN0EgoKAnZtGAEgASgJIj0KDlJlc291cmNlc1JlcGx5EisKCXJlc291cmNlcxgBIAMoCzIYLmNlbm90ZS52MS5SZXNvdXJjZVVzYWdlIkoKDVJlc291cmNlVXNhZ2USDAoEbmFtZRgBIAEoCRIMCgR1c2VkGAIgASgEEg0KBWxpbWl0GAMgASgEEg4KBm9wdGlvbhgEIAEoCSIdCg9EZXNjcmliZVJlcXVlc3QSCgoCdm0YASABKAki0gEKDURlc2NyaWJlUmVwbHkSDwoHdmVyc2lvbhgBIAEoCRIQCghyZXZpc2lvbhgCIAEoDRIUCgxub2RlX3ZlcnNpb24YAyABKAkSLwoRZGVmYXVsdF9pc29sYXRpb24YBCABKA4yFC5jZW5vdGUudjEuSXNvbGF0aW9uEiYKCWxvY2tfZG93bhgFIAEoCzITLmNlbm90ZS52MS5Mb2NrRG93bhILCgN2bXMYBiABKA0SCwoDcGlkGAcgASgNEhUKDXVuaW1wbGVtZW50ZWQYCCADKAkiKgoITG9ja0Rvd24SHgoFd2FsbHMYASADKAsyDy5jZW5vdGUudjEuV2FsbCJJCgRXYWxsEgwKBG5hbWUYASABKAkSIwoFc3RhdGUYAiABKA4yFC5jZW5vdGUudjEuV2FsbFN0YXRlEg4KBmRldGFpbBgDIAEoCSIdCg9TbmFwc2hvdFJlcXVlc3QSCgoCdm0YASABKAkiQAoNU25hcHNob3RSZXBseRIQCghzbmFwc2hvdBgBIAEoCRIOCgZpbm9kZXMYAiABKAQSDQoFYnl0ZXMYAyABKAQiJwoNRm9ya1ZtUmVxdWVzdBIKCgJ2bRgBIAEoCRIKCgJpZBgCIAEoCSInChNEcm9wU25hcHNob3RSZXF1ZXN0EhAKCHNuYXBzaG90GAEgASgJIhMKEURyb3BTbmFwc2hvdFJlcGx5IkwKDUV4cG9ydFJlcXVlc3QSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDBIPCgdjaGFuZ2VzGAMgASgIEhAKCHNuYXBzaG90GAQgASgJIiwKC0V4cG9ydENodW5rEgwKBGRhdGEYASABKAwSDwoHZW50cmllcxgCIAEoBCJVCg1JbXBvcnRSZXF1ZXN0EikKBnRhcmdldBgBIAEoCzIXLmNlbm90ZS52MS5JbXBvcnRUYXJnZXRIABIOCgRkYXRhGAIgASgMSABCCQoHbWVzc2FnZSI9CgxJbXBvcnRUYXJnZXQSCgoCdm0YASABKAkSDAoEcGF0aBgCIAEoDBITCgthc19zbmFwc2hvdBgDIAEoCCIwCgtJbXBvcnRSZXBseRIPCgdlbnRyaWVzGAEgASgEEhAKCHNuYXBzaG90GAIgASgJIhsKDUV2ZW50c1JlcXVlc3QSCgoCdm0YASABKAkipwEKB1ZtRXZlbnQSDQoFYXRfbXMYASABKAQSJQoHcmVmdXNhbBgCIAEoCzISLmNlbm90ZS52MS5SZWZ1c2FsSAASKAoFbGltaXQYAyABKAsyFy5jZW5vdGUudjEuTGltaXRJblNpZ2h0SAASIwoFZW5kZWQYBCABKAsyEi5jZW5vdGUudjEuVm1FbmRlZEgAEg4KBGxvc3QYBSABKARIAEIHCgVldmVudCJeCgdSZWZ1c2FsEhIKCnBlcm1pc3Npb24YASABKAkSEQoJb3BlcmF0aW9uGAIgASgJEg8KB3N1YmplY3QYAyABKAkSDgoGcmVhc29uGAQgASgJEgsKA3BpZBgFIAEoBSJICgxMaW1pdEluU2lnaHQSJwoFdXNhZ2UYASABKAsyGC5jZW5vdGUudjEuUmVzb3VyY2VVc2FnZRIPCgdyZWFjaGVkGAIgASgIIjAKB1ZtRW5kZWQSJQoFZXJyb3IYASABKAsyFi5jZW5vdGUudjEuRXJyb3JEZXRhaWwiWQocUmVnaXN0ZXJIb3N0RnVuY3Rpb25zUmVxdWVzdBIKCgJ2bRgBIAEoCRItCgtjb2xsZWN0aW9ucxgCIAMoCzIYLmNlbm90ZS52MS5Ib3N0RnVuY3Rpb25zIhwKGlJlZ2lzdGVySG9zdEZ1bmN0aW9uc1JlcGx5IiIKFFdhaXRVbnRpbFdhcm1SZXF1ZXN0EgoKAnZtGAEgASgJIhQKEldhaXRVbnRpbFdhcm1SZXBseSJeCg1Ib3N0RnVuY3Rpb25zEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSKgoJZnVuY3Rpb25zGAMgAygLMhcuY2Vub3RlLnYxLkhvc3RGdW5jdGlvbiKEAQoMSG9zdEZ1bmN0aW9uEgwKBG5hbWUYASABKAkSEwoLZGVzY3JpcHRpb24YAiABKAkSFAoMaW5wdXRfc2NoZW1hGAMgASgJEhUKDW91dHB1dF9zY2hlbWEYBCABKAkSEgoKdGltZW91dF9tcxgFIAEoBBIQCghleGFtcGxlcxgGIAMoCSpTCglJc29sYXRpb24SGQoVSVNPTEFUSU9OX1VOU1BFQ0lGSUVEEAASFQoRSVNPTEFUSU9OX1BST0NFU1MQARIUChBJU09MQVRJT05fU0hBUkVEEAIqXQoIRGVjaXNpb24SGAoUREVDSVNJT05fVU5TUEVDSUZJRUQQABISCg5ERUNJU0lPTl9BTExPVxABEhEKDURFQ0lTSU9OX0RFTlkQAhIQCgxERUNJU0lPTl9BU0sQAypWCgZUaW1pbmcSFgoSVElNSU5HX1VOU1BFQ0lGSUVEEAASDgoKVElNSU5HX09GRhABEhEKDVRJTUlOR19DT0FSU0UQAhIRCg1USU1JTkdfRlJPWkVOEAMqhwEKCVdhbGxTdGF0ZRIaChZXQUxMX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSV0FMTF9TVEFURV9BUFBMSUVEEAESFgoSV0FMTF9TVEFURV9QQVJUSUFMEAISGgoWV0FMTF9TVEFURV9VTkFWQUlMQUJMRRADEhIKDldBTExfU1RBVEVfT0ZGEAQy8QYKA1ZtcxIzCgZDcmVhdGUSGi5jZW5vdGUudjEuQ3JlYXRlVm1SZXF1ZXN0Gg0uY2Vub3RlLnYxLlZtEjoKBExpc3QSGS5jZW5vdGUudjEuTGlzdFZtc1JlcXVlc3QaFy5jZW5vdGUudjEuTGlzdFZtc1JlcGx5EkEKB0Rpc3Bvc2USGy5jZW5vdGUudjEuRGlzcG9zZVZtUmVxdWVzdBoZLmNlbm90ZS52MS5EaXNwb3NlVm1SZXBseRJDCglSZXNvdXJjZXMSGy5jZW5vdGUudjEuUmVzb3VyY2VzUmVxdWVzdBoZLmNlbm90ZS52MS5SZXNvdXJjZXNSZXBseRJACghEZXNjcmliZRIaLmNlbm90ZS52MS5EZXNjcmliZVJlcXVlc3QaGC5jZW5vdGUudjEuRGVzY3JpYmVSZXBseRJACghTbmFwc2hvdBIaLmNlbm90ZS52MS5TbmFwc2hvdFJlcXVlc3QaGC5jZW5vdGUudjEuU25hcHNob3RSZXBseRJMCgxEcm9wU25hcHNob3QSHi5jZW5vdGUudjEuRHJvcFNuYXBzaG90UmVxdWVzdBocLmNlbm90ZS52MS5Ecm9wU25hcHNob3RSZXBseRIvCgRGb3JrEhguY2Vub3RlLnYxLkZvcmtWbVJlcXVlc3QaDS5jZW5vdGUudjEuVm0SPAoGRXhwb3J0EhguY2Vub3RlLnYxLkV4cG9ydFJlcXVlc3QaFi5jZW5vdGUudjEuRXhwb3J0Q2h1bmswARI8CgZJbXBvcnQSGC5jZW5vdGUudjEuSW1wb3J0UmVxdWVzdBoWLmNlbm90ZS52MS5JbXBvcnRSZXBseSgBEjgKBkV2ZW50cxIYLmNlbm90ZS52MS5FdmVudHNSZXF1ZXN0GhIuY2Vub3RlLnYxLlZtRXZlbnQwARJnChVSZWdpc3Rlckhvc3RGdW5jdGlvbnMSJy5jZW5vdGUudjEuUmVnaXN0ZXJIb3N0RnVuY3Rpb25zUmVxdWVzdBolLmNlbm90ZS52MS5SZWdpc3Rlckhvc3RGdW5jdGlvbnNSZXBseRJPCg1XYWl0VW50aWxXYXJtEh8uY2Vub3RlLnYxLldhaXRVbnRpbFdhcm1SZXF1ZXN0Gh0uY2Vub3RlLnYxLldhaXRVbnRpbFdhcm1SZXBseWIGcHJvdG8z", [file_cenote_v1_common]);
 
 /**
  * All options of a machine. What is not set has the default of the Rust crate's `NodeRuntimeBuilder`.
@@ -163,6 +163,27 @@ export type CreateVmRequest = Message<"cenote.v1.CreateVmRequest"> & {
    * @generated from field: map<string, string> labels = 20;
    */
   labels: { [key: string]: string };
+
+  /**
+   * Names that are answered with these addresses before anybody else is asked. Whether they may be reached is for `permissions.network`.
+   *
+   * @generated from field: repeated cenote.v1.NameOverride names = 21;
+   */
+  names: NameOverride[];
+
+  /**
+   * The embedder answers for the names outside over `HostChannel` (`DnsQuestion`) instead of the server's resolver, where rules allow the name.
+   *
+   * @generated from field: bool host_resolver = 22;
+   */
+  hostResolver: boolean;
+
+  /**
+   * JavaScript engines kept ready, at most 64, so that `node` starts in a fraction of the time. See `WaitUntilWarm`.
+   *
+   * @generated from field: uint32 warm = 23;
+   */
+  warm: number;
 };
 
 /**
@@ -171,6 +192,30 @@ export type CreateVmRequest = Message<"cenote.v1.CreateVmRequest"> & {
  */
 export const CreateVmRequestSchema: GenMessage<CreateVmRequest> = /*@__PURE__*/
   messageDesc(file_cenote_v1_vms, 0);
+
+/**
+ * Addresses of a name.
+ *
+ * @generated from message cenote.v1.NameOverride
+ */
+export type NameOverride = Message<"cenote.v1.NameOverride"> & {
+  /**
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message cenote.v1.NameOverride.
+ * Use `create(NameOverrideSchema)` to create a new message.
+ */
+export const NameOverrideSchema: GenMessage<NameOverride> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_vms, 1);
 
 /**
  * A user of the machine.
@@ -194,7 +239,7 @@ export type User = Message<"cenote.v1.User"> & {
  * Use `create(UserSchema)` to create a new message.
  */
 export const UserSchema: GenMessage<User> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 1);
+  messageDesc(file_cenote_v1_vms, 2);
 
 /**
  * A file put into a new machine.
@@ -227,7 +272,7 @@ export type SeedFile = Message<"cenote.v1.SeedFile"> & {
  * Use `create(SeedFileSchema)` to create a new message.
  */
 export const SeedFileSchema: GenMessage<SeedFile> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 2);
+  messageDesc(file_cenote_v1_vms, 3);
 
 /**
  * Something shown at a directory of the machine.
@@ -285,7 +330,7 @@ export type Mount = Message<"cenote.v1.Mount"> & {
  * Use `create(MountSchema)` to create a new message.
  */
 export const MountSchema: GenMessage<Mount> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 3);
+  messageDesc(file_cenote_v1_vms, 4);
 
 /**
  * A directory of the server's host. Links in it never lead out of it.
@@ -318,7 +363,7 @@ export type HostDirectory = Message<"cenote.v1.HostDirectory"> & {
  * Use `create(HostDirectorySchema)` to create a new message.
  */
 export const HostDirectorySchema: GenMessage<HostDirectory> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 4);
+  messageDesc(file_cenote_v1_vms, 5);
 
 /**
  * A read-only tree.
@@ -353,7 +398,7 @@ export type Image = Message<"cenote.v1.Image"> & {
  * Use `create(ImageSchema)` to create a new message.
  */
 export const ImageSchema: GenMessage<Image> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 5);
+  messageDesc(file_cenote_v1_vms, 6);
 
 /**
  * A filesystem of the embedder.
@@ -379,7 +424,7 @@ export type HostFilesystem = Message<"cenote.v1.HostFilesystem"> & {
  * Use `create(HostFilesystemSchema)` to create a new message.
  */
 export const HostFilesystemSchema: GenMessage<HostFilesystem> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 6);
+  messageDesc(file_cenote_v1_vms, 7);
 
 /**
  * A filesystem in memory.
@@ -400,7 +445,7 @@ export type MemoryFilesystem = Message<"cenote.v1.MemoryFilesystem"> & {
  * Use `create(MemoryFilesystemSchema)` to create a new message.
  */
 export const MemoryFilesystemSchema: GenMessage<MemoryFilesystem> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 7);
+  messageDesc(file_cenote_v1_vms, 8);
 
 /**
  * What guests may do, scope by scope. A scope that is not set has its default: files and programs of the machine allowed (the machine's
@@ -440,7 +485,7 @@ export type Permissions = Message<"cenote.v1.Permissions"> & {
  * Use `create(PermissionsSchema)` to create a new message.
  */
 export const PermissionsSchema: GenMessage<Permissions> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 8);
+  messageDesc(file_cenote_v1_vms, 9);
 
 /**
  * Rules of one scope. The last rule that matches wins; if none does, `fallback`.
@@ -464,7 +509,7 @@ export type PermissionScope = Message<"cenote.v1.PermissionScope"> & {
  * Use `create(PermissionScopeSchema)` to create a new message.
  */
 export const PermissionScopeSchema: GenMessage<PermissionScope> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 9);
+  messageDesc(file_cenote_v1_vms, 10);
 
 /**
  * One rule.
@@ -505,7 +550,7 @@ export type PermissionRule = Message<"cenote.v1.PermissionRule"> & {
  * Use `create(PermissionRuleSchema)` to create a new message.
  */
 export const PermissionRuleSchema: GenMessage<PermissionRule> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 10);
+  messageDesc(file_cenote_v1_vms, 11);
 
 /**
  * Limits of one machine, all on by default. Hitting one fails the guest's own call (or ends that one process).
@@ -624,7 +669,7 @@ export type Limits = Message<"cenote.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 11);
+  messageDesc(file_cenote_v1_vms, 12);
 
 /**
  * What a guest's system calls itself. Empty: what it is.
@@ -673,7 +718,7 @@ export type OsConfig = Message<"cenote.v1.OsConfig"> & {
  * Use `create(OsConfigSchema)` to create a new message.
  */
 export const OsConfigSchema: GenMessage<OsConfig> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 12);
+  messageDesc(file_cenote_v1_vms, 13);
 
 /**
  * A live machine.
@@ -716,7 +761,7 @@ export type Vm = Message<"cenote.v1.Vm"> & {
  * Use `create(VmSchema)` to create a new message.
  */
 export const VmSchema: GenMessage<Vm> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 13);
+  messageDesc(file_cenote_v1_vms, 14);
 
 /**
  * @generated from message cenote.v1.ListVmsRequest
@@ -729,7 +774,7 @@ export type ListVmsRequest = Message<"cenote.v1.ListVmsRequest"> & {
  * Use `create(ListVmsRequestSchema)` to create a new message.
  */
 export const ListVmsRequestSchema: GenMessage<ListVmsRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 14);
+  messageDesc(file_cenote_v1_vms, 15);
 
 /**
  * @generated from message cenote.v1.ListVmsReply
@@ -746,7 +791,7 @@ export type ListVmsReply = Message<"cenote.v1.ListVmsReply"> & {
  * Use `create(ListVmsReplySchema)` to create a new message.
  */
 export const ListVmsReplySchema: GenMessage<ListVmsReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 15);
+  messageDesc(file_cenote_v1_vms, 16);
 
 /**
  * @generated from message cenote.v1.DisposeVmRequest
@@ -763,7 +808,7 @@ export type DisposeVmRequest = Message<"cenote.v1.DisposeVmRequest"> & {
  * Use `create(DisposeVmRequestSchema)` to create a new message.
  */
 export const DisposeVmRequestSchema: GenMessage<DisposeVmRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 16);
+  messageDesc(file_cenote_v1_vms, 17);
 
 /**
  * @generated from message cenote.v1.DisposeVmReply
@@ -776,7 +821,7 @@ export type DisposeVmReply = Message<"cenote.v1.DisposeVmReply"> & {
  * Use `create(DisposeVmReplySchema)` to create a new message.
  */
 export const DisposeVmReplySchema: GenMessage<DisposeVmReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 17);
+  messageDesc(file_cenote_v1_vms, 18);
 
 /**
  * @generated from message cenote.v1.ResourcesRequest
@@ -793,7 +838,7 @@ export type ResourcesRequest = Message<"cenote.v1.ResourcesRequest"> & {
  * Use `create(ResourcesRequestSchema)` to create a new message.
  */
 export const ResourcesRequestSchema: GenMessage<ResourcesRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 18);
+  messageDesc(file_cenote_v1_vms, 19);
 
 /**
  * What a machine uses.
@@ -812,7 +857,7 @@ export type ResourcesReply = Message<"cenote.v1.ResourcesReply"> & {
  * Use `create(ResourcesReplySchema)` to create a new message.
  */
 export const ResourcesReplySchema: GenMessage<ResourcesReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 19);
+  messageDesc(file_cenote_v1_vms, 20);
 
 /**
  * One limited resource.
@@ -852,7 +897,7 @@ export type ResourceUsage = Message<"cenote.v1.ResourceUsage"> & {
  * Use `create(ResourceUsageSchema)` to create a new message.
  */
 export const ResourceUsageSchema: GenMessage<ResourceUsage> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 20);
+  messageDesc(file_cenote_v1_vms, 21);
 
 /**
  * @generated from message cenote.v1.DescribeRequest
@@ -871,7 +916,7 @@ export type DescribeRequest = Message<"cenote.v1.DescribeRequest"> & {
  * Use `create(DescribeRequestSchema)` to create a new message.
  */
 export const DescribeRequestSchema: GenMessage<DescribeRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 21);
+  messageDesc(file_cenote_v1_vms, 22);
 
 /**
  * @generated from message cenote.v1.DescribeReply
@@ -885,7 +930,7 @@ export type DescribeReply = Message<"cenote.v1.DescribeReply"> & {
   version: string;
 
   /**
-   * The contract's revision within v1: grows with every addition. These files describe revision 3. A client refuses a server whose
+   * The contract's revision within v1: grows with every addition. These files describe revision 4. A client refuses a server whose
    * revision is smaller than its own: fields that it does not know, it would pass over.
    *
    * @generated from field: uint32 revision = 2;
@@ -940,7 +985,7 @@ export type DescribeReply = Message<"cenote.v1.DescribeReply"> & {
  * Use `create(DescribeReplySchema)` to create a new message.
  */
 export const DescribeReplySchema: GenMessage<DescribeReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 22);
+  messageDesc(file_cenote_v1_vms, 23);
 
 /**
  * What a process has given up, and what it could not.
@@ -959,7 +1004,7 @@ export type LockDown = Message<"cenote.v1.LockDown"> & {
  * Use `create(LockDownSchema)` to create a new message.
  */
 export const LockDownSchema: GenMessage<LockDown> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 23);
+  messageDesc(file_cenote_v1_vms, 24);
 
 /**
  * One part of the lock-down.
@@ -992,7 +1037,7 @@ export type Wall = Message<"cenote.v1.Wall"> & {
  * Use `create(WallSchema)` to create a new message.
  */
 export const WallSchema: GenMessage<Wall> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 24);
+  messageDesc(file_cenote_v1_vms, 25);
 
 /**
  * @generated from message cenote.v1.SnapshotRequest
@@ -1009,7 +1054,7 @@ export type SnapshotRequest = Message<"cenote.v1.SnapshotRequest"> & {
  * Use `create(SnapshotRequestSchema)` to create a new message.
  */
 export const SnapshotRequestSchema: GenMessage<SnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 25);
+  messageDesc(file_cenote_v1_vms, 26);
 
 /**
  * @generated from message cenote.v1.SnapshotReply
@@ -1040,7 +1085,7 @@ export type SnapshotReply = Message<"cenote.v1.SnapshotReply"> & {
  * Use `create(SnapshotReplySchema)` to create a new message.
  */
 export const SnapshotReplySchema: GenMessage<SnapshotReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 26);
+  messageDesc(file_cenote_v1_vms, 27);
 
 /**
  * @generated from message cenote.v1.ForkVmRequest
@@ -1064,7 +1109,7 @@ export type ForkVmRequest = Message<"cenote.v1.ForkVmRequest"> & {
  * Use `create(ForkVmRequestSchema)` to create a new message.
  */
 export const ForkVmRequestSchema: GenMessage<ForkVmRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 27);
+  messageDesc(file_cenote_v1_vms, 28);
 
 /**
  * @generated from message cenote.v1.DropSnapshotRequest
@@ -1081,7 +1126,7 @@ export type DropSnapshotRequest = Message<"cenote.v1.DropSnapshotRequest"> & {
  * Use `create(DropSnapshotRequestSchema)` to create a new message.
  */
 export const DropSnapshotRequestSchema: GenMessage<DropSnapshotRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 28);
+  messageDesc(file_cenote_v1_vms, 29);
 
 /**
  * @generated from message cenote.v1.DropSnapshotReply
@@ -1094,7 +1139,7 @@ export type DropSnapshotReply = Message<"cenote.v1.DropSnapshotReply"> & {
  * Use `create(DropSnapshotReplySchema)` to create a new message.
  */
 export const DropSnapshotReplySchema: GenMessage<DropSnapshotReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 29);
+  messageDesc(file_cenote_v1_vms, 30);
 
 /**
  * @generated from message cenote.v1.ExportRequest
@@ -1132,7 +1177,7 @@ export type ExportRequest = Message<"cenote.v1.ExportRequest"> & {
  * Use `create(ExportRequestSchema)` to create a new message.
  */
 export const ExportRequestSchema: GenMessage<ExportRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 30);
+  messageDesc(file_cenote_v1_vms, 31);
 
 /**
  * @generated from message cenote.v1.ExportChunk
@@ -1156,7 +1201,7 @@ export type ExportChunk = Message<"cenote.v1.ExportChunk"> & {
  * Use `create(ExportChunkSchema)` to create a new message.
  */
 export const ExportChunkSchema: GenMessage<ExportChunk> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 31);
+  messageDesc(file_cenote_v1_vms, 32);
 
 /**
  * @generated from message cenote.v1.ImportRequest
@@ -1185,7 +1230,7 @@ export type ImportRequest = Message<"cenote.v1.ImportRequest"> & {
  * Use `create(ImportRequestSchema)` to create a new message.
  */
 export const ImportRequestSchema: GenMessage<ImportRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 32);
+  messageDesc(file_cenote_v1_vms, 33);
 
 /**
  * Where a tar stream is unpacked.
@@ -1219,7 +1264,7 @@ export type ImportTarget = Message<"cenote.v1.ImportTarget"> & {
  * Use `create(ImportTargetSchema)` to create a new message.
  */
 export const ImportTargetSchema: GenMessage<ImportTarget> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 33);
+  messageDesc(file_cenote_v1_vms, 34);
 
 /**
  * @generated from message cenote.v1.ImportReply
@@ -1245,7 +1290,7 @@ export type ImportReply = Message<"cenote.v1.ImportReply"> & {
  * Use `create(ImportReplySchema)` to create a new message.
  */
 export const ImportReplySchema: GenMessage<ImportReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 34);
+  messageDesc(file_cenote_v1_vms, 35);
 
 /**
  * @generated from message cenote.v1.EventsRequest
@@ -1262,7 +1307,7 @@ export type EventsRequest = Message<"cenote.v1.EventsRequest"> & {
  * Use `create(EventsRequestSchema)` to create a new message.
  */
 export const EventsRequestSchema: GenMessage<EventsRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 35);
+  messageDesc(file_cenote_v1_vms, 36);
 
 /**
  * Something that happened in a machine.
@@ -1314,7 +1359,7 @@ export type VmEvent = Message<"cenote.v1.VmEvent"> & {
  * Use `create(VmEventSchema)` to create a new message.
  */
 export const VmEventSchema: GenMessage<VmEvent> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 36);
+  messageDesc(file_cenote_v1_vms, 37);
 
 /**
  * A guest was refused something.
@@ -1357,7 +1402,7 @@ export type Refusal = Message<"cenote.v1.Refusal"> & {
  * Use `create(RefusalSchema)` to create a new message.
  */
 export const RefusalSchema: GenMessage<Refusal> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 37);
+  messageDesc(file_cenote_v1_vms, 38);
 
 /**
  * A resource has passed 80 % of its limit, or reached it (`used` is the limit then, or nearly: a call that wanted more has failed).
@@ -1383,7 +1428,7 @@ export type LimitInSight = Message<"cenote.v1.LimitInSight"> & {
  * Use `create(LimitInSightSchema)` to create a new message.
  */
 export const LimitInSightSchema: GenMessage<LimitInSight> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 38);
+  messageDesc(file_cenote_v1_vms, 39);
 
 /**
  * The machine is gone.
@@ -1404,7 +1449,7 @@ export type VmEnded = Message<"cenote.v1.VmEnded"> & {
  * Use `create(VmEndedSchema)` to create a new message.
  */
 export const VmEndedSchema: GenMessage<VmEnded> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 39);
+  messageDesc(file_cenote_v1_vms, 40);
 
 /**
  * @generated from message cenote.v1.RegisterHostFunctionsRequest
@@ -1426,7 +1471,7 @@ export type RegisterHostFunctionsRequest = Message<"cenote.v1.RegisterHostFuncti
  * Use `create(RegisterHostFunctionsRequestSchema)` to create a new message.
  */
 export const RegisterHostFunctionsRequestSchema: GenMessage<RegisterHostFunctionsRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 40);
+  messageDesc(file_cenote_v1_vms, 41);
 
 /**
  * @generated from message cenote.v1.RegisterHostFunctionsReply
@@ -1439,7 +1484,37 @@ export type RegisterHostFunctionsReply = Message<"cenote.v1.RegisterHostFunction
  * Use `create(RegisterHostFunctionsReplySchema)` to create a new message.
  */
 export const RegisterHostFunctionsReplySchema: GenMessage<RegisterHostFunctionsReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 41);
+  messageDesc(file_cenote_v1_vms, 42);
+
+/**
+ * @generated from message cenote.v1.WaitUntilWarmRequest
+ */
+export type WaitUntilWarmRequest = Message<"cenote.v1.WaitUntilWarmRequest"> & {
+  /**
+   * @generated from field: string vm = 1;
+   */
+  vm: string;
+};
+
+/**
+ * Describes the message cenote.v1.WaitUntilWarmRequest.
+ * Use `create(WaitUntilWarmRequestSchema)` to create a new message.
+ */
+export const WaitUntilWarmRequestSchema: GenMessage<WaitUntilWarmRequest> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_vms, 43);
+
+/**
+ * @generated from message cenote.v1.WaitUntilWarmReply
+ */
+export type WaitUntilWarmReply = Message<"cenote.v1.WaitUntilWarmReply"> & {
+};
+
+/**
+ * Describes the message cenote.v1.WaitUntilWarmReply.
+ * Use `create(WaitUntilWarmReplySchema)` to create a new message.
+ */
+export const WaitUntilWarmReplySchema: GenMessage<WaitUntilWarmReply> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_vms, 44);
 
 /**
  * A collection of functions that the embedder answers: a frozen async global `<name>` in guest JavaScript and the command
@@ -1469,7 +1544,7 @@ export type HostFunctions = Message<"cenote.v1.HostFunctions"> & {
  * Use `create(HostFunctionsSchema)` to create a new message.
  */
 export const HostFunctionsSchema: GenMessage<HostFunctions> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 42);
+  messageDesc(file_cenote_v1_vms, 45);
 
 /**
  * One function.
@@ -1521,7 +1596,7 @@ export type HostFunction = Message<"cenote.v1.HostFunction"> & {
  * Use `create(HostFunctionSchema)` to create a new message.
  */
 export const HostFunctionSchema: GenMessage<HostFunction> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_vms, 43);
+  messageDesc(file_cenote_v1_vms, 46);
 
 /**
  * Where a machine lives.
@@ -1581,8 +1656,9 @@ export enum Decision {
   DENY = 2,
 
   /**
-   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback only, and not for
-   * `env` (variables are given when the machine is made).
+   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback of all scopes
+   * but `env` (variables are given when the machine is made), and in rules of `fs` and `network`: then only what such a rule matches is asked,
+   * and the fallback holds for the rest.
    *
    * @generated from enum value: DECISION_ASK = 3;
    */
@@ -1807,6 +1883,16 @@ export const Vms: GenService<{
     methodKind: "unary";
     input: typeof RegisterHostFunctionsRequestSchema;
     output: typeof RegisterHostFunctionsReplySchema;
+  },
+  /**
+   * Waits until the engines that `CreateVmRequest.warm` asked for are ready.
+   *
+   * @generated from rpc cenote.v1.Vms.WaitUntilWarm
+   */
+  waitUntilWarm: {
+    methodKind: "unary";
+    input: typeof WaitUntilWarmRequestSchema;
+    output: typeof WaitUntilWarmReplySchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_cenote_v1_vms, 0);
