@@ -174,7 +174,7 @@ fn shell_after_a_fork_bomb_that_timed_out_finds_room() {
 fn file_stays_open_while_its_name_goes() {
     block_on(async {
         let rt = builder().file("/data/f", "hello").create().await.unwrap();
-        let errno = |error: cenote::Error| error.errno().unwrap();
+        let errno = |error: Error| error.errno().unwrap();
         let file = rt.open_file("/data/f", OpenHow::Read, 0).await.unwrap();
         let again = file.clone();
         rt.remove("/data/f").await.unwrap();

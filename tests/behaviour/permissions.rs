@@ -4,8 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cenote::{
-    Decision, Effect, EnvRule, Event, FileAccess, FileRule, HostFunction, HostFunctions,
-    PermissionRequest, Permissions, Scope,
+    Decision, Effect, EnvRule, Event, FileAccess, FileRule, FunctionRule, HostFunction,
+    HostFunctions, PermissionRequest, Permissions, ProgramRule, Scope,
 };
 
 use crate::{block_on, builder};
@@ -249,4 +249,71 @@ fn variables_and_host_functions_have_scopes_of_their_own() {
             out.stderr
         );
     });
+}
+
+#[test]
+fn rules_of_programs_and_functions_may_ask_and_the_last_that_matches_wins() {
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&asked);
+    block_on(async {
+        let answer = HostFunction::new(async |_| Ok(serde_json::json!(1)));
+        let program = |effect, glob: &str| ProgramRule {
+            effect,
+            glob: glob.into(),
+        };
+        let function = |effect, glob: &str| FunctionRule {
+            effect,
+            glob: glob.into(),
+        };
+        let rt = builder()
+            .host_functions(
+                HostFunctions::new("host")
+                    .function("open", answer.clone())
+                    .function("shut", answer.clone())
+                    .function("plain", answer),
+            )
+            .permissions(Permissions {
+                program_rules: vec![
+                    program(Effect::Deny, "**"),
+                    program(Effect::Ask, "/usr/bin/node"),
+                ],
+                host_functions: vec![
+                    function(Effect::Allow, "*"),
+                    function(Effect::Ask, "host.o*"),
+                    function(Effect::Deny, "host.s*"),
+                ],
+                ..Permissions::default()
+            })
+            .on_permission([Scope::ChildProcess, Scope::HostFunction], move |request| {
+                seen.lock().unwrap().push(request.operation());
+                match request {
+                    PermissionRequest::Spawn { argv, .. } => {
+                        Decision::from(argv.last().is_some_and(|last| last == b"7 * 6"))
+                    }
+                    _ => Decision::allow(),
+                }
+            })
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .exec(
+                r#"import { spawnSync } from "node:child_process";
+                   const end = ({ error, stdout }) => error?.code ?? stdout.toString().trim();
+                   console.log(end(spawnSync("node", ["-p", "7 * 6"])), end(spawnSync("node", ["-p", "1"])), end(spawnSync("true")));
+                   console.log(await host.open(), await host.plain(), await host.shut().catch((error) => error.message));"#,
+            )
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "42 EACCES EACCES\n1 1 permissions.host_functions refuses `host.s*`\n",
+            "{}",
+            out.stderr
+        );
+    });
+    // A refused program is looked for in the rest of PATH, and asked about there.
+    let mut asked = asked.lock().unwrap();
+    asked.retain(|operation| *operation != "spawn");
+    assert_eq!(*asked, ["call"]);
 }

@@ -276,7 +276,8 @@ impl Permit {
             collection: collection.into(),
             function: function.into(),
         };
-        self.settle(Ruling::Silent(Verdict::Allow), Scope::HostFunction, request)
+        let ruling = self.rules.host_function(collection, function);
+        self.settle(ruling, Scope::HostFunction, request)
     }
 
     fn settle(

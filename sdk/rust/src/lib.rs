@@ -84,7 +84,7 @@ pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
     Resolve, Resolving, Response,
 };
-pub use policy::{Effect, EnvRule, FileAccess, FileRule, Permissions};
+pub use policy::{Effect, EnvRule, FileAccess, FileRule, FunctionRule, Permissions, ProgramRule};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::{NODE_VERSION, NodeRuntime};

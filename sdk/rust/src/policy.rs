@@ -57,12 +57,34 @@ pub struct Permissions {
     pub child_process: bool,
     /// Programs that may be started, by resolved path (globs); empty: all.
     pub programs: Vec<String>,
+    /// Rules for programs, before `child_process` and `programs`, which say what holds for a program that none of these matches.
+    pub program_rules: Vec<ProgramRule>,
     /// Rules for the network outside the machine; what no rule allows is refused, and so are the host's own and private addresses unless
     /// a rule names them. Inside the machine everything may be reached.
     pub network: Vec<NetworkRule>,
     /// Rules for the environment variables that the embedder's options and calls give to programs; one that no rule names is given.
     /// Those of a login (`PATH`, `HOME` …) are always given.
     pub env: Vec<EnvRule>,
+    /// Rules for the embedder's functions; one that no rule names may be called.
+    pub host_functions: Vec<FunctionRule>,
+}
+
+/// A rule for programs that guests start.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProgramRule {
+    /// What it says.
+    pub effect: Effect,
+    /// Resolved paths in the machine: `*` within a directory, `**` across.
+    pub glob: String,
+}
+
+/// A rule for functions of the embedder.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FunctionRule {
+    /// What it says.
+    pub effect: Effect,
+    /// `collection.function`: `*` stands for any text.
+    pub glob: String,
 }
 
 /// A rule for environment variables.
@@ -80,8 +102,10 @@ impl Default for Permissions {
             files: Vec::new(),
             child_process: true,
             programs: Vec::new(),
+            program_rules: Vec::new(),
             network: Vec::new(),
             env: Vec::new(),
+            host_functions: Vec::new(),
         }
     }
 }
@@ -99,25 +123,42 @@ impl Permissions {
             .iter()
             .map(|glob| matcher(glob))
             .collect::<Result<_, Error>>()?;
-        let env = self
-            .env
-            .iter()
+        let program_rules = self.program_rules.iter();
+        let program_rules = program_rules
+            .map(|rule| Ok((rule.effect, matcher(&rule.glob)?)))
+            .collect::<Result<_, Error>>()?;
+        let env = self.env.iter();
+        let env = env
+            .map(|rule| Ok((rule.allow, words("permissions.env", &rule.glob)?)))
+            .collect::<Result<_, Error>>()?;
+        let host_functions = self.host_functions.iter();
+        let host_functions = host_functions
             .map(|rule| {
-                let glob = Glob::new(&rule.glob).map_err(|error| Error::Option {
-                    option: "permissions.env",
-                    reason: error.to_string(),
-                })?;
-                Ok((rule.allow, glob.compile_matcher()))
+                Ok((
+                    rule.effect,
+                    words("permissions.host_functions", &rule.glob)?,
+                ))
             })
             .collect::<Result<_, Error>>()?;
         Ok(Rules {
             env,
+            program_rules,
+            host_functions,
             files,
             child_process: self.child_process,
             programs,
             network: NetworkRules::compile(&self.network, pins)?,
         })
     }
+}
+
+/// A glob of names.
+fn words(option: &'static str, glob: &str) -> Result<GlobMatcher, Error> {
+    let glob = Glob::new(glob).map_err(|error| Error::Option {
+        option,
+        reason: error.to_string(),
+    })?;
+    Ok(glob.compile_matcher())
 }
 
 fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
@@ -144,7 +185,21 @@ pub(crate) struct Rules {
     files: Vec<(Effect, FileAccess, GlobMatcher)>,
     child_process: bool,
     programs: Vec<GlobMatcher>,
+    program_rules: Vec<(Effect, GlobMatcher)>,
     network: NetworkRules,
+    host_functions: Vec<(Effect, GlobMatcher)>,
+}
+
+/// What a rule says that matches.
+fn said(effect: Effect, option: &str, glob: &GlobMatcher) -> Ruling {
+    let glob = glob.glob();
+    match effect {
+        Effect::Allow => Ruling::Said(Verdict::Allow),
+        Effect::Deny => Ruling::Said(Verdict::Deny {
+            reason: format!("{option} refuses `{glob}`"),
+        }),
+        Effect::Ask => Ruling::Asks(format!("{option} asks for `{glob}`")),
+    }
 }
 
 impl Rules {
@@ -159,18 +214,16 @@ impl Rules {
             (*access == wanted || *access == FileAccess::ReadWrite) && glob.is_match(path)
         });
         match last {
-            Some((Effect::Deny, _, glob)) => Ruling::Said(Verdict::Deny {
-                reason: format!("permissions.files refuses `{}`", glob.glob()),
-            }),
-            Some((Effect::Allow, ..)) => Ruling::Said(Verdict::Allow),
-            Some((Effect::Ask, _, glob)) => {
-                Ruling::Asks(format!("permissions.files asks for `{}`", glob.glob()))
-            }
+            Some((effect, _, glob)) => said(*effect, "permissions.files", glob),
             None => Ruling::Silent(Verdict::Allow),
         }
     }
 
     fn program(&self, path: &[u8]) -> Ruling {
+        let mut rules = self.program_rules.iter().rev();
+        if let Some((effect, glob)) = rules.find(|(_, glob)| glob.is_match(as_path(path))) {
+            return said(*effect, "permissions.program_rules", glob);
+        }
         if !self.child_process {
             return Ruling::Said(Verdict::Deny {
                 reason: "permissions.child_process is off".into(),
@@ -228,6 +281,16 @@ impl Rules {
             Request::Execute { path, .. } => self.program(path),
             Request::Connect { address, .. } => self.network.connect(*address),
             Request::Resolve { name } => self.network.resolve(name),
+        }
+    }
+
+    /// What the rules say of calling a function of the embedder.
+    pub(crate) fn host_function(&self, collection: &str, function: &str) -> Ruling {
+        let name = format!("{collection}.{function}");
+        let mut rules = self.host_functions.iter().rev();
+        match rules.find(|(_, glob)| glob.is_match(&name)) {
+            Some((effect, glob)) => said(*effect, "permissions.host_functions", glob),
+            None => Ruling::Silent(Verdict::Allow),
         }
     }
 

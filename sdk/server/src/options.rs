@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use cenote::{
-    Decision as MachineDecision, Effect, EnvRule, FileAccess, FileRule, HostMount, Image,
-    Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
-    Permissions as MachinePermissions, Scope, Timing as MachineTiming,
+    Effect, EnvRule, FileAccess, FileRule, FunctionRule, HostMount, Image, Limits as MachineLimits,
+    NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions, ProgramRule,
+    Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
     CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
@@ -24,8 +24,7 @@ pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "CreateVmRequest.os",
     "Limits.open_files_per_process",
     "Limits.terminals",
-    "PermissionRule.decision = DECISION_ASK for child_process, env and host_function (a scope's fallback can ask)",
-    "PermissionScope.fallback = DECISION_ASK for env",
+    "DECISION_ASK for env",
     "HostFunction.output_schema",
     "Code.filename",
 ];
@@ -89,11 +88,6 @@ pub(crate) fn builder(
     if let Some(asked) = &request.permissions {
         builder = builder.permissions(permissions(asked)?);
         builder = host_link::ask_in(builder, asking(asked), link);
-        if host_functions_denied(asked)? {
-            builder = builder.on_permission([Scope::HostFunction], |_| {
-                MachineDecision::deny("permissions.host_function denies all")
-            });
-        }
     }
     for collection in &request.host_functions {
         builder = builder.host_functions(host_link::collection(collection.clone(), link)?);
@@ -215,13 +209,11 @@ fn permissions(asked: &Permissions) -> Result<MachinePermissions, Status> {
         permissions.network = network_rules(scope)?;
     }
     if let Some(scope) = &asked.child_process {
-        let denied = matches!(scope.fallback(), Decision::Deny);
-        refuse_if(
-            scope.fallback() == Decision::Ask && !scope.rules.is_empty(),
-            "rules for `child_process` beside asking",
-        )?;
-        permissions.programs = program_globs(scope, denied)?;
-        permissions.child_process = !denied || !permissions.programs.is_empty();
+        permissions.child_process = scope.fallback() != Decision::Deny;
+        permissions.program_rules = program_rules(scope)?;
+    }
+    if let Some(scope) = &asked.host_function {
+        permissions.host_functions = function_rules(scope)?;
     }
     if let Some(scope) = &asked.env {
         permissions.env = env_rules(scope)?;
@@ -236,7 +228,7 @@ fn asks_by_rule(scope: &PermissionScope) -> bool {
         .any(|rule| rule.decision() == Decision::Ask)
 }
 
-/// What a rule of files or of the network says.
+/// What a rule says.
 fn effect(rule: &PermissionRule) -> Effect {
     match rule.decision() {
         Decision::Allow => Effect::Allow,
@@ -264,12 +256,65 @@ fn asking(asked: &Permissions) -> Vec<Scope> {
         .collect()
 }
 
-fn host_functions_denied(asked: &Permissions) -> Result<bool, Status> {
-    let Some(scope) = &asked.host_function else {
-        return Ok(false);
+/// What holds for what no rule matches, where a rule of its own says so: what is denied, and where rules ask what is allowed, or all of it
+/// would be asked.
+fn otherwise(scope: &PermissionScope) -> Option<Effect> {
+    match scope.fallback() {
+        Decision::Deny => Some(Effect::Deny),
+        Decision::Allow | Decision::Unspecified if asks_by_rule(scope) => Some(Effect::Allow),
+        _ => None,
+    }
+}
+
+/// A scope's rules, one for each pattern, with `everything` where a rule has none.
+fn each<'a>(
+    scope: &'a PermissionScope,
+    everything: &'a str,
+) -> impl Iterator<Item = (&'a PermissionRule, &'a str)> {
+    scope.rules.iter().flat_map(move |rule| {
+        let all = rule.patterns.is_empty().then_some(everything);
+        let patterns = rule.patterns.iter().map(String::as_str);
+        all.into_iter()
+            .chain(patterns)
+            .map(move |pattern| (rule, pattern))
+    })
+}
+
+fn no_operations(rule: &PermissionRule, scope: &str) -> Result<(), Status> {
+    refuse_if(
+        !rule.operations.is_empty(),
+        &format!("a rule of `{scope}` for some operations"),
+    )
+}
+
+fn program_rules(scope: &PermissionScope) -> Result<Vec<ProgramRule>, Status> {
+    let rule = |effect, glob: String| ProgramRule { effect, glob };
+    // What is denied besides has an option of its own.
+    let first = otherwise(scope).filter(|effect| *effect == Effect::Allow);
+    let first = first.map(|effect| Ok(rule(effect, "**".into())));
+    let rules = each(scope, "**").map(|(one, pattern)| {
+        no_operations(one, "child_process")?;
+        let glob = if pattern.contains('/') || pattern == "**" {
+            pattern.to_owned()
+        } else {
+            format!("**/{pattern}")
+        };
+        Ok(rule(effect(one), glob))
+    });
+    first.into_iter().chain(rules).collect()
+}
+
+fn function_rules(scope: &PermissionScope) -> Result<Vec<FunctionRule>, Status> {
+    let rule = |effect, glob: &str| FunctionRule {
+        effect,
+        glob: glob.to_owned(),
     };
-    refuse_if(!scope.rules.is_empty(), "rules for `host_function`")?;
-    Ok(scope.fallback() == Decision::Deny)
+    let first = otherwise(scope).map(|effect| Ok(rule(effect, "*")));
+    let rules = each(scope, "*").map(|(one, pattern)| {
+        no_operations(one, "host_function")?;
+        Ok(rule(effect(one), pattern))
+    });
+    first.into_iter().chain(rules).collect()
 }
 
 fn env_rules(scope: &PermissionScope) -> Result<Vec<EnvRule>, Status> {
@@ -307,36 +352,15 @@ fn checked(decision: Decision) -> Result<Decision, Status> {
 }
 
 fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
-    let mut rules = Vec::new();
-    let otherwise = match scope.fallback() {
-        Decision::Deny => Some(Effect::Deny),
-        // Only what the rules ask for is asked.
-        Decision::Allow | Decision::Unspecified if asks_by_rule(scope) => Some(Effect::Allow),
-        _ => None,
+    let rule = |effect, access, glob: &str| FileRule {
+        effect,
+        access,
+        glob: glob.to_owned(),
     };
-    if let Some(effect) = otherwise {
-        rules.push(FileRule {
-            effect,
-            access: FileAccess::ReadWrite,
-            glob: "**".into(),
-        });
-    }
-    for rule in &scope.rules {
-        let effect = effect(rule);
-        let access = file_access(rule)?;
-        let everything = ["**".to_owned()];
-        let globs = if rule.patterns.is_empty() {
-            &everything[..]
-        } else {
-            &rule.patterns
-        };
-        rules.extend(globs.iter().map(|glob| FileRule {
-            effect,
-            access,
-            glob: glob.clone(),
-        }));
-    }
-    Ok(rules)
+    let all = FileAccess::ReadWrite;
+    let first = otherwise(scope).map(|effect| Ok(rule(effect, all, "**")));
+    let rules = each(scope, "**").map(|(one, glob)| Ok(rule(effect(one), file_access(one)?, glob)));
+    first.into_iter().chain(rules).collect()
 }
 
 fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
@@ -410,47 +434,61 @@ pub(crate) fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>,
     Ok(rules)
 }
 
-fn program_globs(scope: &PermissionScope, denied: bool) -> Result<Vec<String>, Status> {
-    let mut globs = Vec::new();
-    for rule in &scope.rules {
-        let allows = matches!(checked(rule.decision())?, Decision::Allow);
-        refuse_if(
-            !allows || !denied,
-            "rules for `child_process` other than to allow some and deny the rest",
-        )?;
-        for pattern in &rule.patterns {
-            globs.push(if pattern.contains('/') {
-                pattern.clone()
-            } else {
-                format!("**/{pattern}")
-            });
-        }
-    }
-    Ok(globs)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use tonic::Code;
 
     #[test]
-    fn denied_programs_with_exceptions_become_globs() {
-        let scope = PermissionScope {
-            fallback: Decision::Deny.into(),
-            rules: vec![PermissionRule {
-                decision: Decision::Allow.into(),
-                patterns: vec!["node".into(), "/bin/echo".into()],
-                ..PermissionRule::default()
-            }],
+    fn rules_of_programs_and_functions_keep_their_order_after_the_fallback() {
+        let rule = |decision: Decision, patterns: &[&str]| PermissionRule {
+            decision: decision.into(),
+            patterns: patterns.iter().map(|one| (*one).to_owned()).collect(),
+            ..PermissionRule::default()
         };
-        let permissions = permissions(&Permissions {
-            child_process: Some(scope),
+        let scope = |fallback: Decision, rules: Vec<PermissionRule>| {
+            Some(PermissionScope {
+                fallback: fallback.into(),
+                rules,
+            })
+        };
+        let asked = Permissions {
+            child_process: scope(
+                Decision::Deny,
+                vec![
+                    rule(Decision::Allow, &["node", "/bin/echo"]),
+                    rule(Decision::Ask, &["sh"]),
+                ],
+            ),
+            host_function: scope(
+                Decision::Allow,
+                vec![rule(Decision::Ask, &["db.*"]), rule(Decision::Deny, &[])],
+            ),
             ..Permissions::default()
-        })
-        .unwrap();
-        assert!(permissions.child_process);
-        assert_eq!(permissions.programs, ["**/node", "/bin/echo"]);
+        };
+        let made = permissions(&asked).unwrap();
+        assert!(!made.child_process && made.programs.is_empty());
+        let programs = made.program_rules.iter();
+        let programs: Vec<_> = programs.map(|one| (one.effect, &*one.glob)).collect();
+        assert_eq!(
+            programs,
+            [
+                (Effect::Allow, "**/node"),
+                (Effect::Allow, "/bin/echo"),
+                (Effect::Ask, "**/sh"),
+            ]
+        );
+        let functions = made.host_functions.iter();
+        let functions: Vec<_> = functions.map(|one| (one.effect, &*one.glob)).collect();
+        assert_eq!(
+            functions,
+            [
+                (Effect::Allow, "*"),
+                (Effect::Ask, "db.*"),
+                (Effect::Deny, "*"),
+            ]
+        );
+        assert_eq!(asking(&asked), [Scope::ChildProcess, Scope::HostFunction]);
     }
 
     #[test]

@@ -106,7 +106,7 @@ fn begin(name: &str, key: &PKey<Private>) -> Result<X509Builder, ErrorStack> {
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
     builder.set_serial_number(&*serial.to_asn1_integer()?)?;
-    builder.set_subject_name(&common_name(name)?)?;
+    builder.set_subject_name(&*common_name(name)?)?;
     builder.set_pubkey(key)?;
     builder.set_not_before(&*Asn1Time::from_unix(0)?)?;
     builder.set_not_after(&*Asn1Time::days_from_now(DAYS)?)?;
@@ -117,7 +117,7 @@ impl Minter {
     fn new() -> Result<Self, ErrorStack> {
         let key = new_key()?;
         let mut builder = begin(NAME, &key)?;
-        builder.set_issuer_name(&common_name(NAME)?)?;
+        builder.set_issuer_name(&*common_name(NAME)?)?;
         builder.append_extension(BasicConstraints::new().critical().ca().pathlen(0).build()?)?;
         builder.append_extension(KeyUsage::new().critical().key_cert_sign().build()?)?;
         builder.sign(&key, MessageDigest::sha256())?;

@@ -120,7 +120,7 @@ impl RemoteFile {
         }
     }
 
-    fn ask(&self, operation: &'static str, message: Message) -> Result<Reply, Error> {
+    fn ask(&self, message: Message) -> Result<Reply, Error> {
         let (remote, call) = (self.remote.clone(), Arc::clone(&self.call));
         let reply = host::wait(async move {
             remote.check()?;
@@ -142,7 +142,7 @@ impl RemoteFile {
     }
 
     fn done(&self, operation: &'static str, message: Message) -> Result<(), Error> {
-        match self.ask(operation, message)? {
+        match self.ask(message)? {
             Reply::Done(_) => Ok(()),
             _ => Err(self.failed(operation, Errno::EPROTO)),
         }
@@ -155,7 +155,7 @@ impl RemoteFile {
             length: u32::try_from(wanted).unwrap_or(u32::MAX),
             offset,
         };
-        match self.ask("read", Message::Read(piece))? {
+        match self.ask(Message::Read(piece))? {
             // More than was asked for is not taken.
             Reply::Data(bytes) if bytes.len() <= wanted => {
                 if let Some(place) = buf.get_mut(..bytes.len()) {

@@ -331,7 +331,8 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
         };
         rule(settled(one.effect, Scope::Fs), operations, one.glob.clone())
     });
-    let programs = if of.child_process {
+    let named = of.child_process && !of.programs.is_empty();
+    let mut programs: Vec<PermissionRule> = if named {
         let globs = of.programs.iter();
         globs
             .map(|glob| rule(Effect::Allow, &[], glob.clone()))
@@ -339,14 +340,23 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
     } else {
         Vec::new()
     };
-    let child_process = match (of.child_process, programs.is_empty()) {
-        (true, true) => scope(Scope::ChildProcess, Decision::Allow, programs),
+    programs.extend(of.program_rules.iter().map(|one| {
+        let effect = settled(one.effect, Scope::ChildProcess);
+        rule(effect, &[], one.glob.clone())
+    }));
+    let child_process = if of.child_process && !named {
+        scope(Scope::ChildProcess, Decision::Allow, programs)
+    } else {
         // What rules settle is not asked.
-        _ => PermissionScope {
+        PermissionScope {
             fallback: Decision::Deny.into(),
             rules: programs,
-        },
+        }
     };
+    let functions = of.host_functions.iter().map(|one| {
+        let effect = settled(one.effect, Scope::HostFunction);
+        rule(effect, &[], one.glob.clone())
+    });
     let network = of.network.iter();
     let network = network
         .map(|one| rule(settled(one.effect, Scope::Network), &[], target(one)))
@@ -356,7 +366,11 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
         network: Some(scope(Scope::Network, Decision::Deny, network)),
         child_process: Some(child_process),
         env: None,
-        host_function: Some(scope(Scope::HostFunction, Decision::Allow, Vec::new())),
+        host_function: Some(scope(
+            Scope::HostFunction,
+            Decision::Allow,
+            functions.collect(),
+        )),
     }
 }
 

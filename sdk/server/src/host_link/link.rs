@@ -369,9 +369,9 @@ mod tests {
         let asked = Asked::Command(cenote_proto::v1::HostCommand::default());
         let mut exchange = link.begin(asked, PATIENCE).await.unwrap();
         let id = requests.recv().await.unwrap().unwrap().id;
-        let data = cenote_proto::v1::Data {
+        let data = Data {
             bytes: vec![0; 100 << 10].into(),
-            ..cenote_proto::v1::Data::default()
+            ..Data::default()
         };
         for _ in 0..1_000 {
             link.answer(HostReply {

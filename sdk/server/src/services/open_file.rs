@@ -56,8 +56,8 @@ async fn converse(
     let file = opened(machine, &open).await?;
     let mut reply = Reply::Opened(FileDone {});
     loop {
-        let reply = OpenFileReply { reply: Some(reply) };
-        if out.send(Ok(reply)).await.is_err() {
+        let told = OpenFileReply { reply: Some(reply) };
+        if out.send(Ok(told)).await.is_err() {
             return Ok(());
         }
         let Some(next) = input.message().await? else {

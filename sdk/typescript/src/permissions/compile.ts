@@ -47,9 +47,9 @@ export function compilePermissions(
     if (typeof check === "object") {
       const data = rules(scope, check, denyByDefault);
       const asks = data.rules.some(({ decision }) => decision === Decision.ASK);
-      if (asks && scope !== "fs" && scope !== "network") throw new OptionError(`permissions.${scope}`, "rules that ask are for fs and network");
+      if (asks && scope === "env") throw new OptionError("permissions.env", "rules that ask are for the other scopes: variables are given when the machine is made");
       if (asks && typeof check.ask !== "function") throw new OptionError(`permissions.${scope}.ask`, "give a function: a rule asks");
-      if (asks && (scope === "fs" || scope === "network")) compiled.answers[scope] = check.ask as PermissionFunction<never>;
+      if (asks && scope !== "env") compiled.answers[scope] = check.ask as PermissionFunction<never>;
       compiled.wire[scope] = { fallback: data.fallback, rules: [...data.rules, ...added] };
     } else if (scope === "env") {
       // What a machine has of its own is no secret; what the embedder gives is kept back here.

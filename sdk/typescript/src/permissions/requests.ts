@@ -97,7 +97,7 @@ export type PermissionFunction<T> = (
 
 /** One rule of a list. */
 export interface PermissionRule {
-  /** What it says; `"ask"` (for `fs` and `network`): the rules' `ask` function decides. */
+  /** What it says; `"ask"` (not for `env`): the rules' `ask` function decides. */
   mode: "allow" | "deny" | "ask";
   /** For which operations, as in the request's `op`. Default: all. */
   operations?: readonly string[];

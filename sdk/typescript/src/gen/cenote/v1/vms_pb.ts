@@ -1657,8 +1657,8 @@ export enum Decision {
 
   /**
    * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback of all scopes
-   * but `env` (variables are given when the machine is made), and in rules of `fs` and `network`: then only what such a rule matches is asked,
-   * and the fallback holds for the rest.
+   * but `env` (variables are given when the machine is made), and in their rules: then only what such a rule matches is asked, and the
+   * fallback holds for the rest.
    *
    * @generated from enum value: DECISION_ASK = 3;
    */
