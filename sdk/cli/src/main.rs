@@ -1,12 +1,13 @@
 //! The `cenote` program: a machine for one command, its streams joined to the terminal's.
 //!
-//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it, `terminal` does on a terminal; `serve` is the
+//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it (`outlet`: what it writes), `terminal` does on a terminal; `serve` is the
 //! sidecar and its workers, `package` what the release does with the finished program. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
 mod inspect;
 mod options;
+mod outlet;
 mod package;
 mod progress;
 mod serve;

@@ -2,7 +2,7 @@
 //!
 //! When our standard streams are a terminal the program gets one, too ([`terminal`](crate::terminal)); otherwise pipes.
 
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use cenote::{
@@ -13,6 +13,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
 use crate::options::{Action, MachineOptions, Options, Publish};
+use crate::outlet::Outlet;
 use crate::terminal;
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
@@ -73,19 +74,14 @@ async fn with_pipes(
 ) -> Result<i32, Failure> {
     let process = program.spawn(rt).await?;
     forward_stdin(process.clone());
-    let handle = tokio::runtime::Handle::current();
-    let out = tokio::task::spawn_blocking({
-        let (mut stream, handle) = (process.stdout(), handle.clone());
-        move || copy(|| handle.block_on(stream.next()), std::io::stdout())
-    });
-    let err = tokio::task::spawn_blocking({
-        let mut stream = process.stderr();
-        move || copy(|| handle.block_on(stream.next()), std::io::stderr())
-    });
+    let out = Outlet::Stdout.join(&process);
+    let err = Outlet::Stderr.join(&process);
     let status = supervise(&process, timeout).await?;
     process.finish_output().await;
-    out.await?;
-    err.await?;
+    out.await?
+        .map_err(|error| format!("standard output: {error}"))?;
+    err.await?
+        .map_err(|error| format!("standard error: {error}"))?;
     Ok(status)
 }
 
@@ -393,13 +389,4 @@ fn forward_stdin(process: Process) {
         // Closing cannot fail for a process of this machine.
         let _closed: Result<(), cenote::Error> = process.close_stdin().await;
     });
-}
-
-/// Copies chunks to a stream of ours until there are no more or ours is gone.
-pub(crate) fn copy(mut next: impl FnMut() -> Option<Vec<u8>>, mut to: impl Write) {
-    while let Some(chunk) = next() {
-        if to.write_all(&chunk).and_then(|()| to.flush()).is_err() {
-            break;
-        }
-    }
 }

@@ -11,7 +11,8 @@ use rustix::process::{Signal as HostSignal, getpid, kill_process};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::session::{Failure, Program, TIMED_OUT, copy, standard_input};
+use crate::outlet::copy;
+use crate::session::{Failure, Program, TIMED_OUT, standard_input};
 
 /// Bytes of keys taken at once.
 const KEYS: usize = 4 << 10;
@@ -120,9 +121,10 @@ pub(crate) async fn run(
         let (mut output, terminal) = (terminal.output(), terminal.clone());
         let handle = tokio::runtime::Handle::current();
         move || {
-            copy(|| handle.block_on(output.next()), std::io::stdout());
-            // Nobody sees it any more.
+            let shown = copy(|| handle.block_on(output.next()), std::io::stdout());
+            // Nobody sees it any more, be it because the program has ended.
             terminal.hang_up();
+            drop(shown);
         }
     });
     let status = supervise(&terminal, raw, timeout).await?;

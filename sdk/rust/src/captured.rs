@@ -90,6 +90,8 @@ struct State {
     ended: bool,
     /// Set when the process is gone: take what is there, then end.
     draining: bool,
+    /// Nobody reads it, ever again.
+    closed: bool,
 }
 
 impl Sink {
@@ -101,6 +103,7 @@ impl Sink {
                 truncated: false,
                 ended: false,
                 draining: false,
+                closed: false,
             }),
             changed: WaitQueue::new(),
             limit,
@@ -117,6 +120,9 @@ impl Sink {
     /// Takes a chunk in.
     pub(crate) fn push(&self, chunk: &[u8]) {
         let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
         let room = if state.has_reader {
             chunk.len()
         } else {
@@ -141,9 +147,22 @@ impl Sink {
         self.changed.wake_all();
     }
 
+    /// Nobody reads it any more: what is here is dropped, and nothing more is taken.
+    pub(crate) fn close(&self) {
+        let mut state = self.state.lock();
+        state.closed = true;
+        state.bytes = VecDeque::new();
+        drop(state);
+        self.changed.wake_all();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.state.lock().closed
+    }
+
     /// Waits until the reader, if there is one, has taken enough for more to come.
     pub(crate) async fn room(&self) {
-        self.until(|state| !state.has_reader || state.bytes.len() < WINDOW)
+        self.until(|state| !state.has_reader || state.closed || state.bytes.len() < WINDOW)
             .await;
     }
 
@@ -176,13 +195,15 @@ impl fmt::Debug for Sink {
     }
 }
 
-/// Moves output from a pipe's read end into `sink` until the last writer is gone, or the sink drains and the pipe is empty.
+/// Moves output from a pipe's read end into `sink` until the last writer is gone, or the sink drains and the pipe is empty. When the sink is
+/// closed, so is the read end, and who writes gets `EPIPE`.
 pub(crate) async fn pump(source: Arc<OpenFile>, sink: Arc<Sink>, mut on_output: Option<OnOutput>) {
     let mut chunk = vec![0; CHUNK];
-    loop {
+    while !sink.is_closed() {
         let read = tokio::select! {
             biased;
             read = host_io::read(&source, &mut chunk) => read,
+            () = sink.until(|state| state.closed) => break,
             () = sink.until(|state| state.draining) => match source.read(&mut chunk) {
                 Err(error) if error.errno() == Errno::EAGAIN => break,
                 read => read,
@@ -199,6 +220,7 @@ pub(crate) async fn pump(source: Arc<OpenFile>, sink: Arc<Sink>, mut on_output: 
             }
         }
     }
+    drop(source);
     sink.end();
 }
 

@@ -302,6 +302,33 @@ impl Process {
         OutputStream::new(Arc::clone(&self.inner.stderr))
     }
 
+    /// Ends the reading of standard output: what was not read is dropped, and who writes to it from now on gets `EPIPE` and `SIGPIPE`, as when
+    /// the reader of a pipe goes. Dropping an [`OutputStream`] does not do this: then output is kept, or dropped, and the process goes on.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`] when the machine lives in another process.
+    pub fn close_stdout(&self) -> Result<(), Error> {
+        self.close_output(&self.inner.stdout, "closing standard output")
+    }
+
+    /// The same for standard error.
+    ///
+    /// # Errors
+    /// [`Error::NotOffered`] when the machine lives in another process.
+    pub fn close_stderr(&self) -> Result<(), Error> {
+        self.close_output(&self.inner.stderr, "closing standard error")
+    }
+
+    fn close_output(&self, sink: &Sink, what: &str) -> Result<(), Error> {
+        match &self.inner.child {
+            Child::Here(..) => {
+                sink.close();
+                Ok(())
+            }
+            Child::Elsewhere(_) => Err(Error::NotOffered { what: what.into() }),
+        }
+    }
+
     /// Sends a signal to the process's group, as a terminal does for Ctrl-C.
     pub fn signal_group(&self, signal: SigNum) {
         self.inner
