@@ -1,11 +1,14 @@
 //! The `cenote` program: a machine for one command, its streams joined to the terminal's.
 //!
-//! `options` is the command line (`inspect` the debugger's part of it), `session` runs it (`outlet`: what it writes), `terminal` does on a terminal; `serve` is the
+//! `options` is the command line (`inspect` the debugger's part of it, `arguments` where it ends and the program's begins), `session` runs it,
+//! `outlet` carries what it writes, `terminal` all of it on a terminal, `named` sees to it that rules can match; `serve` is the
 //! sidecar and its workers, `package` what the release does with the finished program. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
+mod arguments;
 mod inspect;
+mod named;
 mod options;
 mod outlet;
 mod package;
@@ -14,18 +17,21 @@ mod serve;
 mod session;
 mod terminal;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 /// What `cenote` exits with when it failed itself.
 const FAILED: i32 = 125;
 
 fn main() {
     // A worker locks itself down before it has a second thread: nothing may come before this.
-    let served = serve::run(std::env::args_os()).or_else(|| package::run(std::env::args_os()));
+    let words = arguments::asked_for(std::env::args_os());
+    let served = serve::run(words.iter().cloned());
+    let served = served.or_else(|| package::run(words.iter().cloned()));
     if let Some(done) = served {
         std::process::exit(status_of(done.map(|()| 0)));
     }
-    let options = options::Options::parse();
+    let words = arguments::settle(words, &options::Options::command());
+    let options = options::Options::parse_from(words);
     progress::watch();
     std::process::exit(status_of(session::run(options)));
 }

@@ -1,5 +1,6 @@
 //! The command line of `cenote`.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -10,6 +11,13 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::inspect::InspectOptions;
 
+/// What `--help` says of whose an argument is.
+const WHOSE: &str = "\
+Options of the machine stand before the command or right after it. What follows the file, the code or the program's name is the \
+program's own, whatever it looks like: `cenote run app.mjs --env x` gives both words to app.mjs. After `sh` and `bash`, the first word \
+that is none of the machine's long options begins the shell's own arguments: `cenote bash --cwd / -p -c pwd`. `--` ends the machine's \
+options, too.";
+
 /// Runs Node programs and Linux shells in a virtual machine of their own, inside this process.
 ///
 /// Programs see the machine's files and processes, never the host's, except what --mount, --node-modules and --env grant.
@@ -17,10 +25,10 @@ use crate::inspect::InspectOptions;
 #[derive(Debug, Parser)]
 #[command(
     name = "cenote",
+    bin_name = "cenote",
     version,
-    propagate_version = true,
     max_term_width = 100,
-    after_help = "`cenote serve --help`: machines for other programs, over gRPC."
+    after_help = WHOSE
 )]
 pub(crate) struct Options {
     /// What to run.
@@ -58,14 +66,16 @@ pub(crate) enum Action {
         args: Vec<String>,
     },
     /// Run dash: `-c SCRIPT`, a script file of the host, or commands from standard input
+    #[command(after_help = WHOSE)]
     Sh {
-        /// As for sh
+        /// As for sh, from the first word on that is none of the machine's long options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
     /// Run bash: as for sh
+    #[command(after_help = WHOSE)]
     Bash {
-        /// As for bash
+        /// As for bash, from the first word on that is none of the machine's long options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
     },
@@ -84,6 +94,18 @@ pub(crate) enum Action {
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<String>,
+    },
+    /// Give other programs machines, over gRPC (has options of its own)
+    #[command(disable_help_flag = true)]
+    Serve {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Write a copy of this program with node's start-up snapshot in it (for releases)
+    #[command(disable_help_flag = true)]
+    Package {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
     },
 }
 
@@ -121,8 +143,8 @@ pub(crate) struct MachineOptions {
     /// Give the program pipes even when standard input, output and error are a terminal
     #[arg(long, global = true)]
     pub(crate) no_terminal: bool,
-    /// Kill everything after this long (5s, 2m, 300ms); exit status 124
-    #[arg(long, global = true, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    /// Kill everything after this long (seconds, or with a unit: 5, 0.5, 2m, 300ms; 0: never); exit status 124
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
     pub(crate) timeout: Option<Duration>,
     /// Run as this user of the machine (default 0:0, its superuser)
     #[arg(long, global = true, value_name = "UID[:GID]")]
@@ -133,10 +155,11 @@ pub(crate) struct MachineOptions {
     /// Refuse to start child processes
     #[arg(long, global = true)]
     pub(crate) deny_child_process: bool,
-    /// Allow only these programs to be started (paths in the machine, globs)
+    /// Allow only these programs to be started (paths in the machine, globs). A link is not named, but the file it leads to: `ls` and what else
+    /// links to it is /bin/coreutils
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) allow_program: Vec<String>,
-    /// Refuse to read files that match (globs, in the machine)
+    /// Refuse to read files that match (globs, in the machine; files, not links to them)
     #[arg(long, global = true, value_name = "GLOB")]
     pub(crate) deny_read: Vec<String>,
     /// Refuse to change files that match
@@ -197,6 +220,25 @@ impl FromStr for ImageAt {
             file: file.into(),
             guest: guest.into(),
         })
+    }
+}
+
+/// A time: seconds as timeout(1) takes them (`5`, `0.5`, `2m`), or with units (`300ms`, `1m 30s`).
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.chars().last() {
+        Some('s') => (text.strip_suffix('s'), 1.0),
+        Some('m') => (text.strip_suffix('m'), 60.0),
+        Some('h') => (text.strip_suffix('h'), 3_600.0),
+        Some('d') => (text.strip_suffix('d'), 86_400.0),
+        _ => (Some(text), 1.0),
+    };
+    let plain = number
+        .filter(|number| number.chars().all(|c| c.is_ascii_digit() || c == '.'))
+        .and_then(|number| number.parse::<f64>().ok())
+        .map(|number| Duration::try_from_secs_f64(number * unit));
+    match plain {
+        Some(duration) => duration.map_err(|error| error.to_string()),
+        None => humantime::parse_duration(text).map_err(|error| error.to_string()),
     }
 }
 
@@ -352,12 +394,31 @@ mod tests {
     }
 
     #[test]
-    fn guest_options_after_the_program_are_the_guests() {
-        let options =
-            Options::parse_from(["cenote", "--cwd", "/", "sh", "-c", "echo $1", "sh", "--env"]);
-        let Action::Sh { args } = options.action else {
-            panic!("not sh")
-        };
-        assert_eq!(args, ["-c", "echo $1", "sh", "--env"]);
+    fn duration_without_a_unit_is_in_seconds() {
+        for (text, millis) in [
+            ("5", 5_000),
+            ("0.5", 500),
+            (".25", 250),
+            ("2m", 120_000),
+            ("1.5s", 1_500),
+            ("300ms", 300),
+            ("1m 30s", 90_000),
+            ("0", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for wrong in [
+            "",
+            "s",
+            ".",
+            "-1",
+            "1x",
+            "nan",
+            "inf",
+            "1e3",
+            "99999999999999999999d",
+        ] {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -9,7 +9,12 @@ use clap::Parser;
 ///
 /// For releases: strip the program before, because `strip` cuts the snapshot off.
 #[derive(Debug, Parser)]
-#[command(name = "cenote package", version, max_term_width = 100)]
+#[command(
+    name = "cenote package",
+    bin_name = "cenote package",
+    version,
+    max_term_width = 100
+)]
 struct PackageLine {
     /// The file to write
     #[arg(value_name = "FILE")]

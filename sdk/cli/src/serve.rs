@@ -17,6 +17,8 @@ use cenote_server::{
 };
 use clap::{Args, Parser, ValueEnum};
 
+use crate::options::duration;
+
 /// Runs the shells, the tools and node once: what is shipped, and no guest's code.
 const PREPARE: [&str; 3] = ["sh", "-c", "cat /dev/null; node -e 0; exec bash -c :"];
 
@@ -40,7 +42,12 @@ pub(crate) fn run(mut args: impl Iterator<Item = OsString>) -> Option<Result<(),
 ///
 /// Prints one line of JSON with the address when callers may come: {"listening":"unix:/run/cenote.sock","pid":1,"version":"0.1.0"}
 #[derive(Debug, Parser)]
-#[command(name = "cenote serve", version, max_term_width = 100)]
+#[command(
+    name = "cenote serve",
+    bin_name = "cenote serve",
+    version,
+    max_term_width = 100
+)]
 struct ServeLine {
     /// Where callers come in
     #[command(flatten)]
@@ -58,7 +65,7 @@ struct ServeLine {
     #[arg(long)]
     owner_stdin: bool,
     /// How long calls may go on after SIGTERM
-    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = humantime::parse_duration)]
+    #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     drain: Duration,
     /// Serve Prometheus metrics at `http://ADDRESS/metrics`
     #[arg(long, value_name = "ADDRESS")]
@@ -87,13 +94,13 @@ struct Door {
     )]
     listen: Option<SocketAddr>,
     /// The server's certificate chain (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "listen")]
     tls_cert: Option<PathBuf>,
     /// Its private key (PEM)
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "listen")]
     tls_key: Option<PathBuf>,
     /// A file with the token that callers send, at least 16 bytes
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "listen")]
     token_file: Option<PathBuf>,
 }
 
@@ -201,5 +208,9 @@ mod tests {
     #[test]
     fn tcp_needs_tls_and_a_token() {
         assert!(ServeLine::try_parse_from(["cenote serve", "--listen", "127.0.0.1:0"]).is_err());
+        for option in ["--tls-cert", "--tls-key", "--token-file"] {
+            let line = ["cenote serve", "--socket", "/tmp/s", option, "/tmp/file"];
+            assert!(ServeLine::try_parse_from(line).is_err(), "{option}");
+        }
     }
 }

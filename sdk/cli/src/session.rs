@@ -9,9 +9,12 @@ use cenote::{
     Call, FileAccess, FileRule, NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions,
     PortForward, Process, Signal, Spawn,
 };
+use clap::CommandFactory;
+use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
+use crate::named::Named;
 use crate::options::{Action, MachineOptions, Options, Publish};
 use crate::outlet::Outlet;
 use crate::terminal;
@@ -40,7 +43,8 @@ pub(crate) fn run(options: Options) -> Result<i32, Failure> {
 
 async fn session(options: Options) -> Result<i32, Failure> {
     let Options { action, machine } = options;
-    let timeout = machine.timeout;
+    let timeout = machine.timeout.filter(|timeout| !timeout.is_zero());
+    let named = Named::of(&machine);
     let mut published = machine.publish.clone();
     published.extend(action.inspect().and_then(|inspect| inspect.publish()));
     let on_terminal = !machine.no_terminal && terminal::is_ours();
@@ -56,6 +60,7 @@ async fn session(options: Options) -> Result<i32, Failure> {
         .collect();
     let (builder, program) = prepare(action, builder(machine)?)?;
     let rt = builder.create().await?;
+    named.check(&rt).await?;
     let _forwards = publish(&rt, &published).await?;
     let status = if on_terminal {
         terminal::run(&rt, program, &own_variables, timeout).await
@@ -213,6 +218,12 @@ fn prepare(
         Action::Shell { program: None, .. } => {
             (builder, Program::command("bash", vec!["-l".to_owned()]))
         }
+        Action::Serve { .. } | Action::Package { .. } => Options::command()
+            .error(
+                ErrorKind::ArgumentConflict,
+                "options of a machine mean nothing to `serve` and `package`, which stand first",
+            )
+            .exit(),
         Action::Command { program, args }
         | Action::Shell {
             program: Some(program),
