@@ -13,7 +13,7 @@ pub(super) const BINDING: Binding = Binding::new("builtins")
     .partial(
         "getCacheUsage",
         get_cache_usage,
-        "there is no code cache; everything is reported as compiled without",
+        "three empty sets: which modules came out of the code cache or the start-up snapshot is not counted",
     )
     .partial(
         "natives",
