@@ -28,6 +28,8 @@ pub(crate) enum Command {
     Conformance(ConformanceOptions),
     /// Measure the speed table of ARCHITECTURE.md beside the host's own node and shell; writes docs/bench.md.
     Bench(BenchOptions),
+    /// Run the tests of scale at full size: 200 machines at once, 5,000 made and disposed of, a minute of floods.
+    Soak,
     /// Write docs/compat/syscalls.md, bindings.md and modules.md from the tables in the sources.
     CompatDocs(CompatDocsOptions),
 }

@@ -16,6 +16,7 @@ mod compat_docs;
 mod conformance;
 mod flags;
 mod node_lib;
+mod soak;
 mod tidy;
 mod tree;
 mod v8;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::V8(options) => v8::run(&options),
         Command::Conformance(options) => conformance::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Soak => soak::run(),
         Command::CompatDocs(options) => compat_docs::run(&options),
     };
     match outcome {

@@ -1,5 +1,10 @@
 //! The program on a real terminal: keys and screens of tmux, where that is installed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test target")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test target, which tells what it leaves out"
+)]
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,8 +18,12 @@ struct Window {
 }
 
 impl Window {
-    /// A window of 80 by 24 in which a shell of the host runs `command`; nothing without tmux.
+    /// A window of 80 by 24 in which a shell of the host runs `command`; nothing without tmux, which is told.
     fn open(name: &str, command: &str) -> Option<Self> {
+        if Command::new("tmux").arg("-V").output().is_err() {
+            eprintln!("tmux is not installed, {name} on a terminal is left out");
+            return None;
+        }
         let socket = format!("cenote-{name}-{}", std::process::id());
         let window = Self { socket };
         let size = ["-x", "80", "-y", "24"];
@@ -27,10 +36,10 @@ impl Window {
                 &format!("{command}; echo \"status $?\"; stty -a; exec sleep 1000"),
             ])
             .env("CENOTE", env!("CARGO_BIN_EXE_cenote"))
-            .status();
-        opened
-            .is_ok_and(|status| status.success())
-            .then_some(window)
+            .status()
+            .unwrap();
+        assert!(opened.success(), "tmux opens no window");
+        Some(window)
     }
 
     fn tmux(&self, args: &[&str]) -> String {
