@@ -17,6 +17,7 @@ const SOURCES: &[&str] = &[
     "package.json",
     "tsconfig.json",
     "reference.mjs",
+    "release.mjs",
     "src",
     "examples",
     "test",

@@ -123,16 +123,16 @@ function megabytes(...paths) {
   return paths.reduce((sum, path) => sum + Number(execFileSync("du", ["-sLk", path], { encoding: "utf8" }).split("\t")[0]) / 1024, 0);
 }
 
-/** What installing brings: ours with only what it needs to run, and the stripped program. */
-function installed(place) {
+/** What installing brings: ours with only what it needs to run, and the platform package (`sdk/typescript/release.mjs` makes it), or without one the program as it is. */
+function installed(place, platform) {
   const ours = join(repository, "sdk/typescript");
   const needed = ["@bufbuild/protobuf", "@connectrpc/connect", "@connectrpc/connect-node", "es-module-lexer"];
   const paths = [join(ours, "dist/src"), join(ours, "src"), ...needed.map((name) => join(ours, "node_modules", name))];
-  const program = process.env.CENOTE_BIN ?? join(repository, "target/release/cenote");
+  const program = platform ?? process.env.CENOTE_BIN ?? join(repository, "target/release/cenote");
   return [megabytes(...paths, program), megabytes(join(place, "node_modules")) - megabytes(join(place, "node_modules/node"))];
 }
 
-async function main(place) {
+async function main(place, platform) {
   const ask = (child, row) => new Promise((done) => (child.once("message", done), child.send(row)));
   const children = [];
   for (const name of Object.keys(SIDES)) {
@@ -152,9 +152,9 @@ async function main(place) {
     line(name, unit, both);
   }
   for (const child of children) child.send("end");
-  line("installed", "MB", installed(place));
+  line("installed", "MB", installed(place, platform));
 }
 
 if (process.argv[2] === "--side") await serve(process.argv[3], process.argv[4]);
-else if (process.argv[2] !== undefined) await main(process.argv[2]);
-else console.error("usage: node tests/bench/secure-exec.mjs DIRECTORY_WITH_SECURE_EXEC_INSTALLED");
+else if (process.argv[2] !== undefined) await main(process.argv[2], process.argv[3]);
+else console.error("usage: node tests/bench/secure-exec.mjs DIRECTORY_WITH_SECURE_EXEC_INSTALLED [PLATFORM_PACKAGE]");

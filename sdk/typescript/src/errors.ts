@@ -48,7 +48,8 @@ export class OptionError extends CenoteError {
 }
 
 /**
- * The sidecar process: `SIDECAR_NOT_FOUND` (no binary), `SIDECAR_FAILED` (it did not start), `SIDECAR_GONE` (it ended while it was needed),
+ * The sidecar process: `SIDECAR_NOT_FOUND` (no binary), `SIDECAR_DAMAGED` (the platform package does not hold the program it names), `SIDECAR_CACHE` (there is no
+ * folder of the user's own to unpack that into), `SIDECAR_FAILED` (it did not start), `SIDECAR_GONE` (it ended while it was needed),
  * `SIDECAR_DRAINING`, `SIDECAR_REVISION` (it speaks an older revision of the contract than this package), `WRONG_TOKEN`.
  */
 export class SidecarError extends CenoteError {}

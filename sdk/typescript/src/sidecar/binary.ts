@@ -1,5 +1,5 @@
 /**
- * Where the `cenote` program is: named, in the environment, in a platform package, or built in this checkout.
+ * Where the `cenote` program is: named, in the environment, packed in a platform package, or built in this checkout.
  */
 import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 import { SidecarError } from "../errors.js";
+import { readPacked, unpacked } from "./packed.js";
 
 /** The package with the binary for this platform: `@cenote/linux-x64` … */
 export function platformPackage(platform: string = process.platform, arch: string = process.arch): string {
@@ -14,23 +15,22 @@ export function platformPackage(platform: string = process.platform, arch: strin
 }
 
 /**
- * The path of the `cenote` program. The first of: `explicit`; the environment variable `CENOTE_BIN`; the platform package; the in-repo
- * build (`target/release`, then `target/debug`), in a checkout only.
+ * The path of the `cenote` program. The first of: `explicit`; the environment variable `CENOTE_BIN`; the platform package, whose program is
+ * unpacked when it is first used; the in-repo build (`target/release`, then `target/debug`), in a checkout only.
  *
- * @throws {SidecarError} `SIDECAR_NOT_FOUND` when there is none.
+ * @throws {SidecarError} `SIDECAR_NOT_FOUND` when there is none, `SIDECAR_DAMAGED` and `SIDECAR_CACHE` when the platform package's cannot be unpacked.
  */
-export function findBinary(explicit?: string): string {
+export async function findBinary(explicit?: string): Promise<string> {
   const named = explicit ?? process.env["CENOTE_BIN"];
   if (named) {
     if (existsSync(named)) return named;
     const option = explicit === undefined ? "CENOTE_BIN" : "sidecar.binary";
     throw new SidecarError("SIDECAR_NOT_FOUND", `${option} names ${named}, which is not there`, { option });
   }
-  const name = process.platform === "win32" ? "cenote.exe" : "cenote";
-  const candidates = [fromPackage(name), ...fromCheckout(name)];
-  for (const candidate of candidates) {
-    if (candidate !== undefined && existsSync(candidate)) return candidate;
-  }
+  const manifest = platformManifest();
+  if (manifest !== undefined) return unpacked(readPacked(manifest));
+  const built = fromCheckout(process.platform === "win32" ? "cenote.exe" : "cenote").find((path) => existsSync(path));
+  if (built !== undefined) return built;
   throw new SidecarError(
     "SIDECAR_NOT_FOUND",
     `there is no cenote program: install ${platformPackage()}, set CENOTE_BIN, or build one with \`cargo build --release\` in a checkout`,
@@ -38,10 +38,10 @@ export function findBinary(explicit?: string): string {
   );
 }
 
-function fromPackage(name: string): string | undefined {
+/** The manifest of the platform package, where that is installed. */
+function platformManifest(): string | undefined {
   try {
-    const require = createRequire(import.meta.url);
-    return join(dirname(require.resolve(`${platformPackage()}/package.json`)), "bin", name);
+    return createRequire(import.meta.url).resolve(`${platformPackage()}/package.json`);
   } catch {
     return undefined;
   }

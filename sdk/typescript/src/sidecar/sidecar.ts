@@ -97,10 +97,10 @@ export class Sidecar implements AsyncDisposable {
   /**
    * Starts a sidecar of its own: `cenote serve` on a Unix socket in a fresh directory. It ends with {@link dispose}, or with this process.
    *
-   * @throws {SidecarError} `SIDECAR_NOT_FOUND`, `SIDECAR_FAILED`, `SIDECAR_REVISION`.
+   * @throws {SidecarError} `SIDECAR_NOT_FOUND`, `SIDECAR_DAMAGED`, `SIDECAR_CACHE`, `SIDECAR_FAILED`, `SIDECAR_REVISION`.
    */
   static async start(options: SidecarOptions = {}): Promise<Sidecar> {
-    const binary = findBinary(options.binary);
+    const binary = await findBinary(options.binary);
     const directory = mkdtempSync(join(tmpdir(), "cenote-"));
     const socket = join(directory, "sidecar.sock");
     const child = spawn(binary, ["serve", "--socket", socket, "--owner-stdin", ...(options.args ?? [])], {
