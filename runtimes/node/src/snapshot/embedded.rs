@@ -85,7 +85,7 @@ pub(super) fn load() -> Option<(&'static [u8], Code)> {
             return Ok(None);
         };
         let key = read_part(&mut file, place.program + place.sealed, place.key)?;
-        if key != kept::key().as_bytes() {
+        if key != kept::portable_key().as_bytes() {
             tracing::warn!(target: "cenote::node", "the start-up snapshot in the program is of another build");
             return Ok(None);
         }
@@ -124,7 +124,7 @@ pub(super) fn write(to: &Path, sealed: &[u8]) -> io::Result<()> {
         let mut copy = File::create(&partial)?;
         program.seek(SeekFrom::Start(0))?;
         io::copy(&mut program.take(len.unwrap_or(u64::MAX)), &mut copy)?;
-        let key = kept::key();
+        let key = kept::portable_key();
         copy.write_all(sealed)?;
         copy.write_all(key.as_bytes())?;
         copy.write_all(&(sealed.len() as u64).to_le_bytes())?;

@@ -78,15 +78,22 @@ pub(super) fn unseal(mut sealed: Vec<u8>) -> Option<(&'static [u8], Code)> {
     unpack(Box::leak(packed.into_boxed_slice()))
 }
 
-/// What a snapshot fits to: Node's version, V8's with its flags, and this build.
-pub(super) fn key() -> String {
+/// What a snapshot fits to, whatever processor made it: Node's version, V8's, and this build, whose sources have V8's flags.
+///
+/// For snapshots that travel with a program: a blob has no machine code, and V8 itself refuses code caches that were made with other flags.
+pub(super) fn portable_key() -> String {
     format!(
-        "node-{}-{}-{}-{:08x}",
+        "node-{}-{}-{}",
         env!("CENOTE_NODE_VERSION"),
         v8::V8::get_version(),
         env!("CENOTE_SNAPSHOT_KEY"),
-        v8::script_compiler::cached_data_version_tag(),
     )
+}
+
+/// What a snapshot fits to on this machine: V8's tag is made of its flags as they are, and of what the processor has.
+fn key() -> String {
+    let tag = v8::script_compiler::cached_data_version_tag();
+    format!("{}-{tag:08x}", portable_key())
 }
 
 /// Where start-up snapshots are kept: a folder of the user's caches.
