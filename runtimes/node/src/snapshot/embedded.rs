@@ -4,7 +4,7 @@
 //! program … | digest and snapshot | key | length of the first | length of the key | magic
 //! ```
 //!
-//! Lengths are 64 bits, little-endian. A build script cannot make it, because it takes the bindings to bootstrap Node; so the finished
+//! Lengths are 64 bits, little-endian. This crate's build script cannot make it, because it takes the bindings to bootstrap Node; so the finished
 //! program does, into a copy of itself ([`write_packaged_program`]). `strip` cuts the trailer off: strip first.
 
 use std::fs::File;
