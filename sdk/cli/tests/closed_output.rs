@@ -6,7 +6,7 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long an end may take: the first start compiles commands.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 
 fn cenote(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cenote"));
