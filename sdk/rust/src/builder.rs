@@ -33,6 +33,9 @@ use crate::{
 /// Bytes of output kept for one stream of one call, unless changed: 16 MiB.
 const OUTPUT_LIMIT: usize = 16 << 20;
 
+/// The least of [`NodeRuntimeBuilder::js_heap`], in bytes: `node` itself starts in some 12 MiB, and V8 cannot start at all in less than 8.
+pub const LEAST_JS_HEAP: usize = 16 << 20;
+
 /// Memory of one process, unless changed: 256 MiB for WebAssembly, a JavaScript heap of 128 MiB, 256 MiB in array buffers.
 const MEMORY: MemoryLimits = MemoryLimits {
     wasm: 256 << 20,
@@ -321,7 +324,7 @@ impl NodeRuntimeBuilder {
         self
     }
 
-    /// Sets how large the JavaScript heap of one `node` process may grow. Default 128 MiB.
+    /// Sets how large the JavaScript heap of one `node` process may grow, in bytes. Default 128 MiB, at least [`LEAST_JS_HEAP`].
     pub fn js_heap(mut self, bytes: usize) -> Self {
         self.memory.get_or_insert(MEMORY).heap = bytes;
         self
@@ -404,6 +407,14 @@ impl NodeRuntimeBuilder {
     /// [`Error::File`] when a seeded file does not fit, [`Error::Runtime`] when a runtime cannot be set up on this host, or the `cenote`
     /// program of [`Isolation::Process`] cannot be started.
     pub async fn create(self) -> Result<NodeRuntime, Error> {
+        if let Some(heap) = self.memory.map(|memory| memory.heap)
+            && heap < LEAST_JS_HEAP
+        {
+            return Err(Error::Option {
+                option: "js_heap",
+                reason: format!("{heap} bytes are too few; the least is {LEAST_JS_HEAP}"),
+            });
+        }
         match self.isolation {
             Isolation::Shared => host::run(async move { self.build() }).await,
             Isolation::Process => host::run(self.build_elsewhere()).await,

@@ -52,7 +52,7 @@ mod watch;
 mod worker;
 
 pub use ask::{Decision, PermissionRequest, Scope};
-pub use builder::NodeRuntimeBuilder;
+pub use builder::{LEAST_JS_HEAP, NodeRuntimeBuilder};
 pub use call::{Call, Exec, ModuleType, Output, Returned, Run, Spawn};
 pub use captured::{Captured, OutputStream};
 pub use cenote_abi::Errno;

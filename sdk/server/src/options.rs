@@ -6,9 +6,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use cenote::{
-    Effect, EnvRule, FileAccess, FileRule, FunctionRule, HostMount, Image, Limits as MachineLimits,
-    NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions as MachinePermissions, ProgramRule,
-    Scope, Timing as MachineTiming,
+    Effect, EnvRule, FileAccess, FileRule, FunctionRule, HostMount, Image, LEAST_JS_HEAP,
+    Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
+    Permissions as MachinePermissions, ProgramRule, Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
     CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
@@ -161,7 +161,13 @@ fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuil
         builder = builder.wasm_memory(bytes);
     }
     if let Some(bytes) = asked.js_heap_bytes {
-        builder = builder.js_heap(in_memory("limits.js_heap_bytes", bytes)?);
+        let name = "limits.js_heap_bytes";
+        let bytes = in_memory(name, bytes)?;
+        if bytes < LEAST_JS_HEAP {
+            let reason = format!("{bytes} bytes are too few; the least is {LEAST_JS_HEAP}");
+            return Err(option(name, reason));
+        }
+        builder = builder.js_heap(bytes);
     }
     if let Some(bytes) = asked.array_buffers_bytes {
         builder = builder.array_buffers(in_memory("limits.array_buffers_bytes", bytes)?);

@@ -14,3 +14,16 @@ export async function fromCaller<T>(entered: (...args: never[]) => unknown, run:
     throw withCaller(error, here);
   }
 }
+
+/** The same for each step of an iteration. `closed` is called when the reader leaves, before what is under way is waited for. */
+export function fromReader<T>(items: AsyncGenerator<T, void, void>, closed: () => void): AsyncIterableIterator<T, void, undefined> {
+  const reader: AsyncIterableIterator<T, void, undefined> = {
+    next: () => fromCaller(reader.next, () => items.next()),
+    return: () => {
+      closed();
+      return items.return();
+    },
+    [Symbol.asyncIterator]: () => reader,
+  };
+  return reader;
+}

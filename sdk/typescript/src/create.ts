@@ -3,11 +3,11 @@ import { resolve } from "node:path";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
 import { toBytes } from "./bytes.js";
-import { OptionError, SidecarError } from "./errors.js";
+import { CenoteError, OptionError, SidecarError } from "./errors.js";
 import { Files } from "./files.js";
 import { Decision, Isolation, type CreateVmRequestSchema, type MountSchema, type OsConfigSchema } from "./gen/cenote/v1/vms_pb.js";
 import { HostAnswers, isNeeded, type HostParts } from "./host/answers.js";
-import { functionsToWire } from "./host/functions.js";
+import { functionsToWire, ownFunctions } from "./host/functions.js";
 import { limitsToWire, timingToWire, wholeNumber } from "./limits.js";
 import { Machine } from "./machine.js";
 import type { Mount, NodeRuntimeCreateOptions, SidecarChoice } from "./options.js";
@@ -33,11 +33,43 @@ export interface DriverParts {
 
 const PLAIN: DriverParts = { denyByDefault: false, parts: { network: undefined, commands: undefined } };
 
+const KNOWN: ReadonlySet<string> = new Set([
+  "env",
+  "cwd",
+  "user",
+  "hostname",
+  "files",
+  "mounts",
+  "nodeModules",
+  "commandsDir",
+  "permissions",
+  "limits",
+  "hostFunctions",
+  "hostCommands",
+  "loopbackExemptPorts",
+  "timing",
+  "sidecar",
+  "isolation",
+  "snapshot",
+  "labels",
+] as const satisfies readonly (keyof NodeRuntimeCreateOptions)[]);
+
+/** @throws {OptionError} for an option that there is not: one that was meant to refuse something must not be passed over. */
+export function checkNames(options: object, known: ReadonlySet<string>, who: string): void {
+  for (const name of Object.keys(options)) if (!known.has(name)) throw new OptionError(name, `${who} has no such option`);
+}
+
+/** Makes a machine as `NodeRuntime.create` is asked for it. */
+export async function createNamed(options: NodeRuntimeCreateOptions): Promise<Machine> {
+  checkNames(options, KNOWN, "NodeRuntime.create");
+  return createMachine(options);
+}
+
 /** Makes a machine. */
 export async function createMachine(options: NodeRuntimeCreateOptions, driver: DriverParts = PLAIN): Promise<Machine> {
   const filesystems: HostParts["filesystems"] = new Map();
   const permissions = compilePermissions(options.permissions ?? {}, driver.denyByDefault, driver.fsRules);
-  const parts: HostParts = { ...driver.parts, permissions: permissions.answers, functions: options.hostFunctions ?? {}, filesystems };
+  const parts: HostParts = { ...driver.parts, permissions: permissions.answers, functions: ownFunctions(options.hostFunctions ?? {}), filesystems };
   const { hostCommands } = options;
   if (hostCommands !== undefined) {
     if (typeof hostCommands.executor?.spawn !== "function") throw new OptionError("hostCommands.executor", "it has no spawn method");
@@ -53,7 +85,7 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
     nodeModules: options.nodeModules === undefined ? "" : resolve(options.nodeModules),
     commandsDir: commandsDir(options.commandsDir),
     permissions: permissions.wire,
-    isolation: { process: Isolation.PROCESS, shared: Isolation.SHARED, default: Isolation.UNSPECIFIED }[options.isolation ?? "default"],
+    isolation: isolationToWire(options.isolation),
     hostFunctions: functionsToWire(parts.functions),
     // They are exceptions to the guard, not to the permission.
     loopbackExemptPorts: mayUseNetwork(permissions.wire) ? [...(options.loopbackExemptPorts ?? [])] : [],
@@ -87,7 +119,10 @@ async function make(
 ): Promise<Machine> {
   const [sidecar, own] = await chooseSidecar(options.sidecar);
   try {
-    const vm = await sidecar.link.call(undefined, () => sidecar.link.vms.create(request));
+    const made = sidecar.link.call(undefined, () => sidecar.link.vms.create(request));
+    const vm = await made.catch((error: unknown) => {
+      throw withMount(error, options.mounts);
+    });
     const machine = new Machine(vm.id, sidecar, own, options.limits?.outputBytes ?? OUTPUT_LIMIT);
     try {
       if (isNeeded(parts)) machine.host = await HostAnswers.open(machine, parts);
@@ -104,11 +139,29 @@ async function make(
   }
 }
 
+/** The server does not say which of several mounts it cannot show: the path does. */
+function withMount(error: unknown, mounts: readonly Mount[] = []): unknown {
+  if (!(error instanceof CenoteError) || error.code !== "HOST_PATH" || error.option !== "mount") return error;
+  const index = mounts.findIndex((mount) => {
+    const path = "hostPath" in mount ? mount.hostPath : "image" in mount ? mount.image : undefined;
+    return typeof path === "string" && error.message.includes(`host path ${resolve(path)}: `);
+  });
+  const option = index < 0 ? "mounts" : `mounts[${index}]`;
+  return new CenoteError(error.code, error.message.replace("option `mount`", `option \`${option}\``), { option, cause: error });
+}
+
 async function chooseSidecar(choice: SidecarChoice = "shared"): Promise<[Sidecar, boolean]> {
   if (choice === "shared") return [await Sidecar.shared(), false];
   if (choice instanceof Sidecar) return [choice, false];
   if (choice === "own") return [await Sidecar.start(), true];
   return [await Sidecar.start(choice), true];
+}
+
+function isolationToWire(isolation: NodeRuntimeCreateOptions["isolation"]): Isolation {
+  if (isolation === undefined) return Isolation.UNSPECIFIED;
+  if (isolation === "process") return Isolation.PROCESS;
+  if (isolation === "shared") return Isolation.SHARED;
+  throw new OptionError("isolation", `${JSON.stringify(isolation)} is neither "process" nor "shared"`);
 }
 
 /** Whether some of the network may be reached, or may be asked for. */
@@ -167,5 +220,6 @@ function mountToWire(mount: Mount, index: number, filesystems: HostParts["filesy
     filesystems.set(name, mount.filesystem);
     return { guest, source: { case: "callback", value: { name, writable: mount.readOnly !== true } } };
   }
+  if (!("memoryBytes" in mount)) throw new OptionError(`mounts[${index}]`, "give a hostPath, an image, a filesystem or memoryBytes");
   return { guest, source: { case: "memory", value: { sizeLimitBytes: BigInt(wholeNumber(`mounts[${index}].memoryBytes`, mount.memoryBytes)) } } };
 }

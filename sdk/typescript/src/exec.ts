@@ -13,7 +13,7 @@ import { exitStatus, NodeRuntimeProcess, type ExitStatus } from "./process.js";
 /** Standard input that fits one message, in bytes. */
 const INPUT_AT_ONCE = 8 << 20;
 
-/** What is to be run. */
+/** @internal What is to be run. */
 export type Program = MessageInitShape<typeof ProgramSchema>;
 
 /** How a finished call went. A guest that fails is no error of the call: look at `exitCode`. */
@@ -80,24 +80,24 @@ class Captured {
   }
 }
 
-/** What a call brings back: how it went, and the JSON text it returned (`run`). */
+/** @internal What a call brings back: how it went, and the JSON text it returned (`run`). */
 export interface Finished {
   result: ExecResult;
   value: string | undefined;
 }
 
-/** JavaScript as a program. */
+/** @internal JavaScript as a program. */
 export function code(text: string, options: CallOptions): Program {
   const type = options.type === "commonjs" ? ModuleType.COMMONJS : ModuleType.MODULE;
-  return { what: { case: "code", value: { text, type, filename: options.filename ?? "" } }, ...common(options) };
+  return { what: { case: "code", value: { text, type } }, ...common(options) };
 }
 
-/** A command as a program. */
+/** @internal A command as a program. */
 export function command(name: string, args: readonly string[], options: CallOptions): Program {
   return { what: { case: "command", value: name }, ...common({ ...options, args: [...args, ...(options.args ?? [])] }) };
 }
 
-/** A script for `/bin/sh` as a program. */
+/** @internal A script for `/bin/sh` as a program. */
 export function shell(script: string, options: CallOptions): Program {
   return { what: { case: "shell", value: script }, ...common(options) };
 }
@@ -107,11 +107,11 @@ function common(options: CallOptions): Omit<Program, "what" | "$typeName"> {
     args: (options.args ?? []).map((argument) => toBytes(argument)),
     env: options.env ?? {},
     cwd: options.cwd ?? "",
-    timeoutMs: options.timeout === undefined ? 0n : BigInt(Math.max(1, wholeNumber("timeout", Math.ceil(options.timeout)))),
+    timeoutMs: options.timeout === undefined ? 0n : BigInt(wholeNumber("timeout", Math.ceil(options.timeout))),
   };
 }
 
-/** Runs a program to its end; `returning` also brings back what it passed to `__return`. */
+/** @internal Runs a program to its end; `returning` also brings back what it passed to `__return`. */
 export async function runToTheEnd(machine: Machine, program: Program, options: ExecOptions, returning: boolean): Promise<Finished> {
   const { stdin = "" } = options;
   if (typeof stdin === "string" || stdin instanceof Uint8Array) {

@@ -1,5 +1,6 @@
 /** Files of a machine from outside: as its superuser; relative paths from its working directory. */
 import { concat, pieces, toBytes, toText } from "./bytes.js";
+import { OptionError } from "./errors.js";
 import { FileKind, WriteMode, type FileStat as WireStat, type WriteFileRequestSchema } from "./gen/cenote/v1/files_pb.js";
 import type { Machine } from "./machine.js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
@@ -63,7 +64,7 @@ export interface WatchEvent {
 
 const FILE_TYPE = { file: 0o100000, directory: 0o040000, symlink: 0o120000, other: 0 } as const;
 
-/** The files of one machine. */
+/** @internal The files of one machine. */
 export class Files {
   readonly #machine: Machine;
 
@@ -80,16 +81,14 @@ export class Files {
     });
   }
 
-  async readText(path: string): Promise<string> {
-    return toText(await this.read(path));
-  }
-
   async write(path: string, data: string | Uint8Array, options: WriteFileOptions = {}): Promise<void> {
     const how = { w: WriteMode.REPLACE, a: WriteMode.APPEND, wx: WriteMode.CREATE_NEW }[options.flag ?? "w"];
+    if (how === undefined) throw new OptionError("flag", `${JSON.stringify(options.flag)} is none of "w", "a" and "wx"`);
     const open = { path: toBytes(path), mode: options.mode ?? 0, how, parents: options.parents ?? false };
+    const bytes = toBytes(data);
     async function* messages(): AsyncGenerator<MessageInitShape<typeof WriteFileRequestSchema>> {
       yield { message: { case: "open", value: open } };
-      for (const piece of pieces(toBytes(data), CHUNK)) yield { message: { case: "data", value: piece as Uint8Array<ArrayBuffer> } };
+      for (const piece of pieces(bytes, CHUNK)) yield { message: { case: "data", value: piece as Uint8Array<ArrayBuffer> } };
     }
     await this.#machine.call((connect) => this.#machine.link.files.write(messages(), connect));
   }
@@ -152,7 +151,7 @@ export class Files {
   }
 }
 
-/** What `setAttributes` changes. */
+/** @internal What `setAttributes` changes. */
 export interface Attributes {
   mode?: number;
   uid?: number;

@@ -13,6 +13,8 @@ export type { ProcessOutput } from "./output.js";
 export type { Terminal, TerminalOptions } from "./terminal.js";
 export type { DirectoryEntry, FileStat, WatchEvent, WriteFileOptions } from "./files.js";
 export type { Watcher } from "./watch.js";
+export type { MachineEvent, MachineEvents } from "./events.js";
+export type { TextEncoding } from "./bytes.js";
 export type { FetchInput, FetchResponse } from "./network/fetch.js";
 export type { PortForward } from "./network/forward.js";
 export type { Listener, ListenerQuery } from "./network/listeners.js";

@@ -1,7 +1,8 @@
 /** Limits and timing of a machine, in this package's words. */
 import { OptionError } from "./errors.js";
+import { optionName } from "./sidecar/failure.js";
 import type { MessageInitShape } from "@bufbuild/protobuf";
-import { Timing as WireTiming, type LimitsSchema } from "./gen/cenote/v1/vms_pb.js";
+import { Timing as WireTiming, type LimitsSchema, type ResourceUsage as WireUsage } from "./gen/cenote/v1/vms_pb.js";
 
 /** Limits of one machine, all on by default. A guest that hits one gets the right errno (or that one process ends); the machine lives on. */
 export interface Limits {
@@ -23,7 +24,7 @@ export interface Limits {
   wasmMemoryBytes?: number;
   /** Bytes of WebAssembly memory of all processes together. Default 4 GiB. */
   wasmMemoryTotalBytes?: number;
-  /** Bytes of JavaScript heap of one process. Default 128 MiB. */
+  /** Bytes of JavaScript heap of one process. Default 128 MiB, at least 16 MiB. */
   jsHeapBytes?: number;
   /** Bytes in array buffers of one process. Default 256 MiB. */
   arrayBuffersBytes?: number;
@@ -51,6 +52,11 @@ export interface ResourceUsage {
   limit: number;
   /** The option that changes it, e.g. `limits.processes`. */
   option: string;
+}
+
+/** @internal */
+export function usage({ used, limit, option }: WireUsage): ResourceUsage {
+  return { used: Number(used), limit: Number(limit), option: optionName(option) };
 }
 
 const NAMES = [
@@ -81,6 +87,10 @@ export function limitsToWire(limits: Limits): MessageInitShape<typeof LimitsSche
     const value = limits[name];
     if (value !== undefined) wire[name] = BigInt(wholeNumber(`limits.${name}`, value));
   }
+  const { jsHeapBytes } = limits;
+  if (jsHeapBytes !== undefined && jsHeapBytes < LEAST_HEAP * 1024 * 1024) {
+    throw new OptionError("limits.jsHeapBytes", `${jsHeapBytes} bytes are too few; the least is ${LEAST_HEAP * 1024 * 1024}`);
+  }
   return wire;
 }
 
@@ -89,6 +99,15 @@ export function timingToWire(timing: Timing): WireTiming {
   const wire = { off: WireTiming.OFF, coarse: WireTiming.COARSE, frozen: WireTiming.FROZEN }[timing];
   if (wire === undefined) throw new OptionError("timing", `${JSON.stringify(timing)} is none of "off", "coarse" and "frozen"`);
   return wire;
+}
+
+/** Megabytes of JavaScript heap with which `node` starts. */
+const LEAST_HEAP = 16;
+
+/** @internal Megabytes of JavaScript heap as the limit, or an error that names the option. */
+export function heapBytes(option: string, megabytes: number): number {
+  if (wholeNumber(option, megabytes) < LEAST_HEAP) throw new OptionError(option, `${megabytes} MB are too few; the least is ${LEAST_HEAP}`);
+  return megabytes * 1024 * 1024;
 }
 
 /** @internal A whole number from 0 up, or an error that names the option. */

@@ -1,7 +1,7 @@
 /** One machine on a sidecar, as the parts of {@link NodeRuntime} see it: its id, calls in its name, its end. */
 import type { CallOptions as ConnectOptions } from "@connectrpc/connect";
 
-import { VmError } from "./errors.js";
+import { SidecarError, VmError } from "./errors.js";
 import type { HostAnswers } from "./host/answers.js";
 import type { Link } from "./sidecar/link.js";
 import type { Sidecar } from "./sidecar/sidecar.js";
@@ -57,7 +57,7 @@ export class Machine {
   failure(error: unknown, signal?: AbortSignal): unknown {
     if (signal?.aborted) return signal.reason;
     const typed = this.link.failure(error, this.id);
-    if (this.isDisposed && typed !== this.link.gone) return this.#gone();
+    if (this.isDisposed && !(typed instanceof SidecarError)) return this.#gone();
     return typed;
   }
 
@@ -70,9 +70,10 @@ export class Machine {
     return new VmError("VM_DISPOSED", `the machine ${this.id} was disposed of`, { vm: this.id });
   }
 
-  /** Calls `ending` before the machine ends. */
-  beforeEnd(ending: () => Promise<void> | void): void {
+  /** Calls `ending` before the machine ends, unless what is returned was called. */
+  beforeEnd(ending: () => Promise<void> | void): () => void {
     this.#endings.add(ending);
+    return () => void this.#endings.delete(ending);
   }
 
   /** Ends the machine, and the sidecar when it is the machine's own. A second time does nothing. */

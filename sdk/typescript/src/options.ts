@@ -109,28 +109,31 @@ export interface CallOptions {
   cwd?: string;
   /** Arguments: `process.argv` from index 2 on for code, further arguments for a command. */
   args?: readonly string[];
-  /** Milliseconds of wall time; then everything the call started is killed and the result says `timedOut`. Default: no limit. */
+  /** Milliseconds of wall time; then everything the call started is killed and the result says `timedOut`. 0, the default: no limit. */
   timeout?: number;
   /** Kills everything the call started when it aborts; the call then rejects with its reason. */
   signal?: AbortSignal;
-  /** Called with each chunk of standard output as it comes. */
+  /** Called with each chunk of standard output as it comes. When it throws, the program is killed and the call, or who waits, gets the error. */
   onStdout?: OutputCallback;
   /** Called with each chunk of standard error as it comes. */
   onStderr?: OutputCallback;
   /** How code is read: as an ES module, or as CommonJS. Means nothing for commands. Default `"module"`. */
   type?: "module" | "commonjs";
-  /** What stack traces and `import.meta.url` call the code: an absolute path in the machine. */
-  filename?: string;
 }
 
 /** Options of a call that runs to its end. */
 export interface ExecOptions extends CallOptions {
-  /** Standard input; it ends after this. Default: empty. */
+  /** Standard input; it ends after this. Default: empty. What an iterator throws kills the program, and the call rejects with it. */
   stdin?: StdinSource;
 }
 
 /** Options of a call that returns a live process. */
 export interface SpawnOptions extends CallOptions {
-  /** Standard input to begin with; it ends after this. Default: it stays open for `writeStdin`. */
+  /**
+   * Standard input to begin with; it ends after this. Default: it stays open for `writeStdin`. What an iterator throws kills the program, and
+   * who waits for it gets the error.
+   */
   stdin?: StdinSource;
+  /** Kills everything the call started when it aborts. Before it has started, the call rejects with the reason; after, it ends by `SIGKILL` as any that is killed. */
+  signal?: AbortSignal;
 }

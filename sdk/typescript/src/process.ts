@@ -2,7 +2,9 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
 import { pieces, toBytes } from "./bytes.js";
+import { fromCaller } from "./caller.js";
 import { FileError } from "./errors.js";
+import { Held } from "./held.js";
 import { OutputChannel, type Exited } from "./gen/cenote/v1/common_pb.js";
 import { SignalScope, type AttachEvent, type AttachRequestSchema, type ProgramSchema } from "./gen/cenote/v1/processes_pb.js";
 import type { Machine } from "./machine.js";
@@ -51,14 +53,19 @@ export class NodeRuntimeProcess implements AsyncDisposable {
   #written = 0n;
   #writes: Write[] = [];
   #inputEnd: unknown;
+  /** What a callback or the source of standard input has thrown. */
+  #thrown: { readonly error: unknown } | undefined;
 
   private constructor(machine: Machine, options: Pick<SpawnOptions, "onStdout" | "onStderr">) {
     this.#machine = machine;
     const output = (channel: OutputChannel, callback: SpawnOptions["onStdout"]): ProcessOutput =>
       new ProcessOutput(
         machine.outputLimit,
-        (bytes) => this.#requests.push({ message: { case: "window", value: { channel, bytes } } }),
-        () => machine.link.hold(),
+        {
+          grant: (bytes) => this.#requests.push({ message: { case: "window", value: { channel, bytes } } }),
+          hold: () => machine.link.hold(),
+          failed: (error) => this.#giveUp(error),
+        },
         callback,
       );
     this.stdout = output(OutputChannel.STDOUT, options.onStdout);
@@ -96,11 +103,12 @@ export class NodeRuntimeProcess implements AsyncDisposable {
       },
     });
     const machine = this.#machine;
-    const events = machine.link.processes.attach(this.#requests, machine.with())[Symbol.asyncIterator]();
-    await machine.call(async () => {
+    const events = await machine.call(async () => {
+      const events = machine.link.processes.attach(this.#requests, machine.with())[Symbol.asyncIterator]();
       const first = await events.next();
       if (first.done || first.value.event.case !== "started") throw new Error("the sidecar did not say which process it started");
       this.#pid = first.value.event.value.pid;
+      return events;
     });
     void this.#follow(events);
   }
@@ -128,8 +136,15 @@ export class NodeRuntimeProcess implements AsyncDisposable {
     this.stderr.end(end);
     this.#failInput(end ?? new FileError("EPIPE", "EPIPE: the process has ended", "write", "", { vm: this.#machine.id }));
     await Promise.all([this.stdout.calledBack, this.stderr.calledBack]);
-    if (this.#status === null) this.#settle.reject(end);
+    if (this.#thrown !== undefined) this.#settle.reject(this.#thrown.error);
+    else if (this.#status === null) this.#settle.reject(end);
     else this.#settle.resolve(this.#status);
+  }
+
+  /** The embedder's own code failed: the program is ended, and who waits for it gets the error. */
+  #giveUp(error: unknown): void {
+    this.#thrown ??= { error };
+    void this.#signal(signalNumber("SIGKILL"), SignalScope.SESSION).catch(() => undefined);
   }
 
   /** Its id in the machine. */
@@ -147,19 +162,23 @@ export class NodeRuntimeProcess implements AsyncDisposable {
     return this.#status?.signal ?? null;
   }
 
-  /** Resolves with how it ended. */
-  async exited(): Promise<ExitStatus> {
+  /** Resolves with how it ended. Rejects with what a callback or the source of its standard input has thrown, which ends it. */
+  exited(): Promise<ExitStatus> {
+    return fromCaller(this.exited, () => this.#ended());
+  }
+
+  /** Resolves with the exit code once it has ended; rejects as {@link exited}. */
+  wait(): Promise<number> {
+    return fromCaller(this.wait, async () => (await this.#ended()).exitCode);
+  }
+
+  async #ended(): Promise<ExitStatus> {
     const release = this.#machine.link.hold();
     try {
       return await this.#exited;
     } finally {
       release();
     }
-  }
-
-  /** Resolves with the exit code once it has ended. */
-  async wait(): Promise<number> {
-    return (await this.exited()).exitCode;
   }
 
   /**
@@ -169,9 +188,10 @@ export class NodeRuntimeProcess implements AsyncDisposable {
    * @throws {FileError} `EPIPE` when nobody reads it any more.
    */
   writeStdin(data: string | Uint8Array): Promise<void> {
-    const done = this.#write(toBytes(data));
-    done.catch(() => undefined);
-    return done;
+    return Held.of(
+      () => this.#machine.link.hold(),
+      fromCaller(this.writeStdin, async () => this.#write(toBytes(data))),
+    );
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -180,12 +200,7 @@ export class NodeRuntimeProcess implements AsyncDisposable {
     for (const piece of pieces(bytes, CHUNK)) this.#requests.push({ message: { case: "stdin", value: piece as Uint8Array<ArrayBuffer> } });
     this.#sent += BigInt(bytes.byteLength);
     const end = this.#sent;
-    const release = this.#machine.link.hold();
-    try {
-      await new Promise<void>((resolve, reject) => this.#writes.push({ end, resolve, reject }));
-    } finally {
-      release();
-    }
+    await new Promise<void>((resolve, reject) => this.#writes.push({ end, resolve, reject }));
   }
 
   #acknowledge(written: bigint): void {
@@ -209,7 +224,10 @@ export class NodeRuntimeProcess implements AsyncDisposable {
   /** Its standard input as a web stream; it waits for the process to read. */
   get stdin(): WritableStream<Uint8Array | string> {
     return new WritableStream({
-      write: (chunk) => this.#write(toBytes(chunk)),
+      write: async (chunk) => {
+        const release = this.#machine.link.hold();
+        await this.#write(toBytes(chunk)).finally(release);
+      },
       close: () => this.closeStdin(),
     });
   }
@@ -218,8 +236,9 @@ export class NodeRuntimeProcess implements AsyncDisposable {
     try {
       if (typeof source === "string" || source instanceof Uint8Array) await this.#write(toBytes(source));
       else for await (const chunk of source) await this.#write(toBytes(chunk));
-    } catch {
-      // The process does not read to the end: its business.
+    } catch (error) {
+      // A process that does not read to the end may do so; one that got half of its input must not take it for all.
+      if (error !== this.#inputEnd) this.#giveUp(error);
     }
     this.closeStdin();
   }
@@ -231,8 +250,8 @@ export class NodeRuntimeProcess implements AsyncDisposable {
   }
 
   /** Sends a signal to the process and everything it started. */
-  async killAll(signal: string | number = "SIGKILL"): Promise<void> {
-    await this.#signal(signalNumber(signal), SignalScope.SESSION);
+  killAll(signal: string | number = "SIGKILL"): Promise<void> {
+    return fromCaller(this.killAll, () => this.#signal(signalNumber(signal), SignalScope.SESSION));
   }
 
   async #signal(signal: number, scope: SignalScope): Promise<void> {
@@ -253,7 +272,7 @@ export class NodeRuntimeProcess implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#status !== null || this.#machine.isDisposed) return;
     await this.killAll();
-    await this.exited();
+    await this.#ended();
   }
 }
 

@@ -1,14 +1,15 @@
 /** {@link NodeRuntime}: the embedder's handle on one machine, in both generations. */
 import { fromCaller } from "./caller.js";
-import { createMachine } from "./create.js";
+import { createNamed } from "./create.js";
 import { checkOptions, createFirstGeneration, type NodeRuntimeOptions, type StdioHook } from "./drivers/first-generation.js";
 import { exportingScript, isModule, script } from "./drivers/script.js";
-import { NotImplementedError, NoValueError, VmError } from "./errors.js";
+import { CenoteError, NotImplementedError, NoValueError, VmError } from "./errors.js";
 import { code as codeProgram, command as commandProgram, runToTheEnd, shell as shellProgram, type ExecResult, type Program } from "./exec.js";
+import { MachineEvents } from "./events.js";
 import { Files, type DirectoryEntry, type FileStat, type WriteFileOptions } from "./files.js";
-import { functionsToWire, type HostFunctionCollections } from "./host/functions.js";
+import { functionsToWire, ownFunctions, type HostFunctionCollections } from "./host/functions.js";
 import { HostAnswers } from "./host/answers.js";
-import type { ResourceUsage } from "./limits.js";
+import { usage, type ResourceUsage } from "./limits.js";
 import { Machine, MACHINE } from "./machine.js";
 import { fetchStream, fetchWhole, type FetchInput, type FetchResponse } from "./network/fetch.js";
 import { forwardPort, type PortForward } from "./network/forward.js";
@@ -21,7 +22,7 @@ import { exported, imported, Snapshot, type Tar } from "./snapshot.js";
 import { ProcessState } from "./gen/cenote/v1/processes_pb.js";
 import { camelCase } from "./sidecar/failure.js";
 import { Terminal, type TerminalOptions } from "./terminal.js";
-import { toBytes, toText } from "./bytes.js";
+import { textIn, toBytes, toText, type TextEncoding } from "./bytes.js";
 import { Watcher } from "./watch.js";
 
 /** What `run` brings back. */
@@ -87,7 +88,7 @@ export class NodeRuntime implements AsyncDisposable {
    * @throws {NotImplementedError} `NOT_IMPLEMENTED` for what the sidecar cannot do yet.
    */
   static async create(options: NodeRuntimeCreateOptions = {}): Promise<NodeRuntime> {
-    return fromCaller(NodeRuntime.create, async () => new NodeRuntime(await createMachine(options), options.permissions));
+    return fromCaller(NodeRuntime.create, async () => new NodeRuntime(await createNamed(options), options.permissions));
   }
 
   async #ready(): Promise<Machine> {
@@ -143,7 +144,7 @@ export class NodeRuntime implements AsyncDisposable {
       if (value === undefined) {
         throw new NoValueError("the code did not call __return(value)", result.exitCode, result.stderr.slice(-1000), { vm: machine.id });
       }
-      const parsed = JSON.parse(value) as T;
+      const parsed = parsedValue(value, machine) as T;
       return Object.assign(result, { value: parsed, exports: parsed });
     });
   }
@@ -270,13 +271,14 @@ export class NodeRuntime implements AsyncDisposable {
 
   // ---- files
 
-  /** Reads a file: bytes, or text when an encoding is named. */
+  /** Reads a file: bytes, or text in the encoding that is named, as `node:fs` has it. */
   readFile(path: string): Promise<Uint8Array>;
-  readFile(path: string, encoding: "utf8" | "utf-8"): Promise<string>;
+  readFile(path: string, encoding: TextEncoding): Promise<string>;
   readFile(path: string, encoding?: string): Promise<Uint8Array | string> {
     return fromCaller(this.readFile as (...args: never[]) => unknown, async () => {
-      const files = new Files(await this.#ready());
-      return encoding === undefined ? files.read(path) : files.readText(path);
+      const text = encoding === undefined ? undefined : textIn(encoding);
+      const bytes = await new Files(await this.#ready()).read(path);
+      return text === undefined ? bytes : text(bytes);
     });
   }
 
@@ -360,7 +362,10 @@ export class NodeRuntime implements AsyncDisposable {
       if (this.#manner.options !== undefined) throw new NotImplementedError("runtimes of the first generation cannot be forked");
       const vm = await machine.call((options) => machine.link.vms.fork({ vm: machine.id }, options));
       const fork = new Machine(vm.id, machine.sidecar, false, machine.outputLimit);
-      if (machine.host !== undefined) fork.host = await HostAnswers.open(fork, machine.host.parts);
+      if (machine.host !== undefined) {
+        const { parts } = machine.host;
+        fork.host = await HostAnswers.open(fork, { ...parts, functions: ownFunctions(parts.functions) });
+      }
       return new NodeRuntime(fork, this.#manner.permissions);
     });
   }
@@ -371,7 +376,7 @@ export class NodeRuntime implements AsyncDisposable {
    */
   export(path = "/", options: { changes?: boolean } = {}): ReadableStream<Uint8Array> {
     const { changes = false } = options;
-    return exported(() => this.#ready(), (vm) => ({ vm, path: path === "/" ? new Uint8Array() : toBytes(path), changes }));
+    return exported(this.export, () => this.#ready(), (vm) => ({ vm, path: path === "/" ? new Uint8Array() : toBytes(path), changes }));
   }
 
   /** Unpacks a tar stream into a directory of the machine (default: its root). Resolves with how many files and directories were made. */
@@ -393,12 +398,17 @@ export class NodeRuntime implements AsyncDisposable {
       const machine = await this.#ready();
       const { resources } = await machine.call((options) => machine.link.vms.resources({ vm: machine.id }, options));
       return Object.fromEntries(
-        resources.map(({ name, used, limit, option }) => [
-          camelCase(name),
-          { used: Number(used), limit: Number(limit), option: option.split(".").map(camelCase).join(".") },
-        ]),
+        resources.map((resource) => [camelCase(resource.name), usage(resource)]),
       );
     });
+  }
+
+  /**
+   * What happens in the machine from now on: what permissions refuse its guests (the audit), limits of which 80 % are used, its end. Iterate what
+   * is returned.
+   */
+  events(options: { signal?: AbortSignal } = {}): Promise<MachineEvents> {
+    return fromCaller(this.events, async () => MachineEvents.open(await this.#ready(), options.signal));
   }
 
   /** Adds host functions, for all processes started from now on. */
@@ -408,10 +418,10 @@ export class NodeRuntime implements AsyncDisposable {
       const wire = functionsToWire(collections);
       await machine.call((options) => machine.link.vms.registerHostFunctions({ vm: machine.id, collections: wire }, options));
       if (machine.host === undefined) {
-        const parts = { permissions: {}, functions: { ...collections }, filesystems: new Map(), network: undefined, commands: undefined };
-        machine.host = await HostAnswers.open(machine, parts);
+        const functions = ownFunctions(collections);
+        machine.host = await HostAnswers.open(machine, { permissions: {}, functions, filesystems: new Map(), network: undefined, commands: undefined });
       } else {
-        Object.assign(machine.host.parts.functions, collections);
+        Object.assign(machine.host.parts.functions, ownFunctions(collections));
       }
     });
   }
@@ -434,6 +444,18 @@ export class NodeRuntime implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.dispose();
+  }
+}
+
+/** The value of `run`. Text that the sidecar had to cut off is no JSON. */
+function parsedValue(json: string, machine: Machine): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new CenoteError("VALUE_TOO_LARGE", `the value that the code returned did not come whole (${json.length} characters did): at most 16 MiB of JSON can`, {
+      vm: machine.id,
+      cause,
+    });
   }
 }
 

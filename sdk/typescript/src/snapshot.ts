@@ -1,6 +1,8 @@
 /** {@link Snapshot}: the files of a machine as they were at one moment. */
 import { pieces, toBytes } from "./bytes.js";
 import { fromCaller } from "./caller.js";
+import { withCaller } from "./sidecar/failure.js";
+import { checkSource, Messages } from "./source.js";
 import type { ImportReply } from "./gen/cenote/v1/vms_pb.js";
 import { MACHINE, type Machine } from "./machine.js";
 import type { NodeRuntime } from "./runtime.js";
@@ -12,14 +14,19 @@ export type Tar = Uint8Array | AsyncIterable<Uint8Array> | ReadableStream<Uint8A
 const CHUNK = 64 << 10;
 
 /** Sends a tar stream to a machine. @internal */
-export function imported(machine: Machine, tar: Tar, target: { path?: Uint8Array<ArrayBuffer>; asSnapshot?: boolean }): Promise<ImportReply> {
-  async function* messages() {
+export async function imported(
+  machine: Machine,
+  tar: Tar,
+  target: { path?: Uint8Array<ArrayBuffer>; asSnapshot?: boolean },
+): Promise<ImportReply> {
+  checkSource("tar", tar);
+  const messages = new Messages(async function* () {
     yield { message: { case: "target" as const, value: { vm: machine.id, ...target } } };
     for await (const chunk of tar instanceof Uint8Array ? [tar] : tar) {
-      for (const piece of pieces(chunk, CHUNK)) yield { message: { case: "data" as const, value: toBytes(piece) } };
+      for (const piece of pieces(toBytes(chunk), CHUNK)) yield { message: { case: "data" as const, value: toBytes(piece) } };
     }
-  }
-  return machine.call((options) => machine.link.vms.import(messages(), options));
+  });
+  return messages.of(() => machine.call((options) => machine.link.vms.import(messages, options)));
 }
 
 /** What a call of `Export` asks for. */
@@ -31,20 +38,35 @@ interface ExportRequest {
 }
 
 /** A tar stream of a machine's files: what the reader does not take is not sent. @internal */
-export function exported(ready: () => Promise<Machine>, request: (vm: string) => ExportRequest): ReadableStream<Uint8Array> {
+export function exported(
+  entered: (...args: never[]) => unknown,
+  ready: () => Promise<Machine>,
+  request: (vm: string) => ExportRequest,
+): ReadableStream<Uint8Array> {
+  const here: { stack?: string } = {};
+  Error.captureStackTrace(here, entered);
   const stop = new AbortController();
   let chunks: AsyncIterator<{ data: Uint8Array }> | undefined;
-  return new ReadableStream<Uint8Array>({
-    pull: async (controller) => {
-      const machine = await ready();
+  const pull = async (controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> => {
+    const machine = await ready();
+    const next = await machine.call(() => {
       chunks ??= machine.link.vms.export(request(machine.id), machine.with({ signal: stop.signal }))[Symbol.asyncIterator]();
-      const reading = chunks;
-      const next = await machine.call(() => reading.next());
-      if (next.done) controller.close();
-      else controller.enqueue(next.value.data);
+      return chunks.next();
+    });
+    if (next.done) controller.close();
+    else controller.enqueue(next.value.data);
+  };
+  return new ReadableStream<Uint8Array>(
+    {
+      pull: (controller) =>
+        pull(controller).catch((error: unknown) => {
+          throw withCaller(error, here);
+        }),
+      cancel: () => stop.abort(),
     },
-    cancel: () => stop.abort(),
-  });
+    // What nobody reads is not asked for.
+    { highWaterMark: 0 },
+  );
 }
 
 /**
@@ -68,6 +90,7 @@ export class Snapshot implements AsyncDisposable {
    */
   export(): ReadableStream<Uint8Array> {
     return exported(
+      this.export,
       () => Promise.resolve(this.#machine),
       () => ({ snapshot: this.id }),
     );

@@ -1,5 +1,6 @@
 /** Changes of files, as they happen. */
 import { toBytes, toText } from "./bytes.js";
+import { fromReader } from "./caller.js";
 import { WatchKind, type WatchEvent as WireEvent } from "./gen/cenote/v1/files_pb.js";
 import type { WatchEvent } from "./files.js";
 import type { Machine } from "./machine.js";
@@ -11,7 +12,8 @@ export class Watcher implements AsyncIterable<WatchEvent>, AsyncDisposable {
   readonly #machine: Machine;
   readonly #signal: AbortSignal | undefined;
   readonly #stop = new AbortController();
-  readonly #events: AsyncIterator<WireEvent>;
+  /** Of use once {@link ready} has resolved. */
+  #events!: AsyncIterator<WireEvent>;
 
   /** @internal */
   constructor(machine: Machine, path: string, options: { recursive?: boolean; signal?: AbortSignal }) {
@@ -20,14 +22,18 @@ export class Watcher implements AsyncIterable<WatchEvent>, AsyncDisposable {
     this.#signal = options.signal;
     options.signal?.addEventListener("abort", () => this.close(), { once: true, signal: this.#stop.signal });
     const request = { path: toBytes(path), recursive: options.recursive ?? false };
-    this.#events = machine.link.files.watch(request, machine.with({ signal: this.#stop.signal }))[Symbol.asyncIterator]();
     this.ready = machine.call(async () => {
+      this.#events = machine.link.files.watch(request, machine.with({ signal: this.#stop.signal }))[Symbol.asyncIterator]();
       await this.#events.next();
     }, options.signal);
     this.ready.catch(() => undefined);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<WatchEvent, void, void> {
+  [Symbol.asyncIterator](): AsyncIterableIterator<WatchEvent, void, undefined> {
+    return fromReader(this.#changes(), () => this.close());
+  }
+
+  async *#changes(): AsyncGenerator<WatchEvent, void, void> {
     try {
       await this.ready;
       for (;;) {

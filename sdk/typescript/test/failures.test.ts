@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Code } from "@connectrpc/connect";
+import { z } from "zod";
 
-import { CenoteError, FileError, LimitError, NodeRuntime, NotImplementedError, SidecarError, VmError } from "../src/index.js";
+import { CenoteError, FileError, hostFunction, LimitError, NodeRuntime, NotImplementedError, Sidecar, SidecarError, VmError } from "../src/index.js";
 import { fakeSidecar, refuse } from "./support/fake-sidecar.js";
 
 test("what the server cannot do is NOT_IMPLEMENTED and says what", async () => {
@@ -125,4 +126,73 @@ test("a missing binary is SIDECAR_NOT_FOUND", async () => {
     assert.equal(error.code, "SIDECAR_NOT_FOUND");
     return true;
   });
+});
+
+test("names that are no options are refused", async () => {
+  await assert.rejects(NodeRuntime.create({ permission: {} } as object), { code: "INVALID_OPTION", option: "permission" });
+  await assert.rejects(NodeRuntime.create({ isolation: "proces" as never }), { code: "INVALID_OPTION", option: "isolation" });
+  await assert.rejects(NodeRuntime.create({ hostFunctions: { "a-b": {} } }), { option: "hostFunctions.a-b" });
+  const date = hostFunction({ inputSchema: z.object({ at: z.date() }), execute: () => 0 });
+  await assert.rejects(NodeRuntime.create({ hostFunctions: { clock: { set: date } } }), { option: "hostFunctions.clock.set.inputSchema" });
+  const mounts = [{ guestPath: "/a", memoryBytes: 4096 }, { guestPath: "/b", hostPath: "/nowhere" }];
+  await assert.rejects(NodeRuntime.create({ mounts }), { code: "HOST_PATH", option: "mounts[1]" });
+});
+
+test("a connection that cannot be made says why; a call that loses it names its machine", async () => {
+  await assert.rejects(Sidecar.connect({ socket: "/nowhere/socket" }), (error: CenoteError) => {
+    assert.equal(error.code, "SIDECAR_GONE");
+    assert.match(error.message, /ENOENT/);
+    assert.ok(error.cause instanceof Error);
+    return true;
+  });
+  await assert.rejects(Sidecar.connect({ host: "127.0.0.1", port: 1, tls: false }), /ECONNREFUSED/);
+  const fake = await fakeSidecar({
+    processes: {
+      exec: async function* () {
+        yield { event: { case: "started", value: { pid: 2 } } };
+        await new Promise(() => undefined);
+      },
+    },
+  });
+  const rt = await NodeRuntime.create({ sidecar: fake.sidecar });
+  const lost = rt.exec("1");
+  setTimeout(() => fake.breakOff(), 50);
+  await assert.rejects(lost, { code: "SIDECAR_GONE", vm: "vm-1" });
+  await assert.rejects(rt.exec("1"), { code: "SIDECAR_GONE", vm: "vm-1" });
+  await fake[Symbol.asyncDispose]();
+});
+
+test("errors of processes, streams, terminals and sidecars point at the line that called, too", async () => {
+  await using sidecar = await Sidecar.start();
+  const rt = await NodeRuntime.create({ sidecar });
+  const proc = await rt.spawnCommand("cat");
+  const terminal = await rt.openTerminal();
+  const watcher = await (await NodeRuntime.create({ sidecar })).watch("/tmp");
+  const snapshot = await rt.snapshot();
+  await rt.dispose();
+  const calls: Record<string, () => Promise<unknown>> = {
+    wait: async () => await proc.wait(),
+    exited: async () => await proc.exited(),
+    writeStdin: async () => await proc.writeStdin("x"),
+    iterate: async () => { for await (const _ of proc.stdout); },
+    text: async () => await proc.stdout.text(),
+    snapshot: async () => { for await (const _ of snapshot.export()) break; },
+    export: async () => { for await (const _ of rt.export()) break; },
+    resize: async () => await terminal.resize(1, 1),
+    terminal: async () => { for await (const _ of terminal); },
+    start: async () => await Sidecar.start({ binary: "/nowhere" }),
+    connect: async () => await Sidecar.connect({ socket: "/nowhere" }),
+    describe: async () => await sidecar.describe("vm-of-nobody"),
+    watch: async () => {
+      await sidecar.dispose();
+      for await (const _ of watcher);
+    },
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    await assert.rejects(call(), (error: CenoteError) => {
+      assert.ok(error instanceof CenoteError, `${name}: ${String(error)}`);
+      assert.match((error.stack ?? "").split("\n").find((line) => /^ +at /.test(line)) ?? "", /failures\.test/, `${name}: ${error.stack}`);
+      return true;
+    });
+  }
 });

@@ -1,7 +1,7 @@
 /** Programs by themselves: what keeps them alive, where their errors point, what becomes of their sidecar. */
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { test } from "node:test";
 
@@ -111,4 +111,44 @@ test("a sidecar killed in a call: pending calls reject, a new machine works afte
     console.log((await again.exec("console.log('works')")).stdout.trim());
   `);
   assert.equal(stdout, "SIDECAR_GONE,SIDECAR_GONE,SIDECAR_GONE,SIDECAR_GONE\nin time\nSIDECAR_GONE\nworks\n", stderr);
+});
+
+test("what nobody waits for keeps no script alive: a body that is not read, input that is not taken", async () => {
+  const { status, stdout, stderr } = await program(`
+    import { NodeRuntime } from "cenote";
+    const rt = await NodeRuntime.create();
+    await rt.spawn('import http from "node:http"; http.createServer((q, r) => { r.write("head"); }).listen(3000)');
+    await rt.waitForListener(3000);
+    await rt.fetchStream(3000);
+    const proc = await rt.spawnCommand("sleep", ["1000"]);
+    proc.stdout.stream();
+    proc.writeStdin("x".repeat(1 << 20));
+    console.log("end");
+  `);
+  assert.equal(stdout, "end\n", stderr);
+  assert.equal(status, 0, stderr);
+});
+
+test("input that is waited for keeps the script alive until the program has taken it", async () => {
+  const { status, stdout, stderr } = await program(`
+    import { NodeRuntime } from "cenote";
+    const rt = await NodeRuntime.create();
+    const proc = await rt.spawn('setTimeout(() => process.stdin.resume(), 300);');
+    await proc.writeStdin("x".repeat(1 << 20));
+    console.log("taken");
+  `);
+  assert.equal(stdout, "taken\n", stderr);
+  assert.equal(status, 0, stderr);
+});
+
+test("a killed script leaves no directory behind", async () => {
+  const temporary = mkdtempSync(resolve("dist/tmp-"));
+  await program(`
+    process.env.TMPDIR = ${JSON.stringify(temporary)};
+    const { NodeRuntime } = await import("cenote");
+    const rt = await NodeRuntime.create();
+    process.kill(process.pid, "SIGKILL");
+  `);
+  assert.deepEqual(readdirSync(temporary).filter((name) => name.startsWith("cenote-")), []);
+  rmSync(temporary, { recursive: true, force: true });
 });

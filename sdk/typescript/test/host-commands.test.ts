@@ -129,3 +129,36 @@ test("an executor whose program never ends does not outlive the guest that waits
   while (killed.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual([...new Set(killed)], [9]);
 });
+
+test("an executor that throws, rejects or answers anything fails the one command; the next one runs", async () => {
+  const thrown = (): never => {
+    throw new Error("broken");
+  };
+  const kinds: Record<string, (options: SpawnOptions) => unknown> = {
+    kill: () => ({ ...program({}, {}), kill: thrown }),
+    input: () => ({ ...program({}, {}), writeStdin: thrown, closeStdin: thrown }),
+    wait: () => ({ ...program({}, {}), wait: () => Promise.reject(Object.create(null)) }),
+    code: () => ({ ...program({}, {}), wait: () => Promise.resolve("zero") }),
+    later: () => Promise.reject(new Error("later")),
+    output: (options) => (options.onStdout?.(5 as never), program(options, {})),
+    nothing: () => undefined,
+    fine: () => ({ ...program({}, {}), wait: () => Promise.resolve(7) }),
+  };
+  await using rt = await NodeRuntime.create({
+    hostCommands: { executor: { spawn: (command, _, options) => kinds[command]?.(options) as SpawnedProcess }, only: Object.keys(kinds) },
+  });
+  const out = await rt.exec(`
+    import { spawn } from "node:child_process";
+    const end = (name, act = () => {}) => new Promise((resolve) => {
+      let child;
+      try { child = spawn(name); } catch { return resolve("failed"); }
+      child.on("error", () => resolve("failed")).on("exit", (code) => resolve(code === 0 ? "0" : "failed"));
+      child.stdin.on("error", () => {});
+      child.on("spawn", () => act(child));
+    });
+    console.log(await end("kill", (child) => child.kill()), await end("input", (child) => child.stdin.end("x")));
+    for (const name of ["wait", "code", "later", "output", "nothing"]) console.log(await end(name));
+    console.log(await new Promise((resolve) => spawn("fine").on("exit", resolve)));
+  `, { timeout: 60_000 });
+  assert.equal(out.stdout, "failed failed\nfailed\nfailed\nfailed\nfailed\nfailed\n7\n", out.stderr);
+});

@@ -14,6 +14,8 @@ test("guests and the shell call functions of the embedder", async () => {
           inputSchema: z.object({ a: z.number(), b: z.number() }),
           execute: async ({ a, b }) => ({ sum: a + b }),
         }),
+        any: hostFunction({ execute: (input) => input }),
+        choose: hostFunction({ inputSchema: z.object({ size: z.enum(["small", "large"]).default("small").describe("How large") }), execute: () => 0 }),
         fails: hostFunction({
           execute: () => {
             throw new RangeError("too much");
@@ -33,6 +35,8 @@ test("guests and the shell call functions of the embedder", async () => {
   const shell = await rt.shell("cenote-tools add --a 1 --b 2 | tr -d ' \\n'; cenote-tools --help");
   assert.match(shell.stdout, /^{"sum":3}/);
   assert.match(shell.stdout, /Adds two numbers/);
+  const usage = await rt.shell("cenote-tools any --json '[1,2]'; cenote-tools any --json '\"x\"'; cenote-tools any --json '[1]' --a 1; echo $?; cenote-tools choose --help");
+  assert.match(usage.stdout.replaceAll(/\s+/g, " "), /^\[ 1, 2 \] x 2 .*--size STRING How large \(one of "small", "large"\) \(default "small"\)/, usage.stderr);
 
   await rt.registerHostFunctions({ later: { now: hostFunction({ execute: () => "registered" }) } });
   assert.equal((await rt.exec("console.log(await later.now())")).stdout, "registered\n");
@@ -60,4 +64,46 @@ test("permission functions decide for guests", async () => {
   `);
   assert.equal(out.stdout, "o\nEACCES\n0 EACCES\n", out.stderr);
   assert.ok(asked.includes("read /data/open") && asked.includes("read /data/closed"), asked.join());
+});
+
+test("machines made of one object of functions, and forks, do not get each other's", async () => {
+  const hostFunctions = { tools: { who: hostFunction({ execute: () => "first" }) } };
+  await using one = await NodeRuntime.create({ hostFunctions });
+  await using two = await NodeRuntime.create({ hostFunctions });
+  await one.registerHostFunctions({ more: { who: hostFunction({ execute: () => "more" }) } });
+  assert.deepEqual(Object.keys(hostFunctions), ["tools"]);
+  await using fork = await one.fork();
+  await fork.registerHostFunctions({ later: { who: hostFunction({ execute: () => "later" }) } });
+  const known = (rt: NodeRuntime) => rt.run(`__return(["tools", "more", "later"].filter((name) => name in globalThis))`);
+  assert.deepEqual((await known(one)).value, ["tools", "more"]);
+  assert.deepEqual((await known(two)).value, ["tools"]);
+  assert.deepEqual((await known(fork)).value, ["tools", "more", "later"]);
+  assert.equal((await fork.exec("console.log(await later.who(), await more.who())")).stdout, "later more\n");
+});
+
+test("functions and permissions that throw or answer anything fail by themselves; the next is answered", async () => {
+  const nothing = (): never => {
+    throw Object.create(null);
+  };
+  await using rt = await NodeRuntime.create({
+    hostFunctions: {
+      tools: {
+        bigint: hostFunction({ execute: () => 1n }),
+        nothing: hostFunction({ execute: nothing }),
+        named: hostFunction({ execute: () => { throw Object.assign(new Error("x"), { name: 5, message: { a: 1 } }); } }),
+        fine: hostFunction({ execute: () => "fine" }),
+      },
+    },
+    env: { KEPT: "1" },
+    permissions: {
+      env: nothing,
+      childProcess: (({ command }: { command: string }) => (command === "true" ? true : { allow: false, reason: { a: 5 } })) as never,
+    },
+  });
+  const out = await rt.exec(`
+    import { spawnSync } from "node:child_process";
+    for (const name of ["bigint", "nothing", "named"]) await tools[name]().then(() => console.log("?"), () => console.log("failed"));
+    console.log(spawnSync("seq", ["1"]).error?.code, spawnSync("true").status, process.env.KEPT, await tools.fine());
+  `, { env: { MORE: "1" } });
+  assert.equal(out.stdout, "failed\nfailed\nfailed\nEACCES 0 undefined fine\n", out.stderr);
 });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { createSubprocessSandbox } from "../src/index.js";
+import { createSubprocessSandbox, NodeRuntime } from "../src/index.js";
 
 const none = async (): Promise<unknown> => assert.fail("no tool is to be called");
 
@@ -36,4 +36,21 @@ test("the host's environment stays outside unless it is asked for", async () => 
   const code = "return process.env.CENOTE_TEST_SECRET ?? null";
   assert.equal((await createSubprocessSandbox().execute(code, [], none)).result, null);
   assert.equal((await createSubprocessSandbox({ minimalEnv: false }).execute(code, [], none)).result, "s");
+});
+
+test("a tool that answers what is no JSON, or throws anything, fails in the code and nowhere else", async () => {
+  const circular: Record<string, unknown> = {};
+  circular["self"] = circular;
+  const answers = [() => circular, () => 1n, () => Promise.reject(Object.create(null)), () => ({ toJSON: () => { throw new Error("no"); } })];
+  for (const answer of answers) {
+    const code = "try { return await tool({}); } catch (error) { return [error.message.length > 0]; }";
+    const { result, error } = await createSubprocessSandbox().execute(code, [{ name: "tool", description: "" }], async () => answer());
+    assert.deepEqual([result, error], [[true], undefined]);
+  }
+});
+
+test("a memory limit in which nothing runs is refused, the least one is enough", async () => {
+  assert.throws(() => createSubprocessSandbox({ memoryLimit: 4 }), { code: "INVALID_OPTION", option: "memoryLimit", message: /16/ });
+  assert.equal((await createSubprocessSandbox({ memoryLimit: 16 }).execute("return 1", [], none)).result, 1);
+  await assert.rejects(NodeRuntime.create({ limits: { jsHeapBytes: 1 << 20 } }), { code: "INVALID_OPTION", option: "limits.jsHeapBytes" });
 });

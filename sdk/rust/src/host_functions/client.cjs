@@ -87,12 +87,19 @@ function parse(words, schema) {
     if (flag === 'json') {
       const text = inline ?? rest.shift();
       if (text === undefined) throw new UsageError('--json needs a value');
+      let value;
       try {
-        argument = Object.assign(argument, JSON.parse(text === '-' ? readFileSync(0, 'utf8') : text));
+        value = JSON.parse(text === '-' ? readFileSync(0, 'utf8') : text);
       } catch (error) {
         throw new UsageError(`--json: ${error.message}`);
       }
-      continue;
+      if (typeof value === 'object' && value !== null && !Array.isArray(value)) {
+        Object.assign(argument, value);
+        continue;
+      }
+      // Anything else is the whole argument.
+      if (words.length > (inline === undefined ? 2 : 1)) throw new UsageError('--json: what is no object has no names, so nothing can stand beside it');
+      return value;
     }
     const negated = flag.startsWith('no-') && named(flag.slice(3));
     if (negated && inline === undefined) {
@@ -123,6 +130,17 @@ function usage(command, collection) {
   return lines.join('\n');
 }
 
+/** What is to be known of one option, behind its name. */
+function facts(schema, isRequired) {
+  const said = [];
+  if (schema.description) said.push(schema.description);
+  const one = schema.enum ?? (schema.items && schema.items.enum);
+  if (Array.isArray(one)) said.push(`(one of ${one.map((value) => JSON.stringify(value)).join(', ')})`);
+  if (schema.default !== undefined) said.push(`(default ${JSON.stringify(schema.default)})`);
+  if (isRequired) said.push('(required)');
+  return said.join(' ');
+}
+
 function functionUsage(command, { name, description, parameters }) {
   const lines = [`Usage: ${command} ${name} [--NAME VALUE]... [--json TEXT]`];
   if (description) lines.push('', description);
@@ -131,7 +149,7 @@ function functionUsage(command, { name, description, parameters }) {
     const required = new Set(parameters.required);
     const left = entries.map(([key, schema]) => `  --${key} ${schema.type === 'boolean' ? '' : [schema.type ?? 'value'].flat().join('|').toUpperCase()}`.trimEnd());
     const width = Math.max(...left.map((text) => text.length));
-    lines.push('', 'Options:', ...entries.map(([key, schema], i) => `${left[i].padEnd(width)}  ${schema.description ?? ''}${required.has(key) ? ' (required)' : ''}`.trimEnd()));
+    lines.push('', 'Options:', ...entries.map(([key, schema], i) => `${left[i].padEnd(width)}  ${facts(schema, required.has(key))}`.trimEnd()));
   }
   return lines.join('\n');
 }

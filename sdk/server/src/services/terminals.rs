@@ -77,19 +77,27 @@ fn program_of(options: TerminalOptions, program: Program) -> Result<TerminalOpti
     Ok(options)
 }
 
-async fn converse(
+/// The terminal that the first message names.
+async fn named(
     machine: &Machine,
-    mut input: Streaming<TerminalRequest>,
-    out: &Out<TerminalEvent>,
-) -> Result<(), Status> {
+    input: &mut Streaming<TerminalRequest>,
+) -> Result<Terminal, Status> {
     let first = input.message().await?.and_then(|first| first.message);
     let Some(Message::Terminal(number)) = first else {
         return Err(option("terminal", "the first message must name it"));
     };
-    let terminal = machine.terminals.get(number)?;
+    machine.terminals.get(number)
+}
+
+async fn converse(
+    machine: &Machine,
+    terminal: &Terminal,
+    input: Streaming<TerminalRequest>,
+    out: &Out<TerminalEvent>,
+) -> Result<(), Status> {
     let exited = tokio::select! {
-        exited = show(&terminal, out) => exited,
-        status = listen(machine, &terminal, input) => return Err(status),
+        exited = show(terminal, out) => exited,
+        status = listen(machine, terminal, input) => return Err(status),
     };
     machine.check_live()?;
     let event = Event::Exited(exited);
@@ -192,10 +200,13 @@ impl Terminals for Service {
         request: Request<Streaming<TerminalRequest>>,
     ) -> Result<Response<Self::AttachStream>, Status> {
         let machine = self.0.named_by(request.metadata())?;
+        let mut input = request.into_inner();
+        // Found before the call is answered: who has the answer's head may close the terminal and still hears of its end.
+        let terminal = named(&machine, &mut input).await?;
         let (out, stream) = answers();
         tokio::spawn(async move {
             let done = tokio::select! {
-                done = converse(&machine, request.into_inner(), &out) => done,
+                done = converse(&machine, &terminal, input, &out) => done,
                 () = out.closed() => return,
             };
             if let Err(status) = done

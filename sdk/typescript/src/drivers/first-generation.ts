@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 
 import { createMachine, type DriverParts } from "../create.js";
 import { OptionError } from "../errors.js";
+import { heapBytes } from "../limits.js";
 import type { Machine } from "../machine.js";
 import type { NodeRuntimeCreateOptions } from "../options.js";
 import type { PermissionRule, Permissions } from "../permissions/requests.js";
@@ -25,7 +26,7 @@ export interface NodeRuntimeOptions {
   systemDriver: SystemDriver;
   /** What runs guests: {@link createNodeRuntimeDriverFactory}. */
   runtimeDriverFactory: RuntimeDriverFactory;
-  /** Megabytes of JavaScript heap of one process. Default 128. */
+  /** Megabytes of JavaScript heap of one process. Default 128, at least 16. */
   memoryLimit?: number;
   /** Milliseconds of processor time of one process. Default: no limit. */
   cpuTimeLimitMs?: number;
@@ -41,9 +42,10 @@ export function checkOptions(options: NodeRuntimeOptions): void {
   if (!(options.runtimeDriverFactory instanceof RuntimeDriverFactory)) {
     throw new OptionError("runtimeDriverFactory", "make it with createNodeRuntimeDriverFactory");
   }
+  if (options.memoryLimit !== undefined) heapBytes("memoryLimit", options.memoryLimit);
 }
 
-/** Makes the machine of a runtime. */
+/** @internal Makes the machine of a runtime. */
 export async function createFirstGeneration(options: NodeRuntimeOptions): Promise<Machine> {
   const driver = options.systemDriver.options;
   const { processConfig = {}, osConfig = {} } = driver;
@@ -54,7 +56,7 @@ export async function createFirstGeneration(options: NodeRuntimeOptions): Promis
     env: { ...processConfig.env },
     permissions: permissions(driver),
     limits: {
-      ...(options.memoryLimit === undefined ? {} : { jsHeapBytes: options.memoryLimit * 1024 * 1024 }),
+      ...(options.memoryLimit === undefined ? {} : { jsHeapBytes: heapBytes("memoryLimit", options.memoryLimit) }),
       ...(options.cpuTimeLimitMs === undefined ? {} : { cpuTimeMs: options.cpuTimeLimitMs }),
     },
     loopbackExemptPorts: [...(driver.loopbackExemptPorts ?? []), ...(defaultAdapterPorts(driver.networkAdapter) ?? [])],

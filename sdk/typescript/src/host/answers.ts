@@ -2,11 +2,11 @@
  * The host channel of one machine: takes the questions its guests raise (permissions, host functions, files, network, commands) and answers
  * them with what the embedder gave.
  */
-import type { MessageInitShape } from "@bufbuild/protobuf";
+import { create, toBinary, type MessageInitShape } from "@bufbuild/protobuf";
 
 import { toText } from "../bytes.js";
 import { CenoteError } from "../errors.js";
-import type { HostReplySchema, HostRequest } from "../gen/cenote/v1/host_pb.js";
+import { HostReplySchema, type HostRequest } from "../gen/cenote/v1/host_pb.js";
 import type { Machine } from "../machine.js";
 import type { CommandExecutor } from "../drivers/command-executor.js";
 import type { NetworkAdapter } from "../drivers/network-adapter.js";
@@ -74,10 +74,11 @@ export class HostAnswers {
         },
       },
     });
-    const requests = machine.link.hostChannel.open(answers.#replies, machine.with({ signal: answers.#stop.signal }))[Symbol.asyncIterator]();
-    await machine.call(async () => {
+    const requests = await machine.call(async () => {
+      const requests = machine.link.hostChannel.open(answers.#replies, machine.with({ signal: answers.#stop.signal }))[Symbol.asyncIterator]();
       const first = await requests.next();
       if (first.done || first.value.request.case !== "ready") throw new Error("the sidecar did not open the host channel");
+      return requests;
     });
     void answers.#follow(requests);
     return answers;
@@ -114,7 +115,7 @@ export class HostAnswers {
   }
 
   async #answer(id: bigint, request: HostRequest["request"]): Promise<void> {
-    const reply: Reply = (answer) => this.#replies.push({ id, reply: answer });
+    const reply: Reply = (answer) => this.#replies.push(sendable(id, answer));
     const exchange = new Exchange(reply);
     this.#exchanges.set(id, exchange);
     try {
@@ -156,10 +157,32 @@ export class HostAnswers {
   }
 }
 
+/**
+ * A reply as a message.
+ *
+ * @throws {TypeError} when the embedder's answer has other types than its interface says: on its way it would end the whole channel.
+ */
+function sendable(id: bigint, reply: NonNullable<Outgoing["reply"]>): Outgoing {
+  const message = create(HostReplySchema, { id, reply });
+  // Bytes are this package's own; all else is small.
+  if (reply.case === "data" || reply.case === "window") return message;
+  try {
+    toBinary(HostReplySchema, message);
+  } catch (error) {
+    throw new TypeError(`the answer cannot be sent: ${error instanceof Error ? error.message : "it has the wrong types"}`, { cause: error });
+  }
+  return message;
+}
+
 /** An error as it reaches a guest: its errno where it has one (as `code`, or before its message, as Node writes it), its name and message. */
 function hostError(error: unknown): { code: string; name: string; message: string } {
-  if (!(error instanceof Error)) return { code: "", name: "Error", message: String(error) };
-  const named = "code" in error && typeof error.code === "string" ? error.code : (/^(E[A-Z0-9]+):/.exec(error.message)?.[1] ?? "");
-  const code = /^E[A-Z0-9]+$/.test(named) ? named : "";
-  return { code, name: error.name, message: error.message };
+  try {
+    if (!(error instanceof Error)) return { code: "", name: "Error", message: String(error) };
+    const message = String(error.message);
+    const named = "code" in error && typeof error.code === "string" ? error.code : (/^(E[A-Z0-9]+):/.exec(message)?.[1] ?? "");
+    const code = /^E[A-Z0-9]+$/.test(named) ? named : "";
+    return { code, name: String(error.name), message };
+  } catch {
+    return { code: "", name: "Error", message: "the host threw something that cannot be told" };
+  }
 }

@@ -18,9 +18,9 @@ export class Exchange {
   #closed = false;
   /** Takes what the guest sends; more comes when it has resolved. */
   onData: (bytes: Uint8Array, end: boolean) => void | Promise<void> = () => undefined;
-  /** Takes signals for a command. */
+  /** Takes signals for a command. Must not throw. */
   onSignal: (signal: number) => void = () => undefined;
-  /** The guest does not want the answer any more. */
+  /** The guest does not want the answer any more. Must not throw. */
   onCancel: () => void = () => undefined;
   #taken: Promise<void> = Promise.resolve();
   /** Bytes that came and were not taken yet. */

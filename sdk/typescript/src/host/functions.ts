@@ -55,6 +55,11 @@ export function hostFunction<Schema extends JsonSchema | StandardSchema, Output>
   return definition;
 }
 
+/** @internal The machine's own lists of functions: what is registered later is not the embedder's object's business, nor another machine's. */
+export function ownFunctions(collections: HostFunctionCollections): HostFunctionCollections {
+  return Object.fromEntries(Object.entries(collections).map(([name, functions]) => [name, { ...functions }]));
+}
+
 /** @internal Collections as the server registers them. */
 export function functionsToWire(collections: HostFunctionCollections): MessageInitShape<typeof HostFunctionsSchema>[] {
   return Object.entries(collections).map(([name, functions]) => ({
@@ -62,7 +67,7 @@ export function functionsToWire(collections: HostFunctionCollections): MessageIn
     functions: Object.entries(functions).map(([key, definition]) => {
       const option = `hostFunctions.${name}.${key}`;
       if (typeof definition.execute !== "function") throw new OptionError(option, "execute is not a function");
-      const schema = definition.inputSchema === undefined ? undefined : jsonSchema(definition.inputSchema);
+      const schema = definition.inputSchema === undefined ? undefined : jsonSchema(option, definition.inputSchema);
       return {
         name: checkedName(key, option),
         description: definition.description ?? (typeof schema?.["description"] === "string" ? schema["description"] : ""),
@@ -75,17 +80,26 @@ export function functionsToWire(collections: HostFunctionCollections): MessageIn
 }
 
 function checkedName(name: string, option: string): string {
-  if (/^[A-Za-z_][A-Za-z0-9_-]{0,63}$/.test(name)) return name;
-  throw new OptionError(option, "a name has at most 64 letters, digits, _ and -, and begins with a letter or _");
+  if (/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name)) return name;
+  throw new OptionError(option, "a name has at most 64 letters, digits and _, and does not begin with a digit");
 }
 
-/** The JSON Schema of a schema; undefined when its library makes none. */
-function jsonSchema(schema: JsonSchema | StandardSchema): JsonSchema | undefined {
+/**
+ * The JSON Schema of a schema; undefined when its library makes none.
+ *
+ * @throws {OptionError} when it has no JSON Schema, as that of a `Date` has not.
+ */
+function jsonSchema(option: string, schema: JsonSchema | StandardSchema): JsonSchema | undefined {
   if (!isStandard(schema)) return schema;
   const maker = schema as { toJSONSchema?: (options?: unknown) => JsonSchema };
   const standard = schema["~standard"] as { jsonSchema?: { input?: (options: { target: string }) => JsonSchema } };
-  if (standard.jsonSchema?.input !== undefined) return standard.jsonSchema.input({ target: "draft-2020-12" });
-  return maker.toJSONSchema?.({ io: "input" });
+  try {
+    if (standard.jsonSchema?.input !== undefined) return standard.jsonSchema.input({ target: "draft-2020-12" });
+    return maker.toJSONSchema?.({ io: "input" });
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw new OptionError(`${option}.inputSchema`, `it cannot be said as a JSON Schema, which is what guests are told: ${why}`, { cause });
+  }
 }
 
 function isStandard(schema: JsonSchema | StandardSchema): schema is StandardSchema {

@@ -16,9 +16,9 @@ export async function answerPermission(answers: PermissionAnswers, question: Per
   if (ask === undefined) return { allow: false, reason: "the embedder has no rule for this" };
   try {
     const { allow, reason = "" } = decided(await ask());
-    return { allow, reason };
+    return { allow, reason: String(reason) };
   } catch (error) {
-    return { allow: false, reason: `the permission function threw: ${error instanceof Error ? error.message : String(error)}` };
+    return { allow: false, reason: `the permission function threw: ${error instanceof Error ? error.message : typeof error}` };
   }
 }
 

@@ -1,11 +1,15 @@
 /** HTTP requests from the embedder to servers in a machine. They never leave it, and need no permission of the guest's. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { CallOptions as ConnectOptions } from "@connectrpc/connect";
 
 import { concat, pieces, toBytes, toText } from "../bytes.js";
-import { CenoteError } from "../errors.js";
+import { CenoteError, OptionError } from "../errors.js";
 import type { FetchRequestSchema, FetchResponse as WireResponse, FetchResponseHead } from "../gen/cenote/v1/network_pb.js";
 import { wholeNumber } from "../limits.js";
 import type { Machine } from "../machine.js";
+import { checkSource, Messages } from "../source.js";
+
+type Outgoing = MessageInitShape<typeof FetchRequestSchema>;
 
 /** Bytes sent at once. */
 const CHUNK = 64 << 10;
@@ -76,51 +80,60 @@ export class FetchResponse {
   }
 }
 
-/** Sends a request and takes the whole answer. */
+/** @internal Sends a request and takes the whole answer. */
 export async function fetchWhole(machine: Machine, port: number, input: FetchInput): Promise<FetchResponse> {
   const limit = input.maxBodyBytes ?? BODY_LIMIT;
-  return machine.call(async (options) => {
-    let head: FetchResponseHead | undefined;
-    let size = 0;
-    const body: Uint8Array[] = [];
-    for await (const { message } of machine.link.network.fetch(messages(port, input), options)) {
-      if (message.case === "head") head = message.value;
-      else if (message.case === "body") {
-        size += message.value.byteLength;
-        if (size > limit) {
-          throw new CenoteError("BODY_TOO_LARGE", `the answer's body is over ${limit} bytes; read it with fetchStream`, {
-            vm: machine.id,
-            option: "maxBodyBytes",
-          });
-        }
-        body.push(message.value);
-      }
-    }
-    if (head === undefined) throw new Error("the sidecar sent no answer");
-    return new FetchResponse(head, concat(body));
-  }, input.signal);
+  const request = messages(port, input);
+  return request.of(() => machine.call((options) => whole(machine, request, limit, options), input.signal));
 }
 
-/** Sends a request; the answer's body is a stream, and the server in the machine waits for its reader. */
+async function whole(machine: Machine, request: AsyncIterable<Outgoing>, limit: number, options: ConnectOptions): Promise<FetchResponse> {
+  let head: FetchResponseHead | undefined;
+  let size = 0;
+  const body: Uint8Array[] = [];
+  for await (const { message } of machine.link.network.fetch(request, options)) {
+    if (message.case === "head") head = message.value;
+    else if (message.case === "body") {
+      size += message.value.byteLength;
+      if (size > limit) {
+        throw new CenoteError("BODY_TOO_LARGE", `the answer's body is over ${limit} bytes; read it with fetchStream`, {
+          vm: machine.id,
+          option: "maxBodyBytes",
+        });
+      }
+      body.push(message.value);
+    }
+  }
+  if (head === undefined) throw new Error("the sidecar sent no answer");
+  return new FetchResponse(head, concat(body));
+}
+
+/** @internal Sends a request; the answer's body is a stream, and the server in the machine waits for its reader. */
 export async function fetchStream(machine: Machine, port: number, input: FetchInput): Promise<Response> {
   const stop = new AbortController();
   const signal = input.signal === undefined ? stop.signal : AbortSignal.any([stop.signal, input.signal]);
-  const events = machine.link.network.fetch(messages(port, input), machine.with({ signal }))[Symbol.asyncIterator]();
-  const head = await machine.call(async () => {
+  const request = messages(port, input);
+  const answer = async (): Promise<{ head: FetchResponseHead; events: AsyncIterator<WireResponse> }> => {
+    const events = machine.link.network.fetch(request, machine.with({ signal }))[Symbol.asyncIterator]();
     const first = await events.next();
     if (first.done || first.value.message.case !== "head") throw new Error("the sidecar sent no answer");
-    return first.value.message.value;
-  }, input.signal);
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
-      const next = await machine.call(() => nextBody(events), input.signal);
-      if (next === undefined) controller.close();
-      else controller.enqueue(next);
+    return { head: first.value.message.value, events };
+  };
+  const { head, events } = await request.of(() => machine.call(answer, input.signal));
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        const next = await request.of(() => machine.call(() => nextBody(events), input.signal));
+        if (next === undefined) controller.close();
+        else controller.enqueue(next);
+      },
+      cancel() {
+        stop.abort();
+      },
     },
-    cancel() {
-      stop.abort();
-    },
-  });
+    // A body that nobody reads does not keep this process alive.
+    { highWaterMark: 0 },
+  );
   const { status, statusText } = head;
   const empty = status < 200 || status === 204 || status === 205 || status === 304;
   if (empty) stop.abort();
@@ -135,30 +148,52 @@ async function nextBody(events: AsyncIterator<WireResponse>): Promise<Uint8Array
   }
 }
 
-async function* messages(port: number, input: FetchInput): AsyncGenerator<MessageInitShape<typeof FetchRequestSchema>> {
-  const headers = input.headers === undefined ? [] : isIterable(input.headers) ? [...input.headers] : Object.entries(input.headers);
-  yield {
-    message: {
-      case: "head",
-      value: {
-        port,
-        method: input.method ?? "",
-        path: input.path ?? "/",
-        headers: headers.map(([name, value]) => ({ name, value: new Uint8Array(Buffer.from(value, "latin1")) })),
-        timeoutMs: BigInt(wholeNumber("timeout", Math.ceil(input.timeout ?? 0))),
-        host: input.host ?? "",
-      },
-    },
+/** The request's messages. What makes no sense of it is refused before anything is sent. */
+function messages(port: number, input: FetchInput): Messages<Outgoing> {
+  if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new OptionError("port", `${JSON.stringify(port) ?? String(port)} is no port`);
+  const { body } = input;
+  if (body !== undefined) checkSource("body", body);
+  const head = {
+    port,
+    method: methodToWire(input.method),
+    path: pathToWire(input.path ?? "/"),
+    headers: headersToWire(input.headers),
+    timeoutMs: BigInt(wholeNumber("timeout", Math.ceil(input.timeout ?? 0))),
+    host: input.host ?? "",
   };
-  if (input.body === undefined) return;
-  const chunks = typeof input.body === "string" || input.body instanceof Uint8Array ? [toBytes(input.body)] : input.body;
-  for await (const chunk of chunks) {
-    for (const piece of pieces(chunk, CHUNK)) yield { message: { case: "body", value: piece as Uint8Array<ArrayBuffer> } };
-  }
+  return new Messages(async function* (): AsyncGenerator<Outgoing> {
+    yield { message: { case: "head", value: head } };
+    if (body === undefined) return;
+    const chunks = typeof body === "string" || body instanceof Uint8Array ? [toBytes(body)] : body;
+    for await (const chunk of chunks) {
+      for (const piece of pieces(toBytes(chunk), CHUNK)) yield { message: { case: "body", value: piece as Uint8Array<ArrayBuffer> } };
+    }
+  });
 }
 
-function isIterable(headers: NonNullable<FetchInput["headers"]>): headers is Headers | Iterable<readonly [string, string]> {
-  return Symbol.iterator in headers;
+/** As `fetch` has it: the common methods in any case, all others as they are. */
+function methodToWire(method = "GET"): string {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(method)) throw new OptionError("method", `${JSON.stringify(method)} is no HTTP method`);
+  const upper = method.toUpperCase();
+  return ["DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT"].includes(upper) ? upper : method;
+}
+
+/** As URLs write it: what HTTP cannot carry is escaped, and there is no fragment. */
+function pathToWire(path: string): string {
+  if (typeof path !== "string" || !path.startsWith("/")) throw new OptionError("path", `${JSON.stringify(path)} does not begin with a slash`);
+  const { pathname, search } = new URL(`http://localhost${path}`);
+  return pathname + search;
+}
+
+/** @throws {OptionError} for names and values that HTTP cannot carry: as in `fetch`, a value's characters are bytes. */
+function headersToWire(given: FetchInput["headers"] = []): { name: string; value: Uint8Array<ArrayBuffer> }[] {
+  const entries: Iterable<readonly [string, string]> = Symbol.iterator in given ? given : Object.entries(given);
+  return Array.from(entries, ([name, value]) => {
+    const text = String(value);
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(name)) throw new OptionError("headers", `${JSON.stringify(name)} is no name of a header`);
+    if (!/^[\t\x20-\x7e\x80-\xff]*$/.test(text)) throw new OptionError(`headers.${name}`, `HTTP cannot carry ${JSON.stringify(text)}`);
+    return { name, value: new Uint8Array(Buffer.from(text, "latin1")) };
+  });
 }
 
 function headerList(head: FetchResponseHead): [string, string][] {

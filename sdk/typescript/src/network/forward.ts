@@ -19,7 +19,7 @@ export interface PortForward extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Listens on the host and carries connections to a port of the machine, until closed or the machine ends. */
+/** @internal Listens on the host and carries connections to a port of the machine, until closed or the machine ends. */
 export async function forwardPort(machine: Machine, port: number, options: { host?: string; hostPort?: number }): Promise<PortForward> {
   machine.check();
   const open = new Set<Socket>();

@@ -28,7 +28,7 @@ export interface Listener {
   path?: string;
 }
 
-/** Waits until something listens. */
+/** @internal Waits until something listens. */
 export async function waitForListener(
   machine: Machine,
   query: ListenerQuery,
@@ -56,13 +56,13 @@ export async function waitForListener(
   }
 }
 
-/** What listens now. */
+/** @internal What listens now. */
 export async function listeners(machine: Machine): Promise<Listener[]> {
   const reply = await machine.call((options) => machine.link.network.listListeners({}, options));
   return reply.listeners.map(fromWire);
 }
 
-/** The first listener that a query means, or `null`. */
+/** @internal The first listener that a query means, or `null`. */
 export async function findListener(machine: Machine, query: ListenerQuery): Promise<Listener | null> {
   const port = checked(query);
   const found = (await listeners(machine)).find(

@@ -107,8 +107,12 @@ export async function permittedEnv(
   if (typeof check === "function") {
     const permitted: Record<string, string> = {};
     for (const [name, value] of Object.entries(env)) {
-      const answer = await check({ op: "read", operation: "read", key: name, name, value });
-      if (decided(answer).allow) permitted[name] = value;
+      try {
+        const answer = await check({ op: "read", operation: "read", key: name, name, value });
+        if (decided(answer).allow) permitted[name] = value;
+      } catch {
+        // As in the other scopes: a function that throws denies.
+      }
     }
     return permitted;
   }

@@ -9,7 +9,7 @@ import { readFile } from "node:fs/promises";
 import { createMachine } from "../create.js";
 import { CenoteError } from "../errors.js";
 import { command } from "../exec.js";
-import { wholeNumber } from "../limits.js";
+import { heapBytes, wholeNumber } from "../limits.js";
 import type { Machine } from "../machine.js";
 import { NodeRuntimeProcess } from "../process.js";
 
@@ -51,7 +51,7 @@ export interface SandboxExecutionResult {
 export interface SubprocessSandboxConfig {
   /** Milliseconds the code has. Default 30,000. */
   timeout: number;
-  /** Megabytes of JavaScript heap. Default 128. */
+  /** Megabytes of JavaScript heap. Default 128, at least 16. */
   memoryLimit: number;
   /** Whether the code's environment is only PATH and NODE_ENV. Default: true. Otherwise it gets this process's, PATH and HOME excepted. */
   minimalEnv: boolean;
@@ -98,7 +98,7 @@ export class SubprocessSandbox {
   constructor(config: Partial<SubprocessSandboxConfig> = {}) {
     this.#config = { ...DEFAULTS, ...config };
     wholeNumber("timeout", this.#config.timeout);
-    wholeNumber("memoryLimit", this.#config.memoryLimit);
+    heapBytes("memoryLimit", this.#config.memoryLimit);
   }
 
   /**
@@ -176,19 +176,20 @@ class Execution {
       files: await loadGuest(),
       env,
       isolation: "process",
-      limits: { jsHeapBytes: config.memoryLimit * 1024 * 1024 },
+      limits: { jsHeapBytes: heapBytes("memoryLimit", config.memoryLimit) },
     });
   }
 
   /** Speaks with the supervisor until the code's process has ended. */
   async #converse(process: NodeRuntimeProcess, code: string, tools: SandboxTool[]): Promise<void> {
-    const send = (message: SandboxMessage): void => void process.writeStdin(`${JSON.stringify(message)}\n`);
+    const send = (line: string): void => void process.writeStdin(`${line}\n`);
     const names = new Set(tools.map(({ name }) => name));
     try {
       for await (const message of messages(process)) {
         if (message.type === "exit") return this.#ended(message);
         if (message.type === "ready") {
-          send({ type: "execute", code, tools: tools.map(({ name, description, inputSchema }) => ({ name, description, ...(inputSchema && { inputSchema }) })) });
+          const shown = tools.map(({ name, description, inputSchema }) => ({ name, description, ...(inputSchema && { inputSchema }) }));
+          send(JSON.stringify({ type: "execute", code, tools: shown } satisfies SandboxMessage));
         } else this.#take(message, names, send);
       }
       this.#error ??= TERMINATED;
@@ -198,7 +199,7 @@ class Execution {
     }
   }
 
-  #take(message: Exclude<GuestMessage, { type: "exit" }>, names: ReadonlySet<string>, send: (message: SandboxMessage) => void): void {
+  #take(message: Exclude<GuestMessage, { type: "exit" }>, names: ReadonlySet<string>, send: (line: string) => void): void {
     switch (message.type) {
       case "stdout":
       case "stderr": {
@@ -229,20 +230,31 @@ class Execution {
     this.#logsFull = this.#logRoom < 0;
   }
 
-  async #callTool({ id, toolName, params }: SandboxMessage, names: ReadonlySet<string>): Promise<SandboxMessage> {
-    const answer: SandboxMessage = { type: "tool_result", ...(id === undefined ? {} : { id }) };
+  /** The answer as a line; what the tool throws, and what it returns that is no JSON, is its error. Never rejects. */
+  async #callTool({ id, toolName, params }: SandboxMessage, names: ReadonlySet<string>): Promise<string> {
+    const line = (answer: Pick<SandboxMessage, "result" | "error">): string =>
+      JSON.stringify({ type: "tool_result", ...(id === undefined ? {} : { id }), ...answer } satisfies SandboxMessage);
     // Code can send messages of its own making.
-    if (toolName === undefined || !names.has(toolName)) return { ...answer, error: `there is no tool ${String(toolName)}` };
+    if (typeof toolName !== "string" || !names.has(toolName)) return line({ error: "there is no such tool" });
     try {
-      return { ...answer, result: await this.#toolExecutor(toolName, params) };
+      return line({ result: await this.#toolExecutor(toolName, params) });
     } catch (error) {
-      return { ...answer, error: error instanceof Error ? error.message : String(error) };
+      return line({ error: told(error) });
     }
   }
 
   #ended({ code, signal }: { code: number | null; signal: string | null }): void {
     if (signal === "SIGKILL") this.#error ??= TERMINATED;
     else if (code !== 0) this.#error ??= `Process exited with code ${code}`;
+  }
+}
+
+/** What a thrown value says. */
+function told(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.message) : String(error);
+  } catch {
+    return "the tool threw something that cannot be told";
   }
 }
 

@@ -25,6 +25,8 @@ export function failure(error: unknown, vm?: string): unknown {
   if (!(error instanceof ConnectError)) return error;
   const [detail] = error.findDetails(ErrorDetailSchema);
   if (detail !== undefined) return fromDetail(detail, error.rawMessage, vm);
+  // An error in making the message: it never left this process.
+  if (error.cause instanceof TypeError || error.cause instanceof RangeError) return error.cause;
   const about: CenoteErrorDetails = { cause: error };
   if (vm !== undefined) about.vm = vm;
   switch (error.code) {
@@ -89,7 +91,7 @@ export function fromDetail(detail: ErrorDetail, message: string, vm?: string): C
 }
 
 /** `limits.open_files` as this package's options spell it: `limits.openFiles`. */
-function optionName(option: string): string {
+export function optionName(option: string): string {
   return option.split(".").map(camelCase).join(".");
 }
 

@@ -37,7 +37,7 @@ export class Link {
   readonly terminals: Client<typeof Terminals>;
   readonly hostChannel: Client<typeof HostChannel>;
   readonly #manager: Http2SessionManager;
-  #socket: { ref(): void; unref(): void; readonly isLost: boolean } | undefined;
+  #socket: { ref(): void; unref(): void; readonly isLost: boolean; readonly cause: unknown } | undefined;
   #holds = 0;
   #gone: SidecarError | undefined;
 
@@ -76,18 +76,23 @@ export class Link {
         : address.tls === false
           ? connectSocket(address.port, address.host)
           : connectTls({ ...address.tls, host: address.host, port: address.port, ALPNProtocols: ["h2"] });
+    let cause: unknown;
+    socket.once("error", (error) => (cause = error));
     const real = {
       ref: socket.ref.bind(socket),
       unref: socket.unref.bind(socket),
       get isLost() {
         return socket.destroyed;
       },
+      get cause() {
+        return cause;
+      },
     };
     // HTTP/2 sessions count open streams as handles; here it is `hold` that counts.
     socket.ref = () => socket;
     socket.unref = () => socket;
     if (this.#holds === 0) real.unref();
-    socket.once("close", () => this.#lost());
+    socket.once("close", () => this.#lost(cause));
     this.#socket = real;
     return socket;
   }
@@ -107,7 +112,7 @@ export class Link {
 
   /** Makes a call: keeps the process alive meanwhile, and turns failures into this package's errors. */
   async call<T>(vm: string | undefined, make: () => Promise<T>): Promise<T> {
-    if (this.gone) throw this.gone;
+    if (this.gone) throw this.failure(this.gone, vm);
     const release = this.hold();
     try {
       return await make();
@@ -121,19 +126,21 @@ export class Link {
   /** The typed error of a failed call on this connection. */
   failure(error: unknown, vm?: string): unknown {
     const typed = failure(error, vm);
-    if (this.gone && typed instanceof SidecarError && typed.code === "SIDECAR_GONE") return this.gone;
-    return typed;
+    const { gone } = this;
+    if (gone === undefined || !(typed instanceof SidecarError) || typed.code !== "SIDECAR_GONE") return typed;
+    // Each call has an error of its own: it names its machine, and where it was made.
+    return new SidecarError(gone.code, gone.message, { ...(vm === undefined ? {} : { vm }), cause: gone.cause });
   }
 
   /** Why no call can be made any more. */
   get gone(): SidecarError | undefined {
-    if (this.#socket?.isLost) this.#lost();
+    if (this.#socket?.isLost) this.#lost(this.#socket.cause);
     return this.#gone;
   }
 
   /** The connection is not opened again: machines belong to the process that was at its other end. */
-  #lost(): void {
-    this.end(new SidecarError("SIDECAR_GONE", "the connection to the sidecar ended"));
+  #lost(cause?: unknown): void {
+    this.end(new SidecarError("SIDECAR_GONE", `the connection to the sidecar ended${reason(cause)}`, { cause }));
   }
 
   /** Ends all calls with `error`; none can be made after. */
@@ -149,6 +156,12 @@ export class Link {
       if ((await this.#manager.connect()) === "error") throw this.#manager.error();
     });
   }
+}
+
+/** What a socket's error says: of a name with several addresses, what each of them said. */
+function reason(cause: unknown): string {
+  if (cause instanceof AggregateError) return `: ${cause.errors.map((error) => (error instanceof Error ? error.message : String(error))).join(", ")}`;
+  return cause instanceof Error ? `: ${cause.message}` : "";
 }
 
 function bearer(token: string): Interceptor {

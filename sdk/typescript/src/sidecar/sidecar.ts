@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ConnectionOptions } from "node:tls";
 
+import { fromCaller } from "../caller.js";
 import { SidecarError } from "../errors.js";
 import { Isolation as WireIsolation, WallState } from "../gen/cenote/v1/vms_pb.js";
 import { findBinary } from "./binary.js";
@@ -85,13 +86,11 @@ export class Sidecar implements AsyncDisposable {
   /** @internal */
   readonly link: Link;
   readonly #child: ChildProcess | undefined;
-  readonly #directory: string | undefined;
   #ended: Promise<void> | undefined;
 
-  private constructor(link: Link, child?: ChildProcess, directory?: string) {
+  private constructor(link: Link, child?: ChildProcess) {
     this.link = link;
     this.#child = child;
-    this.#directory = directory;
   }
 
   /**
@@ -99,7 +98,11 @@ export class Sidecar implements AsyncDisposable {
    *
    * @throws {SidecarError} `SIDECAR_NOT_FOUND`, `SIDECAR_DAMAGED`, `SIDECAR_CACHE`, `SIDECAR_FAILED`, `SIDECAR_REVISION`.
    */
-  static async start(options: SidecarOptions = {}): Promise<Sidecar> {
+  static start(options: SidecarOptions = {}): Promise<Sidecar> {
+    return fromCaller(Sidecar.start, () => Sidecar.#start(options));
+  }
+
+  static async #start(options: SidecarOptions): Promise<Sidecar> {
     const binary = await findBinary(options.binary);
     const directory = mkdtempSync(join(tmpdir(), "cenote-"));
     const socket = join(directory, "sidecar.sock");
@@ -108,16 +111,20 @@ export class Sidecar implements AsyncDisposable {
       env: options.env ?? process.env,
     });
     const words = keepLastWords(child);
+    const link = new Link({ socket });
     try {
       const said = await listening(child, words);
       checkRevision(said["revision"], said["version"], binary);
+      await link.open();
     } catch (error) {
       child.kill("SIGKILL");
-      rmSync(directory, { recursive: true, force: true });
       throw error;
+    } finally {
+      // The one connection is made: whatever becomes of this process, nothing of it stays.
+      rmSync(directory, { recursive: true, force: true });
     }
     unreference(child);
-    const sidecar = new Sidecar(new Link({ socket }), child, directory);
+    const sidecar = new Sidecar(link, child);
     running.add(sidecar);
     cleanUpAtExit();
     child.once("exit", (code, signal) => {
@@ -132,16 +139,18 @@ export class Sidecar implements AsyncDisposable {
    *
    * @throws {SidecarError} `SIDECAR_GONE` when nothing answers there, `WRONG_TOKEN`, `SIDECAR_REVISION`.
    */
-  static async connect(where: SidecarAddress): Promise<Sidecar> {
-    const sidecar = new Sidecar(new Link(address(where)));
-    try {
-      const { version, revision } = await sidecar.describe();
-      checkRevision(revision, version, "the sidecar");
-    } catch (error) {
-      await sidecar.dispose();
-      throw error;
-    }
-    return sidecar;
+  static connect(where: SidecarAddress): Promise<Sidecar> {
+    return fromCaller(Sidecar.connect, async () => {
+      const sidecar = new Sidecar(new Link(address(where)));
+      try {
+        const { version, revision } = await sidecar.describe();
+        checkRevision(revision, version, "the sidecar");
+      } catch (error) {
+        await sidecar.dispose();
+        throw error;
+      }
+      return sidecar;
+    });
   }
 
   /** The sidecar that this process shares: started on first use, and again when it has ended. */
@@ -171,7 +180,11 @@ export class Sidecar implements AsyncDisposable {
   }
 
   /** What it is, how it isolates, and which walls hold. With a machine's id: the same of that machine's process. */
-  async describe(vm = ""): Promise<SidecarDescription> {
+  describe(vm = ""): Promise<SidecarDescription> {
+    return fromCaller(this.describe, () => this.#describe(vm));
+  }
+
+  async #describe(vm: string): Promise<SidecarDescription> {
     const reply = await this.link.call(vm || undefined, () => this.link.vms.describe({ vm }));
     return {
       version: reply.version,
@@ -213,19 +226,11 @@ export class Sidecar implements AsyncDisposable {
   #over(error: SidecarError): void {
     this.link.end(error);
     running.delete(this);
-    this.#removeDirectory();
-  }
-
-  #removeDirectory(): void {
-    if (this.#directory !== undefined) rmSync(this.#directory, { recursive: true, force: true });
   }
 
   /** @internal What is done when this process ends without having disposed of it. */
   static abandonAll(): void {
-    for (const sidecar of running) {
-      sidecar.#child?.kill("SIGKILL");
-      sidecar.#removeDirectory();
-    }
+    for (const sidecar of running) sidecar.#child?.kill("SIGKILL");
   }
 }
 
