@@ -162,9 +162,16 @@ async function execute(
   };
   const exited = await machine.call(async (connect) => {
     const { processes } = machine.link;
-    const events = returning ? processes.run(request, connect) : processes.exec(request, connect);
+    // A reader that stops does not end the call, and with it the program: this does.
+    const stop = new AbortController();
+    const options = { ...connect, signal: signal === undefined ? stop.signal : AbortSignal.any([stop.signal, signal]) };
+    const events = returning ? processes.run(request, options) : processes.exec(request, options);
     let last: Exited | undefined;
-    for await (const event of events) last = (await take(event)) ?? last;
+    try {
+      for await (const event of events) last = (await take(event)) ?? last;
+    } finally {
+      if (last === undefined) stop.abort();
+    }
     if (last === undefined) throw new Error("the sidecar did not say how the program ended");
     return last;
   }, signal);
