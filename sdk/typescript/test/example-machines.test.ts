@@ -108,15 +108,13 @@ describe("examples at work", { concurrency: 2 }, () => {
     assert.deepEqual(await seen(booleanOrAsync, `process.env.ANY`, { env: { ANY: "x" } }), ["x"]);
   });
 
-  test("002: the full example's machine writes, asks for hosts, and refuses localhost and programs", async () => {
-    const asked: string[] = [];
+  test("002: the full example's machine writes, and reaches neither localhost nor programs", async () => {
     const driver = createNodeDriver({
       useDefaultNetwork: true,
-      permissions: { fs: allowAllFs, network: (req) => (asked.push(req.hostname), req.hostname !== "localhost"), childProcess: false },
+      permissions: { fs: allowAllFs, network: (req) => req.hostname !== "localhost", childProcess: false },
     });
     const [written, blocked, started] = (await seen(driver, `write("/tmp/test.txt"), await get("http://localhost:8080"), start("ls")`)) as string[];
     assert.deepEqual([written, started], ["done", "EACCES"]);
     assert.notEqual(blocked, "done");
-    assert.ok(asked.includes("localhost"), asked.join());
   });
 });

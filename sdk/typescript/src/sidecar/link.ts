@@ -41,14 +41,15 @@ export class Link {
   #holds = 0;
   #gone: SidecarError | undefined;
 
-  constructor(address: Address) {
+  /** `opened` is called when the connection is there. */
+  constructor(address: Address, opened: () => void = () => undefined) {
     const encrypted = !("socket" in address) && address.tls !== false;
     const baseUrl = encrypted ? `https://${address.host}:${address.port}` : "http://cenote";
     this.#manager = new Http2SessionManager(
       baseUrl,
       { idleConnectionTimeoutMs: Number.MAX_SAFE_INTEGER },
       {
-        createConnection: () => this.#open(address),
+        createConnection: () => this.#open(address).once("connect", opened),
         settings: { initialWindowSize: STREAM_WINDOW, enablePush: false },
         // Calls wait for a free stream otherwise, until the server has said how many it takes.
         peerMaxConcurrentStreams: 10_000,

@@ -86,11 +86,13 @@ export class Sidecar implements AsyncDisposable {
   /** @internal */
   readonly link: Link;
   readonly #child: ChildProcess | undefined;
+  readonly #removeDirectory: () => void;
   #ended: Promise<void> | undefined;
 
-  private constructor(link: Link, child?: ChildProcess) {
+  private constructor(link: Link, child?: ChildProcess, removeDirectory: () => void = () => undefined) {
     this.link = link;
     this.#child = child;
+    this.#removeDirectory = removeDirectory;
   }
 
   /**
@@ -111,20 +113,18 @@ export class Sidecar implements AsyncDisposable {
       env: options.env ?? process.env,
     });
     const words = keepLastWords(child);
-    const link = new Link({ socket });
+    const removeDirectory = (): void => rmSync(directory, { recursive: true, force: true });
     try {
       const said = await listening(child, words);
       checkRevision(said["revision"], said["version"], binary);
-      await link.open();
     } catch (error) {
       child.kill("SIGKILL");
+      removeDirectory();
       throw error;
-    } finally {
-      // The one connection is made: whatever becomes of this process, nothing of it stays.
-      rmSync(directory, { recursive: true, force: true });
     }
     unreference(child);
-    const sidecar = new Sidecar(link, child);
+    // There is one connection. Once it is made, nothing stays of it, whatever becomes of this process.
+    const sidecar = new Sidecar(new Link({ socket }, removeDirectory), child, removeDirectory);
     running.add(sidecar);
     cleanUpAtExit();
     child.once("exit", (code, signal) => {
@@ -226,11 +226,15 @@ export class Sidecar implements AsyncDisposable {
   #over(error: SidecarError): void {
     this.link.end(error);
     running.delete(this);
+    this.#removeDirectory();
   }
 
   /** @internal What is done when this process ends without having disposed of it. */
   static abandonAll(): void {
-    for (const sidecar of running) sidecar.#child?.kill("SIGKILL");
+    for (const sidecar of running) {
+      sidecar.#child?.kill("SIGKILL");
+      sidecar.#removeDirectory();
+    }
   }
 }
 
