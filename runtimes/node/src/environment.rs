@@ -96,6 +96,8 @@ pub(crate) struct Environment {
     aborted: Cell<bool>,
     /// Somebody debugs the isolate, or may come to.
     debugged: Cell<bool>,
+    /// Events are traced.
+    traced: Cell<bool>,
     /// What the process becomes when this isolate is gone (`execve`).
     next_program: RefCell<Option<Box<dyn cenote_kernel::Program>>>,
     /// Whether no JavaScript may be called any more. Other threads may set it.
@@ -132,6 +134,7 @@ impl Environment {
             exit_code: Cell::new(None),
             aborted: Cell::new(false),
             debugged: Cell::new(false),
+            traced: Cell::new(false),
             next_program: RefCell::default(),
             stopped: Arc::default(),
             measured: OnceCell::new(),
@@ -528,6 +531,16 @@ impl Environment {
     /// Says whether somebody does.
     pub(crate) fn set_debugged(&self, on: bool) {
         self.debugged.set(on);
+    }
+
+    /// Whether events are traced; of which categories, `crate::trace` knows.
+    pub(crate) const fn is_traced(&self) -> bool {
+        self.traced.get()
+    }
+
+    /// Says whether they are.
+    pub(crate) fn set_traced(&self, on: bool) {
+        self.traced.set(on);
     }
 
     /// Whether it was aborted.

@@ -41,7 +41,9 @@ mod spare;
 mod thread_pool;
 mod threads;
 mod time_zone;
+mod trace;
 mod training;
+mod user_snapshot;
 mod warm;
 mod worker_thread;
 

@@ -439,6 +439,26 @@ impl CommandLine {
         }
     }
 
+    /// Options that the environment sets where the command line does not. Node: `HandleEnvOptions`.
+    pub(crate) fn add_environment(&mut self, variable: impl Fn(&str) -> Option<String>) {
+        const SWITCHES: &[(&str, &str)] = &[
+            ("NODE_PENDING_DEPRECATION", "--pending-deprecation"),
+            ("NODE_PRESERVE_SYMLINKS", "--preserve-symlinks"),
+            ("NODE_PRESERVE_SYMLINKS_MAIN", "--preserve-symlinks-main"),
+        ];
+        for (name, option) in SWITCHES {
+            if variable(name).as_deref() == Some("1") && !self.values.contains_key(*option) {
+                self.set_boolean(option, true);
+            }
+        }
+        if self.text("--redirect-warnings").is_empty()
+            && let Some(file) = variable("NODE_REDIRECT_WARNINGS")
+        {
+            self.values
+                .insert("--redirect-warnings".into(), OptionValue::Text(file));
+        }
+    }
+
     /// Reads options up to the first word that is none; returns what is left.
     fn parse_words(
         &mut self,

@@ -138,11 +138,13 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
     let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
     let argv: Vec<String> = task.argv().iter().map(text).collect();
     let envp = task.envp();
-    let node_options = envp.iter().find_map(|entry| {
-        entry
-            .strip_prefix(b"NODE_OPTIONS=")
-            .map(|value| String::from_utf8_lossy(value).into_owned())
-    });
+    let variable = |name: &str| {
+        envp.iter().find_map(|entry| {
+            let value = entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?;
+            Some(String::from_utf8_lossy(value).into_owned())
+        })
+    };
+    let node_options = variable("NODE_OPTIONS");
     // The file of this program, which may be a copy under another name.
     let own = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe");
     let own = own.map_or_else(|_| "/usr/bin/node".to_owned(), |path| text(&path));
@@ -167,6 +169,11 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
         };
         let options = node_options.as_deref().or(from_file.as_deref());
         line = parse(options, words).map_err(refuse)?;
+    }
+    line.add_environment(variable);
+    if let Some((message, status)) = crate::user_snapshot::refusal(task, &line) {
+        write_all(task, Fd::new(2), message.as_bytes());
+        return Err(WaitStatus::Exited(status));
     }
     if line.is("--version") {
         write_all(
@@ -205,7 +212,7 @@ fn read_config(task: &Arc<Task>, argv0: &str, path: &str) -> Result<ConfigWords,
 }
 
 /// The whole file at a path, before there is an environment.
-fn read_small(task: &Arc<Task>, path: &[u8]) -> SysResult<Vec<u8>> {
+pub(crate) fn read_small(task: &Arc<Task>, path: &[u8]) -> SysResult<Vec<u8>> {
     const LIMIT: usize = 1 << 20;
     let flags = OpenFlags::O_RDONLY | OpenFlags::O_CLOEXEC;
     let mode = cenote_base::abi::fs::Mode::empty();
@@ -336,6 +343,7 @@ fn status(task: &Arc<Task>, ended: Ended, limits: HeapLimits) -> WaitStatus {
 /// Runs the main script and the loop.
 fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let env = scope.env();
+    open_closed_streams(&env);
     process::load_environment(scope, &env.task().envp());
     if !load_env_files(scope) {
         return Ok(i32::from(INVALID_COMMAND_LINE_ARGUMENT));
@@ -346,7 +354,7 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     crate::time_zone::start(scope, zone.as_deref())?;
     performance::start(scope)?;
     crate::bindings::compile_cache::enable_by_environment(scope);
-    crate::bindings::trace_events::start(scope)?;
+    crate::trace::start(scope)?;
     crate::natives_syntax::install(scope)?;
     apply_v8_options(scope)?;
     crate::frozen::hide_shared_memory(scope)?;
@@ -361,6 +369,26 @@ fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     performance::mark_loop(scope, true)?;
     crate::inspector::at_exit(scope);
     Ok(code)
+}
+
+/// Standard streams that are closed are `/dev/null`, so that no file gets their numbers. Node: `PlatformInit`.
+fn open_closed_streams(env: &Environment) {
+    let task = env.task();
+    for number in 0..=2 {
+        let is_closed =
+            syscall::fstat(task, Fd::new(number)).is_err_and(|error| error.errno() == Errno::EBADF);
+        if is_closed {
+            let mode = cenote_base::abi::fs::Mode::empty();
+            let opened = block_on(syscall::openat(
+                task,
+                At::Cwd,
+                b"/dev/null",
+                OpenFlags::O_RDWR,
+                mode,
+            ));
+            tracing::trace!(target: "cenote::node", number, ?opened, "a standard stream that was closed");
+        }
+    }
 }
 
 /// Reads `--env-file`s; variables that are set already stay. Whether all files that must be there are.
@@ -392,7 +420,14 @@ fn load_env_files(scope: &Scope<'_, '_>) -> bool {
 pub(crate) fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
-    let global = scope.get_current_context().global(scope);
+    let context = scope.get_current_context();
+    let global = context.global(scope);
+    if line
+        .v8_option("--disallow-code-generation-from-strings")
+        .is_some()
+    {
+        context.set_allow_generation_from_strings(false);
+    }
     if let Some(limit) = line.given_number("--stack-trace-limit") {
         let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?)
             .map_err(|_| Failure::Pending)?;

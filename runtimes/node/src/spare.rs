@@ -156,13 +156,16 @@ impl Booted {
             }
             if is_main && !task.must_end() {
                 for name in ["RunCleanup", "AtExit"] {
-                    crate::bindings::trace_events::note(env, "node.environment", name, 'I');
+                    crate::trace::note(env, "node.environment", name, 'I');
                 }
-                crate::bindings::trace_events::finish(env);
             }
             // Whatever is left must not call back into a dying isolate.
             env.stop();
             crate::bindings::worker::handle::stop_all(env, !is_main);
+            if !task.must_end() {
+                // With what the workers have left.
+                crate::trace::finish(env);
+            }
             crate::bindings::worker::unmanaged::close_all(env);
             env.clear();
             outcome

@@ -422,12 +422,78 @@ fn native_addons_are_refused_by_name() {
 #[test]
 fn what_is_missing_says_so_when_it_is_used() {
     let code =
-        "try { require('v8').queryObjects(Map) } catch (e) { console.log(e.code, e.message) }";
+        "try { require('v8').getCppHeapStatistics() } catch (e) { console.log(e.code, e.message) }";
     assert_eq!(
         node_with(&[("/root/x", "")], &["--no-warnings", "-e", code], ""),
-        ok(
-            "ERR_METHOD_NOT_IMPLEMENTED The internal_only_v8.queryObjects() method is not implemented\n"
+        ok("ERR_METHOD_NOT_IMPLEMENTED The v8.getCppHeapStatistics() method is not implemented\n")
+    );
+}
+
+#[test]
+fn snapshots_of_programs_are_refused() {
+    let files = [
+        ("/root/entry.js", "console.log('ran')"),
+        ("/root/blob", "x"),
+    ];
+    let refused = |args: &[&str]| {
+        let outcome = node_with(&files, args, "");
+        assert_eq!(outcome.stdout, "");
+        (outcome.status, outcome.stderr)
+    };
+    let says = |status, text: &str| (WaitStatus::Exited(status), text.to_owned());
+    assert_eq!(
+        refused(&["--snapshot-blob", "/root/new", "--build-snapshot"]),
+        says(
+            9,
+            "--build-snapshot must be used with an entry point script.\nUsage: node --build-snapshot /path/to/entry.js\n"
         )
+    );
+    assert_eq!(
+        refused(&["--build-snapshot", "/root/entry.js"]),
+        says(
+            14,
+            "node: start-up snapshots of programs cannot be built here\n"
+        )
+    );
+    assert_eq!(
+        refused(&["--build-snapshot-config", "/root/none.json"]),
+        says(
+            1,
+            "Cannot read snapshot configuration from /root/none.json: no such file or directory\n"
+        )
+    );
+    assert_eq!(
+        refused(&["--snapshot-blob", "/root/none", "/root/entry.js"]),
+        says(14, "Cannot open /root/none\n")
+    );
+    assert_eq!(
+        refused(&["--snapshot-blob", "/root/blob", "/root/entry.js"]),
+        says(14, "node: /root/blob was not built by this node\n")
+    );
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn optimised_code_takes_fast_calls() {
+    let code = "
+        const { getV8FastApiCallCount: taken } = require('internal/test/binding').internalBinding('debug');
+        const fs = require('fs');
+        const [left, right] = [Buffer.alloc(100), Buffer.alloc(100)];
+        const calls = { exists_sync: () => fs.existsSync('/root'), compare: () => Buffer.compare(left, right) };
+        // V8 compiles on another thread, when it finds that worth its while.
+        const end = Date.now() + 120_000;
+        for (const [name, call] of Object.entries(calls)) {
+          const before = taken(name);
+          while (taken(name) === before && Date.now() < end) for (let i = 0; i < 1000; i++) call();
+          console.log(name, taken(name) > before);
+        }";
+    assert_eq!(
+        node_with(
+            &[("/root/x", "")],
+            &["--no-warnings", "--expose-internals", "-e", code],
+            ""
+        ),
+        ok("exists_sync true\ncompare true\n")
     );
 }
 

@@ -9,8 +9,12 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
+use cenote_base::MonoTime;
+
+use crate::environment::Environment;
 use crate::glue::{Scope, ScopeExt};
 use crate::processor::Meter;
+use crate::trace;
 
 /// As many as libuv has.
 const THREADS: usize = 4;
@@ -61,9 +65,10 @@ impl Drop for ThreadPool {
 }
 
 /// Runs `work` on another thread and then `done`, with its value, on the loop's; the loop stays alive meanwhile.
-/// The value is `None` when the work panicked.
+/// The value is `None` when the work panicked. A trace calls it `name`.
 pub(crate) fn run_off_thread<T: Send + 'static>(
     scope: &Scope<'_, '_>,
+    name: &'static str,
     work: impl FnOnce() -> T + Send + 'static,
     done: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>, Option<T>) + 'static,
 ) {
@@ -71,11 +76,14 @@ pub(crate) fn run_off_thread<T: Send + 'static>(
     let pool = env.state::<ThreadPool>();
     let number = pool.next.get();
     pool.next.set(number + 1);
+    let (work, traced) = TracedWork::begin(&env, name, work);
     pool.waiting.borrow_mut().insert(
         number,
         Box::new(move |scope, outcome| {
-            let value = outcome.and_then(|value| value.downcast::<T>().ok());
-            done(scope, value.map(|value| *value));
+            let value = outcome.and_then(|value| value.downcast::<(T, Span)>().ok());
+            let (value, span) = value.map(|value| *value).unzip();
+            traced.end(&scope.env(), span.flatten());
+            done(scope, value);
         }),
     );
     env.event_loop().begin_request();
@@ -92,6 +100,51 @@ pub(crate) fn run_off_thread<T: Send + 'static>(
             remote.send(move |scope| finish(scope, number, outcome));
         }),
     );
+}
+
+/// From when to when work was done, if that is traced.
+pub(crate) type Span = Option<(MonoTime, MonoTime)>;
+
+/// Work in a trace: when it was asked for and answered, and when it was done.
+pub(crate) struct TracedWork {
+    name: &'static str,
+    id: Option<u64>,
+}
+
+const ASKED: &str = "node,node.threadpoolwork,node.threadpoolwork.async";
+const DONE: &str = "node,node.threadpoolwork,node.threadpoolwork.sync";
+
+impl TracedWork {
+    /// The work, which then tells when it was done.
+    pub(crate) fn begin<T>(
+        env: &Environment,
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> (impl FnOnce() -> (T, Span) + Send + 'static, Self) {
+        let clock = trace::is_enabled(env, DONE).then(|| Arc::clone(env.clock()));
+        let id = trace::begin_async(env, ASKED, name, || serde_json::json!({}));
+        let timed = move || {
+            let from = clock.as_ref().map(|clock| clock.now());
+            let value = work();
+            let span = from.and_then(|from| Some((from, clock?.now())));
+            (value, span)
+        };
+        (timed, Self { name, id })
+    }
+
+    /// It is answered, on the thread that asked.
+    pub(crate) fn end(self, env: &Environment, span: Span) {
+        if let Some(span) = span {
+            trace::note_between(env, DONE, self.name, span);
+        }
+        trace::end_async(
+            env,
+            ASKED,
+            self.name,
+            self.id,
+            serde_json::json!({ "result": 0 }),
+        );
+    }
 }
 
 fn finish(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {

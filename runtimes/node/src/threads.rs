@@ -74,6 +74,8 @@ pub(crate) struct ThreadGroup {
     pub(crate) main_mailbox: OnceLock<Arc<crate::inspector::Mailbox>>,
     /// What counts the threads' use of the processor, from the process's start.
     pub(crate) meter: OnceLock<Arc<Meter>>,
+    /// What the threads share of their tracing.
+    pub(crate) trace: crate::trace::SharedTrace,
     /// Who takes the code caches of what its isolates compile, if this is a lesson.
     pub(crate) notes: OnceLock<Arc<Notes>>,
     channels: Mutex<HashMap<String, Weak<SiblingGroup>>>,
@@ -100,6 +102,7 @@ impl ThreadGroup {
             debug_signal: std::sync::atomic::AtomicBool::new(false),
             main_mailbox: OnceLock::new(),
             meter: OnceLock::new(),
+            trace: crate::trace::SharedTrace::default(),
             notes: OnceLock::new(),
             channels: Mutex::default(),
             ports: Mutex::default(),

@@ -164,6 +164,7 @@ fn run_program(
     process::create_env(scope, process)?;
     crate::time_zone::start(scope, Some(zone))?;
     performance::start(scope)?;
+    crate::trace::start_in_worker(scope)?;
     apply_v8_options(scope)?;
     crate::frozen::hide_shared_memory(scope)?;
     let port = new_port(scope, port)?;

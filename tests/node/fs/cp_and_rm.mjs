@@ -34,3 +34,24 @@ await t(() => fs.promises.rm('d2', { recursive: true }));
 fs.rmSync('nothing', { force: true });
 await t(() => fs.rmSync('nothing'));
 console.log(fs.readdirSync('.').filter((n) => n[0] !== 'c'));
+
+// Links that lead into each other's directories, and what is there already.
+const here = process.cwd();
+fs.mkdirSync('c1/a/b', { recursive: true });
+fs.symlinkSync(`${here}/c1/a/b`, 'c1/a/c');
+fs.mkdirSync('c2/a', { recursive: true });
+fs.symlinkSync(`${here}/c1`, 'c2/a/c');
+await t(() => fs.cpSync('c1', 'c2', { recursive: true }));
+fs.mkdirSync('c3/x/deep', { recursive: true });
+fs.symlinkSync(`${here}/c3/x`, 'c3/l');
+fs.mkdirSync('c4/y', { recursive: true });
+fs.symlinkSync(`${here}/c3/x/deep`, 'c4/l');
+await t(() => fs.cpSync('c3', 'c4', { recursive: true }));
+fs.mkdirSync('c5');
+fs.writeFileSync('c5/f', '');
+fs.mkdirSync('c6');
+await t(() => fs.cpSync('c5', 'c6', { recursive: true }));
+await t(() => fs.cpSync('c5', 'c6', { recursive: true, force: false, errorOnExist: true }));
+await t(() => fs.cpSync('c5', 'c5', { recursive: true }));
+await t(() => fs.cpSync('c5', 'c5/new/below'));
+await t(() => fs.cpSync('c5/', 'c7'));

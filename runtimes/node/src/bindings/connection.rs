@@ -11,6 +11,7 @@ use cenote_base::wait::block_on;
 use cenote_base::{Fd, WaitQueue};
 use cenote_kernel::{Task, syscall};
 use cenote_vfs::OpenFile;
+use serde_json::json;
 
 use super::async_wrap;
 use super::stream_base::begin_request;
@@ -18,6 +19,7 @@ use super::stream_base::{KernelStream, StreamResource};
 use crate::event_loop::handles::finish_request;
 use crate::event_loop::{CallContext, Readiness, make_callback};
 use crate::glue::{Class, Object, Scope, ScopeExt, Value, native_ref, new_instance};
+use crate::trace;
 
 /// Takes connections from now on; each becomes an instance of `class` that `onconnection(status, client)` gets.
 pub(super) fn listen(
@@ -170,6 +172,7 @@ pub(super) fn connect<'s>(
         return -Errno::EBADF.raw();
     };
     never_wait(stream);
+    let about = env.is_traced().then(|| about_address(&address));
     let connecting = Rc::new(Connecting {
         task: Arc::clone(env.task()),
         file,
@@ -211,7 +214,27 @@ pub(super) fn connect<'s>(
     let owner = handle.as_ref().and_then(|handle| handle.async_info());
     begin_request(scope, request, owner);
     stream.begin_connecting(watch, v8::Global::new(scope, request));
+    if let Some(about) = about {
+        let traced = trace::begin_async(&env, TRACED, "connect", || about);
+        stream.set_traced_connect(traced);
+    }
     0
+}
+
+const TRACED: &str = "node,node.net,node.net.native";
+
+/// What a trace says of an address.
+fn about_address(address: &SocketAddress) -> serde_json::Value {
+    let of_path = |kind: &str, path: &[u8]| json!({ "path_type": kind, "pipe_path": String::from_utf8_lossy(path) });
+    match address {
+        SocketAddress::UnixPath(path) => of_path("file", path.as_bytes()),
+        SocketAddress::UnixAbstract(name) => of_path("abstract socket", name.as_bytes()),
+        SocketAddress::Inet { address, port } => json!({ "ip": address.to_string(), "port": port }),
+        SocketAddress::Inet6 { address, port, .. } => {
+            json!({ "ip": address.to_string(), "port": port })
+        }
+        _ => json!({}),
+    }
 }
 
 /// Tells the request.
@@ -223,6 +246,12 @@ pub(super) fn after_connect(
 ) {
     let env = scope.env();
     env.event_loop().end_request();
+    let native = env.natives().object(scope, number);
+    let native = native.and_then(|object| native_ref(scope, object));
+    let traced = native
+        .as_ref()
+        .and_then(|native| native.kernel_stream()?.take_traced_connect());
+    trace::end_async(&env, TRACED, "connect", traced, json!({ "status": status }));
     let request = v8::Local::new(scope, request);
     let handle = env
         .natives()

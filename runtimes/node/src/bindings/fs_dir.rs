@@ -12,17 +12,26 @@ use crate::glue::{
 };
 
 use super::fs::gate;
-use super::fs::{Answer, Encoding, answer, entry_type, list};
+use super::fs::{Answer, Encoding, answer, entry_type, list, traced};
 
 pub(super) const BINDING: Binding = Binding::new("fs_dir")
-    .function("opendir", opendir)
+    .function(
+        "opendir",
+        traced!(of_directories opendir, "fs_dir.sync.opendir", "opendir", 2),
+    )
     .function("opendirSync", opendir_sync)
     .class(&DIR_HANDLE);
 
 static DIR_HANDLE: Class = Class::new("DirHandle", new_handle)
     .extends(&ASYNC_WRAP)
-    .method("read", read)
-    .method("close", close);
+    .method(
+        "read",
+        traced!(of_directories read, "fs_dir.sync.readdir", "readdir", 2),
+    )
+    .method(
+        "close",
+        traced!(of_directories close, "fs_dir.sync.closedir", "closedir", 0),
+    );
 
 /// The entries that were not read yet. The directory is read whole when it is opened: a snapshot is a valid order of events.
 struct DirHandle {

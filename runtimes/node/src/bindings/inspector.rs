@@ -395,7 +395,11 @@ fn setup_network_tracking<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
 fn emit_protocol_event<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let name = args.text(scope, 0)?;
     let params = args.object(1)?;
-    inspector::emit_network_event(scope, &name, params)?;
+    if name.starts_with("DOMStorage.") {
+        inspector::emit_storage_event(scope, &name, params)?;
+    } else {
+        inspector::emit_network_event(scope, &name, params)?;
+    }
     Ok(Return::Undefined)
 }
 

@@ -1,9 +1,9 @@
-//! `internalBinding('mksnapshot')`: user-land snapshots, which we do not build. Node: `src/node_snapshotable.cc`.
+//! `internalBinding('mksnapshot')`: user-land snapshots, which are refused (`crate::user_snapshot`). Node: `src/node_snapshotable.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope};
 
 pub(super) const BINDING: Binding = Binding::new("mksnapshot")
-    .note("`--build-snapshot` is not supported")
+    .note("`--build-snapshot` and `--snapshot-blob` are refused: V8 ends its host process at what it cannot store")
     .partial(
         "setSerializeCallback",
         keep_nothing,

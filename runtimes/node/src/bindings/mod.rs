@@ -19,6 +19,8 @@ mod connection;
 pub(crate) mod contextify;
 mod credentials;
 pub(crate) mod crypto;
+#[cfg(debug_assertions)]
+mod debug;
 mod diagnostics_channel;
 mod encoding_binding;
 pub(crate) mod errors;
@@ -30,6 +32,7 @@ mod http2;
 mod http_parser;
 mod icu;
 mod inspector;
+mod internal_only_v8;
 mod ipc_serdes;
 mod js_stream;
 pub(crate) mod locks;
@@ -63,7 +66,7 @@ pub(crate) mod task_queue;
 mod tcp_wrap;
 mod timers;
 mod tls;
-pub(crate) mod trace_events;
+mod trace_events;
 pub(crate) mod tty_wrap;
 mod types;
 mod udp_wrap;
@@ -72,6 +75,7 @@ mod url_pattern;
 pub(crate) mod util;
 mod uv;
 mod v8;
+mod warning;
 mod wasi;
 pub(crate) mod wasm_web_api;
 pub(crate) mod watchdog;
@@ -84,7 +88,10 @@ use crate::loader;
 
 pub(crate) use cares_wrap::host_addresses;
 pub(crate) use inspector::install_create_task;
+pub(crate) use process_methods::stack_trace;
 pub(crate) use signal_wrap::arrived as signal_arrived;
+pub(crate) use warning::{warn, warn_of_deprecation};
+pub(crate) use webstorage::items as stored_items;
 
 /// Every binding. The order is the order of the native functions, so a snapshot is tied to it (and to the build anyway).
 pub(crate) static BINDINGS: &[Binding] = &[
@@ -100,6 +107,8 @@ pub(crate) static BINDINGS: &[Binding] = &[
     contextify::BINDING,
     credentials::BINDING,
     crypto::BINDING,
+    #[cfg(debug_assertions)]
+    debug::BINDING,
     diagnostics_channel::BINDING,
     encoding_binding::BINDING,
     errors::BINDING,
@@ -111,6 +120,7 @@ pub(crate) static BINDINGS: &[Binding] = &[
     heap_utils::BINDING,
     icu::BINDING,
     inspector::BINDING,
+    internal_only_v8::BINDING,
     ipc_serdes::BINDING,
     js_stream::BINDING,
     locks::BINDING,

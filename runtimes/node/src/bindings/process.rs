@@ -305,7 +305,7 @@ fn set_title<'s>(
     };
     let title = text.to_rust_string_lossy(scope);
     let env = scope.env();
-    super::trace_events::note_title(&env, &title);
+    crate::trace::note_title(&env, &title);
     *env.state::<Title>().0.borrow_mut() = title;
 }
 
@@ -322,6 +322,12 @@ pub(crate) fn handle_type(scope: &Scope<'_, '_>, fd: i32) -> i32 {
 }
 
 // process.env
+
+/// DEP0104 was told.
+#[derive(Default)]
+struct EnvWarning(std::cell::Cell<bool>);
+
+const ENV_WARNING: &str = "Assigning any value other than a string, number, or boolean to a process.env property is deprecated. Please make sure to convert the value to a string before setting process.env with it.";
 
 fn name_text(scope: &Scope<'_, '_>, name: v8::Local<'_, v8::Name>) -> Option<String> {
     name.is_string()
@@ -349,6 +355,13 @@ fn set<'s>(
     _: v8::PropertyCallbackArguments<'s>,
     _: v8::ReturnValue<'_, v8::Boolean>,
 ) -> v8::Intercepted {
+    if !(value.is_string() || value.is_number() || value.is_boolean())
+        && scope.env().command_line().is("--pending-deprecation")
+        && !scope.env().state::<EnvWarning>().0.replace(true)
+        && super::warn_of_deprecation(scope, ENV_WARNING, "DEP0104").is_err()
+    {
+        return v8::Intercepted::kYes;
+    }
     let text = if value.is_symbol() {
         None
     } else {

@@ -344,8 +344,20 @@ fn print_exit_trace(scope: &mut Scope<'_, '_>, code: i32) {
 
 /// Where the program is, innermost call first, in V8's words.
 pub(crate) fn stack_trace(scope: &mut Scope<'_, '_>) -> String {
+    const FRAMES: f64 = 10.0;
+    const MOST_FRAMES: f64 = 200.0;
     let mut text = String::new();
-    if let Some(trace) = v8::StackTrace::current_stack_trace(scope, 10) {
+    let limit = scope
+        .env()
+        .command_line()
+        .given_number("--stack-trace-limit");
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the limits"
+    )]
+    let limit = limit.unwrap_or(FRAMES).clamp(0.0, MOST_FRAMES) as usize;
+    if let Some(trace) = v8::StackTrace::current_stack_trace(scope, limit) {
         for index in 0..trace.get_frame_count() {
             let Some(frame) = trace.get_frame(scope, index) else {
                 continue;

@@ -6,6 +6,7 @@ use std::cell::Cell;
 use crate::bindings::async_wrap;
 use crate::event_loop::{CallContext, make_callback, make_callback_in};
 use crate::glue::{Args, BindingResult, Class, Object, Return, Scope, ScopeExt, Value, native_ref};
+use crate::trace;
 
 /// The id of what has none, or none any more.
 const GONE: f64 = -1.0;
@@ -61,12 +62,16 @@ impl AsyncInfo {
         self.provider.set(async_wrap::provider_number(provider));
         let frame = scope.get_continuation_preserved_embedder_data();
         *self.frame.borrow_mut() = (!frame.is_undefined()).then(|| v8::Global::new(scope, frame));
+        if scope.env().is_traced() {
+            trace::resource_made(scope, async_id, provider, trigger);
+        }
         async_wrap::emit_init(scope, async_id, provider, trigger, object);
     }
 
     /// Has the `destroy` hooks called, soon and once: nothing happens to the object any more.
     pub(crate) fn destroy(&self, scope: &mut Scope<'_, '_>) {
         if let Some(async_id) = self.take_id() {
+            self.trace_end(&scope.env(), async_id);
             async_wrap::queue_destroy(scope, async_id);
         }
     }
@@ -74,7 +79,15 @@ impl AsyncInfo {
     /// The same when the object was collected.
     pub(crate) fn collected(&self, env: &crate::environment::Environment) {
         if let Some(async_id) = self.take_id() {
+            self.trace_end(env, async_id);
             async_wrap::collected(env, async_id);
+        }
+    }
+
+    fn trace_end(&self, env: &crate::environment::Environment, async_id: f64) {
+        if env.is_traced() {
+            let provider = async_wrap::provider_name(self.provider.get());
+            trace::resource_gone(env, async_id, provider);
         }
     }
 
@@ -88,6 +101,11 @@ impl AsyncInfo {
     /// Whether it has ids.
     pub(crate) fn is_born(&self) -> bool {
         self.async_id.get() > 0.0
+    }
+
+    /// What it is, of `async_wrap.Providers`.
+    pub(crate) fn provider(&self) -> u32 {
+        self.provider.get()
     }
 
     /// The object's id.

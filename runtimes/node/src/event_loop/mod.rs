@@ -275,7 +275,7 @@ const PHASES: &str = "node.environment";
 
 impl Traced {
     fn begin(env: &std::rc::Rc<crate::environment::Environment>, name: &'static str) -> Self {
-        crate::bindings::trace_events::note(env, PHASES, name, 'B');
+        crate::trace::note(env, PHASES, name, 'B');
         Self {
             env: std::rc::Rc::clone(env),
             name,
@@ -285,7 +285,7 @@ impl Traced {
 
 impl Drop for Traced {
     fn drop(&mut self) {
-        crate::bindings::trace_events::note(&self.env, PHASES, self.name, 'E');
+        crate::trace::note(&self.env, PHASES, self.name, 'E');
     }
 }
 
@@ -328,6 +328,7 @@ fn run_immediates(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
 /// When bootstrap state is missing (a bug), or the guest's execution was ended.
 pub(crate) fn spin(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let env = scope.env();
+    crate::trace::show_sync_calls(&env, true);
     while env.can_call_into_js() {
         run_until_idle(scope)?;
         if !env.can_call_into_js() {
@@ -342,6 +343,7 @@ pub(crate) fn spin(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
             break;
         }
     }
+    crate::trace::show_sync_calls(&env, false);
     finish(scope)
 }
 

@@ -14,6 +14,8 @@ use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
 pub(crate) struct CallContext {
     async_id: f64,
     trigger_async_id: f64,
+    /// What the object is, of `async_wrap.Providers`.
+    provider: u32,
     /// `AsyncContextFrame` at the time the request was made.
     frame: Option<v8::Global<v8::Value>>,
     /// What `executionAsyncResource()` shows, when that is not the object itself.
@@ -25,6 +27,7 @@ impl CallContext {
     pub(crate) const ROOT: Self = Self {
         async_id: 0.0,
         trigger_async_id: 0.0,
+        provider: 0,
         frame: None,
         resource: None,
     };
@@ -37,6 +40,7 @@ impl CallContext {
         Self {
             async_id: info.async_id(),
             trigger_async_id: info.trigger_async_id(),
+            provider: info.provider(),
             frame: info.frame(),
             resource: None,
         }
@@ -159,6 +163,7 @@ fn caught<'s, T>(
     run: impl FnOnce(&mut Scope<'s, '_>) -> Option<T>,
 ) -> Option<T> {
     v8::tc_scope!(let catch, scope);
+    let _traced = crate::trace::Timed::begin(&catch.env(), "v8", "V8.Execute");
     let result = run(catch);
     if result.is_none() && catch.has_caught() && catch.can_continue() {
         *thrown = catch
@@ -190,6 +195,10 @@ fn call<'s>(
     let pushed =
         async_wrap::push_context(scope, context.async_id, context.trigger_async_id, resource)
             .is_ok();
+    let is_traced = context.async_id != 0.0 && scope.env().is_traced();
+    if is_traced {
+        trace_callback(scope, context, 'b');
+    }
     let trampoline = (context.async_id != 0.0)
         .then(|| async_wrap::trampoline(scope))
         .flatten();
@@ -215,11 +224,19 @@ fn call<'s>(
         None => guarded(scope, run),
         Some(thrown) => caught(scope, thrown, run),
     };
+    if is_traced {
+        trace_callback(scope, context, 'e');
+    }
     if pushed {
         async_wrap::pop_context(scope, context.async_id);
     }
     scope.set_continuation_preserved_embedder_data(prior);
     result
+}
+
+fn trace_callback(scope: &Scope<'_, '_>, context: &CallContext, phase: char) {
+    let provider = async_wrap::provider_name(context.provider);
+    crate::trace::called_back(&scope.env(), context.async_id, provider, phase);
 }
 
 /// Runs something that may throw; an exception becomes the process's uncaught exception.
@@ -238,7 +255,9 @@ pub(crate) fn guarded<'s, T>(
     } else {
         0
     };
+    let traced = crate::trace::Timed::begin(&env, "v8", "V8.Execute");
     let result = run(catch);
+    drop(traced);
     if result.is_some() || !catch.has_caught() {
         return result;
     }

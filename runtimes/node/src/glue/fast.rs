@@ -70,6 +70,13 @@ impl<'a> FastContext<'a> {
         )
     }
 
+    /// Counts the call, for those who want to see that it is taken.
+    #[cfg(debug_assertions)]
+    pub(crate) fn count(&self, name: &'static str) {
+        let counts = self.env().state::<Counts>();
+        *counts.0.borrow_mut().entry(name).or_default() += 1;
+    }
+
     /// Throws the failure as the ordinary function would, and gives V8 something to ignore.
     pub(crate) fn finish<T: Default>(&self, outcome: Result<T, Failure>) -> T {
         outcome.unwrap_or_else(|failure| {
@@ -91,6 +98,19 @@ impl<'a> FastContext<'a> {
     fn throw(&self, failure: Failure) {
         self.with_scope(|scope| failure.throw(scope));
     }
+}
+
+/// How often each fast call was taken.
+#[cfg(debug_assertions)]
+#[derive(Default)]
+struct Counts(std::cell::RefCell<std::collections::HashMap<&'static str, u32>>);
+
+/// How often the fast call of this Rust function was taken.
+#[cfg(debug_assertions)]
+pub(crate) fn fast_calls(scope: &Scope<'_, '_>, name: &str) -> u32 {
+    use crate::glue::ScopeExt;
+    let counts = scope.env().state::<Counts>();
+    counts.0.borrow().get(name).copied().unwrap_or_default()
 }
 
 /// Declares a [`FastCall`]: `fast_call!(COMPARE: compare(value, value) -> i32)`, with more variants after a comma.
@@ -117,6 +137,8 @@ macro_rules! variant {
             options: &v8::fast_api::FastApiCallbackOptions<'_>,
         ) -> $crate::glue::fast::result!($result) {
             let context = $crate::glue::FastContext::new(options);
+            #[cfg(debug_assertions)]
+            context.count(stringify!($($function)+));
             context.finish($($function)+(context, $($crate::glue::fast::argument!($kind $argument)),*))
         }
         v8::fast_api::CFunction::new(

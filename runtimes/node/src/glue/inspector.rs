@@ -129,6 +129,36 @@ impl ChannelImpl for SessionChannel {
     fn flush_protocol_notifications(&self) {}
 }
 
+/// Keeps the answer to one question of our own.
+struct Asked(Rc<RefCell<Option<String>>>);
+
+impl ChannelImpl for Asked {
+    fn send_response(&self, _call: i32, message: v8::UniquePtr<StringBuffer>) {
+        *self.0.borrow_mut() = message.as_ref().map(|message| message.string().to_string());
+    }
+
+    fn send_notification(&self, _message: v8::UniquePtr<StringBuffer>) {}
+
+    fn flush_protocol_notifications(&self) {}
+}
+
+/// The object id in a remote object as V8 packs it (CBOR): its last field, a text of at most 255 bytes.
+fn packed_object_id(packed: &[u8]) -> Option<&str> {
+    const KEY: &[u8] = b"objectId";
+    const TEXT: u8 = 0x60;
+    const ONE_BYTE_LENGTH: u8 = 24;
+    let at = packed
+        .windows(KEY.len())
+        .rposition(|window| window == KEY)?;
+    let (head, rest) = packed.get(at + KEY.len()..)?.split_first()?;
+    let (len, rest) = match head.checked_sub(TEXT)? {
+        short @ 0..ONE_BYTE_LENGTH => (short, rest),
+        ONE_BYTE_LENGTH => rest.split_first().map(|(len, rest)| (*len, rest))?,
+        _ => return None,
+    };
+    std::str::from_utf8(rest.get(..usize::from(len))?).ok()
+}
+
 /// Bytes for V8: ASCII as it is, anything else as UTF-16.
 fn with_view<R>(text: &str, run: impl FnOnce(StringView<'_>) -> R) -> R {
     if text.is_ascii() {
@@ -280,6 +310,38 @@ impl Inspector {
                 );
             });
         });
+    }
+
+    /// The objects of `prototype`'s context that have it in their chain, after a collection. `None` when V8 does not tell.
+    pub(crate) fn query_objects<'s>(
+        &self,
+        scope: &mut Scope<'s, '_>,
+        prototype: v8::Local<'s, v8::Object>,
+    ) -> Option<v8::Local<'s, v8::Array>> {
+        let context = prototype
+            .get_creation_context(scope)
+            .unwrap_or_else(|| scope.get_current_context());
+        let answer = Rc::default();
+        let session = self.v8.connect(
+            GROUP,
+            Channel::new(Box::new(Asked(Rc::clone(&answer)))),
+            StringView::empty(),
+            V8InspectorClientTrustLevel::FullyTrusted,
+        );
+        let group = || StringView::from(&b"query"[..]);
+        let packed = session
+            .wrap_object(scope, context, prototype.into(), group(), false)?
+            .to_bytes();
+        let params = serde_json::json!({ "prototypeObjectId": packed_object_id(&packed)? });
+        let question =
+            serde_json::json!({ "id": 1, "method": "Runtime.queryObjects", "params": params });
+        with_view(&question.to_string(), |view| {
+            session.dispatch_protocol_message(view);
+        });
+        let answer: serde_json::Value = serde_json::from_str(&answer.take()?).ok()?;
+        let id = answer.pointer("/result/objects/objectId")?.as_str()?;
+        let (objects, ..) = with_view(id, |id| session.unwrap_object(scope, id)).ok()?;
+        objects.try_into().ok()
     }
 
     /// What an async task is called by: V8 never looks behind the pointer, which must be even.

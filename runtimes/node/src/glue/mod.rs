@@ -48,6 +48,8 @@ pub(crate) use class::{
     Class, bare_instance, constructor_of, illegal_constructor, new_instance, new_instance_here,
 };
 pub(crate) use errors::{Failure, collect_uv_error};
+#[cfg(debug_assertions)]
+pub(crate) use fast::fast_calls;
 pub(crate) use fast::{FastCall, FastContext, fast_call};
 pub(crate) use field::Field;
 pub(crate) use gc::{

@@ -1,5 +1,6 @@
 //! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `Network` (see
-//! `network`), `NodeTracing` (its categories). Answers are Node's, errors
+//! `network`), `NodeTracing` (events of the main thread), `DOMStorage` (see
+//! `storage`). Answers are Node's, errors
 //! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, `src/inspector/node_protocol.pdl`.
 
 use std::cell::Cell;
@@ -10,12 +11,15 @@ use serde_json::{Value as Json, json};
 use crate::inspector::Agent;
 use crate::inspector::agent::Frontend;
 use crate::inspector::network::{self, Network};
+use crate::inspector::storage::{self, DomStorage};
 use crate::inspector::workers::Workers;
+use crate::trace;
 
 /// The dispatcher's numbers for errors.
 const METHOD_NOT_FOUND: i32 = -32601;
 const INVALID_PARAMETERS: i32 = -32602;
 const SERVER_ERROR: i32 = -32000;
+const INVALID_REQUEST: i32 = -32600;
 
 /// What a session has switched on.
 #[derive(Default)]
@@ -25,6 +29,7 @@ pub(crate) struct Domains {
     wants_end: Cell<bool>,
     pub(super) workers: Workers,
     pub(super) network: Network,
+    pub(super) storage: DomStorage,
 }
 
 /// A message of the debugger's.
@@ -62,6 +67,14 @@ impl Refusal {
         Self {
             code: METHOD_NOT_FOUND,
             message: format!("'{method}' wasn't found"),
+        }
+    }
+
+    /// It cannot be done.
+    pub(super) fn server(why: &str) -> Self {
+        Self {
+            code: SERVER_ERROR,
+            message: why.into(),
         }
     }
 
@@ -116,6 +129,13 @@ impl Request {
         self.params[name].as_str().ok_or_else(Refusal::invalid)
     }
 
+    /// A parameter of a parameter that must say yes or no.
+    pub(super) fn flag_in(&self, object: &str, name: &str) -> Result<bool, Refusal> {
+        self.params[object][name]
+            .as_bool()
+            .ok_or_else(Refusal::invalid)
+    }
+
     fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.params[name].as_bool().ok_or_else(Refusal::invalid)
     }
@@ -157,7 +177,7 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
             return answer_of_workers(agent, frontend, request);
         }
         "NodeTracing.getCategories" => {
-            return Ok(json!({ "categories": crate::bindings::trace_events::CATEGORIES }));
+            return Ok(json!({ "categories": crate::trace::CATEGORIES }));
         }
         "NodeTracing.start" | "NodeTracing.stop"
             if agent.env().is_some_and(|env| !env.is_main_thread()) =>
@@ -168,16 +188,60 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
                     .into(),
             });
         }
-        "NodeTracing.start" | "NodeTracing.stop" => {
-            return Err(Refusal::missing(&request.method));
-        }
+        "NodeTracing.start" => start_tracing(agent, frontend, request)?,
+        "NodeTracing.stop" => stop_tracing(agent, frontend),
         other if other.starts_with("Network.") => return own.network.answer(agent, request),
+        other
+            if (other.starts_with("DOMStorage.") || other.starts_with("Storage."))
+                && agent.env().is_some_and(|env| storage::is_on(&env)) =>
+        {
+            return own.storage.answer(agent, request);
+        }
         "IO.read" | "IO.close" if has_resources(agent) => {
             return network::answer_io(agent, request);
         }
         other => return Err(Refusal::unknown(other)),
     }
     Ok(json!({}))
+}
+
+fn start_tracing(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<(), Refusal> {
+    let names = request.params["traceConfig"]["includedCategories"]
+        .as_array()
+        .ok_or_else(Refusal::invalid)?;
+    let names = names
+        .iter()
+        .map(|name| name.as_str().map(str::to_owned))
+        .collect::<Option<Vec<String>>>()
+        .ok_or_else(Refusal::invalid)?;
+    let session = frontend.id;
+    agent
+        .inspector()
+        .in_scope(|scope| trace::start_session(scope, session, names))
+        .map_err(|why| Refusal {
+            code: INVALID_REQUEST,
+            message: why.into(),
+        })
+}
+
+/// Node sends events now and then; here they all come at the end.
+fn stop_tracing(agent: &Agent, frontend: &Frontend) {
+    /// Events of one message.
+    const AT_ONCE: usize = 1000;
+    let session = frontend.id;
+    let events = agent
+        .inspector()
+        .in_scope(|scope| trace::stop_session(scope, session));
+    for events in events.unwrap_or_default().chunks(AT_ONCE) {
+        // What a program names is written as it is, and may be no JSON.
+        let events: Vec<Json> = events
+            .iter()
+            .filter_map(|event| serde_json::from_str(event).ok())
+            .collect();
+        let params = json!({ "value": events });
+        event(agent, frontend, "NodeTracing.dataCollected", &params);
+    }
+    event(agent, frontend, "NodeTracing.tracingComplete", &json!({}));
 }
 
 /// Whether the program may put resources aside for debuggers.
@@ -248,6 +312,10 @@ pub(super) fn tell_waiting_for_disconnect(agent: &Agent, frontend: &Frontend) ->
 pub(super) fn close(agent: &Agent, frontend: &Frontend) {
     frontend.domains.workers.disable(agent, frontend);
     frontend.domains.network.set_enabled(agent, false);
+    let session = frontend.id;
+    let _events = agent
+        .inspector()
+        .in_scope(|scope| trace::stop_session(scope, session));
     frontend.domains.runtime.set(false);
 }
 

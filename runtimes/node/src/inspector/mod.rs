@@ -3,7 +3,7 @@
 //! `agent` (V8's inspector of an isolate, its sessions, waiting and pausing), `mailbox` (how other threads reach it, also while
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
 //! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
-//! they reach workers), `network` (requests that they see); `sampling`
+//! they reach workers), `network` (requests that they see), `storage` (what `localStorage` holds); `sampling`
 //! (profiles that a program takes itself). The main
 //! thread has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, `src/inspector/`, `src/inspector_profiler.cc`.
@@ -18,6 +18,7 @@ mod pages;
 mod profiles;
 mod sampling;
 mod server;
+mod storage;
 mod workers;
 
 pub(crate) use address::{DebugAddress, debug_port, start_server};
@@ -30,6 +31,7 @@ pub(crate) use profiles::{
 pub(crate) use sampling::{
     start_cpu_profile, start_heap_profile, stop_cpu_profile, stop_heap_profile,
 };
+pub(crate) use storage::emit as emit_storage_event;
 pub(crate) use workers::{InspectedWorkers, announce, breaks_first_line};
 
 use std::sync::atomic::Ordering;

@@ -362,17 +362,7 @@ fn set_auth_tag<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 /// DEP0182.
 fn warn_of_short_tag(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     const TEXT: &str = "Using AES-GCM authentication tags of less than 128 bits without specifying the authTagLength option when initializing decryption is deprecated.";
-    let process = scope.env().process(scope);
-    let emit = scope.get_property(process, "emitWarning")?;
-    if let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) {
-        let args: [Value<'_>; 3] = [
-            scope.text(TEXT).into(),
-            scope.text("DeprecationWarning").into(),
-            scope.text("DEP0182").into(),
-        ];
-        scope.call(emit, process.into(), &args)?;
-    }
-    Ok(())
+    crate::bindings::warn_of_deprecation(scope, TEXT, "DEP0182")
 }
 
 /// `setAAD(data, plaintextLength)`: whether it could be set.

@@ -23,6 +23,7 @@ use crate::glue::{
     attach, new_array_buffer, with_bytes,
 };
 use crate::processor::Meter;
+use crate::thread_pool::{Span, TracedWork};
 
 /// How many jobs of one process run at once.
 const THREADS: usize = 4;
@@ -261,6 +262,7 @@ struct Waiting {
     object: v8::Global<v8::Object>,
     finish: Finish,
     resolver: Option<v8::Global<v8::PromiseResolver>>,
+    traced: TracedWork,
     _charge: Charge,
 }
 
@@ -353,29 +355,32 @@ fn start<'s>(
     let jobs = env.state::<Jobs>();
     let number = jobs.next.get();
     jobs.next.set(number + 1);
+    let (work, traced) = TracedWork::begin(&env, "crypto", move || perform(work));
     let waiting = Waiting {
         object: v8::Global::new(scope, object),
         finish,
         resolver,
+        traced,
         _charge: charge,
     };
     jobs.waiting.borrow_mut().insert(number, waiting);
     let remote = env.event_loop().io().remote();
     let work = Box::new(move || {
-        let outcome = perform(work);
-        remote.send(move |scope| done(scope, number, outcome));
+        let (outcome, span) = work();
+        remote.send(move |scope| done(scope, number, outcome, span));
     });
     jobs.pool.submit(env.threads().meter.get(), work);
 }
 
 /// On the process's thread again: gives the answer.
-fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome) {
+fn done(scope: &mut Scope<'_, '_>, number: u64, outcome: Outcome, span: Span) {
     let env = scope.env();
     let jobs = env.state::<Jobs>();
     let Some(waiting) = jobs.waiting.borrow_mut().remove(&number) else {
         return;
     };
     env.event_loop().end_request();
+    waiting.traced.end(&env, span);
     let object = v8::Local::new(scope, &waiting.object);
     env.natives().release(scope, object);
     let settled = caught(scope, |scope| {

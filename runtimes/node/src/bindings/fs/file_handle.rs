@@ -8,7 +8,9 @@ use cenote_abi::Errno;
 use cenote_base::Fd;
 use cenote_kernel::syscall;
 
+use crate::bindings::{warn, warn_of_deprecation};
 use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo};
+use crate::event_loop::{Remote, after_callback};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach, new_instance,
 };
@@ -54,6 +56,8 @@ pub(super) struct FileHandle {
     info: AsyncInfo,
     fd: Cell<i32>,
     task: std::sync::Arc<cenote_kernel::Task>,
+    /// Where it is told that it was collected.
+    remote: Remote,
     reading: FileReading,
 }
 
@@ -127,14 +131,36 @@ impl Drop for Descriptor {
 
 impl Drop for FileHandle {
     fn drop(&mut self) {
-        // Collected without being closed: Node warns and closes; the descriptor must not leak.
+        // Collected without being closed: the descriptor must not leak.
         let fd = self.fd.replace(-1);
-        if fd >= 0
-            && let Err(error) = syscall::close(&self.task, Fd::new(fd))
-        {
+        if fd < 0 {
+            return;
+        }
+        if let Err(error) = syscall::close(&self.task, Fd::new(fd)) {
             tracing::debug!(target: "cenote::node", fd, %error, "a collected FileHandle");
         }
+        self.remote.send(move |scope| {
+            if let Err(failure) = warn_of_collected(scope, fd) {
+                tracing::debug!(target: "cenote::node", ?failure, "a warning threw");
+            }
+        });
     }
+}
+
+/// DEP0137 was told.
+#[derive(Default)]
+struct CollectedWarning(Cell<bool>);
+
+/// From the loop, which does not wait for it. Node: `FileHandle::Close`.
+fn warn_of_collected(scope: &mut Scope<'_, '_>, fd: i32) -> Result<(), Failure> {
+    const DEPRECATED: &str = "Closing a FileHandle object on garbage collection is deprecated. Please close FileHandle objects explicitly using FileHandle.prototype.close(). In the future, an error will be thrown if a file descriptor is closed during garbage collection.";
+    let text = format!("Closing file descriptor {fd} on garbage collection");
+    warn(scope, &text)?;
+    if !scope.env().state::<CollectedWarning>().0.replace(true) {
+        warn_of_deprecation(scope, DEPRECATED, "DEP0137")?;
+    }
+    after_callback(scope);
+    Ok(())
 }
 
 /// A `FileHandle` over a descriptor.
@@ -161,6 +187,7 @@ fn new_handle<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
         info,
         fd: Cell::new(fd),
         task,
+        remote: scope.env().event_loop().io().remote(),
         reading: FileReading::new(args.i64(1).ok(), args.i64(2).ok()),
     });
     let number = attach(scope, this, Rc::clone(&handle));

@@ -65,17 +65,6 @@ pub(super) fn rm_sync<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Binding
     }
 }
 
-fn cp_error(code: &'static str, text: &str, path: &[u8]) -> Failure {
-    Failure::error(
-        code,
-        format!(
-            "{text}: cp returned {} {}",
-            code.trim_start_matches("ERR_FS_CP_"),
-            path::display(path)
-        ),
-    )
-}
-
 /// Checks that `src` can be copied to `dest`, and makes the directory above `dest`.
 pub(super) fn cp_sync_check_paths<'s>(
     scope: &mut Scope<'s, '_>,
@@ -97,7 +86,8 @@ pub(super) fn cp_sync_check_paths<'s>(
     let target = syscall::fstatat(task, At::Cwd, &dest, flags).ok();
     if let Some(target) = &target {
         if (target.dev, target.ino) == (source.dev, source.ino) {
-            return Err(cp_error("ERR_FS_CP_EINVAL", "Invalid src or dest", &dest));
+            let text = format!("src and dest cannot be the same {}", path::display(&dest));
+            return Err(Failure::error("ERR_FS_CP_EINVAL", text));
         }
         match (
             is(&source, FileType::Directory),
@@ -123,20 +113,25 @@ pub(super) fn cp_sync_check_paths<'s>(
         }
     }
     if is(&source, FileType::Directory) {
-        if !recursive {
-            let text = format!(
-                "Recursive option not enabled, cannot copy a directory: {}",
-                path::display(&src)
-            );
-            return Err(Failure::error("ERR_FS_EISDIR", text));
+        // As Node shows it.
+        let mut shown = src.clone();
+        if !shown.ends_with(b"/") {
+            shown.push(b'/');
         }
         if is_below(task, &src, &dest) {
             let text = format!(
                 "Cannot copy {} to a subdirectory of self {}",
-                path::display(&src),
+                path::display(&shown),
                 path::display(&dest)
             );
             return Err(Failure::error("ERR_FS_CP_EINVAL", text));
+        }
+        if !recursive {
+            let text = format!(
+                "Recursive option not enabled, cannot copy a directory: {}",
+                path::display(&shown)
+            );
+            return Err(Failure::error("ERR_FS_EISDIR", text));
         }
     }
     for (kind, code, what) in [
@@ -302,7 +297,7 @@ fn copy_directory(
         if is(&stat, FileType::Directory) {
             copy_directory(env, &from, &to, options, depth - 1)?;
         } else if is(&stat, FileType::Symlink) {
-            copy_link(task, &from, &to, options).map_err(failed)?;
+            copy_link(task, &from, &to, options)?;
         } else if is(&stat, FileType::Regular) {
             copy_entry(env, &from, &to, options)?;
         }
@@ -331,8 +326,7 @@ fn copy_entry(
             syscall::unlinkat(task, At::Cwd, to, AtFlags::empty()).map_err(failed)?;
         } else if options.error_on_exist {
             let text = format!(
-                "[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST ({} already exists) {}",
-                path::display(to),
+                "[ERR_FS_CP_EEXIST]: Target already exists: cp returned EEXIST ({} already exists)",
                 path::display(to)
             );
             return Err(Failure::error("ERR_FS_CP_EEXIST", text));
@@ -347,17 +341,54 @@ fn copy_entry(
     Ok(())
 }
 
-fn copy_link(task: &Task, from: &[u8], to: &[u8], options: &CopyOptions) -> SysResult {
-    let mut target = syscall::readlinkat(task, At::Cwd, from)?;
+/// Whether a path is another or below it, by their names.
+fn is_within(path: &[u8], directory: &[u8]) -> bool {
+    path.strip_prefix(directory)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
+/// Refuses to replace a link by one that leads into where it leads, or out of there. Node: `CpSyncCopyDir`.
+fn check_links(task: &Task, target: &[u8], to: &[u8]) -> Result<(), Failure> {
+    let Ok(current) = syscall::readlinkat(task, At::Cwd, to) else {
+        return Ok(());
+    };
+    let is_directory = |path: &[u8]| {
+        syscall::fstatat(task, At::Cwd, path, AtFlags::empty())
+            .is_ok_and(|stat| is(&stat, FileType::Directory))
+    };
+    let (current_shown, target_shown) = (path::display(&current), path::display(target));
+    if is_directory(target) && is_within(&current, target) {
+        let text = format!("Cannot copy {target_shown} to a subdirectory of self {current_shown}");
+        return Err(Failure::error("ERR_FS_CP_EINVAL", text));
+    }
+    if is_directory(to) && is_within(target, &current) {
+        let text = format!("cannot overwrite {current_shown} with {target_shown}");
+        let code = "ERR_FS_CP_SYMLINK_TO_SUBDIRECTORY";
+        return Err(Failure::error(code, text));
+    }
+    Ok(())
+}
+
+fn copy_link(task: &Task, from: &[u8], to: &[u8], options: &CopyOptions) -> Result<(), Failure> {
+    let failed = |error| {
+        Failure::from(error)
+            .with_syscall("cp")
+            .with_path(from)
+            .with_dest(to)
+    };
+    let mut target = syscall::readlinkat(task, At::Cwd, from).map_err(failed)?;
     if !options.verbatim_symlinks && !path::is_absolute(&target) {
         let slash = from.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         target = path::join(
-            &path::join(&syscall::getcwd(task)?, &from[..slash]),
+            &path::join(&syscall::getcwd(task).map_err(failed)?, &from[..slash]),
             &target,
         );
     }
-    if lstat(task, to).is_ok() {
-        syscall::unlinkat(task, At::Cwd, to, AtFlags::empty())?;
+    if !options.verbatim_symlinks && !options.dereference {
+        check_links(task, &target, to)?;
     }
-    syscall::symlinkat(task, &target, At::Cwd, to)
+    if lstat(task, to).is_ok() {
+        syscall::unlinkat(task, At::Cwd, to, AtFlags::empty()).map_err(failed)?;
+    }
+    syscall::symlinkat(task, &target, At::Cwd, to).map_err(failed)
 }

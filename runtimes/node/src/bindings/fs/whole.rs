@@ -12,6 +12,7 @@ use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt, js_string_bytes
 use super::gate;
 use super::paths::open_at;
 use super::request::{Answer, answer};
+use super::traced::step;
 
 /// Bytes read at once when the size is not known.
 const CHUNK: usize = 64 << 10;
@@ -66,11 +67,16 @@ fn with_file<'s, T>(
     }
     gate::check(scope, args, gate::of_open(flags))?;
     let path = args.path(scope, 0)?;
-    let fd = open_at(&env, &path, flags, mode);
+    let fd = step(&env, "fs.sync.open", || open_at(&env, &path, flags, mode));
     let fd =
         Fd::new(fd.map_err(|error| Failure::from(error).with_syscall("open").with_path(&path))?);
-    let outcome = action(&env, fd);
-    let closed = syscall::close(env.task(), fd);
+    let verb = if name == "read" {
+        "fs.sync.read"
+    } else {
+        "fs.sync.write"
+    };
+    let outcome = step(&env, verb, || action(&env, fd));
+    let closed = step(&env, "fs.sync.close", || syscall::close(env.task(), fd));
     let outcome = outcome.map_err(|error| Failure::from(error).with_syscall(name))?;
     closed.map_err(|error| Failure::from(error).with_syscall("close"))?;
     Ok(outcome)

@@ -358,7 +358,7 @@ fn post_message<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
         Dispatched::Sent => Ok(true.into()),
         Dispatched::Nobody => Ok(false.into()),
         Dispatched::Lost(warning) => {
-            crate::bindings::worker::warn(scope, warning)?;
+            crate::bindings::warn(scope, warning)?;
             Ok(true.into())
         }
         Dispatched::Refused => Ok(Return::Undefined),

@@ -77,7 +77,7 @@ pub(crate) fn mark_loop(scope: &mut Scope<'_, '_>, has_ended: bool) -> Result<()
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
     let name = if has_ended { "loopExit" } else { "loopStart" };
-    super::trace_events::note(&env, "node.bootstrap", name, 'R');
+    crate::trace::note(&env, "node.bootstrap", name, 'R');
     milestones.set(
         if has_ended { LOOP_EXIT } else { LOOP_START },
         nanoseconds(env.clock().now().since_boot()),
@@ -117,7 +117,7 @@ mod fast {
 fn mark_bootstrap_complete<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let milestones = env.field(scope, "performance", "milestones")?;
-    super::trace_events::note(&env, "node.bootstrap", "bootstrapComplete", 'R');
+    crate::trace::note(&env, "node.bootstrap", "bootstrapComplete", 'R');
     milestones.set(
         BOOTSTRAP_COMPLETE,
         nanoseconds(env.clock().now().since_boot()),

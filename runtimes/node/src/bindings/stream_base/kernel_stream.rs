@@ -46,6 +46,8 @@ struct QueueReady {
     file: Arc<OpenFile>,
     needs_no_room: Rc<Cell<bool>>,
     is_connecting: Rc<Cell<bool>>,
+    /// What its connecting is called in a trace.
+    traced_connect: Cell<Option<u64>>,
 }
 
 impl Readiness for QueueReady {
@@ -111,6 +113,7 @@ impl KernelStream {
             needs_no_room: Rc::default(),
             connecting: RefCell::default(),
             is_connecting: Rc::default(),
+            traced_connect: Cell::default(),
             is_shut: Cell::new(false),
             awaits_connection: Cell::new(false),
             is_blocking: Cell::new(false),
@@ -177,6 +180,16 @@ impl KernelStream {
     pub(crate) fn begin_connecting(&self, watch: WatchId, request: v8::Global<v8::Object>) {
         self.is_connecting.set(true);
         *self.connecting.borrow_mut() = Some((watch, request));
+    }
+
+    /// Says what its connecting is called in a trace.
+    pub(crate) fn set_traced_connect(&self, id: Option<u64>) {
+        self.traced_connect.set(id);
+    }
+
+    /// What that was called, once.
+    pub(crate) fn take_traced_connect(&self) -> Option<u64> {
+        self.traced_connect.take()
     }
 
     /// The request of the connection that was being made.

@@ -10,7 +10,9 @@ use std::rc::Rc;
 
 use storage::Storage;
 
-use crate::glue::{Args, Binding, BindingResult, Class, Failure, Object, Scope, ScopeExt, attach};
+use crate::glue::{
+    Args, Binding, BindingResult, Class, Failure, Object, Scope, ScopeExt, attach, native_of,
+};
 
 pub(super) const BINDING: Binding = Binding::new("webstorage")
     .note("a rollback journal instead of a write-ahead log")
@@ -56,6 +58,24 @@ fn new_storage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
     let storage = Storage::new(scope, path.into_bytes());
     attach(scope, args.this(), Rc::new(storage));
     Ok(().into())
+}
+
+/// What the program's `localStorage` or `sessionStorage` holds; `None` when that is none.
+pub(crate) fn items(
+    scope: &mut Scope<'_, '_>,
+    is_local: bool,
+) -> Result<Option<Vec<(String, String)>>, Failure> {
+    let name = if is_local {
+        "localStorage"
+    } else {
+        "sessionStorage"
+    };
+    let global = scope.get_current_context().global(scope);
+    let storage = scope.get_property(global, name)?;
+    let storage = Object::try_from(storage)
+        .ok()
+        .and_then(|storage| native_of::<Storage>(scope, storage));
+    storage.map(|storage| storage.pairs(scope)).transpose()
 }
 
 /// As Web IDL: too few arguments are an error.

@@ -175,6 +175,28 @@ impl Storage {
         Ok(found.and_then(|value| string_of(scope, &value)))
     }
 
+    /// All pairs.
+    pub(super) fn pairs(
+        &self,
+        scope: &mut Scope<'_, '_>,
+    ) -> Result<Vec<(String, String)>, Failure> {
+        let connection = self.open(scope)?;
+        let sql = "SELECT key, value FROM nodejs_webstorage";
+        let statement = prepare(scope, &connection, sql, &[])?;
+        let mut pairs = Vec::new();
+        while statement
+            .step(scope)
+            .map_err(|error| failed(scope, error))?
+        {
+            let text = |column| {
+                let value = string_of(scope, &statement.column(column));
+                value.map_or_else(String::new, |value| value.to_rust_string_lossy(scope))
+            };
+            pairs.push((text(0), text(1)));
+        }
+        Ok(pairs)
+    }
+
     /// All names.
     pub(super) fn keys<'s>(&self, scope: &mut Scope<'s, '_>) -> Result<Vec<Value<'s>>, Failure> {
         let connection = self.open(scope)?;

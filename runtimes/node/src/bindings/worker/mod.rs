@@ -62,13 +62,3 @@ fn get_env_message_port<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> Bind
         .as_ref()
         .map_or(Return::Undefined, |port| v8::Local::new(scope, port).into()))
 }
-
-/// `process.emitWarning(text)`.
-pub(crate) fn warn(scope: &mut Scope<'_, '_>, text: &str) -> Result<(), Failure> {
-    let process = scope.env().process(scope);
-    let emit = scope.get_property(process, "emitWarning")?;
-    if let Ok(emit) = v8::Local::<v8::Function>::try_from(emit) {
-        scope.call(emit, process.into(), &[scope.text(text).into()])?;
-    }
-    Ok(())
-}

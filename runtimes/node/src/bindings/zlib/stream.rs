@@ -495,7 +495,7 @@ fn send(scope: &Scope<'_, '_>, mut engine: Box<dyn Engine>, request: Request) {
         made.truncate(step.produced);
         (engine, step, made, piece.len())
     };
-    run_off_thread(scope, work, move |scope, done| {
+    run_off_thread(scope, "zlib", work, move |scope, done| {
         let mut request = request;
         let Some((engine, step, made, piece)) = done else {
             lose(scope, &request);
