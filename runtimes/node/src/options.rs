@@ -607,15 +607,9 @@ impl CommandLine {
             }
             Some(value) => value.to_owned(),
             None => match words.pop_front() {
-                Some(value)
-                    if value == "-"
-                        || !value.starts_with('-')
-                        || name == "--eval" && value.len() > 1 && !value.starts_with("--") =>
-                {
-                    value
-                }
                 // `\-x` gives a value that begins with a dash.
                 Some(value) if value.starts_with("\\-") => value.chars().skip(1).collect(),
+                Some(value) if value == "-" || !value.starts_with('-') => value,
                 _ if name == "--inspect-port" => String::new(),
                 _ => return Err(format!("{}: {word} requires an argument\n", self.argv0)),
             },

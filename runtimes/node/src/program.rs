@@ -171,9 +171,11 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
         line = parse(options, words).map_err(refuse)?;
     }
     line.add_environment(variable);
-    if let Some((message, status)) = crate::user_snapshot::refusal(task, &line) {
+    if let Some((message, status)) = crate::user_snapshot::remark(task, &line) {
         write_all(task, Fd::new(2), message.as_bytes());
-        return Err(WaitStatus::Exited(status));
+        if let Some(status) = status {
+            return Err(WaitStatus::Exited(status));
+        }
     }
     if line.is("--version") {
         write_all(

@@ -430,45 +430,52 @@ fn what_is_missing_says_so_when_it_is_used() {
 }
 
 #[test]
-fn snapshots_of_programs_are_refused() {
+fn snapshots_of_programs_are_not_built_and_not_taken() {
     let files = [
         ("/root/entry.js", "console.log('ran')"),
         ("/root/blob", "x"),
     ];
-    let refused = |args: &[&str]| {
-        let outcome = node_with(&files, args, "");
-        assert_eq!(outcome.stdout, "");
-        (outcome.status, outcome.stderr)
+    let started = |args: &[&str]| node_with(&files, args, "");
+    let says = |status, stdout: &str, stderr: &str| Outcome {
+        status: WaitStatus::Exited(status),
+        stdout: stdout.into(),
+        stderr: stderr.into(),
     };
-    let says = |status, text: &str| (WaitStatus::Exited(status), text.to_owned());
     assert_eq!(
-        refused(&["--snapshot-blob", "/root/new", "--build-snapshot"]),
+        started(&["--snapshot-blob", "/root/new", "--build-snapshot"]),
         says(
             9,
+            "",
             "--build-snapshot must be used with an entry point script.\nUsage: node --build-snapshot /path/to/entry.js\n"
         )
     );
     assert_eq!(
-        refused(&["--build-snapshot", "/root/entry.js"]),
+        started(&["--build-snapshot", "/root/entry.js"]),
         says(
-            14,
-            "node: start-up snapshots of programs cannot be built here\n"
+            0,
+            "ran\n",
+            "node: start-up snapshots are not supported: none is built\n"
         )
     );
     assert_eq!(
-        refused(&["--build-snapshot-config", "/root/none.json"]),
+        started(&["--build-snapshot-config", "/root/none.json"]),
         says(
             1,
+            "",
             "Cannot read snapshot configuration from /root/none.json: no such file or directory\n"
         )
     );
     assert_eq!(
-        refused(&["--snapshot-blob", "/root/none", "/root/entry.js"]),
-        says(14, "Cannot open /root/none\n")
+        started(&["--snapshot-blob", "/root/none", "/root/entry.js"]),
+        says(
+            0,
+            "ran\n",
+            "node: start-up snapshots are not supported: /root/none is not used\n"
+        )
     );
     assert_eq!(
-        refused(&["--snapshot-blob", "/root/blob", "/root/entry.js"]),
-        says(14, "node: /root/blob was not built by this node\n")
+        started(&["--snapshot-blob", "/root/blob", "/root/entry.js"]),
+        says(14, "", "node: /root/blob was not built by this node\n")
     );
 }
 

@@ -284,6 +284,7 @@ fn set_console_extension_installer<'s>(
 /// `callAndPauseOnStart(function, this, ...args)`: debuggers get its first statement.
 fn call_and_pause_on_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let function = args.function(0)?;
+    check(scope, b"PauseOnNextJavascriptStatement")?;
     inspector::agent(scope).pause_on_next_statement("Break on start");
     Ok(scope.call(function, args.get(1), &rest(args, 2))?.into())
 }

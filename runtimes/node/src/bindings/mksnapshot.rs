@@ -1,9 +1,9 @@
-//! `internalBinding('mksnapshot')`: user-land snapshots, which are refused (`crate::user_snapshot`). Node: `src/node_snapshotable.cc`.
+//! `internalBinding('mksnapshot')`: user-land snapshots, of which there are none (`crate::user_snapshot`). Node: `src/node_snapshotable.cc`.
 
 use crate::glue::{Args, Binding, BindingResult, Failure, Scope};
 
 pub(super) const BINDING: Binding = Binding::new("mksnapshot")
-    .note("`--build-snapshot` and `--snapshot-blob` are refused: V8 ends its host process at what it cannot store")
+    .note("no snapshot is built or taken: V8 ends its host process at what it cannot store")
     .partial(
         "setSerializeCallback",
         keep_nothing,

@@ -9,6 +9,7 @@ use std::rc::Rc;
 
 use serde_json::json;
 
+use super::permission::{self, Permission};
 use crate::environment::Stored;
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Field, Native, Object, Return, Scope, ScopeExt,
@@ -92,7 +93,10 @@ fn new_category_set<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
 
 fn enable<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let set = args.native::<CategorySet>(scope)?;
-    if !set.names.is_empty() && !set.is_on.replace(true) {
+    if !set.names.is_empty() && !set.is_on.get() {
+        let path = trace::path(&scope.env());
+        permission::check_resolved(scope, Permission::FileSystemWrite, path.as_bytes())?;
+        set.is_on.set(true);
         // It stays on even when the object is collected.
         let this: Object<'s> = args.this();
         scope.env().natives().keep(scope, this);

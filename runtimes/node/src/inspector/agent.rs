@@ -184,9 +184,11 @@ impl Agent {
             async_depth: Cell::default(),
             domains: Domains::default(),
         });
+        let own = Rc::clone(&frontend);
         self.frontends.borrow_mut().insert(id, frontend);
         self.inspector().connect(id);
         self.note_active();
+        own.domains.targets.begin(self, &own);
         if self.is_waiting.get() {
             self.tell_waiting(true);
         }
@@ -222,6 +224,12 @@ impl Agent {
         let Some(frontend) = frontend else { return };
         let request = Request::parse(text);
         match &request {
+            Some(request) if request.session.is_some() && frontend.domains.targets.is_on() => {
+                let name = request.session.as_deref().unwrap_or_default();
+                if !frontend.domains.targets.forward(name, text) {
+                    domains::refuse_session(self, &frontend, request);
+                }
+            }
             Some(request) if !Inspector::knows(&request.method) => {
                 domains::dispatch(self, &frontend, request);
             }

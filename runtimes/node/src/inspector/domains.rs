@@ -1,6 +1,6 @@
 //! What a session can ask beyond V8's own domains: `NodeRuntime`, `NodeWorker` (see `workers`), `Network` (see
 //! `network`), `NodeTracing` (events of the main thread), `DOMStorage` (see
-//! `storage`). Answers are Node's, errors
+//! `storage`), `Target` (see `targets`). Answers are Node's, errors
 //! those of the protocol's dispatcher. Node: `src/inspector/*_agent.cc`, `src/inspector/node_protocol.pdl`.
 
 use std::cell::Cell;
@@ -12,6 +12,7 @@ use crate::inspector::Agent;
 use crate::inspector::agent::Frontend;
 use crate::inspector::network::{self, Network};
 use crate::inspector::storage::{self, DomStorage};
+use crate::inspector::targets::Targets;
 use crate::inspector::workers::Workers;
 use crate::trace;
 
@@ -30,6 +31,7 @@ pub(crate) struct Domains {
     pub(super) workers: Workers,
     pub(super) network: Network,
     pub(super) storage: DomStorage,
+    pub(super) targets: Targets,
 }
 
 /// A message of the debugger's.
@@ -37,6 +39,8 @@ pub(crate) struct Domains {
 pub(crate) struct Request {
     id: i64,
     pub(crate) method: String,
+    /// Which session with a worker it is for, if it is.
+    pub(super) session: Option<String>,
     params: Json,
 }
 
@@ -94,6 +98,10 @@ impl Request {
         Some(Self {
             id: message.get("id")?.as_i64()?,
             method: message.get("method")?.as_str()?.to_owned(),
+            session: message
+                .get("sessionId")
+                .and_then(Json::as_str)
+                .map(str::to_owned),
             params: message.get_mut("params").map_or(Json::Null, Json::take),
         })
     }
@@ -136,9 +144,17 @@ impl Request {
             .ok_or_else(Refusal::invalid)
     }
 
-    fn flag(&self, name: &str) -> Result<bool, Refusal> {
+    pub(super) fn flag(&self, name: &str) -> Result<bool, Refusal> {
         self.params[name].as_bool().ok_or_else(Refusal::invalid)
     }
+}
+
+/// A request for a session with a worker that there is not.
+pub(super) fn refuse_session(agent: &Agent, frontend: &Frontend, request: &Request) {
+    const NO_SESSION: i32 = -32001;
+    let error = json!({ "code": NO_SESSION, "message": "Session with given id not found." });
+    let answer = json!({ "id": request.id, "error": error, "sessionId": request.session });
+    agent.send_to(frontend, answer.to_string());
 }
 
 /// Answers a request that is none of V8's.
@@ -177,7 +193,7 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
             return answer_of_workers(agent, frontend, request);
         }
         "NodeTracing.getCategories" => {
-            return Ok(json!({ "categories": crate::trace::CATEGORIES }));
+            return Ok(json!({ "categories": trace::CATEGORIES }));
         }
         "NodeTracing.start" | "NodeTracing.stop"
             if agent.env().is_some_and(|env| !env.is_main_thread()) =>
@@ -196,6 +212,9 @@ fn answer(agent: &Agent, frontend: &Frontend, request: &Request) -> Result<Json,
                 && agent.env().is_some_and(|env| storage::is_on(&env)) =>
         {
             return own.storage.answer(agent, request);
+        }
+        other if other.starts_with("Target.") && own.targets.is_on() => {
+            return own.targets.answer(agent, frontend, request);
         }
         "IO.read" | "IO.close" if has_resources(agent) => {
             return network::answer_io(agent, request);
@@ -311,6 +330,7 @@ pub(super) fn tell_waiting_for_disconnect(agent: &Agent, frontend: &Frontend) ->
 /// A session ends: so does what it has switched on.
 pub(super) fn close(agent: &Agent, frontend: &Frontend) {
     frontend.domains.workers.disable(agent, frontend);
+    frontend.domains.targets.end(agent);
     frontend.domains.network.set_enabled(agent, false);
     let session = frontend.id;
     let _events = agent

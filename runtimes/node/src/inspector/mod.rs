@@ -3,7 +3,7 @@
 //! `agent` (V8's inspector of an isolate, its sessions, waiting and pausing), `mailbox` (how other threads reach it, also while
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
 //! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
-//! they reach workers), `network` (requests that they see), `storage` (what `localStorage` holds); `sampling`
+//! they reach workers), `targets` (another way there), `network` (requests that they see), `storage` (what `localStorage` holds); `sampling`
 //! (profiles that a program takes itself). The main
 //! thread has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, `src/inspector/`, `src/inspector_profiler.cc`.
@@ -19,6 +19,7 @@ mod profiles;
 mod sampling;
 mod server;
 mod storage;
+mod targets;
 mod workers;
 
 pub(crate) use address::{DebugAddress, debug_port, start_server};
@@ -63,8 +64,10 @@ pub(crate) fn begin(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         if !line.is("--disable-sigusr1") {
             listen_to_signal(&env);
         }
-        if line.is("--inspect") {
-            permission::check(scope, Permission::Inspector, b"StartIoThread")?;
+        // Without permission there is no server, and nobody is told.
+        if line.is("--inspect")
+            && permission::check(scope, Permission::Inspector, b"StartIoThread").is_ok()
+        {
             let agent = agent(scope);
             if start_server(scope, &agent) && waits(line) {
                 agent.wait_for_frontend();

@@ -19,11 +19,11 @@ use crate::threads::ThreadGroup;
 
 /// A worker that can be debugged.
 #[derive(Clone, Debug)]
-struct Target {
-    id: u64,
-    title: String,
-    url: String,
-    mailbox: Arc<Mailbox>,
+pub(super) struct Target {
+    pub(super) id: u64,
+    pub(super) title: String,
+    pub(super) url: String,
+    pub(super) mailbox: Arc<Mailbox>,
 }
 
 /// The workers of a process, and whether a debugger wants to know of them. The lock is a leaf.
@@ -34,11 +34,22 @@ pub(crate) struct InspectedWorkers {
     enabled: AtomicUsize,
     /// Those of them for which new workers wait.
     waits: AtomicUsize,
+    /// Sessions that see workers as targets; new workers wait for these, too.
+    pub(super) targets: AtomicUsize,
 }
 
 impl InspectedWorkers {
     fn list(&self) -> std::sync::MutexGuard<'_, Vec<Target>> {
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The workers there are.
+    pub(super) fn all(&self) -> Vec<Target> {
+        self.list().clone()
+    }
+
+    fn is_watched(&self) -> bool {
+        self.enabled.load(Ordering::SeqCst) + self.targets.load(Ordering::SeqCst) > 0
     }
 }
 
@@ -53,12 +64,13 @@ impl Drop for Presence {
         let workers = &self.group.inspected_workers;
         workers.list().retain(|other| other.id != self.id);
         let id = self.id;
-        if workers.enabled.load(Ordering::SeqCst) > 0
+        if workers.is_watched()
             && let Some(main) = self.group.main_mailbox.get()
         {
             main.post(move |_, agent| {
                 for frontend in agent.all() {
                     frontend.domains.workers.finished(agent, &frontend, id);
+                    frontend.domains.targets.finished(id);
                 }
             });
         }
@@ -90,16 +102,16 @@ pub(crate) fn announce(scope: &mut Scope<'_, '_>) -> Option<Presence> {
     let group = Arc::clone(env.threads());
     let workers = &group.inspected_workers;
     workers.list().push(target.clone());
-    let waits = workers.waits.load(Ordering::SeqCst) > 0;
-    if workers.enabled.load(Ordering::SeqCst) > 0
+    let is_target = workers.targets.load(Ordering::SeqCst) > 0;
+    let waits = is_target || workers.waits.load(Ordering::SeqCst) > 0;
+    if workers.is_watched()
         && let Some(main) = group.main_mailbox.get()
     {
         main.post(move |_, agent| {
             for frontend in agent.all() {
-                frontend
-                    .domains
-                    .workers
-                    .started(agent, &frontend, &target, waits);
+                let domains = &frontend.domains;
+                domains.workers.started(agent, &frontend, &target, waits);
+                domains.targets.created(agent, &frontend, &target, waits);
             }
         });
         env.state::<BreaksFirstLine>().0.set(waits);

@@ -61,6 +61,19 @@ impl SharedTrace {
     }
 }
 
+/// Where the file is, as the command line says it.
+pub(crate) fn path(env: &Environment) -> String {
+    let pattern = env.command_line().text("--trace-event-file-pattern");
+    let pattern = if pattern.is_empty() {
+        "node_trace.${rotation}.log".to_owned()
+    } else {
+        pattern
+    };
+    pattern
+        .replace("${pid}", &env.pids().0.to_string())
+        .replace("${rotation}", "1")
+}
+
 fn join(text: &mut String, events: &str) {
     if !text.is_empty() && !events.is_empty() {
         text.push(',');
@@ -121,15 +134,7 @@ impl TraceFile {
         if let Some(fd) = self.fd.get() {
             return Ok(fd);
         }
-        let pattern = env.command_line().text("--trace-event-file-pattern");
-        let pattern = if pattern.is_empty() {
-            "node_trace.${rotation}.log".to_owned()
-        } else {
-            pattern
-        };
-        let path = pattern
-            .replace("${pid}", &env.pids().0.to_string())
-            .replace("${rotation}", "1");
+        let path = path(env);
         let flags =
             OpenFlags::O_WRONLY | OpenFlags::O_CREAT | OpenFlags::O_TRUNC | OpenFlags::O_CLOEXEC;
         let mode = Mode::from_bits_truncate(0o644);

@@ -10,7 +10,7 @@ mod sources;
 mod state;
 
 pub(crate) use event::Event;
-pub(crate) use file::SharedTrace;
+pub(crate) use file::{SharedTrace, path};
 pub(crate) use sources::{
     Timed, begin_async, called_back, end_async, note, note_between, note_title, resource_gone,
     resource_made,

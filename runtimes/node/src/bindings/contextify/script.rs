@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::compile::{Origin, SourceText, decorate, set_id, store_cache_result};
 use super::context_of;
 use super::watchdog::{Limits, run_guarded};
+use crate::bindings::permission::{self, Permission};
 use crate::code_cache;
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, attach, copy_bytes,
@@ -103,6 +104,11 @@ fn run_in_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResu
     };
     let display_errors = args.bool(scope, 2);
     if args.bool(scope, 4) {
+        permission::check(
+            scope,
+            Permission::Inspector,
+            b"PauseOnNextJavascriptStatement",
+        )?;
         crate::inspector::agent(scope).pause_on_next_statement("Break on start");
     }
     let scope = &mut v8::ContextScope::new(scope, context);

@@ -71,13 +71,12 @@ pub(crate) fn around<'s>(
         json!({})
     };
     let id = trace::begin_async(&env, group, name, || about);
-    let outcome = function(scope, args);
     if id.is_some() {
-        // Answers are given in order: this comes right after the verb's own.
+        // Answers are given in order: this comes right before the verb's own.
         env.event_loop()
             .complete(move |scope| trace::end_async(&scope.env(), group, name, id, json!({})));
     }
-    outcome
+    function(scope, args)
 }
 
 /// A step of a verb that does several.

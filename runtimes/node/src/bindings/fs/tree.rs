@@ -134,6 +134,14 @@ pub(super) fn cp_sync_check_paths<'s>(
             return Err(Failure::error("ERR_FS_EISDIR", text));
         }
     }
+    check_kind(&source, &dest)?;
+    make_parent(task, &dest)
+        .map_err(|error| Failure::from(error).with_syscall("cp").with_path(&dest))?;
+    Ok(().into())
+}
+
+/// Only files, directories and links are copied.
+fn check_kind(source: &Stat, dest: &[u8]) -> Result<(), Failure> {
     for (kind, code, what) in [
         (FileType::Socket, "ERR_FS_CP_SOCKET", "socket"),
         (FileType::Fifo, "ERR_FS_CP_FIFO_PIPE", "FIFO pipe"),
@@ -143,16 +151,14 @@ pub(super) fn cp_sync_check_paths<'s>(
             "unknown file type",
         ),
     ] {
-        if is(&source, kind) {
+        if is(source, kind) {
             return Err(Failure::error(
                 code,
-                format!("Cannot copy a {what}: {}", path::display(&dest)),
+                format!("Cannot copy a {what}: {}", path::display(dest)),
             ));
         }
     }
-    make_parent(task, &dest)
-        .map_err(|error| Failure::from(error).with_syscall("cp").with_path(&dest))?;
-    Ok(().into())
+    Ok(())
 }
 
 /// Whether `dest` lies in the directory `src`, links resolved as far as they exist.

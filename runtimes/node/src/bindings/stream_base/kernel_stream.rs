@@ -46,8 +46,6 @@ struct QueueReady {
     file: Arc<OpenFile>,
     needs_no_room: Rc<Cell<bool>>,
     is_connecting: Rc<Cell<bool>>,
-    /// What its connecting is called in a trace.
-    traced_connect: Cell<Option<u64>>,
 }
 
 impl Readiness for QueueReady {
@@ -79,6 +77,8 @@ pub(crate) struct KernelStream {
     needs_no_room: Rc<Cell<bool>>,
     connecting: RefCell<Option<(WatchId, v8::Global<v8::Object>)>>,
     is_connecting: Rc<Cell<bool>>,
+    /// What its connecting is called in a trace.
+    traced_connect: Cell<Option<u64>>,
     is_shut: Cell<bool>,
     /// Made here and not connected: reading cannot begin. A descriptor from elsewhere is taken at its word, as libuv does.
     awaits_connection: Cell<bool>,

@@ -20,7 +20,7 @@ pub(crate) fn opened(scope: &mut Scope<'_, '_>, fd: i32) -> Result<(), Failure> 
     if !env.thread().tracks_unmanaged_fds || env.state::<Unmanaged>().0.borrow_mut().insert(fd) {
         return Ok(());
     }
-    super::warn(
+    crate::bindings::warn(
         scope,
         &format!("File descriptor {fd} opened in unmanaged mode twice"),
     )
@@ -32,7 +32,7 @@ pub(crate) fn closed(scope: &mut Scope<'_, '_>, fd: i32) -> Result<(), Failure> 
     if !env.thread().tracks_unmanaged_fds || env.state::<Unmanaged>().0.borrow_mut().remove(&fd) {
         return Ok(());
     }
-    super::warn(
+    crate::bindings::warn(
         scope,
         &format!("File descriptor {fd} closed but not opened in unmanaged mode"),
     )
