@@ -19,6 +19,7 @@ mod names;
 mod network;
 mod outward;
 mod permissions;
+mod permissions_asked;
 mod snapshots;
 mod terminal;
 mod timing;

@@ -1,6 +1,7 @@
 //! Filesystems of the embedder, answered call by call.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -386,4 +387,54 @@ async fn at_the_top_it_is_joined_with_what_the_machine_needs() {
         .unwrap();
     assert_eq!(node.stdout.text(), "two\n true\n", "{}", node.stderr);
     rt.dispose().await;
+}
+
+/// Counts what it is asked; one that is asked over a channel, which is opened when the machine is there.
+#[derive(Default)]
+struct Later(Arc<AtomicUsize>);
+
+impl HostFileSystem for Later {
+    fn answers_at_once(&self) -> bool {
+        false
+    }
+
+    fn stat(&self, path: Vec<u8>) -> FileAnswer<HostStat> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let is_top = path.is_empty();
+        Box::pin(async move { is_top.then(HostStat::directory).ok_or(Errno::ENOENT) })
+    }
+
+    fn read_dir(&self, _path: Vec<u8>) -> FileAnswer<Vec<(Vec<u8>, FileKind)>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
+    fn read(&self, _path: Vec<u8>, _offset: u64, _length: usize) -> FileAnswer<Vec<u8>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Ok(Vec::new()) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filesystem_that_answers_later_is_not_asked_while_the_machine_is_made() {
+    for (guest, cwd) in [("/", "/root"), ("/", "/work/x"), ("/data", "/data/work")] {
+        let asked = Arc::<AtomicUsize>::default();
+        let rt = crate::builder()
+            .mount_callback(guest, Later(Arc::clone(&asked)))
+            .cwd(cwd)
+            .create()
+            .await
+            .unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 0, "{guest} {cwd}");
+        if guest == "/" {
+            let out = rt.shell("pwd").await.unwrap();
+            assert_eq!(out.stdout.text().trim(), cwd, "{}", out.stderr);
+            assert!(asked.load(Ordering::Relaxed) > 0);
+        }
+    }
+    let seeded = crate::builder()
+        .mount_callback("/data", Later::default())
+        .file("/data/a", "a");
+    let error = seeded.create().await.unwrap_err().to_string();
+    assert!(error.contains("/data/a"), "{error}");
 }

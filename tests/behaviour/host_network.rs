@@ -261,7 +261,7 @@ fn callback_sees_each_request_and_its_no_is_told() {
     });
     let seen = seen.lock().unwrap();
     for what in [
-        "resolve web.test",
+        "dns web.test",
         "connect 127.0.0.1:80",
         "fetch http://web.test/a",
     ] {

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use cenote::{NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions};
+use cenote::{Decision, NetworkRule, NodeRuntime, NodeRuntimeBuilder, Permissions, Scope};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, UdpSocket};
 
@@ -81,6 +83,36 @@ fn server_on_the_hosts_loopback_is_reached_when_a_rule_names_it() {
                 "ECONNREFUSED connect\n"
             );
         }
+    });
+}
+
+/// Threat: a port of the host's loopback that the guard lets through is reached though the permission says no.
+#[test]
+fn exempt_ports_are_for_rules_and_callbacks_to_decide() {
+    block_on(async {
+        let server = host_server().await;
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let denied = rules([NetworkRule::deny("*")]);
+        let refused = crate::builder().on_permission([Scope::Network], move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Decision::deny("no")
+        });
+        for builder in [denied, refused] {
+            let builder = builder.loopback_exempt_ports([server.port()]);
+            let rt = builder.create().await.unwrap();
+            assert_eq!(
+                node(&rt, talk(server.port())).await,
+                "ECONNREFUSED connect\n"
+            );
+        }
+        assert!(asked.load(Ordering::Relaxed) > 0);
+        let allowed = rules([NetworkRule::allow("*")]).loopback_exempt_ports([server.port()]);
+        let rt = allowed.create().await.unwrap();
+        assert_eq!(
+            node(&rt, talk(server.port())).await,
+            "127.0.0.1 true\n1 true\n"
+        );
     });
 }
 

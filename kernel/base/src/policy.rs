@@ -10,22 +10,34 @@ use std::net::SocketAddr;
 /// What a guest wants to do.
 #[derive(Clone, Copy, Debug)]
 pub enum Request<'a> {
-    /// Read a file, list a directory, follow a link.
-    ReadFile {
-        /// The resolved path in the machine.
+    /// Look at a file, or change one.
+    File {
+        /// What is to be done with it.
+        operation: FileOperation,
+        /// The resolved path in the machine, whatever root the process has.
         path: &'a [u8],
+        /// The other path: where a rename or a hard link leads, what a symbolic link says (from the root, its own links not followed).
+        destination: Option<&'a [u8]>,
+        /// Whether `path` is a directory, so that what is done with it is done with all below it.
+        is_directory: bool,
     },
-    /// Create, change or remove a file.
-    WriteFile {
-        /// The resolved path in the machine.
-        path: &'a [u8],
-    },
-    /// Run a program as a new process or in place.
+    /// Run a program as a new process or in place. Of a script with `#!`, the script is asked for and then what interprets it.
     Execute {
         /// The resolved path of the program in the machine.
         path: &'a [u8],
-        /// Its arguments, the name first.
+        /// The path under which it was found, whose last name may be a link; its directory is resolved.
+        found_as: &'a [u8],
+        /// Its arguments, the name first, which the guest chooses freely.
         argv: &'a [Vec<u8>],
+        /// Its environment.
+        envp: &'a [Vec<u8>],
+        /// Its working directory.
+        cwd: &'a [u8],
+    },
+    /// Take connections at an address inside the machine.
+    Listen {
+        /// Where.
+        address: SocketAddr,
     },
     /// Connect out of the machine, or send a datagram out of it.
     Connect {
@@ -39,6 +51,121 @@ pub enum Request<'a> {
         /// The name, without a dot at its end.
         name: &'a str,
     },
+}
+
+/// What is done with a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+#[repr(u8)]
+pub enum FileOperation {
+    /// Open it for reading.
+    Read,
+    /// Open it for writing, or make it.
+    Write,
+    /// Make a directory.
+    Mkdir,
+    /// Remove a directory.
+    Rmdir,
+    /// Look whether it is there and what it is; enter it.
+    Stat,
+    /// List a directory.
+    Readdir,
+    /// Remove a name.
+    Remove,
+    /// Move it, with all that is below.
+    Rename,
+    /// Give it one more name.
+    Link,
+    /// Make a symbolic link.
+    Symlink,
+    /// See where a link leads.
+    Readlink,
+    /// Change its mode.
+    Chmod,
+    /// Change its owner.
+    Chown,
+    /// Change its times.
+    Utimes,
+    /// Cut or lengthen it.
+    Truncate,
+}
+
+impl FileOperation {
+    /// All there are.
+    pub const ALL: [Self; 15] = [
+        Self::Read,
+        Self::Write,
+        Self::Mkdir,
+        Self::Rmdir,
+        Self::Stat,
+        Self::Readdir,
+        Self::Remove,
+        Self::Rename,
+        Self::Link,
+        Self::Symlink,
+        Self::Readlink,
+        Self::Chmod,
+        Self::Chown,
+        Self::Utimes,
+        Self::Truncate,
+    ];
+
+    /// In one word: `read`, `rm`, `rename` …
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Mkdir => "mkdir",
+            Self::Rmdir => "rmdir",
+            Self::Stat => "stat",
+            Self::Readdir => "readdir",
+            Self::Remove => "rm",
+            Self::Rename => "rename",
+            Self::Link => "link",
+            Self::Symlink => "symlink",
+            Self::Readlink => "readlink",
+            Self::Chmod => "chmod",
+            Self::Chown => "chown",
+            Self::Utimes => "utimes",
+            Self::Truncate => "truncate",
+        }
+    }
+
+    /// As [`name`](Self::name), for rules, where `read` and `write` stand for all that looks and all that changes.
+    #[must_use]
+    pub fn rule_name(self) -> &'static str {
+        match self {
+            Self::Read => "open_read",
+            Self::Write => "open_write",
+            other => other.name(),
+        }
+    }
+
+    /// Those that a rule means by a word: a kind of them, or one by its [`rule_name`](Self::rule_name).
+    #[must_use]
+    pub fn of_rule_name(name: &str) -> Vec<Self> {
+        let is_meant = |one: &Self| match name {
+            "read" => !one.changes(),
+            "write" => one.changes(),
+            name => one.rule_name() == name,
+        };
+        Self::ALL.into_iter().filter(is_meant).collect()
+    }
+
+    /// The operation of that name.
+    #[must_use]
+    pub fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|one| one.name() == name)
+    }
+
+    /// Whether it changes anything; otherwise it only looks.
+    #[must_use]
+    pub fn changes(self) -> bool {
+        !matches!(
+            self,
+            Self::Read | Self::Stat | Self::Readdir | Self::Readlink
+        )
+    }
 }
 
 /// What carries bytes out of the machine.
@@ -67,7 +194,7 @@ pub trait Policy: Send + Sync + Debug {
     /// Decides one request.
     fn decide(&self, request: &Request<'_>) -> Verdict;
 
-    /// Whether `ReadFile` and `WriteFile` are of interest; when not, the kernel spares itself the paths.
+    /// Whether files are of interest; when not, the kernel spares itself the paths.
     fn watches_files(&self) -> bool {
         true
     }
@@ -80,7 +207,7 @@ pub struct InsideOnly;
 impl Policy for InsideOnly {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         match request {
-            Request::ReadFile { .. } | Request::WriteFile { .. } | Request::Execute { .. } => {
+            Request::File { .. } | Request::Execute { .. } | Request::Listen { .. } => {
                 Verdict::Allow
             }
             Request::Connect { .. } | Request::Resolve { .. } => Verdict::Deny {

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use cenote_abi::fs::FileType;
 use cenote_abi::limits::{RLimit, Resource};
 use cenote_abi::{Errno, SigNum};
 use cenote_base::limits::{Budget, Limits, RLimits};
-use cenote_base::policy::{Policy, Request, Verdict};
+use cenote_base::policy::{FileOperation, Policy, Request, Verdict};
 use cenote_base::{Clock, Pid, Sid, SysError, SysResult, WaitQueue, Waiter};
 use cenote_net::{Network, Outward, Sockets};
 use cenote_vfs::fs::Tmpfs;
@@ -235,21 +236,17 @@ impl Kernel {
         }
     }
 
-    /// Asks the policy about a file, when it wants to be asked.
-    pub(crate) fn permit_file(
-        &self,
-        location: &Location,
-        root: &Location,
-        writes: bool,
-    ) -> SysResult {
+    /// Asks the policy about a file that was found, when it wants to be asked.
+    pub(crate) fn permit_file(&self, location: &Location, operation: FileOperation) -> SysResult {
         if !self.policy.watches_files() {
             return Ok(());
         }
-        let path = location.path_from(root);
-        self.permit(&if writes {
-            Request::WriteFile { path: &path }
-        } else {
-            Request::ReadFile { path: &path }
+        self.permit(&Request::File {
+            operation,
+            // A process that was given another root is told of no other files than the machine has.
+            path: &location.path_from(&self.namespace().root()),
+            destination: None,
+            is_directory: location.inode().file_type() == FileType::Directory,
         })
     }
 

@@ -5,7 +5,7 @@
 //!
 //! Locks: none.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -14,12 +14,13 @@ use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use cenote_base::policy::{Policy, Request, Transport, Verdict};
+use cenote_base::policy::{FileOperation, Policy, Request, Transport, Verdict};
 use tokio::runtime::Handle;
 
 use crate::events::{Event, Events};
 use crate::host;
 use crate::policy::{Rules, Ruling};
+use crate::program_names::command_name;
 
 /// How long a guest waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -44,22 +45,35 @@ pub enum Scope {
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum PermissionRequest {
-    /// Read a file, list a directory, follow a link.
-    ReadFile {
-        /// The resolved path in the machine.
+    /// Look at a file, or change one.
+    File {
+        /// What is to be done.
+        operation: FileOperation,
+        /// The resolved path in the machine. What is below a directory moves with it: who refuses something below must refuse the rename.
         path: Vec<u8>,
+        /// The other path: where a rename or a hard link leads, what a symbolic link says.
+        destination: Option<Vec<u8>>,
     },
-    /// Create, change or remove a file.
-    WriteFile {
-        /// The resolved path in the machine.
-        path: Vec<u8>,
-    },
-    /// Start a program.
+    /// Start a program, in a new process or in place of the one that asks. Of a script with `#!`, the script is asked for and then what
+    /// interprets it.
     Spawn {
+        /// The name of what is executed, where it is a command of the machine: `node`, `sh`. A guest cannot make it up: for links of its own, for
+        /// files elsewhere, and where one file is many programs and is told to be another than it was found as, this is the whole path.
+        command: Vec<u8>,
         /// Its resolved path in the machine.
         path: Vec<u8>,
-        /// Its arguments, the name first.
+        /// Its arguments, the command first (not what the guest says its name is).
         argv: Vec<Vec<u8>>,
+        /// Its working directory.
+        cwd: Vec<u8>,
+        /// Its environment: with the arguments at most 2 MiB.
+        env: BTreeMap<Vec<u8>, Vec<u8>>,
+    },
+    /// Take connections at an address inside the machine, where only the machine's own programs and the embedder's calls reach it. No rule speaks
+    /// of it: it is allowed unless the callback is asked for all of the network, and says no.
+    Listen {
+        /// Where.
+        address: SocketAddr,
     },
     /// Connect to an address outside, or send a datagram there.
     Connect {
@@ -103,12 +117,24 @@ pub enum PermissionRequest {
 impl PermissionRequest {
     fn of(request: &Request<'_>, rules: &Rules) -> Self {
         match *request {
-            Request::ReadFile { path } => Self::ReadFile { path: path.into() },
-            Request::WriteFile { path } => Self::WriteFile { path: path.into() },
-            Request::Execute { path, argv } => Self::Spawn {
+            Request::File {
+                operation,
+                path,
+                destination,
+                ..
+            } => Self::File {
+                operation,
                 path: path.into(),
-                argv: argv.into(),
+                destination: destination.map(Into::into),
             },
+            Request::Execute {
+                path,
+                found_as,
+                argv,
+                envp,
+                cwd,
+            } => spawn(path, found_as, argv, envp, cwd),
+            Request::Listen { address } => Self::Listen { address },
             Request::Connect { address, .. } => Self::Connect {
                 address,
                 names: rules.names_of(address),
@@ -121,23 +147,27 @@ impl PermissionRequest {
     #[must_use]
     pub fn scope(&self) -> Scope {
         match self {
-            Self::ReadFile { .. } | Self::WriteFile { .. } => Scope::Fs,
+            Self::File { .. } => Scope::Fs,
             Self::Spawn { .. } => Scope::ChildProcess,
-            Self::Connect { .. } | Self::Resolve { .. } | Self::Http { .. } => Scope::Network,
+            Self::Connect { .. }
+            | Self::Resolve { .. }
+            | Self::Http { .. }
+            | Self::Listen { .. } => Scope::Network,
             Self::Env { .. } => Scope::Env,
             Self::HostFunction { .. } => Scope::HostFunction,
         }
     }
 
-    /// The operation in one word: `read`, `write`, `spawn`, `connect`, `resolve`, `fetch`, `http`, `env`, `call`.
+    /// The operation in one word: `read`, `write`, `rm`, `rename` … ([`FileOperation::name`]), `spawn`, `connect`, `dns`, `fetch`, `http`,
+    /// `listen`, `env`, `call`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
-            Self::ReadFile { .. } => "read",
-            Self::WriteFile { .. } => "write",
+            Self::File { operation, .. } => operation.name(),
             Self::Spawn { .. } => "spawn",
             Self::Connect { .. } => "connect",
-            Self::Resolve { .. } => "resolve",
+            Self::Resolve { .. } => "dns",
+            Self::Listen { .. } => "listen",
             Self::Http { is_fetch: true, .. } => "fetch",
             Self::Http { .. } => "http",
             Self::Env { .. } => "env",
@@ -149,10 +179,8 @@ impl PermissionRequest {
     #[must_use]
     pub fn subject(&self) -> String {
         match self {
-            Self::ReadFile { path } | Self::WriteFile { path } | Self::Spawn { path, .. } => {
-                cenote_base::path::display(path)
-            }
-            Self::Connect { address, .. } => address.to_string(),
+            Self::File { path, .. } | Self::Spawn { path, .. } => cenote_base::path::display(path),
+            Self::Connect { address, .. } | Self::Listen { address } => address.to_string(),
             Self::Resolve { name } | Self::Env { name } => name.clone(),
             Self::Http { url, .. } => url.clone(),
             Self::HostFunction {
@@ -160,6 +188,33 @@ impl PermissionRequest {
                 function,
             } => format!("{collection}.{function}"),
         }
+    }
+}
+
+fn spawn(
+    path: &[u8],
+    found_as: &[u8],
+    argv: &[Vec<u8>],
+    envp: &[Vec<u8>],
+    cwd: &[u8],
+) -> PermissionRequest {
+    let own_name = argv.first().map_or(&[][..], Vec::as_slice);
+    let command = command_name(found_as, path, own_name).to_vec();
+    let mut env = BTreeMap::new();
+    for variable in envp {
+        let mut parts = variable.splitn(2, |byte| *byte == b'=');
+        if let (Some(name), Some(value)) = (parts.next(), parts.next()) {
+            // The first counts, as for `getenv`.
+            env.entry(name.to_vec()).or_insert_with(|| value.to_vec());
+        }
+    }
+    let args = argv.iter().skip(1).cloned();
+    PermissionRequest::Spawn {
+        argv: std::iter::once(command.clone()).chain(args).collect(),
+        command,
+        path: path.into(),
+        cwd: cwd.into(),
+        env,
     }
 }
 
@@ -353,9 +408,11 @@ impl Permit {
 impl Policy for Permit {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         let scope = match request {
-            Request::ReadFile { .. } | Request::WriteFile { .. } => Scope::Fs,
+            Request::File { .. } => Scope::Fs,
             Request::Execute { .. } => Scope::ChildProcess,
-            Request::Connect { .. } | Request::Resolve { .. } => Scope::Network,
+            Request::Connect { .. } | Request::Resolve { .. } | Request::Listen { .. } => {
+                Scope::Network
+            }
         };
         self.settle(self.rules.rule(request), scope, || {
             PermissionRequest::of(request, &self.rules)

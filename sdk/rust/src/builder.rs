@@ -281,8 +281,9 @@ impl NodeRuntimeBuilder {
         self
     }
 
-    /// Lets guests reach these ports of the host's own loopback, where nobody in the machine listens on them: a connection to
-    /// `127.0.0.1` or `::1` and that port leads to the host. The same as rules of [`Permissions::network`] that name those addresses.
+    /// Takes these ports of the host's own loopback out of the guard of private addresses, where nobody in the machine listens on them: a
+    /// connection to `127.0.0.1` or `::1` and that port leads to the host. Whether it may be made, the rules of [`Permissions::network`] and the
+    /// callback for the network say as of any other address; with neither, it may.
     pub fn loopback_exempt_ports(mut self, ports: impl IntoIterator<Item = u16>) -> Self {
         self.loopback_exempt_ports.extend(ports);
         self
@@ -425,7 +426,9 @@ impl NodeRuntimeBuilder {
     async fn build_elsewhere(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
         // Made again there; here for what is wrong with them, for variables, and for what the other process asks of the network here.
-        let exempt = with_exempt_ports(self.permissions.clone(), &self.loopback_exempt_ports);
+        let asks = self.callbacks.contains_key(&Scope::Network);
+        let exempt =
+            with_exempt_ports(self.permissions.clone(), asks, &self.loopback_exempt_ports)?;
         let pins = Arc::<Pins>::default();
         for (name, addresses) in self.names.overrides() {
             pins.know(name, addresses);
@@ -505,10 +508,10 @@ impl NodeRuntimeBuilder {
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
         let recipe = self.recipe();
-        let permissions = with_exempt_ports(self.permissions, &self.loopback_exempt_ports);
+        let asks = self.callbacks.contains_key(&Scope::Network);
+        let permissions = with_exempt_ports(self.permissions, asks, &self.loopback_exempt_ports)?;
         let pins = Arc::<Pins>::default();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
-        let asks = self.callbacks.contains_key(&Scope::Network);
         let opens_network = asks || permissions.open_network();
         let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
@@ -679,11 +682,15 @@ fn boot(kernel: &Arc<Kernel>) -> Result<(), Error> {
     })
 }
 
-/// The permissions with the host's loopback ports that guests may reach.
-fn with_exempt_ports(mut permissions: Permissions, ports: &[u16]) -> Permissions {
-    let exempt = ports.iter().copied().flat_map(NetworkRule::loopback);
+/// The permissions with what they say of the host's loopback ports that the guard does not keep.
+fn with_exempt_ports(
+    mut permissions: Permissions,
+    asks: bool,
+    ports: &[u16],
+) -> Result<Permissions, Error> {
+    let exempt = NetworkRule::exempt(&permissions.network, asks, ports)?;
     permissions.network.extend(exempt);
-    permissions
+    Ok(permissions)
 }
 
 /// The runtime of the embedder's programs, if it has any.

@@ -3,6 +3,7 @@
 //! These calls act as the machine's superuser, relative paths from its default working directory. They follow symbolic links as
 //! a process in the machine would, so they never leave it.
 
+use std::sync::OnceLock;
 use std::time::{Duration, SystemTime};
 
 use cenote_abi::fs::{FileType, Mode, OpenFlags, Stat};
@@ -214,20 +215,41 @@ impl NodeRuntime {
 #[derive(Debug)]
 pub(crate) struct HostView {
     root: Location,
-    cwd: Location,
+    path: Vec<u8>,
+    /// Found when somebody first looks: it may be in a filesystem of the embedder, who cannot answer while the machine is made.
+    cwd: OnceLock<Location>,
 }
 
 impl HostView {
     /// The view from the root, relative paths from `cwd` (from the root if that is no directory).
     pub(crate) fn new(machine_root: Location, cwd: &[u8]) -> Self {
-        let mut view = Self {
-            cwd: machine_root.clone(),
+        Self {
             root: machine_root,
-        };
-        if let Ok(cwd) = view.in_context(|cx| ops::lookup(cx, None, cwd, LookupFlags::FOLLOW)) {
-            view.cwd = cwd;
+            path: cwd.to_vec(),
+            cwd: OnceLock::new(),
         }
-        view
+    }
+
+    /// Where relative paths begin.
+    fn cwd(&self) -> Location {
+        if self.path == b"/" {
+            return self.root.clone();
+        }
+        if let Some(cwd) = self.cwd.get() {
+            return cwd.clone();
+        }
+        let credentials = Credentials::root();
+        let cx = LookupContext {
+            root: &self.root,
+            cwd: &self.root,
+            credentials: &credentials,
+            umask: 0,
+            caller: None,
+        };
+        match ops::lookup(&cx, None, &self.path, LookupFlags::FOLLOW) {
+            Ok(cwd) => self.cwd.get_or_init(|| cwd).clone(),
+            Err(_) => self.root.clone(),
+        }
     }
 
     pub(crate) fn in_context<T>(
@@ -235,9 +257,10 @@ impl HostView {
         action: impl FnOnce(&LookupContext<'_>) -> SysResult<T>,
     ) -> SysResult<T> {
         let credentials = Credentials::root();
+        let cwd = self.cwd();
         action(&LookupContext {
             root: &self.root,
-            cwd: &self.cwd,
+            cwd: &cwd,
             credentials: &credentials,
             umask: 0,
             caller: None,

@@ -30,6 +30,7 @@ mod captured;
 mod error;
 mod events;
 mod file_access;
+mod file_rules;
 mod files;
 mod host;
 mod host_commands;
@@ -44,6 +45,7 @@ mod network;
 mod policy;
 mod process;
 mod processes;
+mod program_names;
 mod root;
 mod runtime;
 mod snapshot;
@@ -59,10 +61,12 @@ pub use cenote_abi::Errno;
 pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
+pub use cenote_base::policy::FileOperation;
 pub use cenote_node::{PackageError, write_packaged_program};
 pub use error::Error;
 pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
+pub use file_rules::{FileAccess, FileOperations, FileRule};
 pub use files::{DirectoryEntry, FileKind, Metadata};
 pub use host::{host_reads, on_slow_start};
 pub use host_commands::{
@@ -84,7 +88,7 @@ pub use network::{
     BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
     Resolve, Resolving, Response,
 };
-pub use policy::{Effect, EnvRule, FileAccess, FileRule, FunctionRule, Permissions, ProgramRule};
+pub use policy::{Effect, EnvRule, FunctionRule, Permissions, ProgramRule};
 pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::{NODE_VERSION, NodeRuntime};

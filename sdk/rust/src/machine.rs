@@ -164,7 +164,8 @@ impl Machine {
         for collection in compiled {
             collections.add(collection);
         }
-        live.view
+        // Not by the working directory, which may be in a filesystem of the embedder.
+        HostView::new(live.kernel.namespace().root(), b"/")
             .in_context(|cx| host_functions::write_files(cx, &collections))
             .map_err(failed)?;
         self.given.lock().extend(given);

@@ -10,20 +10,10 @@ use cenote_base::policy::{Request, Verdict};
 use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use crate::Error;
+use crate::file_rules::{FileRule, FileRules, FileUse};
 use crate::network::NetworkRule;
 use crate::network::pins::Pins;
 use crate::network::rules::NetworkRules;
-
-/// Which file operations a rule speaks of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum FileAccess {
-    /// Reading files, listing directories.
-    Read,
-    /// Creating, changing, removing.
-    Write,
-    /// Both.
-    ReadWrite,
-}
 
 /// What a rule says of what it matches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,17 +25,6 @@ pub enum Effect {
     /// The callback of the scope decides ([`on_permission`](crate::NodeRuntimeBuilder::on_permission)); without one it is refused. A first rule
     /// for everything keeps the callback from being asked for the rest.
     Ask,
-}
-
-/// A rule for files: what matches `glob` is allowed, refused or asked for.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FileRule {
-    /// What it says.
-    pub effect: Effect,
-    /// For which operations.
-    pub access: FileAccess,
-    /// Paths in the machine: `*` within a directory, `**` across.
-    pub glob: String,
 }
 
 /// What guests may do. The default allows everything inside the machine and nothing outside it.
@@ -113,11 +92,6 @@ impl Default for Permissions {
 impl Permissions {
     /// The policy they become; names of addresses are in `pins`.
     pub(crate) fn compile(&self, pins: Arc<Pins>) -> Result<Rules, Error> {
-        let files = self
-            .files
-            .iter()
-            .map(|rule| Ok((rule.effect, rule.access, matcher(&rule.glob)?)))
-            .collect::<Result<_, Error>>()?;
         let programs = self
             .programs
             .iter()
@@ -144,7 +118,7 @@ impl Permissions {
             env,
             program_rules,
             host_functions,
-            files,
+            files: FileRules::compile(&self.files)?,
             child_process: self.child_process,
             programs,
             network: NetworkRules::compile(&self.network, pins)?,
@@ -161,7 +135,7 @@ fn words(option: &'static str, glob: &str) -> Result<GlobMatcher, Error> {
     Ok(glob.compile_matcher())
 }
 
-fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
+pub(crate) fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
     let invalid = |reason: String| Error::Option {
         option: "permissions",
         reason,
@@ -182,7 +156,7 @@ fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
 #[derive(Debug)]
 pub(crate) struct Rules {
     env: Vec<(bool, GlobMatcher)>,
-    files: Vec<(Effect, FileAccess, GlobMatcher)>,
+    files: FileRules,
     child_process: bool,
     programs: Vec<GlobMatcher>,
     program_rules: Vec<(Effect, GlobMatcher)>,
@@ -191,7 +165,7 @@ pub(crate) struct Rules {
 }
 
 /// What a rule says that matches.
-fn said(effect: Effect, option: &str, glob: &GlobMatcher) -> Ruling {
+pub(crate) fn said(effect: Effect, option: &str, glob: &GlobMatcher) -> Ruling {
     let glob = glob.glob();
     match effect {
         Effect::Allow => Ruling::Said(Verdict::Allow),
@@ -206,17 +180,6 @@ impl Rules {
     /// Whether anything outside the machine may be reached.
     pub(crate) fn open_network(&self) -> bool {
         self.network.open_anything()
-    }
-
-    fn file(&self, path: &[u8], wanted: FileAccess) -> Ruling {
-        let path = as_path(path);
-        let last = self.files.iter().rev().find(|(_, access, glob)| {
-            (*access == wanted || *access == FileAccess::ReadWrite) && glob.is_match(path)
-        });
-        match last {
-            Some((effect, _, glob)) => said(*effect, "permissions.files", glob),
-            None => Ruling::Silent(Verdict::Allow),
-        }
     }
 
     fn program(&self, path: &[u8]) -> Ruling {
@@ -246,7 +209,7 @@ impl Rules {
     }
 }
 
-fn as_path(bytes: &[u8]) -> &std::path::Path {
+pub(crate) fn as_path(bytes: &[u8]) -> &std::path::Path {
     use std::os::unix::ffi::OsStrExt;
     std::path::Path::new(std::ffi::OsStr::from_bytes(bytes))
 }
@@ -276,8 +239,18 @@ impl Rules {
     /// What the rules say of a request of the kernel.
     pub(crate) fn rule(&self, request: &Request<'_>) -> Ruling {
         match request {
-            Request::ReadFile { path } => self.file(path, FileAccess::Read),
-            Request::WriteFile { path } => self.file(path, FileAccess::Write),
+            Request::File {
+                operation,
+                path,
+                destination,
+                is_directory,
+            } => self.files.rule(&FileUse {
+                operation: *operation,
+                path,
+                destination: *destination,
+                is_directory: *is_directory,
+            }),
+            Request::Listen { .. } => self.network.listen(),
             Request::Execute { path, .. } => self.program(path),
             Request::Connect { address, .. } => self.network.connect(*address),
             Request::Resolve { name } => self.network.resolve(name),
@@ -318,42 +291,6 @@ impl Rules {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn rule(allow: bool, access: FileAccess, glob: &str) -> FileRule {
-        FileRule {
-            effect: if allow { Effect::Allow } else { Effect::Deny },
-            access,
-            glob: glob.into(),
-        }
-    }
-
-    #[test]
-    fn last_matching_file_rule_wins() {
-        let permissions = Permissions {
-            files: vec![
-                rule(false, FileAccess::ReadWrite, "/etc/**"),
-                rule(true, FileAccess::Read, "/etc/passwd"),
-            ],
-            ..Permissions::default()
-        };
-        let rules = permissions.compile(Arc::default()).unwrap();
-        assert_eq!(
-            rules.file(b"/etc/passwd", FileAccess::Read).verdict(),
-            Verdict::Allow
-        );
-        assert!(matches!(
-            rules.file(b"/etc/passwd", FileAccess::Write).verdict(),
-            Verdict::Deny { .. }
-        ));
-        assert!(matches!(
-            rules.file(b"/etc/ssl/cert", FileAccess::Read).verdict(),
-            Verdict::Deny { .. }
-        ));
-        assert_eq!(
-            rules.file(b"/tmp/x", FileAccess::Write).verdict(),
-            Verdict::Allow
-        );
-    }
 
     #[test]
     fn relative_glob_is_refused_by_name() {

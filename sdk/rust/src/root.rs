@@ -362,6 +362,14 @@ pub(crate) fn furnish(
                 reason: format!("`{path}` is not an absolute path"),
             });
         }
+        if cannot_answer_yet(plan, path) {
+            return Err(Error::Option {
+                option: "file",
+                reason: format!(
+                    "`{path}` is in a filesystem of the embedder, who cannot be asked yet: write it when its channel is open"
+                ),
+            });
+        }
         view.in_context(|cx| {
             let above = path.rsplit_once('/').map(|(above, _)| above.as_bytes());
             if let Some(parent @ [_, ..]) = above {
@@ -372,12 +380,7 @@ pub(crate) fn furnish(
         })
         .map_err(at(path, "write"))?;
     }
-    // The embedder may not be able to answer yet.
-    let is_below = |mount: &HostFilesMount| {
-        let below = plan.cwd.strip_prefix(mount.guest.trim_end_matches('/'));
-        !mount.is_root() && below.is_some_and(|rest| rest.starts_with('/'))
-    };
-    if plan.callback_mounts.iter().any(is_below) {
+    if cannot_answer_yet(plan, plan.cwd) {
         return Ok(());
     }
     view.in_context(|cx| {
@@ -388,6 +391,17 @@ pub(crate) fn furnish(
         Ok(())
     })
     .map_err(at(plan.cwd, "mkdir"))
+}
+
+/// Whether a path is in a filesystem of the embedder that cannot be asked while the machine is made. One at `/` is not asked then: the machine's own
+/// tree takes what is made.
+fn cannot_answer_yet(plan: &Plan<'_>, path: &str) -> bool {
+    plan.callback_mounts.iter().any(|mount| {
+        let below = path.strip_prefix(mount.guest.trim_end_matches('/'));
+        !mount.is_root()
+            && !mount.filesystem.answers_at_once()
+            && below.is_some_and(|rest| rest.starts_with('/'))
+    })
 }
 
 /// Writes files of ours into a machine's directory.

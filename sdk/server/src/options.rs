@@ -6,8 +6,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use cenote::{
-    Effect, EnvRule, FileAccess, FileRule, FunctionRule, HostMount, Image, LEAST_JS_HEAP,
-    Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
+    Effect, EnvRule, FileAccess, FileOperation, FileOperations, FileRule, FunctionRule, HostMount,
+    Image, LEAST_JS_HEAP, Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
     Permissions as MachinePermissions, ProgramRule, Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
@@ -370,23 +370,28 @@ fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
 }
 
 fn file_access(rule: &PermissionRule) -> Result<FileAccess, Status> {
-    let (mut reads, mut writes) = (rule.operations.is_empty(), rule.operations.is_empty());
-    for operation in &rule.operations {
-        match operation.as_str() {
-            "read" => reads = true,
-            "write" => writes = true,
-            other => {
-                return Err(unimplemented(&format!(
-                    "a rule of `fs` for `{other}` (other than `read` and `write`)"
-                )));
-            }
-        }
+    if rule.operations.is_empty() {
+        return Ok(FileAccess::ReadWrite);
     }
-    Ok(match (reads, writes) {
-        (true, false) => FileAccess::Read,
-        (false, _) => FileAccess::Write,
-        (true, true) => FileAccess::ReadWrite,
-    })
+    let mut meant = Vec::new();
+    for name in &rule.operations {
+        let named = FileOperation::of_rule_name(name);
+        if named.is_empty() {
+            let reason = format!("there is no operation `{name}` of files");
+            return Err(option("permissions.fs", reason));
+        }
+        meant.extend(named);
+    }
+    let operations: FileOperations = meant.into_iter().collect();
+    Ok(
+        match FileOperation::ALL
+            .iter()
+            .all(|one| operations.contains(*one))
+        {
+            true => FileAccess::ReadWrite,
+            false => FileAccess::Only(operations),
+        },
+    )
 }
 
 /// The host's loopback ports that guests may reach.
@@ -416,10 +421,9 @@ pub(crate) fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>,
     let mut rules = Vec::new();
     match scope.fallback() {
         Decision::Allow => rules.push(NetworkRule::allow("*")),
+        Decision::Deny => rules.push(NetworkRule::deny("*")),
         // Only what the rules ask for is asked.
-        Decision::Deny | Decision::Unspecified if asks_by_rule(scope) => {
-            rules.push(NetworkRule::deny("*"));
-        }
+        Decision::Unspecified if asks_by_rule(scope) => rules.push(NetworkRule::deny("*")),
         _ => {}
     }
     for rule in &scope.rules {

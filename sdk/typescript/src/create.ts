@@ -75,7 +75,14 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
     if (typeof hostCommands.executor?.spawn !== "function") throw new OptionError("hostCommands.executor", "it has no spawn method");
     parts.commands = hostCommands.executor;
   }
-  const { seeded, later } = seeds(options.files ?? {});
+  if (options.snapshot !== undefined && options.isolation === "process") {
+    throw new OptionError("isolation", "a machine that starts from a snapshot lives in the process of the machine it was taken of; export the snapshot and import it into a new machine");
+  }
+  // The embedder answers when its channel is open, which needs the machine.
+  const asked = (options.mounts ?? []).flatMap((mount) => ("filesystem" in mount ? [mount.guestPath.replace(/\/+$/, "")] : []));
+  const isLate = (path: string): boolean => asked.some((place) => place !== "" && path.startsWith(`${place}/`));
+  const { seeded, later } = seeds(options.files ?? {}, isLate);
+  if (options.cwd !== undefined && isLate(options.cwd)) later.unshift({ path: options.cwd });
   const request: MessageInitShape<typeof CreateVmRequestSchema> = {
     env: await permittedEnv(options.env ?? {}, options.permissions?.env, driver.denyByDefault),
     cwd: options.cwd ?? "",
@@ -127,7 +134,10 @@ async function make(
     try {
       if (isNeeded(parts)) machine.host = await HostAnswers.open(machine, parts);
       const files = new Files(machine);
-      for (const { path, content, mode } of later) await files.write(path, content, { mode, parents: true });
+      for (const { path, content, mode } of later) {
+        if (content === undefined) await files.mkdir(path, { recursive: true });
+        else await files.write(path, content, { mode, parents: true });
+      }
     } catch (error) {
       await machine.dispose().catch(() => undefined);
       throw error;
@@ -177,14 +187,18 @@ function commandsDir(given: string | undefined): string {
   return named ? resolve(named) : "";
 }
 
+/** A file to be written when the machine is there; without content a directory. */
 interface Seed {
   path: string;
-  content: Uint8Array<ArrayBuffer>;
-  mode: number;
+  content?: Uint8Array<ArrayBuffer>;
+  mode?: number;
 }
 
 /** Seeded files as far as they fit the request, and the others. */
-function seeds(files: NonNullable<NodeRuntimeCreateOptions["files"]>): {
+function seeds(
+  files: NonNullable<NodeRuntimeCreateOptions["files"]>,
+  isLate: (path: string) => boolean,
+): {
   seeded: { path: Uint8Array<ArrayBuffer>; content: Uint8Array<ArrayBuffer>; mode: number }[];
   later: Seed[];
 } {
@@ -196,6 +210,10 @@ function seeds(files: NonNullable<NodeRuntimeCreateOptions["files"]>): {
     const plain = typeof given === "string" || given instanceof Uint8Array;
     const content = toBytes(plain ? given : given.content);
     const mode = plain ? 0 : (given.mode ?? 0);
+    if (isLate(path)) {
+      later.push({ path, content, mode });
+      continue;
+    }
     size += content.byteLength + path.length;
     if (size <= SEED_LIMIT) seeded.push({ path: toBytes(path), content, mode });
     else later.push({ path, content, mode });

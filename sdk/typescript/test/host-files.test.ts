@@ -51,3 +51,15 @@ test("a filesystem with only what it must have: its errors and its gaps are the 
   `);
   assert.equal(out.stdout, "content of /one [ 'one' ]\nENOENT EACCES ENOSPC EPERM EIO\n", out.stderr);
 });
+
+test("files and a working directory that are in a filesystem of the embedder are made there", async () => {
+  const files = createInMemoryFileSystem();
+  await using rt = await NodeRuntime.create({
+    mounts: [{ guestPath: "/data", filesystem: files }],
+    cwd: "/data/work",
+    files: { "/data/seed/a.txt": "seeded\n", "/tmp/b.txt": "elsewhere\n" },
+  });
+  const out = await rt.shell("pwd; cat /data/seed/a.txt /tmp/b.txt");
+  assert.equal(out.stdout, "/data/work\nseeded\nelsewhere\n", out.stderr);
+  assert.equal(await files.readTextFile("/seed/a.txt"), "seeded\n");
+});

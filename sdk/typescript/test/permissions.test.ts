@@ -1,5 +1,7 @@
 /** Permissions: the presets, and rules as data. */
 import assert from "node:assert/strict";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
 import { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork, createNodeDriver, NodeRuntime } from "../src/index.js";
@@ -83,4 +85,59 @@ test("only what a rule asks for is asked, and the rest is data", async () => {
   const out = await rt.shell("cat /data/a /other; cat /data/b; cat /data/c");
   assert.equal(out.stdout, "a\no\n", out.stderr);
   assert.deepEqual([...asked].sort(), ["read /data/a", "read /data/b"]);
+});
+
+test("a function is told the operation, its kind and both paths, and what is really executed", async () => {
+  const asked = new Set<string>();
+  const commands: string[] = [];
+  await using rt = await NodeRuntime.create({
+    files: { "/data/a": "a\n" },
+    permissions: {
+      fs: ({ op, operation, path, destination }) => {
+        if (path.startsWith("/data/")) asked.add([op, operation, path, destination ?? "-"].join(" "));
+        return op !== "rm";
+      },
+      childProcess: ({ command, cwd, env }) => {
+        commands.push(`${command} ${cwd} ${env?.["TOLD"]}`);
+        return command === "node";
+      },
+    },
+  });
+  const out = await rt.exec(`
+    import fs from "node:fs";
+    import { spawnSync } from "node:child_process";
+    fs.readFileSync("/data/a");
+    fs.mkdirSync("/data/d");
+    fs.renameSync("/data/a", "/data/b");
+    try { fs.rmSync("/data/b"); } catch (error) { console.log(error.code); }
+    console.log(spawnSync("/bin/sh", ["-c", "echo pwned"], { argv0: "node", cwd: "/tmp", env: { TOLD: "yes" } }).error?.code);`);
+  assert.equal(out.stdout, "EACCES\nEACCES\n", out.stderr);
+  for (const line of ["read read /data/a -", "mkdir write /data/d -", "rename write /data/a /data/b", "rm write /data/b -"]) {
+    assert.ok(asked.has(line), `${line}: ${[...asked].join(", ")}`);
+  }
+  assert.equal(commands.length, 1);
+  assert.match(commands[0] ?? "", /^\/.* \/tmp yes$/);
+});
+
+test("exempt ports are exceptions to the guard, not to the permission", async () => {
+  const server = createServer((_, response) => response.end("reached"));
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const asked: string[] = [];
+    await using rt = await NodeRuntime.create({
+      loopbackExemptPorts: [port],
+      permissions: {
+        network: ({ op, hostname, port }) => {
+          asked.push(`${op} ${hostname} ${port}`);
+          return false;
+        },
+      },
+    });
+    const out = await rt.exec(`await fetch("http://127.0.0.1:${port}").then(() => console.log("reached"), () => console.log("refused"))`);
+    assert.equal(out.stdout, "refused\n", out.stderr);
+    assert.ok(asked.includes(`connect 127.0.0.1 ${port}`), asked.join(", "));
+  } finally {
+    server.close();
+  }
 });

@@ -131,3 +131,9 @@ test("mounts: an image, a size limit, a directory in memory", async () => {
     await rm(directory, { recursive: true });
   }
 });
+
+test("a machine from a snapshot has no process of its own, and says so when asked for one", async () => {
+  await using rt = await NodeRuntime.create();
+  const snapshot = await rt.snapshot();
+  await assert.rejects(NodeRuntime.create({ snapshot, isolation: "process" }), { code: "INVALID_OPTION", option: "isolation" });
+});

@@ -10,6 +10,7 @@ use cenote_abi::poll::{
     TimerFdFlags, TimerFdSetFlags,
 };
 use cenote_abi::{Errno, SigSet};
+use cenote_base::policy::FileOperation;
 use cenote_base::{Fd, SysError, SysResult};
 use cenote_vfs::lookup::{LookupFlags, resolve};
 use cenote_vfs::{OpenFile, permission};
@@ -254,8 +255,7 @@ pub fn inotify_add_watch(task: &Task, fd: Fd, path: &[u8], mask: InotifyMask) ->
             permission::check(&stat, cx.credentials, AccessFlags::R_OK)?;
             Ok::<_, SysError>(location)
         })?;
-        let root = task.process().fs().lock().root.clone();
-        task.kernel().permit_file(&location, &root, false)?;
+        task.kernel().permit_file(&location, FileOperation::Read)?;
         inotify.add(&location, mask)
     })
 }

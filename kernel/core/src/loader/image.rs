@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use cenote_abi::Errno;
 use cenote_abi::fs::{AccessFlags, FileType, Mode, OpenFlags};
-use cenote_base::path::file_name;
+use cenote_base::path::{file_name, join};
 use cenote_base::policy::Request;
 use cenote_base::{Credentials, Gid, Pid, SysError, SysResult, Uid};
-use cenote_vfs::lookup::{LookupFlags, resolve};
+use cenote_vfs::lookup::{LookupFlags, resolve, resolve_parent};
 use cenote_vfs::{Location, MountFlags, OpenFile, permission};
 
 use super::{Program, shebang};
@@ -86,10 +86,7 @@ pub(crate) async fn load(
     for _ in 0..MAX_INTERPRETERS {
         let found = find(task, start.as_ref(), &path)?;
         if is_guest {
-            task.kernel().permit(&Request::Execute {
-                path: &found.path,
-                argv: &argv,
-            })?;
+            permit(task, &found, &argv, &envp)?;
         }
         let mut header = [0; HEADER_LEN];
         let header = read_header(&found.file, &mut header)?;
@@ -174,8 +171,23 @@ pub(super) fn check_size(argv: &[Vec<u8>], envp: &[Vec<u8>]) -> SysResult {
     Ok(())
 }
 
+/// Asks the policy about a program that was found.
+fn permit(task: &Task, found: &Found, argv: &[Vec<u8>], envp: &[Vec<u8>]) -> SysResult {
+    task.kernel().permit(&Request::Execute {
+        path: &found.place,
+        found_as: &found.found_as,
+        argv,
+        envp,
+        cwd: &task.place(),
+    })
+}
+
 struct Found {
     location: Location,
+    /// Its path from the machine's root, whatever root the process has.
+    place: Vec<u8>,
+    /// The same of the name that was looked up, which may be a link to it.
+    found_as: Vec<u8>,
     file: Arc<OpenFile>,
     path: Vec<u8>,
     credentials: Credentials,
@@ -187,11 +199,21 @@ fn find(task: &Task, at: Option<&Location>, path: &[u8]) -> SysResult<Found> {
     } else {
         LookupFlags::FOLLOW
     };
-    let (location, path) = task.with_lookup(|cx| {
+    let root = task.kernel().namespace().root();
+    let (location, shown, found_as) = task.with_lookup(|cx| {
         let location = resolve(cx, at, path, flags)?;
-        let path = location.path_from(cx.root);
-        Ok::<_, SysError>((location, path))
+        let shown = location.path_from(cx.root);
+        let found_as = match path {
+            b"" => None,
+            path => {
+                let parent = resolve_parent(cx, at, path)?;
+                let name = parent.name(Errno::EACCES)?;
+                Some(join(&parent.directory.path_from(&root), name))
+            }
+        };
+        Ok::<_, SysError>((location, shown, found_as))
     })?;
+    let place = location.path_from(&root);
     if location.inode().file_type() != FileType::Regular {
         return Err(Errno::EACCES.into());
     }
@@ -220,8 +242,10 @@ fn find(task: &Task, at: Option<&Location>, path: &[u8]) -> SysResult<Found> {
     let file = OpenFile::of_inode(location.clone(), OpenFlags::O_RDONLY);
     Ok(Found {
         location,
+        found_as: found_as.unwrap_or_else(|| place.clone()),
+        place,
         file,
-        path,
+        path: shown,
         credentials,
     })
 }

@@ -55,7 +55,10 @@ pub(crate) async fn load_stand_in(
         .collect();
     task.kernel().permit(&Request::Execute {
         path: &name,
+        found_as: &name,
         argv: &argv,
+        envp,
+        cwd: &task.place(),
     })?;
     let (argv, envp) = (Arc::new(argv), Arc::new(envp.to_vec()));
     let named = NamedProgram {

@@ -184,6 +184,12 @@ impl Task {
         Ok(self.with_lookup(|cx| location.path_from(cx.root)))
     }
 
+    /// The working directory as a path from the machine's root, whatever root the process has.
+    pub(crate) fn place(&self) -> Vec<u8> {
+        let cwd = self.process.fs().lock().cwd.clone();
+        cwd.path_from(&self.kernel.namespace().root())
+    }
+
     /// Runs `look` with the process's place in the tree of files.
     pub(crate) fn with_lookup<R>(&self, look: impl FnOnce(&LookupContext<'_>) -> R) -> R {
         let fs = self.process.fs().lock().clone();

@@ -10,6 +10,7 @@ use cenote_abi::fs::{
 use cenote_abi::limits::Resource as RlimitResource;
 use cenote_abi::mman::MemfdFlags;
 use cenote_base::limits::Resource;
+use cenote_base::policy::FileOperation;
 use cenote_base::{Fd, Gid, SysError, SysResult, Uid};
 use cenote_vfs::file::{LockKind, LockOwner, LockRange};
 use cenote_vfs::{
@@ -398,6 +399,10 @@ pub fn lseek(task: &Task, fd: Fd, offset: i64, whence: Whence) -> SysResult<u64>
 pub fn ftruncate(task: &Task, fd: Fd, size: u64) -> SysResult {
     traced(task, "ftruncate", || {
         let file = task.files().get(fd)?;
+        if let Some(location) = file.location() {
+            task.kernel()
+                .permit_file(location, FileOperation::Truncate)?;
+        }
         check_new_size(task, file.stat()?.file_type(), size)?;
         file.truncate(size)
     })
@@ -499,7 +504,7 @@ pub fn fchmod(task: &Task, fd: Fd, mode: Mode) -> SysResult {
     traced(task, "fchmod", || {
         let file = task.files().get(fd)?;
         let location = placed(&file)?;
-        task.permit_write(location)?;
+        task.kernel().permit_file(location, FileOperation::Chmod)?;
         task.with_lookup(|cx| ops::chmod_location(cx, location, mode))
     })
 }
@@ -512,7 +517,7 @@ pub fn fchown(task: &Task, fd: Fd, uid: Option<Uid>, gid: Option<Gid>) -> SysRes
     traced(task, "fchown", || {
         let file = task.files().get(fd)?;
         let location = placed(&file)?;
-        task.permit_write(location)?;
+        task.kernel().permit_file(location, FileOperation::Chown)?;
         task.with_lookup(|cx| ops::chown_location(cx, location, uid, gid))
     })
 }

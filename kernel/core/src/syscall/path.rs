@@ -9,11 +9,11 @@ use cenote_abi::fs::{
     AccessFlags, AccessMode, AtFlags, DeviceId, FileType, Mode, OpenFlags, RenameFlags, Stat,
     StatFs, Timespec,
 };
-use cenote_base::path::join;
-use cenote_base::policy::Request;
+use cenote_base::path::{is_absolute, join};
+use cenote_base::policy::{FileOperation, Request};
 use cenote_base::{Fd, Gid, SysError, SysResult, Uid};
 use cenote_vfs::lookup::{LookupFlags, resolve, resolve_parent};
-use cenote_vfs::{Location, LookupContext, NewNode, OpenFile, SetTime, ops};
+use cenote_vfs::{Location, NewNode, OpenFile, SetTime, ops};
 
 use super::fd::install;
 use super::io::check_new_size;
@@ -22,66 +22,73 @@ use crate::pipe::PipeEnd;
 use crate::process::Task;
 use crate::tty;
 
-/// What a call does to a file, for the policy.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Use {
-    Read,
-    Write,
+/// A file as the policy is told of it.
+struct Named {
+    path: Vec<u8>,
+    is_directory: bool,
 }
 
 impl Task {
-    /// Asks the policy about changing a file that was found.
-    pub(crate) fn permit_write(&self, location: &Location) -> SysResult {
-        if !self.kernel().policy().watches_files() {
-            return Ok(());
-        }
-        let root = self.process().fs().lock().root.clone();
-        self.kernel().permit_file(location, &root, true)
-    }
-
-    /// Asks the policy about the file that `path` names, there or not.
+    /// Asks the policy about the file that `path` names, there or not; answers the path it was told.
     fn permit_path(
         &self,
         at: Option<&Location>,
         path: &[u8],
         follow: bool,
-        usage: Use,
-    ) -> SysResult {
+        operation: FileOperation,
+    ) -> SysResult<Option<Vec<u8>>> {
         if !self.kernel().policy().watches_files() {
-            return Ok(());
+            return Ok(None);
         }
-        let path = self.with_lookup(|cx| resolved_path(cx, at, path, follow))?;
-        let request = match usage {
-            Use::Read => Request::ReadFile { path: &path },
-            Use::Write => Request::WriteFile { path: &path },
+        let named = self.named(at, path, follow)?;
+        // A directory that is opened is listed.
+        let operation = match operation {
+            FileOperation::Read if named.is_directory => FileOperation::Readdir,
+            operation => operation,
         };
-        self.kernel().permit(&request)
+        self.kernel().permit(&Request::File {
+            operation,
+            path: &named.path,
+            destination: None,
+            is_directory: named.is_directory,
+        })?;
+        Ok(Some(named.path))
     }
-}
 
-/// The path from the root, without links: of the file, or of where it would be made.
-fn resolved_path(
-    cx: &LookupContext<'_>,
-    at: Option<&Location>,
-    path: &[u8],
-    follow: bool,
-) -> SysResult<Vec<u8>> {
-    let flags = if follow {
-        LookupFlags::FOLLOW | LookupFlags::EMPTY_PATH
-    } else {
-        LookupFlags::EMPTY_PATH
-    };
-    match resolve(cx, at, path, flags) {
-        Ok(location) => Ok(location.path_from(cx.root)),
-        Err(error) if error.errno() == Errno::ENOENT => {
-            let parent = resolve_parent(cx, at, path)?;
-            let directory = parent.directory.path_from(cx.root);
-            Ok(match parent.name(Errno::ENOENT) {
-                Ok(name) => join(&directory, name),
-                Err(_) => directory,
-            })
-        }
-        Err(error) => Err(error),
+    /// Asks the policy about an operation with two paths.
+    fn permit_pair(&self, operation: FileOperation, from: &Named, to: &[u8]) -> SysResult {
+        self.kernel().permit(&Request::File {
+            operation,
+            path: &from.path,
+            destination: Some(to),
+            is_directory: from.is_directory,
+        })
+    }
+
+    /// The path from the machine's root, without links: of the file, or of where it would be made.
+    fn named(&self, at: Option<&Location>, path: &[u8], follow: bool) -> SysResult<Named> {
+        let root = self.kernel().namespace().root();
+        let mut flags = LookupFlags::EMPTY_PATH;
+        flags.set(LookupFlags::FOLLOW, follow);
+        self.with_lookup(|cx| match resolve(cx, at, path, flags) {
+            Ok(location) => Ok(Named {
+                path: location.path_from(&root),
+                is_directory: location.inode().file_type() == FileType::Directory,
+            }),
+            Err(error) if error.errno() == Errno::ENOENT => {
+                let parent = resolve_parent(cx, at, path)?;
+                let directory = parent.directory.path_from(&root);
+                let path = match parent.name(Errno::ENOENT) {
+                    Ok(name) => join(&directory, name),
+                    Err(_) => directory,
+                };
+                Ok(Named {
+                    path,
+                    is_directory: false,
+                })
+            }
+            Err(error) => Err(error),
+        })
     }
 }
 
@@ -101,18 +108,19 @@ pub async fn openat(
         let start = at.location(task, path)?;
         let writes = flags.access_mode().can_write()
             || flags.intersects(OpenFlags::O_CREAT | OpenFlags::O_TRUNC);
-        let usage = if writes { Use::Write } else { Use::Read };
-        task.permit_path(
-            start.as_ref(),
-            path,
-            !flags.contains(OpenFlags::O_NOFOLLOW),
-            usage,
-        )?;
+        let operation = if writes {
+            FileOperation::Write
+        } else {
+            FileOperation::Read
+        };
+        let follow = !flags.contains(OpenFlags::O_NOFOLLOW);
+        let told = task.permit_path(start.as_ref(), path, follow, operation)?;
         let file = task.with_lookup(|cx| ops::open(cx, start.as_ref(), path, flags, mode))?;
-        if let (Some(location), true) = (file.location(), task.kernel().policy().watches_files()) {
+        if let (Some(location), Some(told)) = (file.location(), told) {
             // The path may have changed its meaning since the policy was asked.
-            let root = task.process().fs().lock().root.clone();
-            task.kernel().permit_file(location, &root, writes)?;
+            if location.path_from(&task.kernel().namespace().root()) != told {
+                task.kernel().permit_file(location, operation)?;
+            }
         }
         meet_other_side(task, &file).await?;
         tty::opened(task, &file, flags);
@@ -143,7 +151,7 @@ async fn meet_other_side(task: &Task, file: &Arc<OpenFile>) -> SysResult {
 pub fn mkdirat(task: &Task, at: At, path: &[u8], mode: Mode) -> SysResult {
     traced(task, "mkdirat", || {
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, false, Use::Write)?;
+        task.permit_path(start.as_ref(), path, false, FileOperation::Mkdir)?;
         task.with_lookup(|cx| ops::mkdir(cx, start.as_ref(), path, mode))
     })
 }
@@ -166,7 +174,7 @@ pub fn mknodat(task: &Task, at: At, path: &[u8], mode: u32, device: u64) -> SysR
             Some(FileType::Symlink) | None => return Err(Errno::EINVAL.into()),
         };
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, false, Use::Write)?;
+        task.permit_path(start.as_ref(), path, false, FileOperation::Write)?;
         task.with_lookup(|cx| ops::mknod(cx, start.as_ref(), path, node, Mode::from_raw(mode)))
     })
 }
@@ -185,13 +193,12 @@ pub fn linkat(
 ) -> SysResult {
     traced(task, "linkat", || {
         let (from, to) = (old_at.location(task, old)?, new_at.location(task, new)?);
-        task.permit_path(
-            from.as_ref(),
-            old,
-            flags.contains(AtFlags::AT_SYMLINK_FOLLOW),
-            Use::Read,
-        )?;
-        task.permit_path(to.as_ref(), new, false, Use::Write)?;
+        if task.kernel().policy().watches_files() {
+            let follow = flags.contains(AtFlags::AT_SYMLINK_FOLLOW);
+            let source = task.named(from.as_ref(), old, follow)?;
+            let destination = task.named(to.as_ref(), new, false)?;
+            task.permit_pair(FileOperation::Link, &source, &destination.path)?;
+        }
         task.with_lookup(|cx| ops::link(cx, from.as_ref(), old, to.as_ref(), new, flags))
     })
 }
@@ -203,7 +210,14 @@ pub fn linkat(
 pub fn symlinkat(task: &Task, target: &[u8], at: At, path: &[u8]) -> SysResult {
     traced(task, "symlinkat", || {
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, false, Use::Write)?;
+        if task.kernel().policy().watches_files() {
+            let link = task.named(start.as_ref(), path, false)?;
+            let leads_to = match link.path.iter().rposition(|byte| *byte == b'/') {
+                Some(end) if !is_absolute(target) => join(&link.path[..=end], target),
+                _ => target.to_vec(),
+            };
+            task.permit_pair(FileOperation::Symlink, &link, &leads_to)?;
+        }
         task.with_lookup(|cx| ops::symlink(cx, target, start.as_ref(), path))
     })
 }
@@ -218,7 +232,12 @@ pub fn unlinkat(task: &Task, at: At, path: &[u8], flags: AtFlags) -> SysResult {
             return Err(Errno::EINVAL.into());
         }
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, false, Use::Write)?;
+        let operation = if flags.contains(AtFlags::AT_REMOVEDIR) {
+            FileOperation::Rmdir
+        } else {
+            FileOperation::Remove
+        };
+        task.permit_path(start.as_ref(), path, false, operation)?;
         task.with_lookup(|cx| {
             if flags.contains(AtFlags::AT_REMOVEDIR) {
                 ops::rmdir(cx, start.as_ref(), path)
@@ -243,8 +262,14 @@ pub fn renameat2(
 ) -> SysResult {
     traced(task, "renameat2", || {
         let (from, to) = (old_at.location(task, old)?, new_at.location(task, new)?);
-        task.permit_path(from.as_ref(), old, false, Use::Write)?;
-        task.permit_path(to.as_ref(), new, false, Use::Write)?;
+        if task.kernel().policy().watches_files() {
+            let source = task.named(from.as_ref(), old, false)?;
+            let destination = task.named(to.as_ref(), new, false)?;
+            task.permit_pair(FileOperation::Rename, &source, &destination.path)?;
+            if flags.contains(RenameFlags::RENAME_EXCHANGE) {
+                task.permit_pair(FileOperation::Rename, &destination, &source.path)?;
+            }
+        }
         task.with_lookup(|cx| ops::rename(cx, from.as_ref(), old, to.as_ref(), new, flags))
     })
 }
@@ -256,7 +281,7 @@ pub fn renameat2(
 pub fn readlinkat(task: &Task, at: At, path: &[u8]) -> SysResult<Vec<u8>> {
     traced(task, "readlinkat", || {
         let start = at.location(task, path)?;
-        task.permit_path(start.as_ref(), path, false, Use::Read)?;
+        task.permit_path(start.as_ref(), path, false, FileOperation::Readlink)?;
         task.with_lookup(|cx| ops::readlink(cx, start.as_ref(), path))
     })
 }
@@ -277,7 +302,7 @@ pub fn fstatat(task: &Task, at: At, path: &[u8], flags: AtFlags) -> SysResult<St
             start.as_ref(),
             path,
             !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
-            Use::Read,
+            FileOperation::Stat,
         )?;
         task.with_lookup(|cx| ops::stat(cx, start.as_ref(), path, flags))
     })
@@ -296,16 +321,16 @@ pub fn faccessat(
 ) -> SysResult {
     traced(task, "faccessat", || {
         let start = at.location(task, path)?;
-        let usage = if wanted.contains(AccessFlags::W_OK) {
-            Use::Write
+        let operation = if wanted.contains(AccessFlags::W_OK) {
+            FileOperation::Write
         } else {
-            Use::Read
+            FileOperation::Stat
         };
         task.permit_path(
             start.as_ref(),
             path,
             !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
-            usage,
+            operation,
         )?;
         task.with_lookup(|cx| ops::access(cx, start.as_ref(), path, wanted, flags))
     })
@@ -322,7 +347,7 @@ pub fn fchmodat(task: &Task, at: At, path: &[u8], mode: Mode, flags: AtFlags) ->
             start.as_ref(),
             path,
             !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
-            Use::Write,
+            FileOperation::Chmod,
         )?;
         task.with_lookup(|cx| ops::chmod(cx, start.as_ref(), path, mode, flags))
     })
@@ -346,7 +371,7 @@ pub fn fchownat(
             start.as_ref(),
             path,
             !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
-            Use::Write,
+            FileOperation::Chown,
         )?;
         task.with_lookup(|cx| ops::chown(cx, start.as_ref(), path, uid, gid, flags))
     })
@@ -410,7 +435,7 @@ pub fn utimensat(
                     start.as_ref(),
                     path,
                     !flags.contains(AtFlags::AT_SYMLINK_NOFOLLOW),
-                    Use::Write,
+                    FileOperation::Utimes,
                 )?;
                 task.with_lookup(|cx| ops::utimens(cx, start.as_ref(), path, atime, mtime, flags))
             }
@@ -420,7 +445,7 @@ pub fn utimensat(
                 let Some(location) = file.location() else {
                     return Ok(());
                 };
-                task.permit_write(location)?;
+                task.kernel().permit_file(location, FileOperation::Utimes)?;
                 task.with_lookup(|cx| ops::utimens_location(cx, location, atime, mtime))
             }
             (None, At::Cwd) => Err(Errno::EFAULT.into()),
@@ -434,7 +459,7 @@ pub fn utimensat(
 /// `EISDIR`, `EINVAL`: not a regular file. `EACCES`, `ENOENT`, `EROFS`, `EFBIG`, `ENOSPC`.
 pub fn truncate(task: &Task, path: &[u8], size: u64) -> SysResult {
     traced(task, "truncate", || {
-        task.permit_path(None, path, true, Use::Write)?;
+        task.permit_path(None, path, true, FileOperation::Truncate)?;
         let stat =
             task.with_lookup(|cx| ops::find(cx, None, path, LookupFlags::FOLLOW)?.inode.stat())?;
         check_new_size(task, stat.file_type(), size)?;
@@ -448,6 +473,7 @@ pub fn truncate(task: &Task, path: &[u8], size: u64) -> SysResult {
 /// `ENOENT`, `ENOTDIR`, `EACCES`.
 pub fn statfs(task: &Task, path: &[u8]) -> SysResult<StatFs> {
     traced(task, "statfs", || {
+        task.permit_path(None, path, true, FileOperation::Stat)?;
         task.with_lookup(|cx| ops::statfs(cx, None, path))
     })
 }
@@ -461,7 +487,7 @@ pub fn chdir(task: &Task, path: &[u8]) -> SysResult {
         if path.is_empty() {
             return Err(Errno::ENOENT.into());
         }
-        task.permit_path(None, path, true, Use::Read)?;
+        task.permit_path(None, path, true, FileOperation::Stat)?;
         let cwd = task.with_lookup(|cx| ops::directory(cx, None, path))?;
         let before = std::mem::replace(&mut task.process().fs().lock().cwd, cwd);
         drop(before);
@@ -486,6 +512,7 @@ pub fn chroot(task: &Task, path: &[u8]) -> SysResult {
         if path.is_empty() {
             return Err(Errno::ENOENT.into());
         }
+        task.permit_path(None, path, true, FileOperation::Stat)?;
         let root = task.with_lookup(|cx| ops::directory(cx, None, path))?;
         if !task.process().credentials().is_privileged() {
             return Err(SysError::new(Errno::EPERM));

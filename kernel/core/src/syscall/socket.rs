@@ -2,6 +2,7 @@
 //! Unix sockets and `SIGPIPE` are here.
 
 use std::io::{IoSlice, IoSliceMut};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use cenote_abi::socket::{
     ShutdownHow, SocketAddress, SocketFlags, SocketType, UnixPath,
 };
 use cenote_base::limits::Resource;
+use cenote_base::policy::Request;
 use cenote_base::{Fd, SysError, SysResult};
 use cenote_net::{InodeKey, Name, Outgoing, Received, Socket};
 use cenote_vfs::lookup::LookupFlags;
@@ -178,7 +180,17 @@ pub fn bind(task: &Task, fd: Fd, address: &SocketAddress) -> SysResult {
 pub fn listen(task: &Task, fd: Fd, backlog: i32) -> SysResult {
     traced(task, "listen", || {
         let file = task.files().get(fd)?;
-        socket_of(&file)?.listen(backlog, own_credentials(task))
+        let socket = socket_of(&file)?;
+        let address = match socket.local_address() {
+            SocketAddress::Inet { address, port } => Some((address.into(), port)),
+            SocketAddress::Inet6 { address, port, .. } => Some((address.into(), port)),
+            _ => None,
+        };
+        if let Some((address, port)) = address {
+            let address = SocketAddr::new(address, port);
+            task.kernel().permit(&Request::Listen { address })?;
+        }
+        socket.listen(backlog, own_credentials(task))
     })
 }
 

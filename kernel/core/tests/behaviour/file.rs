@@ -242,10 +242,8 @@ struct NoSecrets;
 impl Policy for NoSecrets {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         let refused = match request {
-            Request::ReadFile { path } | Request::WriteFile { path } => {
-                path.starts_with(b"/secret")
-            }
-            Request::Execute { .. } | Request::Connect { .. } | Request::Resolve { .. } => false,
+            Request::File { path, .. } => path.starts_with(b"/secret"),
+            _ => false,
         };
         if refused {
             Verdict::Deny {

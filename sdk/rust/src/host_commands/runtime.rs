@@ -176,9 +176,13 @@ impl Runtime for HostCommandRuntime {
             let argv: Vec<Vec<u8>> = std::iter::once(name).chain(args).collect();
             if !was_named {
                 // The policy was asked about another name, or told one that the guest made up.
+                let process = image.kernel.process(image.pid).ok_or(Errno::ESRCH)?;
                 image.kernel.permit(&Request::Execute {
                     path: &path,
+                    found_as: &path,
                     argv: &argv,
+                    envp: &image.envp,
+                    cwd: &process.working_directory(),
                 })?;
             }
             let strings = (argv.as_slice(), image.envp.as_slice());

@@ -94,6 +94,11 @@ fn missing<T: Send + 'static>() -> FileAnswer<T> {
 ///
 /// Futures run on Cenote's own threads. What has no answer here is not there: a filesystem that only reads needs the first three.
 pub trait HostFileSystem: Send + Sync + 'static {
+    /// Whether it can be asked while the machine is made: to make the working directory in it, and to put seeded files into it.
+    fn answers_at_once(&self) -> bool {
+        true
+    }
+
     /// What a path names.
     fn stat(&self, path: Vec<u8>) -> FileAnswer<HostStat>;
 

@@ -3,7 +3,7 @@
 //! Deny by default; the last rule that matches wins. A rule for a name matches the addresses that the machine's name service answered
 //! for it, to this machine. An address the [`guard`] keeps is opened by a rule for addresses alone.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -47,14 +47,45 @@ impl NetworkRule {
         Self::of(Effect::Ask, target)
     }
 
-    /// Allows a port of the host's own loopback addresses.
-    #[must_use]
-    pub fn loopback(port: u16) -> [Self; 2] {
-        ["127.0.0.1", "::1"].map(|host| Self {
-            effect: Effect::Allow,
-            host: host.to_owned(),
-            ports: vec![port..=port],
-        })
+    /// What rules say of the host's loopback ports that the guard does not keep, as rules of their own, to come after them. Where there are no rules
+    /// and nobody is asked, the ports themselves are the permission.
+    ///
+    /// # Errors
+    /// [`Error::Option`] for a malformed rule.
+    pub fn exempt(rules: &[Self], asks: bool, ports: &[u16]) -> Result<Vec<Self>, Error> {
+        let compiled = rules.iter().map(compile).collect::<Result<Vec<_>, _>>()?;
+        let mut exempt = Vec::new();
+        for port in ports {
+            for host in ["127.0.0.1", "::1"] {
+                let address: IpAddr = if host == "::1" {
+                    Ipv6Addr::LOCALHOST.into()
+                } else {
+                    Ipv4Addr::LOCALHOST.into()
+                };
+                let speaks_of_it = |rule: &&Compiled| {
+                    rule.is_for_port(*port)
+                        && match &rule.target {
+                            Target::Anybody => true,
+                            Target::Addresses(net) => net.contains(&address),
+                            Target::Names(glob) => glob.is_match("localhost"),
+                        }
+                };
+                let effect = match compiled.iter().rev().find(speaks_of_it) {
+                    Some(rule) => rule.effect,
+                    None if asks => Effect::Ask,
+                    None if rules.is_empty() => Effect::Allow,
+                    None => Effect::Deny,
+                };
+                if effect != Effect::Deny {
+                    exempt.push(Self {
+                        effect,
+                        host: host.into(),
+                        ports: vec![*port..=*port],
+                    });
+                }
+            }
+        }
+        Ok(exempt)
     }
 
     /// What is malformed stays in `host`, where making the machine finds and names it.
@@ -180,6 +211,16 @@ impl NetworkRules {
                 "no rule of permissions.network allows {address}{told}"
             ))),
         }
+    }
+
+    /// Whether connections may be taken inside the machine. No rule speaks of it; where one speaks of everybody, nobody is asked.
+    pub(crate) fn listen(&self) -> Ruling {
+        let speaks_of_all =
+            |rule: &Compiled| matches!(rule.target, Target::Anybody) && rule.ports.is_empty();
+        if self.rules.iter().any(speaks_of_all) {
+            return Ruling::Said(Verdict::Allow);
+        }
+        Ruling::Silent(Verdict::Allow)
     }
 
     /// Whether a name may be asked for outside.
@@ -356,6 +397,38 @@ mod tests {
         for name in ["secret.example.com", "example.com", "other.test"] {
             assert_ne!(list.resolve(name).verdict(), Verdict::Allow, "{name}");
         }
+    }
+
+    /// Threat: a port that the guard does not keep is reached though the permission says no.
+    #[test]
+    fn exempt_ports_are_exceptions_to_the_guard_and_not_to_the_rules() {
+        let reached = |rules: &[NetworkRule], asks| {
+            let exempt = NetworkRule::exempt(rules, asks, &[5432]).unwrap();
+            let list: Vec<_> = rules.iter().cloned().chain(exempt).collect();
+            let (list, _) = self::rules(&list);
+            let said = ["127.0.0.1:5432", "[::1]:5432"].map(|address| {
+                match list.connect(address.parse().unwrap()) {
+                    Ruling::Asks(_) => "asks",
+                    Ruling::Said(Verdict::Allow) => "allows",
+                    Ruling::Said(_) | Ruling::Silent(_) => "denies",
+                }
+            });
+            assert_eq!(said[0], said[1]);
+            assert!(!allows(&list, "127.0.0.1:5433"));
+            said[0]
+        };
+        assert_eq!(reached(&[], false), "allows");
+        assert_eq!(reached(&[], true), "asks");
+        assert_eq!(reached(&[NetworkRule::deny("*")], false), "denies");
+        assert_eq!(reached(&[NetworkRule::deny("*")], true), "denies");
+        assert_eq!(reached(&[NetworkRule::allow("*")], true), "allows");
+        assert_eq!(reached(&[NetworkRule::ask("*")], true), "asks");
+        let named = [NetworkRule::allow("example.com")];
+        assert_eq!(reached(&named, false), "denies");
+        let named = [NetworkRule::deny("*"), NetworkRule::allow("localhost")];
+        assert_eq!(reached(&named, false), "allows");
+        let ranges = [NetworkRule::allow("*"), NetworkRule::deny("*:1-6000")];
+        assert_eq!(reached(&ranges, false), "denies");
     }
 
     #[test]

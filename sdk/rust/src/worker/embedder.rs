@@ -13,7 +13,7 @@ use std::task::Poll;
 
 use cenote_abi::Errno;
 
-use cenote_base::policy::Verdict;
+use cenote_base::policy::{FileOperation, Verdict};
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::host_request::Request as Asked;
 use cenote_proto::v1::permission_question::Scope as Question;
@@ -309,17 +309,29 @@ impl Embedder {
 /// The question in this crate's words.
 fn request(question: PermissionQuestion) -> Option<PermissionRequest> {
     Some(match question.scope? {
-        Question::Fs(file) if question.operation == "read" => PermissionRequest::ReadFile {
+        Question::Fs(file) => PermissionRequest::File {
+            operation: FileOperation::of_name(&question.operation)?,
             path: file.path.into(),
+            destination: (!file.destination.is_empty()).then(|| file.destination.into()),
         },
-        Question::Fs(file) => PermissionRequest::WriteFile {
-            path: file.path.into(),
-        },
-        Question::ChildProcess(child) => PermissionRequest::Spawn {
-            path: child.path.into(),
-            argv: std::iter::once(child.command.into_bytes())
-                .chain(child.args.into_iter().map(Into::into))
-                .collect(),
+        Question::ChildProcess(child) => {
+            let command = child.command.into_bytes();
+            let bytes = |(name, value): (String, String)| (name.into_bytes(), value.into_bytes());
+            PermissionRequest::Spawn {
+                path: child.path.into(),
+                argv: std::iter::once(command.clone())
+                    .chain(child.args.into_iter().map(Into::into))
+                    .collect(),
+                command,
+                cwd: child.cwd.into_bytes(),
+                env: child.env.into_iter().map(bytes).collect(),
+            }
+        }
+        Question::Network(network) if question.operation == "listen" => PermissionRequest::Listen {
+            address: SocketAddr::new(
+                network.address.parse().ok()?,
+                u16::try_from(network.port).ok()?,
+            ),
         },
         Question::Network(network) if !network.url.is_empty() => PermissionRequest::Http {
             url: network.url,

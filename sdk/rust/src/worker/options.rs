@@ -23,12 +23,13 @@ use super::remote::vms;
 use super::sidecar::Sidecar;
 use crate::ask::Callbacks;
 use crate::builder::Parts;
+use crate::file_rules::FileAccess;
 use crate::host::MemoryLimits;
 use crate::host_functions::{Collections, Described};
 use crate::image::Source;
 use crate::mounts::{HostMount, MemoryMount, MountAccess};
-use crate::policy::{Effect, FileAccess, Permissions};
-use crate::{Error, Image, NetworkRule, Scope, Snapshot, host};
+use crate::policy::{Effect, Permissions};
+use crate::{Error, FileOperation, Image, NetworkRule, Scope, Snapshot, host};
 
 /// Bytes of files that go with the request; larger ones are written afterwards.
 const SEEDS: usize = 8 << 20;
@@ -324,12 +325,17 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
         effect => effect,
     };
     let files = of.files.iter().map(|one| {
-        let operations: &[&str] = match one.access {
-            FileAccess::Read => &["read"],
-            FileAccess::Write => &["write"],
-            FileAccess::ReadWrite => &[],
+        let operations: Vec<&str> = match one.access {
+            FileAccess::Read => vec!["read"],
+            FileAccess::Write => vec!["write"],
+            FileAccess::ReadWrite => Vec::new(),
+            FileAccess::Only(some) => some.iter().map(FileOperation::rule_name).collect(),
         };
-        rule(settled(one.effect, Scope::Fs), operations, one.glob.clone())
+        rule(
+            settled(one.effect, Scope::Fs),
+            &operations,
+            one.glob.clone(),
+        )
     });
     let named = of.child_process && !of.programs.is_empty();
     let mut programs: Vec<PermissionRule> = if named {
@@ -357,13 +363,19 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
         let effect = settled(one.effect, Scope::HostFunction);
         rule(effect, &[], one.glob.clone())
     });
+    // Without rules the ports of the loopback that are let through are.
+    let otherwise = if of.network.is_empty() {
+        Decision::Unspecified
+    } else {
+        Decision::Deny
+    };
     let network = of.network.iter();
     let network = network
         .map(|one| rule(settled(one.effect, Scope::Network), &[], target(one)))
         .collect();
     WirePermissions {
         fs: Some(scope(Scope::Fs, Decision::Allow, files.collect())),
-        network: Some(scope(Scope::Network, Decision::Deny, network)),
+        network: Some(scope(Scope::Network, otherwise, network)),
         child_process: Some(child_process),
         env: None,
         host_function: Some(scope(

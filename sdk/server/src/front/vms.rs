@@ -90,9 +90,10 @@ fn network(request: &CreateVmRequest) -> Result<Option<NetworkGrant>, Status> {
         .map(|(name, addresses)| (name.to_owned(), addresses))
         .collect();
     granted.embedder_resolves = request.host_resolver;
-    let exempt = exempt_ports(request)?;
-    let exempt = exempt.into_iter().flat_map(NetworkRule::loopback);
-    granted.rules.extend(exempt);
+    let ports = exempt_ports(request)?;
+    let exempt = NetworkRule::exempt(&granted.rules, granted.asks, &ports);
+    let malformed = |error: cenote::Error| option("permissions.network", error.to_string());
+    granted.rules.extend(exempt.map_err(malformed)?);
     let opens = granted.asks || granted.rules.iter().any(|rule| rule.effect != Effect::Deny);
     Ok(opens.then_some(granted))
 }

@@ -89,16 +89,41 @@ fn text(bytes: &[u8]) -> String {
 
 fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
     let (operation, scope) = match request {
-        PermissionRequest::ReadFile { path } => ("read", file(path)),
-        PermissionRequest::WriteFile { path } => ("write", file(path)),
-        PermissionRequest::Spawn { path, argv } => {
+        PermissionRequest::File {
+            operation,
+            path,
+            destination,
+        } => {
+            let file = FsQuestion {
+                path: path.clone().into(),
+                destination: destination.clone().unwrap_or_default().into(),
+            };
+            (operation.name(), Question::Fs(file))
+        }
+        PermissionRequest::Spawn {
+            command,
+            path,
+            argv,
+            cwd,
+            env,
+        } => {
+            let env = env.iter().map(|(name, value)| (text(name), text(value)));
             let child = ChildProcessQuestion {
-                command: argv.first().map_or_else(String::new, |name| text(name)),
+                command: text(command),
                 path: path.clone().into(),
                 args: argv.iter().skip(1).cloned().map(Into::into).collect(),
-                ..ChildProcessQuestion::default()
+                cwd: text(cwd),
+                env: env.collect(),
             };
             ("spawn", Question::ChildProcess(child))
+        }
+        PermissionRequest::Listen { address } => {
+            let network = NetworkQuestion {
+                address: address.ip().to_string(),
+                port: address.port().into(),
+                ..NetworkQuestion::default()
+            };
+            ("listen", Question::Network(network))
         }
         PermissionRequest::Connect { address, names } => {
             let network = NetworkQuestion {
@@ -156,13 +181,6 @@ fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
         operation: operation.into(),
         scope: Some(scope),
         pid: 0,
-    })
-}
-
-fn file(path: &[u8]) -> Question {
-    Question::Fs(FsQuestion {
-        path: path.to_vec().into(),
-        ..FsQuestion::default()
     })
 }
 

@@ -330,8 +330,10 @@ mod tests {
     use cenote_proto::v1::PermissionAnswer;
 
     fn read() -> PermissionRequest {
-        PermissionRequest::ReadFile {
+        PermissionRequest::File {
+            operation: cenote::FileOperation::Read,
             path: b"/x".to_vec(),
+            destination: None,
         }
     }
 

@@ -22,6 +22,9 @@ export async function answerPermission(answers: PermissionAnswers, question: Per
   }
 }
 
+/** What changes nothing. */
+const LOOKS: ReadonlySet<string> = new Set(["read", "stat", "readdir", "readlink"]);
+
 function asked(answers: PermissionAnswers, question: PermissionQuestion): (() => ReturnType<PermissionFunction<unknown>>) | undefined {
   const common = { op: question.operation, operation: question.operation, pid: question.pid };
   const { scope } = question;
@@ -29,7 +32,9 @@ function asked(answers: PermissionAnswers, question: PermissionQuestion): (() =>
     check === undefined ? undefined : () => (check as PermissionFunction<T>)(request);
   switch (scope.case) {
     case "fs": {
-      const request: FsAccessRequest = { ...common, path: toText(scope.value.path) };
+      // The one generation of documents tells the operation, the other the kind of it.
+      const operation = LOOKS.has(question.operation) ? "read" : "write";
+      const request: FsAccessRequest = { ...common, operation, path: toText(scope.value.path) };
       if (scope.value.destination.byteLength > 0) request.destination = toText(scope.value.destination);
       return bind(answers.fs, request);
     }

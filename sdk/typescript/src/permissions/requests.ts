@@ -4,11 +4,11 @@
 export interface FsAccessRequest {
   /** `read write mkdir rmdir stat readdir rm rename link symlink readlink chmod chown utimes truncate`. */
   op: string;
-  /** The same as `op`. */
+  /** The kind of `op`: `read` for what only looks (`read stat readdir readlink`), `write` for all that changes something. */
   operation: string;
-  /** The path in the machine, resolved. */
+  /** The path in the machine, resolved. What is below a directory moves with it: to refuse what is below, refuse the `rename` too. */
   path: string;
-  /** The other path of a rename or link. */
+  /** The other path: where a rename or a hard link leads, what a symbolic link says. */
   destination?: string;
   /** The process that asks. */
   pid?: number;
@@ -16,7 +16,11 @@ export interface FsAccessRequest {
 
 /** What a guest wants of the network. */
 export interface NetworkAccessRequest {
-  /** `fetch http dns connect listen`. */
+  /**
+   * `dns` for the look-up of a name, `connect` for a connection or datagrams to an address outside, `listen` when a guest takes connections (inside the
+   * machine, where only its own programs and `rt.fetch` reach it). With a network adapter requests of HTTP are `fetch` or `http`; where there is none
+   * the bytes of a connection are the guest's own, and what it says in them is not known here.
+   */
   op: string;
   /** The same as `op`. */
   operation: string;
@@ -40,7 +44,10 @@ export interface ChildProcessAccessRequest {
   op: string;
   /** The same as `op`. */
   operation: string;
-  /** As the guest named it. */
+  /**
+   * The name of what is executed, where it is a command of the machine (`node`, `sh`), whatever the guest says it is called (`argv0`); its whole path
+   * otherwise: for files elsewhere, links that guests made, and programs told to be others than they were found as.
+   */
   command: string;
   /** Its arguments, without the command itself. */
   args: string[];
@@ -99,7 +106,10 @@ export type PermissionFunction<T> = (
 export interface PermissionRule {
   /** What it says; `"ask"` (not for `env`): the rules' `ask` function decides. */
   mode: "allow" | "deny" | "ask";
-  /** For which operations, as in the request's `op`. Default: all. */
+  /**
+   * For which operations. Of files: `read` for all that looks, `write` for all that changes something, others as in the request's `op`, `open_read` and
+   * `open_write` for nothing but opening. Default: all.
+   */
   operations?: readonly string[];
   /** Globs of paths, for `fs`: absolute, `*` in a directory, `**` across. Default: everything. */
   paths?: readonly string[];

@@ -519,7 +519,8 @@ export const NetworkQuestionSchema: GenMessage<NetworkQuestion> = /*@__PURE__*/
  */
 export type ChildProcessQuestion = Message<"cenote.v1.ChildProcessQuestion"> & {
   /**
-   * As the guest named it.
+   * The name of what is executed, where it is a command of the machine, whatever `argv[0]` says; its whole path otherwise: for files elsewhere,
+   * links that guests made, and programs told to be others than they were found as.
    *
    * @generated from field: string command = 1;
    */

@@ -523,7 +523,8 @@ export type PermissionRule = Message<"cenote.v1.PermissionRule"> & {
   decision: Decision;
 
   /**
-   * Which operations, as in `PermissionQuestion.operation`; empty: all.
+   * Which operations; empty: all. Of `fs`: `read` for all that looks, `write` for all that changes something, others as in
+   * `PermissionQuestion.operation`, `open_read` and `open_write` for nothing but opening.
    *
    * @generated from field: repeated string operations = 2;
    */
