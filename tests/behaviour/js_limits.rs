@@ -283,3 +283,145 @@ fn process_can_be_ended_at_any_moment() {
         assert_eq!(after.stdout.text(), "alive\n", "{}", after.stderr);
     });
 }
+
+/// A module that exports `f`, its memory's growth by so many pages.
+const GROWS: &str = "const grows = new Uint8Array([0,97,115,109,1,0,0,0, 1,6,1,96,1,127,1,127, 3,2,1,0, 5,3,1,0,1, 7,5,1,1,102,0,0, 10,8,1,6,0,32,0,64,0,11]);";
+
+#[test]
+fn memories_of_web_assembly_are_within_the_quota() {
+    let out = run("
+        const kept = [];
+        const first = process.memoryUsage();
+        const make = () => { const memory = new WebAssembly.Memory({ initial: 160 }); new Uint8Array(memory.buffer).fill(1); kept.push(memory) };
+        make(); make();
+        const { rss, external } = process.memoryUsage();
+        console.log(rss - first.rss > 15e6, external - first.external > 15e6, process.memoryUsage.rss() > 20e6);
+        try { for (;;) make() } catch (error) { console.log(error.name, kept.length > 3, kept.length <= 6) }
+        try { kept[0].grow(10000) } catch (error) { console.log(error.name) }
+        try { new ArrayBuffer(2 ** 25) } catch (error) { console.log('together', error.name) }
+        kept.length = 0;
+        for (let i = 0; i < 40; i++) new WebAssembly.Memory({ initial: 160 });
+        console.log('collected', new ArrayBuffer(2 ** 25).byteLength);
+    ");
+    assert_eq!(
+        out.stdout.text(),
+        "true true true\nRangeError true true\nRangeError\ntogether RangeError\ncollected 33554432\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn growth_inside_web_assembly_is_within_the_quota() {
+    let out = run(&format!(
+        "{GROWS}
+        const {{ exports: {{ f }} }} = new WebAssembly.Instance(new WebAssembly.Module(grows));
+        let pages = 1, before;
+        while ((before = f(100)) !== -1) pages = before + 100;
+        console.log(pages > 300, pages <= 1024, f(0) === pages);
+        console.log(f(60000), f(65535), f(0) === pages);"
+    ));
+    assert_eq!(
+        out.stdout.text(),
+        "true true true\n-1 -1 true\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn memories_without_pages_are_limited_in_number() {
+    let out = run("
+        for (const options of [{ initial: 0, maximum: 1 }, { initial: 1, maximum: 2, shared: true }]) {
+            const kept = [];
+            try { for (;;) kept.push(new WebAssembly.Memory(options)) } catch (error) { console.log(error.name, kept.length <= 1024) }
+        }
+    ");
+    assert_eq!(
+        out.stdout.text(),
+        "RangeError true\nRangeError true\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn resizable_buffers_are_within_the_quota() {
+    let out = run("
+        const report = (work) => { try { work(); console.log('no error') } catch (error) { console.log(error.name) } };
+        const one = new ArrayBuffer(1, { maxByteLength: 2e8 });
+        report(() => one.resize(2e8));
+        console.log(one.byteLength);
+        one.resize(3e7);
+        new Uint8Array(one).fill(1);
+        report(() => new ArrayBuffer(4e7));
+        one.resize(10);
+        report(() => new ArrayBuffer(4e7).byteLength);
+        const shared = new SharedArrayBuffer(1, { maxByteLength: 2e8 });
+        report(() => shared.grow(2e8));
+        report(() => shared.grow(1e7));
+        console.log(shared.byteLength);
+    ");
+    assert_eq!(
+        out.stdout.text(),
+        "RangeError\n1\nRangeError\nno error\nRangeError\nno error\n10000000\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn many_resizable_buffers_are_within_the_quota() {
+    let out = run("
+        const kept = [];
+        try { for (;;) { const buffer = new ArrayBuffer(1e6, { maxByteLength: 2e6 }); kept.push(buffer) } } catch (error) { console.log(error.name) }
+        console.log(kept.length > 20, kept.length <= 64);
+        try { structuredClone(kept[0]) } catch (error) { console.log(error.name) }
+    ");
+    assert_eq!(
+        out.stdout.text(),
+        "RangeError\ntrue true\nRangeError\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn memories_of_workers_and_realms_count_in_the_process() {
+    let out = run("
+        const { Worker } = process.getBuiltinModule('worker_threads');
+        const realm = process.getBuiltinModule('vm').runInNewContext('new WebAssembly.Memory({ initial: 400 })');
+        const worker = new Worker(`
+            const kept = [];
+            try { for (;;) kept.push(new WebAssembly.Memory({ initial: 160 })) } catch (error) { console.log(error.name, kept.length > 0, kept.length < 4) }
+        `, { eval: true });
+        worker.on('exit', () => console.log(realm.buffer.byteLength, new WebAssembly.Memory({ initial: 300 }).buffer.byteLength));
+    ");
+    assert_eq!(
+        out.stdout.text(),
+        "RangeError true true\n26214400 19660800\n",
+        "{}",
+        out.stderr
+    );
+}
+
+#[test]
+fn stacks_of_suspended_web_assembly_end_by_the_quota() {
+    let out = run("
+        const calls = new Uint8Array([0,97,115,109,1,0,0,0, 1,4,1,96,0,0, 2,7,1,1,109,1,115,0,0, 3,2,1,0, 7,5,1,1,102,0,1, 10,6,1,4,0,16,0,11]);
+        const never = new WebAssembly.Suspending(() => new Promise(() => {}));
+        const { exports } = new WebAssembly.Instance(new WebAssembly.Module(calls), { m: { s: never } });
+        const call = WebAssembly.promising(exports.f);
+        const kept = [];
+        for (let i = 0; i < 20; i++) kept.push(call());
+        console.log('some');
+        for (;;) kept.push(call());
+    ");
+    assert_eq!(out.stdout.text(), "some\n", "{}", out.stderr);
+    assert!(
+        out.stderr.text().contains("array_buffers: 64 MiB"),
+        "the limit is named: {}",
+        out.stderr
+    );
+    assert_eq!(out.exit_code, 134);
+}

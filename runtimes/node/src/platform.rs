@@ -172,5 +172,9 @@ pub(crate) fn new_platform() -> v8::SharedRef<v8::Platform> {
     if !crate::glue::date_clock::install(&mut platform) {
         tracing::error!(target: "cenote::node", "V8's clock cannot be replaced: Date stands in 1970");
     }
+    assert!(
+        crate::glue::pages::install(&mut platform),
+        "V8's page allocator is not the one this crate was built with: guests would have memory without a limit"
+    );
     platform.make_shared()
 }

@@ -271,7 +271,7 @@ fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
         next.start(task);
         return;
     }
-    let status = status(&task, ended, threads.limits);
+    let status = status(&task, ended, &threads);
     terminals.reset();
     match Later::take() {
         Some(later) => {
@@ -297,7 +297,7 @@ pub(crate) fn run_lesson(task: Arc<Task>, snapshot: Option<&'static [u8]>, notes
             Some(blob) => params.snapshot_blob(v8::StartupData::from(blob)),
             None => params,
         },
-        thread: Thread::main(group),
+        thread: Thread::main(Arc::clone(&group)),
         stack: None,
         has_snapshot: snapshot.is_some(),
     });
@@ -315,17 +315,23 @@ pub(crate) fn run_lesson(task: Arc<Task>, snapshot: Option<&'static [u8]>, notes
     });
     drop(booted.dismantle());
     Meter::stop(&task);
-    let status = status(&task, ended, limits);
+    let status = status(&task, ended, &group);
     end(task, status);
 }
 
 /// How the process ended.
-fn status(task: &Arc<Task>, ended: Ended, limits: HeapLimits) -> WaitStatus {
+fn status(task: &Arc<Task>, ended: Ended, threads: &ThreadGroup) -> WaitStatus {
     if ended.is_exhausted {
-        let megabytes = limits.heap >> 20;
-        let text = format!(
-            "\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (limit js_heap: {megabytes} MiB)\n"
-        );
+        let text = match threads.quota.overrun_limit() {
+            Some(limit) => format!(
+                "\nFATAL ERROR: Stacks of suspended WebAssembly do not fit - out of memory (limit array_buffers: {} MiB)\n",
+                limit >> 20
+            ),
+            None => format!(
+                "\nFATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory (limit js_heap: {} MiB)\n",
+                threads.limits.heap >> 20
+            ),
+        };
         write_all(task, Fd::new(2), text.as_bytes());
     }
     if ended.is_exhausted || ended.is_aborted {

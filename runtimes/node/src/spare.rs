@@ -13,7 +13,7 @@ use cenote_kernel::{Program, Task};
 
 use crate::environment::Environment;
 use crate::glue::{
-    Failure, Scope, date_clock, guard_heap, install_isolate_callbacks, set_stack_limit,
+    Failure, Scope, date_clock, guard_heap, install_isolate_callbacks, pages, set_stack_limit,
     stop_when_exhausted,
 };
 use crate::options::CommandLine;
@@ -138,6 +138,7 @@ impl Booted {
             env.measure(measured);
         }
         let date_clock = date_clock::set(Arc::clone(env.clock()));
+        let pages = pages::set(&self.isolate);
         let registrations = listen_to_kernel(task, env);
         let foreground = Foreground::register(
             &self.isolate,
@@ -172,6 +173,7 @@ impl Booted {
         };
         drop(registrations);
         drop(foreground);
+        drop(pages);
         drop(date_clock);
         Ended {
             outcome,

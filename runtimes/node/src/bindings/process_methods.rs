@@ -217,10 +217,18 @@ const fn whole(count: u64) -> f64 {
     count as f64
 }
 
+/// What the process holds: V8's heap, buffers, and WebAssembly's memories.
+fn resident(scope: &mut Scope<'_, '_>) -> usize {
+    let statistics = scope.get_heap_statistics();
+    statistics
+        .total_physical_size()
+        .saturating_add(statistics.external_memory())
+        .saturating_add(scope.env().threads().quota.mapped())
+}
+
 /// The most memory the process has held. The kernel hears of it when somebody asks.
 fn max_rss_kib(scope: &mut Scope<'_, '_>, usage: &cenote_base::abi::user::Rusage) -> f64 {
-    let statistics = scope.get_heap_statistics();
-    let now = statistics.total_physical_size() + statistics.external_memory();
+    let now = resident(scope);
     let now = u64::try_from(now).unwrap_or(u64::MAX);
     scope.env().task().process().set_memory_bytes(now);
     whole(usage.max_rss_kib.max(now / 1024))
@@ -290,13 +298,13 @@ fn write_hrtime_big_int(env: &Environment, buffer: &Field) {
 /// `[rss, heapTotal, heapUsed, external, arrayBuffers]`, into the given `Float64Array`.
 fn memory_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let statistics = scope.get_heap_statistics();
-    let external = statistics.external_memory();
+    let buffers = statistics.external_memory();
     let values = [
-        statistics.total_physical_size() + external,
+        resident(scope),
         statistics.total_heap_size(),
         statistics.used_heap_size(),
-        external,
-        external,
+        buffers.saturating_add(scope.env().threads().quota.mapped()),
+        buffers,
     ];
     with_bytes_mut(args.get(0), |bytes| {
         #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
@@ -308,10 +316,9 @@ fn memory_usage<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult
 }
 
 fn rss<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let statistics = scope.get_heap_statistics();
     #[expect(clippy::cast_precision_loss, reason = "sizes fit a double")]
     {
-        Ok(((statistics.total_physical_size() + statistics.external_memory()) as f64).into())
+        Ok((resident(scope) as f64).into())
     }
 }
 

@@ -65,23 +65,42 @@ unsafe extern "C" fn current_clock_time_millis(_: *mut c_void) -> f64 {
 /// the table, which `tests` would notice.
 pub(crate) fn install(platform: &mut v8::UniqueRef<v8::Platform>) -> bool {
     let object = std::ptr::from_mut::<v8::Platform>(&mut **platform).cast::<*const usize>();
+    let replacement = (
+        default_current_clock_time_millis as *const () as usize,
+        current_clock_time_millis as *const () as usize,
+    );
+    // SAFETY: the platform was just made, nobody else uses it; both functions take the object and answer a number.
+    unsafe { replace_virtual(object, &[replacement]) }
+}
+
+/// Gives a C++ object a table of virtual functions in which some are replaced: `(old, new)` addresses. Whether all the old ones were
+/// in its table; if not, nothing is changed.
+///
+/// # Safety
+/// The object has virtual functions and belongs to the caller alone; it stays as long as the host process. Each new function has the
+/// signature and the contract of the old one.
+pub(super) unsafe fn replace_virtual(
+    object: *mut *const usize,
+    replacements: &[(usize, usize)],
+) -> bool {
     // SAFETY: a C++ object with virtual functions begins with the address of their table.
     let functions = unsafe { object.read() };
     // SAFETY: the table's address point has two words before it, in the same constant section.
     let table = unsafe { functions.sub(PREFIX) };
     // SAFETY: the table and what the linker put after it: constant data of the same section, which is far larger than this.
     let words = unsafe { std::slice::from_raw_parts(table, TABLE) };
-    let wanted = default_current_clock_time_millis as *const () as usize;
-    let Some(index) = words.iter().position(|word| *word == wanted) else {
-        return false;
-    };
     let mut own = words.to_vec();
-    own[index] = current_clock_time_millis as *const () as usize;
-    // The platform is there as long as the host process.
+    for (old, new) in replacements {
+        let Some(place) = own.iter_mut().find(|word| **word == *old) else {
+            return false;
+        };
+        *place = *new;
+    }
+    // The object is there as long as the host process.
     let own = Vec::leak(own);
     // SAFETY: the address point lies inside the copy.
     let own_functions = unsafe { own.as_ptr().add(PREFIX) };
-    // SAFETY: the platform was just made, nobody else uses it; the copy has every function the original has.
+    // SAFETY: the caller's object alone; the copy has every function the original has.
     unsafe { object.write(own_functions) };
     true
 }

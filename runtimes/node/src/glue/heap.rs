@@ -12,14 +12,37 @@ const EMERGENCY: usize = 1 << 30;
 
 /// What the callbacks need; lives as long as the isolate.
 struct Guard {
-    isolate: v8::IsolateHandle,
     address: v8::UnsafeRawIsolatePtr,
     quota: Option<Arc<Quota>>,
-    exhausted: Arc<AtomicBool>,
+    ending: Ending,
     /// The limit that was set, once V8 was given more because an array buffer was refused.
     raised_from: AtomicUsize,
+}
+
+/// The end of an isolate that is past its limits.
+#[derive(Clone)]
+pub(super) struct Ending {
+    isolate: v8::IsolateHandle,
+    exhausted: Arc<AtomicBool>,
     /// What tells that no JavaScript may be called any more.
-    stopped: OnceLock<Arc<AtomicBool>>,
+    stopped: Arc<OnceLock<Arc<AtomicBool>>>,
+}
+
+impl Ending {
+    /// The end of this isolate, if it is guarded.
+    pub(super) fn of(isolate: &v8::Isolate) -> Option<Self> {
+        let guard = isolate.get_slot::<Box<Guard>>()?;
+        Some(guard.ending.clone())
+    }
+
+    /// Nothing of the guest's runs after this.
+    pub(super) fn end(&self) {
+        self.exhausted.store(true, Ordering::SeqCst);
+        if let Some(stopped) = self.stopped.get() {
+            stopped.store(true, Ordering::Release);
+        }
+        self.isolate.terminate_execution();
+    }
 }
 
 /// Makes the heap limit end the guest. The returned flag says that it did. Call once per isolate, after its quota is in its slot.
@@ -28,12 +51,14 @@ pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
     // SAFETY: the pointer is used in callbacks of this isolate alone, while it lives.
     let address = unsafe { isolate.as_raw_isolate_ptr() };
     let guard = Box::new(Guard {
-        isolate: isolate.thread_safe_handle(),
         address,
         quota: isolate.get_slot::<Arc<Quota>>().map(Arc::clone),
-        exhausted: Arc::clone(&exhausted),
+        ending: Ending {
+            isolate: isolate.thread_safe_handle(),
+            exhausted: Arc::clone(&exhausted),
+            stopped: Arc::default(),
+        },
         raised_from: AtomicUsize::new(0),
-        stopped: OnceLock::new(),
     });
     // The isolate's slot owns the guard, so it is freed with the isolate.
     let pointer = std::ptr::from_ref(guard.as_ref())
@@ -56,7 +81,7 @@ pub(crate) fn take_heap_guard(isolate: &mut v8::Isolate) -> Option<Box<dyn std::
 /// Has the flag set when the heap is exhausted, so that no handler of the guest's runs after that.
 pub(crate) fn stop_when_exhausted(isolate: &v8::Isolate, flag: &Arc<AtomicBool>) {
     if let Some(guard) = isolate.get_slot::<Box<Guard>>() {
-        guard.stopped.get_or_init(|| Arc::clone(flag));
+        guard.ending.stopped.get_or_init(|| Arc::clone(flag));
     }
 }
 
@@ -65,14 +90,6 @@ impl Guard {
         // SAFETY: called from callbacks of this isolate, on its thread; V8 allows statistics inside them.
         let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(self.address) };
         isolate.get_heap_statistics().used_heap_size()
-    }
-
-    fn end(&self) {
-        self.exhausted.store(true, Ordering::SeqCst);
-        if let Some(stopped) = self.stopped.get() {
-            stopped.store(true, Ordering::Release);
-        }
-        self.isolate.terminate_execution();
     }
 }
 
@@ -89,7 +106,7 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial:
     if was_refused && guard.used() < initial / 4 * 3 {
         guard.raised_from.store(initial, Ordering::Relaxed);
     } else {
-        guard.end();
+        guard.ending.end();
     }
     current.saturating_add(EMERGENCY)
 }
@@ -105,7 +122,7 @@ unsafe extern "C" fn collected(
     let guard = unsafe { &*data.cast::<Guard>() };
     let limit = guard.raised_from.load(Ordering::Relaxed);
     if limit != 0 && guard.used() > limit {
-        guard.end();
+        guard.ending.end();
     }
 }
 
@@ -139,8 +156,12 @@ pub(crate) fn set_stack_limit(isolate: &mut v8::Isolate, bytes: usize) {
 pub(crate) struct Quota {
     used: AtomicUsize,
     limit: usize,
+    /// Of these, the bytes that V8 does not count as external memory.
+    mapped: AtomicUsize,
     /// Whether V8 was refused memory since it was asked last.
     refused: AtomicBool,
+    /// Whether it had to be given more than the limit.
+    is_overrun: AtomicBool,
 }
 
 /// Bytes that native code allocated for JavaScript, counted until they are freed.
@@ -199,7 +220,9 @@ impl Quota {
         Arc::new(Self {
             used: AtomicUsize::new(0),
             limit,
+            mapped: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
+            is_overrun: AtomicBool::new(false),
         })
     }
 
@@ -209,6 +232,48 @@ impl Quota {
                 used.checked_add(bytes).filter(|sum| *sum <= self.limit)
             })
             .is_ok()
+    }
+
+    /// As `take`, for what V8 asks: it may take a refusal for the end of the heap.
+    pub(super) fn take_or_note(&self, bytes: usize) -> bool {
+        let is_taken = self.take(bytes);
+        if !is_taken {
+            self.refused.store(true, Ordering::Relaxed);
+        }
+        is_taken
+    }
+
+    /// Takes what cannot be refused. Whether the sum is within `slack` bytes of the limit.
+    pub(super) fn take_past_limit(&self, bytes: usize, slack: usize) -> bool {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        before.saturating_add(bytes) <= self.limit.saturating_add(slack)
+    }
+
+    /// Notes that the process is ended for what it has past its limit.
+    pub(super) fn overrun(&self) {
+        self.is_overrun.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the process was ended for what it had past its limit, in bytes.
+    pub(crate) fn overrun_limit(&self) -> Option<usize> {
+        self.is_overrun
+            .load(Ordering::Relaxed)
+            .then_some(self.limit)
+    }
+
+    /// Counts bytes among those V8 does not count.
+    pub(super) fn map(&self, bytes: usize) {
+        self.mapped.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// The opposite of `map`.
+    pub(super) fn unmap(&self, bytes: usize) {
+        self.mapped.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes of WebAssembly's memories and stacks, in all threads.
+    pub(crate) fn mapped(&self) -> usize {
+        self.mapped.load(Ordering::Relaxed)
     }
 
     fn was_refused(&self) -> bool {
@@ -281,8 +346,7 @@ unsafe extern "C" fn allocate(quota: &Quota, len: usize) -> *mut c_void {
     let Some(layout) = layout(len) else {
         return std::ptr::null_mut();
     };
-    if !quota.take(len) {
-        quota.refused.store(true, Ordering::Relaxed);
+    if !quota.take_or_note(len) {
         return std::ptr::null_mut();
     }
     // SAFETY: the layout's size is at least one.

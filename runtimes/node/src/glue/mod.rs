@@ -23,6 +23,7 @@ pub(crate) mod llhttp;
 mod native;
 pub(crate) mod nghttp2;
 pub(crate) mod openssl;
+pub(crate) mod pages;
 mod sources;
 pub(crate) mod sqlite;
 mod store;

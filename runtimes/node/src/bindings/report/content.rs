@@ -206,7 +206,8 @@ fn resources(scope: &mut Scope<'_, '_>, env: &Environment) -> Json {
     let heap = scope.get_heap_statistics();
     let resident = heap
         .total_physical_size()
-        .saturating_add(heap.external_memory());
+        .saturating_add(heap.external_memory())
+        .saturating_add(env.threads().quota.mapped());
     let mut all = Map::new();
     let mut put = |key: &str, value: Json| all.insert(key.to_owned(), value);
     put("free_memory", memory.free_ram.into());
