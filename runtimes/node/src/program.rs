@@ -418,7 +418,10 @@ fn load_env_files(scope: &Scope<'_, '_>) -> bool {
                 env.print_error(format!("{}: {path}: not found\n", line.argv0).as_bytes());
                 return false;
             }
-            Err(_) => {}
+            Err(_) => {
+                let text = format!("{path} not found. Continuing without it.\n");
+                env.print_error(text.as_bytes());
+            }
         }
     }
     true

@@ -121,8 +121,9 @@ const CLONE_ONLY: u32 = 4;
 /// Copies content and mode of a file, as libuv's `uv_fs_copyfile`.
 pub(super) fn copy(env: &Environment, from: &[u8], to: &[u8], how: u32) -> SysResult {
     let task = env.task();
+    // As on filesystems of Linux that cannot.
     if how & CLONE_ONLY != 0 {
-        return Err(Errno::ENOSYS.into());
+        return Err(Errno::EOPNOTSUPP.into());
     }
     let source = Fd::new(open_at(env, from, OpenFlags::O_RDONLY, Mode::empty())?);
     let copied = copy_from(env, source, to, how);
