@@ -17,6 +17,7 @@ mod js_limits;
 mod mounts;
 mod names;
 mod network;
+mod node_options;
 mod outward;
 mod permissions;
 mod permissions_asked;

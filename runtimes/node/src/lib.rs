@@ -38,12 +38,14 @@ mod shapes;
 mod shared_code;
 mod snapshot;
 mod spare;
+mod task_runner;
 mod thread_pool;
 mod threads;
 mod time_zone;
 mod trace;
 mod training;
 mod user_snapshot;
+mod v8_options;
 mod warm;
 mod worker_thread;
 

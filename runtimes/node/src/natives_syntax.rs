@@ -4,6 +4,8 @@
 //! (`%OptimizeFunctionOnNextCall(f)` and its like) change no result; under the flag they are taken out of the source
 //! ([`without_hints`]) and become calls of functions that do nothing. Any other `%Name()` stays the syntax error it is.
 
+use std::cell::Cell;
+
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
 /// The hints.
@@ -18,13 +20,26 @@ const HINTS: &[&str] = &[
     "CompileBaseline",
 ];
 
-/// Whether the process was started with the flag.
+/// Whether `v8.setFlagsFromString` was given the flag.
+#[derive(Debug, Default)]
+struct GivenLater(Cell<bool>);
+
+/// Whether the process was started with the flag, or the thread was given it.
 fn is_allowed(scope: &Scope<'_, '_>) -> bool {
-    scope
-        .env()
-        .command_line()
+    let env = scope.env();
+    env.command_line()
         .v8_option("--allow-natives-syntax")
         .is_some()
+        || env.state::<GivenLater>().0.get()
+}
+
+/// Allows hints from now on.
+pub(crate) fn allow(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    if is_allowed(scope) {
+        return Ok(());
+    }
+    scope.env().state::<GivenLater>().0.set(true);
+    install(scope)
 }
 
 /// Source text in which hints are ordinary calls, of the same length; `None` if there are none or the flag is not given.
@@ -68,10 +83,16 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
             )
             .ok_or(Failure::Pending)?;
     }
-    // V8 asks only where strings may not be compiled by themselves.
+    ask_for_strings(scope);
+    Ok(())
+}
+
+/// Has V8 ask before it compiles strings in the current context.
+pub(crate) fn ask_for_strings(scope: &mut Scope<'_, '_>) {
+    // It asks only where they may not be compiled by themselves.
+    let context = scope.get_current_context();
     context.set_allow_generation_from_strings(false);
     scope.set_modify_code_generation_from_strings_callback(modify);
-    Ok(())
 }
 
 fn modify<'s>(

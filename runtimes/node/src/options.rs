@@ -1,13 +1,13 @@
 //! The command line of `node`: [`CommandLine`], parsed as Node parses it, with Node's own option table and defaults.
 //!
-//! The tables come from the real binary (`data/cli-options.json`, `data/cli-info.json`). V8's own options are process-wide
-//! and so cannot be a guest's; the few that have a per-isolate meaning are honoured, the others that Node lists are accepted
-//! and do nothing. Node: `src/node_options.cc`, src/node_options-inl.h.
+//! The tables come from the real binary (`data/cli-options.json`, `data/cli-info.json`). V8's own options are those of
+//! `v8_options`. Node: `src/node_options.cc`, src/node_options-inl.h.
 
 use std::collections::HashMap;
 
 use crate::config_file::{ConfigWords, DEFAULT_NAME};
 use crate::shapes::{CLI_ALIASES, CLI_INFO, CLI_OPTIONS, Shape};
+use crate::v8_options::{Meaning, V8Option};
 
 /// The value of an option.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub(crate) struct CommandLine {
     values: HashMap<String, OptionValue>,
     /// V8's options that have a meaning for one isolate, as given.
     v8: HashMap<String, String>,
+    /// Options without an effect, of which the user may expect one.
+    without_effect: Vec<String>,
     /// `--cenote-return-fd`: where `__return(value)` writes its JSON.
     pub(crate) return_fd: Option<i32>,
 }
@@ -97,6 +99,10 @@ fn is_process_wide(name: &str) -> bool {
         .map_or_else(|| name.to_owned(), |rest| format!("--{rest}"));
     PROCESS_WIDE.contains(&positive.as_str())
 }
+
+/// Why options of V8's are not one program's.
+const V8_IS_SHARED: &str =
+    "V8's options are those of the whole host process, which runs other programs too";
 
 const CONFIG_FILE: &str = "--experimental-config-file";
 
@@ -226,7 +232,7 @@ impl CommandLine {
             let name = word.split_once('=').map_or(word.as_str(), |(name, _)| name);
             let info = find_info(name);
             let is_v8 = info.map_or_else(
-                || v8_option(&word).is_some(),
+                || V8Option::parse(&word).is_some(),
                 |(_, kind, ..)| *kind == V8_OPTION,
             );
             if is_v8 || is_process_wide(name) {
@@ -267,6 +273,15 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
+        for (name, reason) in [
+            ("--experimental-shadow-realm", V8_IS_SHARED),
+            ("--v8-options", V8_IS_SHARED),
+            ("--prof-process", "there are no logs of --prof"),
+        ] {
+            if self.is(name) {
+                return Err(self.refusal(name, reason));
+            }
+        }
         self.check_profiles()?;
         if self.is("--debug") || self.is("--debug-brk") {
             return Err(format!(
@@ -551,9 +566,8 @@ impl CommandLine {
             _ => (name, false),
         };
         let Some((_, kind, environment, _)) = find_info(&name) else {
-            if let Some(accepted) = v8_option(word) {
-                self.v8.insert(accepted.0.to_owned(), accepted.1.to_owned());
-                return Ok(());
+            if !is_environment && let Some(option) = V8Option::parse(word) {
+                return self.add_v8(word, &option);
             }
             if is_environment {
                 return Err(format!(
@@ -584,10 +598,10 @@ impl CommandLine {
             if matches!(self.value(&name), Some(OptionValue::Boolean(_))) {
                 self.set_boolean(&name, !is_negated);
             }
-            if !is_negated {
-                self.v8.insert(name, inline.unwrap_or("").to_owned());
-            }
-            return Ok(());
+            return match V8Option::parse(word) {
+                Some(option) => self.add_v8(word, &option),
+                None => Ok(()),
+            };
         }
         if is_negated {
             return Err(format!(
@@ -615,6 +629,40 @@ impl CommandLine {
             },
         };
         self.set_value(&name, *kind, value)
+    }
+
+    fn add_v8(&mut self, word: &str, option: &V8Option<'_>) -> Result<(), String> {
+        let name = format!("--{}", option.name);
+        match option.meaning() {
+            Meaning::Honoured if option.is_negated => {
+                self.v8.remove(&name);
+            }
+            Meaning::Honoured => {
+                self.v8.insert(name, option.value.to_owned());
+            }
+            Meaning::Tuning => {}
+            Meaning::WithoutEffect => self.without_effect.push(word.to_owned()),
+            Meaning::Refused => return Err(self.refusal(word, V8_IS_SHARED)),
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, word: &str, reason: &str) -> String {
+        format!("{}: {word} cannot be used here: {reason}\n", self.argv0)
+    }
+
+    /// What to say on standard error of options without an effect.
+    pub(crate) fn warnings(&self) -> String {
+        if !self.is("--warnings") {
+            return String::new();
+        }
+        let words = self.without_effect.iter();
+        words.map(|word| Self::without_effect(word)).collect()
+    }
+
+    /// What to say of an option of V8's that does nothing.
+    pub(crate) fn without_effect(word: &str) -> String {
+        format!("Warning: {word} has no effect: {V8_IS_SHARED}\n")
     }
 
     fn set_boolean(&mut self, name: &str, on: bool) {
@@ -768,48 +816,30 @@ fn find_info(name: &str) -> Option<&'static (&'static str, u8, u8, bool)> {
     CLI_INFO.iter().find(|(candidate, ..)| *candidate == name)
 }
 
-/// Options of V8's that people pass and that mean something (or nothing harmful) for one isolate.
-fn v8_option(word: &str) -> Option<(&str, &str)> {
-    const KNOWN: &[&str] = &[
-        "--stack-size",
-        "--stack_size",
-        "--noconcurrent_recompilation",
-        "--expose-gc",
-        "--expose_gc",
-        "--max-lazy",
-        "--stack-trace-limit",
-        "--optimize-for-size",
-        "--trace-gc",
-        "--trace_gc",
-        "--no-opt",
-        "--no-turbofan",
-        "--no-concurrent-recompilation",
-        "--no-concurrent-array-buffer-sweeping",
-        "--turbo-fast-api-calls",
-        "--no-turbo-fast-api-calls",
-        "--max-semi-space-size",
-        "--gc-interval",
-        "--gc-global",
-        "--single-threaded",
-        "--predictable",
-        "--no-lazy",
-        "--no-use-ic",
-        "--trace-opt",
-        "--trace-deopt",
-        "--no-concurrent-array-buffer-sweeping",
-        "--js-source-phase-imports",
-        "--allow-natives-syntax",
-        "--allow_natives_syntax",
-        "--enable-sharedarraybuffer-per-context",
-        "--harmony-import-attributes",
-        "--no-concurrent-array-buffer-sweeping",
-        "--noconcurrent-recompilation",
-        "--stress-compaction",
-        "--predictable-gc-schedule",
-        "--minor-ms",
-    ];
-    let (name, value) = word.split_once('=').unwrap_or((word, ""));
-    KNOWN.contains(&name).then_some((name, value))
+/// The text of `--completion-bash`. Node: `GetBashCompletion`.
+pub(crate) fn bash_completion() -> String {
+    let options = CLI_INFO.iter().map(|(name, ..)| *name);
+    let aliases = CLI_ALIASES.iter().map(|(alias, _)| *alias);
+    let words: Vec<&str> = options
+        .chain(aliases)
+        .filter(|name| !name.starts_with('['))
+        .collect();
+    format!(
+        "_node_complete() {{
+  local cur_word options
+  cur_word=\"${{COMP_WORDS[COMP_CWORD]}}\"
+  if [[ \"${{cur_word}}\" == -* ]] ; then
+    COMPREPLY=( $(compgen -W '{}' -- \"${{cur_word}}\") )
+    return 0
+  else
+    COMPREPLY=( $(compgen -f \"${{cur_word}}\") )
+    return 0
+  fi
+}}
+complete -o filenames -o nospace -o bashdefault -F _node_complete node node_g
+",
+        words.join(" ")
+    )
 }
 
 /// What an option is when it is not given.

@@ -25,7 +25,7 @@ use crate::event_loop::{self, Remote};
 use crate::glue::{Failure, Scope, ScopeExt};
 use crate::isolate::{HeapLimits, create_params};
 use crate::loader;
-use crate::options::CommandLine;
+use crate::options::{self, CommandLine};
 use crate::preload;
 use crate::processor::Meter;
 use crate::snapshot;
@@ -185,6 +185,15 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
         );
         return Err(WaitStatus::Exited(0));
     }
+    if line.is("--completion-bash") {
+        write_all(task, Fd::new(1), options::bash_completion().as_bytes());
+        return Err(WaitStatus::Exited(0));
+    }
+    write_all(task, Fd::new(2), line.warnings().as_bytes());
+    let script = line.text("--run");
+    if !script.is_empty() {
+        return Err(crate::task_runner::run(task, &script));
+    }
     preload::add(task, &mut line);
     Ok(line)
 }
@@ -237,9 +246,9 @@ pub(crate) fn read_small(task: &Arc<Task>, path: &[u8]) -> SysResult<Vec<u8>> {
 
 /// A guest may ask for less than the machine allows, not for more.
 fn limits_of(line: &CommandLine, mut limits: HeapLimits) -> HeapLimits {
-    if let Some(megabytes) = line
-        .v8_option("--max-old-space-size")
-        .and_then(|value| value.parse::<usize>().ok())
+    for megabytes in ["--max-old-space-size", "--max-heap-size"]
+        .iter()
+        .filter_map(|name| line.v8_option(name)?.parse::<usize>().ok())
     {
         limits.heap = limits
             .heap
@@ -446,21 +455,30 @@ pub(crate) fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure>
         scope.set(error, "stackTraceLimit", limit);
     }
     if line
-        .v8_option("--expose-gc")
-        .or(line.v8_option("--expose_gc"))
+        .v8_option("--disallow-code-generation-from-strings")
         .is_some()
     {
-        let gc = scope
-            .function("gc", collect_garbage)
-            .ok_or(Failure::Pending)?;
-        let key = scope.name("gc");
-        let _defined = global.define_own_property(
-            scope,
-            key.into(),
-            gc.into(),
-            v8::PropertyAttribute::DONT_ENUM,
-        );
+        crate::natives_syntax::ask_for_strings(scope);
     }
+    if line.v8_option("--expose-gc").is_some() {
+        expose_gc(scope)?;
+    }
+    Ok(())
+}
+
+/// Defines `gc` in the current context.
+pub(crate) fn expose_gc(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    let global = scope.get_current_context().global(scope);
+    let gc = scope
+        .function("gc", collect_garbage)
+        .ok_or(Failure::Pending)?;
+    let key = scope.name("gc");
+    let _defined = global.define_own_property(
+        scope,
+        key.into(),
+        gc.into(),
+        v8::PropertyAttribute::DONT_ENUM,
+    );
     Ok(())
 }
 

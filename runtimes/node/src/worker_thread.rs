@@ -165,6 +165,7 @@ fn run_program(
     crate::time_zone::start(scope, Some(zone))?;
     performance::start(scope)?;
     crate::trace::start_in_worker(scope)?;
+    crate::natives_syntax::install(scope)?;
     apply_v8_options(scope)?;
     crate::frozen::hide_shared_memory(scope)?;
     let port = new_port(scope, port)?;

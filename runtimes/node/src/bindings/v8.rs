@@ -1,6 +1,6 @@
 //! `internalBinding('v8')`: heap statistics. Node: `src/node_v8.cc`.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use serde_json::{Value as Json, json};
@@ -11,10 +11,12 @@ use crate::glue::{
     Args, Audience, Binding, BindingResult, Class, Collection, CollectionListener, Failure,
     HeapNumbers, Native, Object, Return, Scope, ScopeExt, attach, listen_to_collections,
 };
+use crate::options::CommandLine;
+use crate::v8_options::{Meaning, V8Option};
 
 pub(super) const BINDING: Binding = Binding::new("v8")
     .class(&GC_PROFILER)
-    .note("flags cannot be set, they are the whole host's")
+    .note("few flags can be set, they are the whole host's")
     .function("startCpuProfile", start_cpu_profile)
     .function("stopCpuProfile", stop_cpu_profile)
     .function("cachedDataVersionTag", cached_data_version_tag)
@@ -31,7 +33,7 @@ pub(super) const BINDING: Binding = Binding::new("v8")
     .partial(
         "setFlagsFromString",
         set_flags_from_string,
-        "only checks: V8's flags are shared by all guests of the host process",
+        "`--allow-natives-syntax` and `--expose-gc` only: V8's flags are shared by all guests of the host process",
     )
     .setup(setup);
 
@@ -141,9 +143,46 @@ fn is_one_byte<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> 
     Ok(args.string(0)?.is_onebyte().into())
 }
 
-fn set_flags_from_string<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    args.string(0)?;
+/// What `v8.setFlagsFromString` turned on in this thread.
+#[derive(Default)]
+struct FlagsGiven {
+    expose_gc: Cell<bool>,
+}
+
+/// `setFlagsFromString(flags)`: what can be done for one thread is done; of the rest it is said that nothing happens, unless no result
+/// depends on it.
+fn set_flags_from_string<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let text = args.string(0)?.to_rust_string_lossy(scope);
+    let env = scope.env();
+    for word in text.split_ascii_whitespace() {
+        let Some(option) = V8Option::parse(word) else {
+            let error = format!("Error: unrecognized flag {word}\nTry --help for options\n");
+            env.print_error(error.as_bytes());
+            continue;
+        };
+        match (option.name, option.meaning()) {
+            ("allow-natives-syntax", _) if !option.is_negated => {
+                crate::natives_syntax::allow(scope)?;
+            }
+            ("expose-gc", _) => env.state::<FlagsGiven>().expose_gc.set(!option.is_negated),
+            (_, Meaning::Tuning | Meaning::Honoured) => {}
+            (_, Meaning::WithoutEffect | Meaning::Refused) => {
+                env.print_error(CommandLine::without_effect(word).as_bytes());
+            }
+        }
+    }
     Ok(().into())
+}
+
+/// Defines `gc` in a new context, as the flag does for contexts made after it.
+pub(crate) fn expose_gc_if_asked(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
+    let env = scope.env();
+    let is_asked = env.command_line().v8_option("--expose-gc").is_some()
+        || env.state::<FlagsGiven>().expose_gc.get();
+    if is_asked {
+        crate::program::expose_gc(scope)?;
+    }
+    Ok(())
 }
 
 static GC_PROFILER: Class = Class::new("GCProfiler", new_gc_profiler)

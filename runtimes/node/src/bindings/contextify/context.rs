@@ -104,10 +104,16 @@ pub(crate) fn allows_strings<'s>(
     scope: &Scope<'s, '_>,
     context: v8::Local<'s, v8::Context>,
 ) -> bool {
-    context.get_slot::<Contextified>().is_none()
-        || !context
-            .get_embedder_data(scope, STRINGS)
-            .is_some_and(|flag| flag.is_false())
+    if context.get_slot::<Contextified>().is_none() {
+        let env = scope.env();
+        let flag = env
+            .command_line()
+            .v8_option("--disallow-code-generation-from-strings");
+        return flag.is_none();
+    }
+    !context
+        .get_embedder_data(scope, STRINGS)
+        .is_some_and(|flag| flag.is_false())
 }
 
 /// `makeContext(contextObject | vm_context_no_contextify, name, origin, strings, wasm, microtaskQueue, hostDefinedOptionId)`.
@@ -136,6 +142,7 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     let holder = {
         let inner = &mut v8::ContextScope::new(scope, context);
         crate::frozen::hide_shared_memory(inner)?;
+        crate::bindings::v8::expose_gc_if_asked(inner)?;
         prepare(inner, context, sandbox, id)?
     };
     context.set_embedder_data(SANDBOX, sandbox.into());
