@@ -8,6 +8,7 @@ mod commands_dir;
 mod component;
 mod cpu_time;
 mod events;
+mod groups;
 mod host_commands;
 mod host_files;
 mod host_functions;
