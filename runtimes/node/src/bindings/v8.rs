@@ -193,7 +193,7 @@ static GC_PROFILER: Class = Class::new("GCProfiler", new_gc_profiler)
 #[derive(Default)]
 struct GcProfiler {
     /// When it was started, in milliseconds since 1970, while it runs.
-    started: std::cell::Cell<Option<f64>>,
+    started: Cell<Option<f64>>,
     seen: Rc<RefCell<Vec<Json>>>,
 }
 
