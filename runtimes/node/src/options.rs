@@ -273,15 +273,7 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
-        for (name, reason) in [
-            ("--experimental-shadow-realm", V8_IS_SHARED),
-            ("--v8-options", V8_IS_SHARED),
-            ("--prof-process", "there are no logs of --prof"),
-        ] {
-            if self.is(name) {
-                return Err(self.refusal(name, reason));
-            }
-        }
+        self.check_possible()?;
         self.check_profiles()?;
         if self.is("--debug") || self.is("--debug-brk") {
             return Err(format!(
@@ -339,6 +331,20 @@ impl CommandLine {
                 "{}: --heapsnapshot-near-heap-limit must not be negative\n",
                 self.argv0
             ));
+        }
+        Ok(())
+    }
+
+    /// Refuses options of Node's that come down to options of V8's.
+    fn check_possible(&self) -> Result<(), String> {
+        for (name, reason) in [
+            ("--experimental-shadow-realm", V8_IS_SHARED),
+            ("--v8-options", V8_IS_SHARED),
+            ("--prof-process", "there are no logs of --prof"),
+        ] {
+            if self.is(name) {
+                return Err(self.refusal(name, reason));
+            }
         }
         Ok(())
     }

@@ -440,14 +440,7 @@ fn load_env_files(scope: &Scope<'_, '_>) -> bool {
 pub(crate) fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let line = env.command_line();
-    let context = scope.get_current_context();
-    let global = context.global(scope);
-    if line
-        .v8_option("--disallow-code-generation-from-strings")
-        .is_some()
-    {
-        context.set_allow_generation_from_strings(false);
-    }
+    let global = scope.get_current_context().global(scope);
     if let Some(limit) = line.given_number("--stack-trace-limit") {
         let error = crate::glue::Object::try_from(scope.get_property(global, "Error")?)
             .map_err(|_| Failure::Pending)?;
