@@ -59,18 +59,6 @@ impl Encoding {
     }
 }
 
-/// Latin-1 bytes as text.
-pub(crate) fn latin1_text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) if bytes.is_ascii() => text.into(),
-        _ => bytes
-            .iter()
-            .map(|byte| char::from(*byte))
-            .collect::<String>()
-            .into(),
-    }
-}
-
 /// The UTF-16 units of a string.
 pub(crate) fn units(scope: &Scope<'_, '_>, string: v8::Local<'_, v8::String>) -> Vec<u16> {
     let mut units = vec![0; string.length()];

@@ -52,6 +52,8 @@ fn publish(results: &Field, counts: Option<(usize, usize)>) -> Result<(), Failur
 
 /// What optimised JavaScript calls.
 mod fast {
+    use encoding_rs::mem::convert_latin1_to_utf8_partial;
+
     use super::{Failure, publish, with_bytes_mut};
     use crate::glue::{FastContext, Value, fast_call};
 
@@ -64,32 +66,13 @@ mod fast {
     ) -> Result<(), Failure> {
         // Asking a small array for its buffer may move V8's string.
         let source = source.to_vec();
-        let counts = with_bytes_mut(target, |target| latin1_to_utf8(&source, target));
+        let counts = with_bytes_mut(target, |target| {
+            convert_latin1_to_utf8_partial(&source, target)
+        });
         let results = context
             .env()
             .known_field("encoding_binding", "encodeIntoResults");
         publish(&results.ok_or_else(Failure::too_early)?, counts)
-    }
-
-    /// How many characters went in, and how many bytes that made.
-    fn latin1_to_utf8(source: &[u8], target: &mut [u8]) -> (usize, usize) {
-        let whole = source.len().min(target.len());
-        if source.is_ascii()
-            && let (Some(from), Some(to)) = (source.get(..whole), target.get_mut(..whole))
-        {
-            to.copy_from_slice(from);
-            return (whole, whole);
-        }
-        let mut written = 0;
-        for (read, byte) in source.iter().enumerate() {
-            let char = char::from(*byte);
-            let Some(place) = target.get_mut(written..written + char.len_utf8()) else {
-                return (read, written);
-            };
-            char.encode_utf8(place);
-            written += char.len_utf8();
-        }
-        (source.len(), written)
     }
 }
 

@@ -115,20 +115,21 @@ fn can_parse<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s
 
 /// What optimised JavaScript calls.
 mod fast {
+    use encoding_rs::mem::decode_latin1;
+
     use super::parse_with_base;
-    use crate::encoding::latin1_text;
     use crate::glue::{Failure, FastContext, fast_call};
 
     fast_call!(CAN_PARSE: can_parse(text) -> bool, can_parse_with_base(text, text) -> bool);
 
     #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
     fn can_parse(_: FastContext<'_>, input: &[u8]) -> Result<bool, Failure> {
-        Ok(parse_with_base(&latin1_text(input), None).is_some())
+        Ok(parse_with_base(&decode_latin1(input), None).is_some())
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
     fn can_parse_with_base(_: FastContext<'_>, input: &[u8], base: &[u8]) -> Result<bool, Failure> {
-        Ok(parse_with_base(&latin1_text(input), Some(&latin1_text(base))).is_some())
+        Ok(parse_with_base(&decode_latin1(input), Some(&decode_latin1(base))).is_some())
     }
 }
 

@@ -21,11 +21,7 @@ fast_call!(IS_ASCII: is_ascii(value) -> bool);
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
 fn byte_length_utf8(_: FastContext<'_>, text: &[u8]) -> Result<u32, Failure> {
-    let two_bytes = if text.is_ascii() {
-        0
-    } else {
-        text.iter().filter(|byte| !byte.is_ascii()).count()
-    };
+    let two_bytes = text.iter().filter(|byte| !byte.is_ascii()).count();
     // A string has at most 2^29 characters.
     Ok(u32::try_from(text.len() + two_bytes).unwrap_or(u32::MAX))
 }

@@ -1,7 +1,8 @@
 //! What optimised JavaScript calls of `internalBinding('fs')`: questions about paths, which answer a number.
 
+use encoding_rs::mem::decode_latin1;
+
 use crate::bindings::permission::{self, Permission};
-use crate::encoding::latin1_text;
 use crate::glue::{Failure, FastContext, fast_call};
 
 use super::{modules, paths};
@@ -10,7 +11,7 @@ fast_call!(EXISTS_SYNC: exists_sync(text) -> bool);
 fast_call!(INTERNAL_MODULE_STAT: internal_module_stat(text) -> i32);
 
 fn exists_sync(context: FastContext<'_>, path: &[u8]) -> Result<bool, Failure> {
-    let path = latin1_text(path);
+    let path = decode_latin1(path);
     if path.contains('\0') {
         return Ok(false);
     }
@@ -25,7 +26,7 @@ fn exists_sync(context: FastContext<'_>, path: &[u8]) -> Result<bool, Failure> {
 
 #[expect(clippy::unnecessary_wraps, reason = "the shape of fast calls")]
 fn internal_module_stat(context: FastContext<'_>, path: &[u8]) -> Result<i32, Failure> {
-    let path = latin1_text(path);
+    let path = decode_latin1(path);
     if path.contains('\0') {
         return Ok(modules::NOTHING);
     }
