@@ -306,6 +306,11 @@ impl Kernel {
         *self.is_shut_down.lock()
     }
 
+    /// Kills every process that is in a session now; whether there was one. It does not wait for their end.
+    pub fn kill_session(&self, session: Sid) -> bool {
+        self.kill_living(|node| node.session.sid() == session)
+    }
+
     /// Kills every process of a session, those too that are started meanwhile, and waits until none lives.
     pub async fn end_session(&self, session: Sid) {
         self.end_all(|node| node.session.sid() == session).await;
@@ -314,18 +319,19 @@ impl Kernel {
     async fn end_all(&self, is_meant: impl Fn(&Node) -> bool) {
         let waiter = Waiter::new();
         let _registration = self.process_ended.register(waiter.clone());
-        loop {
-            let living = self.table.select(|node| {
-                node.process.pid() != Pid::INIT && node.zombie.is_none() && is_meant(node)
-            });
-            if living.is_empty() {
-                break;
-            }
-            for process in living {
-                send_kernel(&process, SigNum::SIGKILL);
-            }
+        while self.kill_living(&is_meant) {
             waiter.woken().await;
         }
+    }
+
+    fn kill_living(&self, is_meant: impl Fn(&Node) -> bool) -> bool {
+        let living = self.table.select(|node| {
+            node.process.pid() != Pid::INIT && node.zombie.is_none() && is_meant(node)
+        });
+        for process in &living {
+            send_kernel(process, SigNum::SIGKILL);
+        }
+        !living.is_empty()
     }
 
     /// Kills every process and waits until every runtime has let go. Nothing can be started any more.

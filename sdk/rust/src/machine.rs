@@ -262,14 +262,10 @@ impl Machine {
             let scope = SignalScope::Session;
             return remote.signal_all(leader.raw(), SigNum::SIGKILL, scope);
         }
-        let Ok(kernel) = self.kernel() else { return };
-        let session = Sid::new(leader.raw());
-        for process in kernel.processes() {
-            if process.session == session
-                && let Err(error) = kernel.kill(process.pid, SigNum::SIGKILL)
-            {
-                tracing::debug!(pid = %process.pid, %error, "already gone");
-            }
+        if let Ok(kernel) = self.kernel()
+            && !kernel.kill_session(Sid::new(leader.raw()))
+        {
+            tracing::debug!(%leader, "already gone");
         }
     }
 
