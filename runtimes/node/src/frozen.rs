@@ -7,24 +7,24 @@
 use cenote_base::Timing;
 
 use crate::environment::Environment;
-use crate::glue::{Args, BindingResult, Failure, NativeFn, Object, Scope, ScopeExt, Value};
+use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Unlisted, Value};
 
 /// Size of the buffers that Node's library shares between its threads; none of WebAssembly's has it.
 const OWN_SIZE: usize = 4;
 
 /// What hands out a memory's buffer, and what stands in its place.
-const GUARDS: &[(&str, NativeFn)] = &[
-    ("buffer", buffer),
-    ("toFixedLengthBuffer", to_fixed_length_buffer),
-    ("toResizableBuffer", to_resizable_buffer),
+static GUARDS: [(&str, &Unlisted); 3] = [
+    ("buffer", &BUFFER),
+    ("toFixedLengthBuffer", &TO_FIXED_LENGTH_BUFFER),
+    ("toResizableBuffer", &TO_RESIZABLE_BUFFER),
 ];
 
 /// To be registered with the bindings.
-pub(crate) const BUFFER: NativeFn = buffer;
+pub(crate) static BUFFER: Unlisted = Unlisted::new(buffer);
 /// To be registered with the bindings.
-pub(crate) const TO_FIXED_LENGTH_BUFFER: NativeFn = to_fixed_length_buffer;
+pub(crate) static TO_FIXED_LENGTH_BUFFER: Unlisted = Unlisted::new(to_fixed_length_buffer);
 /// To be registered with the bindings.
-pub(crate) const TO_RESIZABLE_BUFFER: NativeFn = to_resizable_buffer;
+pub(crate) static TO_RESIZABLE_BUFFER: Unlisted = Unlisted::new(to_resizable_buffer);
 
 /// Whether the machine's time stands still.
 pub(crate) fn is_frozen(env: &Environment) -> bool {
@@ -54,7 +54,7 @@ pub(crate) fn hide_shared_memory(scope: &mut Scope<'_, '_>) -> Result<(), Failur
         return Ok(());
     };
     for (name, guard) in GUARDS {
-        guard_property(scope, prototype, name, *guard)?;
+        guard_property(scope, prototype, name, guard)?;
     }
     Ok(())
 }
@@ -63,7 +63,7 @@ fn guard_property(
     scope: &mut Scope<'_, '_>,
     prototype: Object<'_>,
     name: &str,
-    guard: NativeFn,
+    guard: &'static Unlisted,
 ) -> Result<(), Failure> {
     let key = scope.name(name);
     let described = prototype

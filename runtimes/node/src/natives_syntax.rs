@@ -63,7 +63,7 @@ fn hint<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// The function every hint is; to be registered with the bindings.
-pub(crate) const HINT: crate::glue::NativeFn = hint;
+pub(crate) static HINT: crate::glue::Unlisted = crate::glue::Unlisted::new(hint);
 
 /// Defines the hints and lets V8 ask before it compiles strings, if the flag is given.
 pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
@@ -73,7 +73,7 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let context = scope.get_current_context();
     let global = context.global(scope);
     for name in HINTS {
-        let function = scope.function(name, hint).ok_or(Failure::Pending)?;
+        let function = scope.function(name, &HINT).ok_or(Failure::Pending)?;
         global
             .define_own_property(
                 scope,

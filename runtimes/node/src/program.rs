@@ -22,7 +22,7 @@ use crate::bindings::{performance, process};
 use crate::config_file::{self, ConfigWords};
 use crate::environment::Environment;
 use crate::event_loop::{self, Remote};
-use crate::glue::{Failure, Scope, ScopeExt};
+use crate::glue::{Failure, Scope, ScopeExt, Unlisted};
 use crate::isolate::{HeapLimits, create_params};
 use crate::loader;
 use crate::options::{self, CommandLine};
@@ -463,7 +463,7 @@ pub(crate) fn apply_v8_options(scope: &mut Scope<'_, '_>) -> Result<(), Failure>
 pub(crate) fn expose_gc(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let global = scope.get_current_context().global(scope);
     let gc = scope
-        .function("gc", collect_garbage)
+        .function("gc", &COLLECT_GARBAGE)
         .ok_or(Failure::Pending)?;
     let key = scope.name("gc");
     let _defined = global.define_own_property(
@@ -475,8 +475,11 @@ pub(crate) fn expose_gc(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The function behind `gc`.
+pub(crate) static COLLECT_GARBAGE: Unlisted = Unlisted::new(collect_garbage);
+
 /// `gc()`, under `--expose-gc`.
-pub(crate) fn collect_garbage<'s>(
+fn collect_garbage<'s>(
     scope: &mut Scope<'s, '_>,
     _args: &crate::glue::Args<'s>,
 ) -> crate::glue::BindingResult<'s> {

@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use cenote_base::Fd;
 
-use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
+use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt, Unlisted};
 use crate::program;
 
 /// Whether a value was given.
@@ -20,7 +20,7 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     if scope.env().command_line().return_fd.is_none() {
         return Ok(());
     }
-    let function = scope.function("__return", give).ok_or(Failure::Pending)?;
+    let function = scope.function("__return", &GIVE).ok_or(Failure::Pending)?;
     let global = scope.get_current_context().global(scope);
     let key = scope.name("__return");
     let _defined = global.define_own_property(
@@ -32,8 +32,11 @@ pub(crate) fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The function behind `__return`.
+pub(crate) static GIVE: Unlisted = Unlisted::new(give);
+
 /// `__return(value)`.
-pub(crate) fn give<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn give<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let env = scope.env();
     let Some(fd) = env.command_line().return_fd else {
         return Ok(().into());

@@ -11,7 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::glue::{Args, BindingResult, Failure, NativeFn, Object, Scope, ScopeExt, Value};
+use crate::glue::{Args, BindingResult, Failure, Object, Scope, ScopeExt, Unlisted, Value};
 
 const DEFAULT_ZONE: &str = "UTC";
 
@@ -117,7 +117,7 @@ fn install(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
         .ok_or(Failure::Pending)?;
     let install = v8::Local::<v8::Function>::try_from(install).map_err(|_| Failure::Pending)?;
     let current = scope
-        .function("currentTimeZone", current)
+        .function("currentTimeZone", &CURRENT)
         .ok_or(Failure::Pending)?;
     let receiver = v8::undefined(scope);
     install
@@ -132,4 +132,4 @@ fn current<'s>(scope: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// The function behind `currentTimeZone`; to be registered with the bindings.
-pub(crate) const CURRENT: NativeFn = current;
+pub(crate) static CURRENT: Unlisted = Unlisted::new(current);

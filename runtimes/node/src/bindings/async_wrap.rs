@@ -7,7 +7,9 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
 use crate::environment::{Environment, Stored};
-use crate::glue::{Args, Binding, BindingResult, Failure, Field, Object, Scope, ScopeExt, Value};
+use crate::glue::{
+    Args, Binding, BindingResult, Failure, Field, Object, Scope, ScopeExt, Unlisted, Value,
+};
 use crate::shapes::{Element, Shape, shape_of};
 
 pub(super) const BINDING: Binding = Binding::new("async_wrap")
@@ -401,13 +403,16 @@ fn queue(env: &Environment, async_id: f64) {
 
 /// Between two steps of JavaScript: has a microtask call the hooks.
 pub(crate) fn enqueue_destroys(scope: &mut Scope<'_, '_>) {
-    if let Some(function) = scope.function("emitDestroys", destroys_due) {
+    if let Some(function) = scope.function("emitDestroys", &DESTROYS_DUE) {
         scope.enqueue_microtask(function);
     }
 }
 
+/// The function of that microtask.
+pub(crate) static DESTROYS_DUE: Unlisted = Unlisted::new(destroys_due);
+
 /// What that microtask does.
-pub(crate) fn destroys_due<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+fn destroys_due<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     emit_destroys(scope);
     Ok(().into())
 }

@@ -32,11 +32,11 @@ pub(super) const BINDING: Binding = Binding::new("blob")
     .function("revokeObjectURL", revoke_object_url)
     .function("createBlobFromFilePath", create_blob_from_file_path);
 
-static BLOB: Class = Class::new("Blob", new_handle)
+pub(super) static BLOB: Class = Class::new("Blob", new_handle)
     .method("getReader", get_reader)
     .method("slice", slice);
 
-static READER: Class = Class::new("BlobReader", new_reader)
+pub(super) static READER: Class = Class::new("BlobReader", new_reader)
     .method("pull", pull)
     .method("setWakeup", set_wakeup);
 
@@ -112,11 +112,11 @@ struct Reader {
 
 impl Native for Reader {}
 
-pub(super) fn new_handle<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+fn new_handle<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     Ok(Return::Undefined)
 }
 
-pub(super) fn new_reader<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+fn new_reader<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     Ok(Return::Undefined)
 }
 
@@ -162,7 +162,7 @@ fn create_blob<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 }
 
 /// `handle.slice(start, end)`.
-pub(super) fn slice<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn slice<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let blob = args.native::<Blob>(scope)?;
     let (start, end) = (args.usize(0)?, args.usize(1)?);
     let mut parts = Vec::new();
@@ -183,7 +183,7 @@ pub(super) fn slice<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingRe
     Ok(new_blob(scope, Arc::new(parts))?.into())
 }
 
-pub(super) fn get_reader<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn get_reader<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let blob = args.native::<Blob>(scope)?;
     let object = new_instance(scope, &READER, &[])?;
     let reader = Reader {
@@ -196,7 +196,7 @@ pub(super) fn get_reader<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
 }
 
 /// `reader.setWakeup(callback)`: bytes never have to be waited for here, so it is never called.
-pub(super) fn set_wakeup<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+fn set_wakeup<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     Ok(Return::Undefined)
 }
 
@@ -261,7 +261,7 @@ fn tell<'s>(
 }
 
 /// `reader.pull(callback)`: `callback(status, bytes)`, at once for what is in memory, in the loop's next turn for files.
-pub(super) fn pull<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn pull<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     /// Node's `STATUS_WAIT`.
     const WAIT: i32 = 3;
     let reader = args.native::<Reader>(scope)?;

@@ -26,7 +26,7 @@ pub(super) const BINDING: Binding = Binding::new("heap_utils")
         "always without V8's internals and without numbers",
     );
 
-static HEAP_SNAPSHOT_STREAM: Class = Class::new("HeapSnapshotStream", new_stream)
+pub(super) static HEAP_SNAPSHOT_STREAM: Class = Class::new("HeapSnapshotStream", new_stream)
     .extends(&ASYNC_WRAP)
     .method("readStart", read_start)
     .method("readStop", read_stop);
@@ -100,7 +100,7 @@ impl Native for Stream {
 /// Most bytes of a snapshot that is kept in memory.
 const LIMIT: usize = 512 << 20;
 
-pub(super) fn new_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn new_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     illegal_constructor(scope, args)
 }
 
@@ -141,7 +141,7 @@ pub(crate) fn stream_of<'s>(
 }
 
 /// `readStart()`: gives what there is, until it is told to stop.
-pub(super) fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let stream = args.native::<Stream>(scope)?;
     if stream.is_reading.replace(true) {
         return Ok(0.into());
@@ -161,7 +161,7 @@ pub(super) fn read_start<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bind
     Ok(0.into())
 }
 
-pub(super) fn read_stop<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn read_stop<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     args.native::<Stream>(scope)?.is_reading.set(false);
     Ok(0.into())
 }

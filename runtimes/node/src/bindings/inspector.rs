@@ -8,8 +8,8 @@ use std::sync::Arc;
 use super::permission::{self, Permission};
 use crate::environment::Stored;
 use crate::glue::{
-    Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
-    attach,
+    Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt,
+    Unlisted, Value, attach,
 };
 use crate::inspector::{self, Agent, DebugAddress, Mailbox, Sink};
 
@@ -425,14 +425,17 @@ pub(crate) fn install_create_task(scope: &mut Scope<'_, '_>) -> Result<(), Failu
     let console = scope.get_property(global, "console")?;
     let console = Object::try_from(console).map_err(|_| Failure::Pending)?;
     let function = scope
-        .function("createTask", create_task)
+        .function("createTask", &CREATE_TASK)
         .ok_or(Failure::Pending)?;
     scope.set(console, "createTask", function.into());
     Ok(())
 }
 
+/// The function behind `console.createTask`.
+pub(crate) static CREATE_TASK: Unlisted = Unlisted::new(create_task);
+
 /// `console.createTask(name)` while nobody debugs: the task only runs its functions.
-pub(crate) fn create_task<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn create_task<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let is_name =
         v8::Local::<v8::String>::try_from(args.get(0)).is_ok_and(|name| name.length() > 0);
     if !is_name {
@@ -442,13 +445,16 @@ pub(crate) fn create_task<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bin
         ));
     }
     let task = scope.object();
-    let run = scope.function("run", run_task).ok_or(Failure::Pending)?;
+    let run = scope.function("run", &RUN_TASK).ok_or(Failure::Pending)?;
     scope.set(task, "run", run.into());
     Ok(task.into())
 }
 
+/// The function behind `task.run`.
+pub(crate) static RUN_TASK: Unlisted = Unlisted::new(run_task);
+
 /// `task.run(function)`.
-pub(crate) fn run_task<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn run_task<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let Ok(function) = v8::Local::<v8::Function>::try_from(args.get(0)) else {
         return Err(plain_error(scope, "First argument must be a function."));
     };

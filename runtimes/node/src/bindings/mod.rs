@@ -83,7 +83,7 @@ mod webstorage;
 pub(crate) mod worker;
 mod zlib;
 
-use crate::glue::{Binding, NativeFn};
+use crate::glue::{Binding, Class, Unlisted};
 use crate::loader;
 
 pub(crate) use cares_wrap::host_addresses;
@@ -169,31 +169,32 @@ pub(crate) static BINDINGS: &[Binding] = &[
 ];
 
 /// Native functions that no binding lists by name.
-pub(crate) static PRIVATE_FUNCTIONS: &[NativeFn] = &[
-    async_wrap::destroys_due,
-    loader::get_internal_binding,
-    loader::get_linked_binding,
-    process::raw_debug,
-    crate::program::collect_garbage,
-    crate::natives_syntax::HINT,
-    crate::frozen::BUFFER,
-    crate::frozen::TO_FIXED_LENGTH_BUFFER,
-    crate::frozen::TO_RESIZABLE_BUFFER,
-    crate::time_zone::CURRENT,
-    crypto::new_native_key_object,
-    crypto::new_native_crypto_key,
-    crate::return_value::give,
-    blob::new_handle,
-    blob::get_reader,
-    blob::slice,
-    blob::new_reader,
-    blob::pull,
-    blob::set_wakeup,
-    heap_utils::new_stream,
-    heap_utils::read_start,
-    heap_utils::read_stop,
-    locks::callback_fulfilled,
-    locks::callback_rejected,
-    inspector::create_task,
-    inspector::run_task,
+pub(crate) static UNLISTED: &[&Unlisted] = &[
+    &async_wrap::DESTROYS_DUE,
+    &loader::GET_INTERNAL_BINDING,
+    &loader::GET_LINKED_BINDING,
+    &process::RAW_DEBUG,
+    &crate::program::COLLECT_GARBAGE,
+    &crate::natives_syntax::HINT,
+    &crate::frozen::BUFFER,
+    &crate::frozen::TO_FIXED_LENGTH_BUFFER,
+    &crate::frozen::TO_RESIZABLE_BUFFER,
+    &crate::time_zone::CURRENT,
+    &crate::return_value::GIVE,
+    &locks::CALLBACK_FULFILLED,
+    &locks::CALLBACK_REJECTED,
+    &inspector::CREATE_TASK,
+    &inspector::RUN_TASK,
+];
+
+/// Classes that no binding lists by name.
+pub(crate) static UNLISTED_CLASSES: &[&Class] = &[
+    &crypto::NATIVE_KEY_OBJECT,
+    &crypto::NATIVE_CRYPTO_KEY,
+    &blob::BLOB,
+    &blob::READER,
+    &heap_utils::HEAP_SNAPSHOT_STREAM,
+    &sqlite::ITERATOR,
+    &sqlite::TAG_STORE,
+    &sqlite::LIMITS,
 ];

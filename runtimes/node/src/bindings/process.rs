@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use v8::MapFnTo as _;
 
-use crate::glue::{Args, BindingResult, Failure, Field, Object, Scope, ScopeExt, Value};
+use crate::glue::{Args, BindingResult, Failure, Field, Object, Scope, ScopeExt, Unlisted, Value};
 use crate::shapes::Element;
 
 /// Environment variables that several threads see (`SHARE_ENV`).
@@ -170,7 +170,7 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     define_constant(scope, release, "lts", scope.text("Krypton").into());
     define_constant(scope, process, "release", release.into());
     let raw_debug = scope
-        .function("_rawDebug", raw_debug)
+        .function("_rawDebug", &RAW_DEBUG)
         .ok_or(Failure::Pending)?;
     scope.set(process, "_rawDebug", raw_debug.into());
     Ok(process)
@@ -308,6 +308,9 @@ fn set_title<'s>(
     crate::trace::note_title(&env, &title);
     *env.state::<Title>().0.borrow_mut() = title;
 }
+
+/// `process._rawDebug` of a process object that was just made.
+pub(crate) static RAW_DEBUG: Unlisted = Unlisted::new(raw_debug);
 
 /// `process._rawDebug(text)`: to standard error, past the streams.
 pub(crate) fn raw_debug<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

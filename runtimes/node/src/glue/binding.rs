@@ -198,6 +198,22 @@ impl Binding {
     }
 }
 
+/// A native function that no table lists. Always a `static`, which is how it is known: code that is small enough may be compiled into several
+/// places and then has several addresses.
+#[derive(Debug)]
+pub(crate) struct Unlisted(NativeFn);
+
+impl Unlisted {
+    /// For a `static` that is listed in [`UNLISTED`](crate::bindings::UNLISTED) or one of its kind.
+    pub(crate) const fn new(function: NativeFn) -> Self {
+        Self(function)
+    }
+
+    fn key(&'static self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+}
+
 /// Every Rust function JavaScript can call, in the order of the tables; and where each is.
 struct Functions {
     list: Vec<NativeFn>,
@@ -213,11 +229,9 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
         list: Vec::new(),
         index: HashMap::new(),
     };
-    let mut add = |function: NativeFn| {
+    let mut add = |key: usize, function: NativeFn| {
         let next = i32::try_from(functions.list.len()).expect("a few thousand functions");
-        if let std::collections::hash_map::Entry::Vacant(vacant) =
-            functions.index.entry(key(function))
-        {
+        if let std::collections::hash_map::Entry::Vacant(vacant) = functions.index.entry(key) {
             vacant.insert(next);
             functions.list.push(function);
         }
@@ -225,20 +239,25 @@ static FUNCTIONS: LazyLock<Functions> = LazyLock::new(|| {
     for binding in BINDINGS {
         for entry in binding.entries() {
             match entry.kind {
-                EntryKind::Function(function) => add(function),
-                EntryKind::Class(class) => class.functions().for_each(&mut add),
+                EntryKind::Function(function) => add(key(function), function),
+                EntryKind::Class(class) => {
+                    class
+                        .functions()
+                        .for_each(|function| add(key(function), function));
+                }
             }
         }
     }
-    class::BASE_CLASSES
+    let classes = class::BASE_CLASSES
         .iter()
-        .flat_map(|class| class.functions())
-        .for_each(&mut add);
-    crate::bindings::PRIVATE_FUNCTIONS
-        .iter()
-        .copied()
-        .chain(crate::bindings::sqlite::private_functions())
-        .for_each(&mut add);
+        .chain(crate::bindings::UNLISTED_CLASSES);
+    for function in classes.flat_map(|class| class.functions()) {
+        add(key(function), function);
+    }
+    let unlisted = crate::bindings::UNLISTED.iter().copied();
+    for unlisted in unlisted.chain(crate::bindings::sqlite::unlisted()) {
+        add(unlisted.key(), unlisted.0);
+    }
     functions
 });
 
@@ -363,9 +382,13 @@ pub(super) fn callback_of<'s>(
     scope: &Scope<'s, '_>,
     function: NativeFn,
 ) -> (v8::FunctionCallback, Value<'s>) {
-    match FUNCTIONS.index.get(&key(function)) {
+    callback_at(scope, key(function))
+}
+
+fn callback_at<'s>(scope: &Scope<'s, '_>, key: usize) -> (v8::FunctionCallback, Value<'s>) {
+    match FUNCTIONS.index.get(&key) {
         Some(index) => (*DISPATCH, v8::Integer::new(scope, *index).into()),
-        // A function that is in no table: list it in PRIVATE_FUNCTIONS.
+        // A function that is in no table: list it in UNLISTED, or its class in UNLISTED_CLASSES.
         None => (
             *NOT_IMPLEMENTED,
             scope.text("unregistered native function").into(),
@@ -380,23 +403,23 @@ pub(super) fn not_implemented_callback<'s>(
     (*NOT_IMPLEMENTED, scope.text(name).into())
 }
 
-/// A JavaScript function over a native one (which must be in a table, see [`PRIVATE_FUNCTIONS`](crate::bindings::PRIVATE_FUNCTIONS)).
+/// A JavaScript function over a native one that no table lists.
 pub(crate) fn native_function<'s>(
     scope: &Scope<'s, '_>,
     name: &str,
-    function: NativeFn,
+    function: &'static Unlisted,
 ) -> Option<v8::Local<'s, v8::Function>> {
-    let (callback, data) = callback_of(scope, function);
+    let (callback, data) = callback_at(scope, function.key());
     plain_function(scope, name, callback, data)
 }
 
 /// A JavaScript function over a native one that finds a value in [`Args::bound`]. Not for what a snapshot holds.
 pub(crate) fn native_closure<'s>(
     scope: &Scope<'s, '_>,
-    function: NativeFn,
+    function: &'static Unlisted,
     bound: Value<'s>,
 ) -> Option<v8::Local<'s, v8::Function>> {
-    let (callback, index) = callback_of(scope, function);
+    let (callback, index) = callback_at(scope, function.key());
     let pair = scope.array(&[index, bound]);
     plain_function(scope, "", callback, pair.into())
 }
@@ -493,7 +516,10 @@ pub(crate) fn build_binding<'s>(
             let value: Value<'s> = match entry.kind {
                 EntryKind::Function(function) => match entry.fast {
                     Some(fast) => fast_function(scope, entry.name, function, fast),
-                    None => native_function(scope, entry.name, function),
+                    None => {
+                        let (callback, data) = callback_of(scope, function);
+                        plain_function(scope, entry.name, callback, data)
+                    }
                 }
                 .ok_or(Failure::Pending)?
                 .into(),

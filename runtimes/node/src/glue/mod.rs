@@ -33,8 +33,8 @@ mod zlib;
 
 pub(crate) use args::{Args, integer_within, size_of_number};
 pub(crate) use binding::{
-    Binding, BindingResult, NativeFn, Return, Support, external_references, native_closure,
-    native_function,
+    Binding, BindingResult, NativeFn, Return, Support, Unlisted, external_references,
+    native_closure, native_function,
 };
 pub(crate) use binding::{build_binding, getter_callback_for_lazy_builtin};
 pub(crate) use buffer::{

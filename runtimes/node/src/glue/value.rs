@@ -53,7 +53,7 @@ pub(crate) trait ScopeExt<'s> {
     fn function(
         &self,
         name: &str,
-        function: crate::glue::NativeFn,
+        function: &'static crate::glue::Unlisted,
     ) -> Option<v8::Local<'s, v8::Function>>;
 }
 
@@ -150,7 +150,7 @@ impl<'s> ScopeExt<'s> for Scope<'s, '_> {
     fn function(
         &self,
         name: &str,
-        function: crate::glue::NativeFn,
+        function: &'static crate::glue::Unlisted,
     ) -> Option<v8::Local<'s, v8::Function>> {
         crate::glue::native_function(self, name, function)
     }

@@ -5,6 +5,6 @@ mod realm;
 
 pub(crate) use realm::EagerCompilation;
 pub(crate) use realm::{
-    bootstrap, get_internal_binding, get_linked_binding, has_unsettled_entry, per_context_exports,
+    GET_INTERNAL_BINDING, GET_LINKED_BINDING, bootstrap, has_unsettled_entry, per_context_exports,
     run_main, warn_of_unsettled_entry,
 };

@@ -6,7 +6,7 @@
 use crate::bindings::permission::{self, Permission};
 use crate::bindings::process;
 use crate::environment::Stored;
-use crate::glue::{Failure, Object, Scope, ScopeExt, Value};
+use crate::glue::{Failure, Object, Scope, ScopeExt, Unlisted, Value};
 use crate::loader::builtins;
 
 /// Run for every thread, in this order.
@@ -40,10 +40,10 @@ pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), 
     env.store(scope, Stored::Process, process.into());
 
     let get_linked = scope
-        .function("getLinkedBinding", get_linked_binding)
+        .function("getLinkedBinding", &GET_LINKED_BINDING)
         .ok_or(Failure::Pending)?;
     let get_internal = scope
-        .function("getInternalBinding", get_internal_binding)
+        .function("getInternalBinding", &GET_INTERNAL_BINDING)
         .ok_or(Failure::Pending)?;
     run(
         scope,
@@ -154,8 +154,11 @@ pub(crate) fn run_main(scope: &mut Scope<'_, '_>, id: &str) -> Result<(), Failur
     run_with_require(scope, id).map(|_| ())
 }
 
+/// The function behind `internalBinding`.
+pub(crate) static GET_INTERNAL_BINDING: Unlisted = Unlisted::new(get_internal_binding);
+
 /// `internalBinding(name)` below its cache.
-pub(crate) fn get_internal_binding<'s>(
+fn get_internal_binding<'s>(
     scope: &mut Scope<'s, '_>,
     args: &crate::glue::Args<'s>,
 ) -> crate::glue::BindingResult<'s> {
@@ -166,8 +169,11 @@ pub(crate) fn get_internal_binding<'s>(
         .ok_or_else(|| Failure::error("ERR_INVALID_MODULE", format!("No such binding: {name}")))
 }
 
+/// The function behind `process._linkedBinding`.
+pub(crate) static GET_LINKED_BINDING: Unlisted = Unlisted::new(get_linked_binding);
+
 /// `process._linkedBinding(name)`: there are none.
-pub(crate) fn get_linked_binding<'s>(
+fn get_linked_binding<'s>(
     scope: &mut Scope<'s, '_>,
     args: &crate::glue::Args<'s>,
 ) -> crate::glue::BindingResult<'s> {

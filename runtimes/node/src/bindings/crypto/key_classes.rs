@@ -62,8 +62,8 @@ struct KeyClasses {
     crypto_key: RefCell<Option<v8::Global<v8::Function>>>,
 }
 
-static NATIVE_KEY_OBJECT: Class = Class::new("NativeKeyObject", new_native_key_object);
-static NATIVE_CRYPTO_KEY: Class = Class::new("NativeCryptoKey", new_native_crypto_key);
+pub(crate) static NATIVE_KEY_OBJECT: Class = Class::new("NativeKeyObject", new_native_key_object);
+pub(crate) static NATIVE_CRYPTO_KEY: Class = Class::new("NativeCryptoKey", new_native_crypto_key);
 
 fn handle_argument<'s>(
     scope: &Scope<'s, '_>,
@@ -86,10 +86,7 @@ fn handle_argument<'s>(
 }
 
 /// `new NativeKeyObject(handle)`.
-pub(crate) fn new_native_key_object<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+fn new_native_key_object<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (handle, data) = handle_argument(scope, args)?;
     attach(
         scope,
@@ -100,10 +97,7 @@ pub(crate) fn new_native_key_object<'s>(
 }
 
 /// `new NativeCryptoKey(handle, algorithm, usagesMask, extractable)`.
-pub(crate) fn new_native_crypto_key<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+fn new_native_crypto_key<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let (handle, data) = handle_argument(scope, args)?;
     let key = NativeCryptoKey {
         handle,

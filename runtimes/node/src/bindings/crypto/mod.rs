@@ -45,7 +45,7 @@ pub(crate) mod x509_legacy;
 use super::tls::{roots, secure_context};
 use crate::glue::Binding;
 
-pub(crate) use key_classes::{new_native_crypto_key, new_native_key_object};
+pub(crate) use key_classes::{NATIVE_CRYPTO_KEY, NATIVE_KEY_OBJECT};
 pub(crate) use library::openssl_version;
 
 pub(super) const BINDING: Binding = Binding::new("crypto")

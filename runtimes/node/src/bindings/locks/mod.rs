@@ -9,7 +9,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::glue::{
-    Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, native_closure,
+    Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Unlisted, Value,
+    native_closure,
 };
 use crate::threads::ThreadGroup;
 use manager::{Entry, Step};
@@ -159,8 +160,8 @@ fn grant<'s>(scope: &mut Scope<'s, '_>, entry: &Entry) {
     };
     #[expect(clippy::cast_precision_loss, reason = "a count of requests")]
     let id = scope.number(entry.id as f64);
-    let fulfilled = native_closure(scope, callback_fulfilled, id);
-    let rejected = native_closure(scope, callback_rejected, id);
+    let fulfilled = native_closure(scope, &CALLBACK_FULFILLED, id);
+    let rejected = native_closure(scope, &CALLBACK_REJECTED, id);
     if let (Some(fulfilled), Some(rejected)) = (fulfilled, rejected) {
         let _chained = promise.then2(scope, fulfilled, rejected);
     }
@@ -184,22 +185,22 @@ fn bound_id(scope: &Scope<'_, '_>, args: &Args<'_>) -> u64 {
         .unwrap_or(0.0) as u64
 }
 
+/// Chained to the promise of a callback.
+pub(super) static CALLBACK_FULFILLED: Unlisted = Unlisted::new(callback_fulfilled);
+
 /// The promise of a callback was fulfilled.
-pub(super) fn callback_fulfilled<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+fn callback_fulfilled<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let id = bound_id(scope, args);
     release(scope, id, Ok(args.get(0)));
     process_queue(scope);
     Ok(Return::Undefined)
 }
 
+/// Chained to the promise of a callback.
+pub(super) static CALLBACK_REJECTED: Unlisted = Unlisted::new(callback_rejected);
+
 /// The promise of a callback was rejected.
-pub(super) fn callback_rejected<'s>(
-    scope: &mut Scope<'s, '_>,
-    args: &Args<'s>,
-) -> BindingResult<'s> {
+fn callback_rejected<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let id = bound_id(scope, args);
     release(scope, id, Err(args.get(0)));
     process_queue(scope);

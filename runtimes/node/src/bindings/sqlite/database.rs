@@ -9,7 +9,7 @@ use super::{functions, limits, options, session, tag_store, wrong_state, wrong_t
 use crate::bindings::permission;
 use crate::glue::sqlite::{Connection, SqlFailure};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value, attach,
+    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Unlisted, Value, attach,
     copy_bytes, js_string_bytes, native_of, new_uint8_array, quota,
 };
 
@@ -223,8 +223,11 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(().into())
 }
 
+/// `[Symbol.dispose]()` of the class.
+pub(super) static DISPOSE: Unlisted = Unlisted::new(dispose);
+
 /// `[Symbol.dispose]()`: closes it if it is open.
-pub(super) fn dispose<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn dispose<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let _not_open = this(scope, args)?.close();
     Ok(().into())
 }

@@ -6,17 +6,18 @@ use super::statement::{made_by_us, make, owner};
 use super::{database, options, wrong_state, wrong_type};
 use crate::glue::sqlite::Connection;
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, NativeFn, Object, Scope, ScopeExt, Value,
+    Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Unlisted, Value,
 };
 
-pub(super) static LIMITS: Class = Class::new("DatabaseSyncLimits", made_by_us).fields(2);
+pub(in crate::bindings) static LIMITS: Class =
+    Class::new("DatabaseSyncLimits", made_by_us).fields(2);
 
 struct Limits;
 
 impl Native for Limits {}
 
 /// Name, number, how it is read and set.
-type Limit = (&'static str, i32, NativeFn, NativeFn);
+type Limit = (&'static str, i32, Unlisted, Unlisted);
 
 /// The limits Node shows, in SQLite's order.
 static TABLE: [Limit; 11] = [
@@ -34,12 +35,17 @@ static TABLE: [Limit; 11] = [
 ];
 
 const fn limit<const NUMBER: i32>(name: &'static str) -> Limit {
-    (name, NUMBER, read_limit::<NUMBER>, set_limit::<NUMBER>)
+    (
+        name,
+        NUMBER,
+        Unlisted::new(read_limit::<NUMBER>),
+        Unlisted::new(set_limit::<NUMBER>),
+    )
 }
 
 /// The functions of the table, which no binding names.
-pub(super) fn accessors() -> impl Iterator<Item = NativeFn> {
-    TABLE.iter().flat_map(|(_, _, read, set)| [*read, *set])
+pub(super) fn accessors() -> impl Iterator<Item = &'static Unlisted> {
+    TABLE.iter().flat_map(|(_, _, read, set)| [read, set])
 }
 
 /// The object of a database.
@@ -49,8 +55,8 @@ pub(super) fn new_object<'s>(
 ) -> Result<Object<'s>, Failure> {
     let object = make(scope, &LIMITS, database, Limits)?;
     for (name, _, read, set) in &TABLE {
-        let read = scope.function(name, *read).ok_or(Failure::Pending)?;
-        let set = scope.function(name, *set).ok_or(Failure::Pending)?;
+        let read = scope.function(name, read).ok_or(Failure::Pending)?;
+        let set = scope.function(name, set).ok_or(Failure::Pending)?;
         let mut descriptor = v8::PropertyDescriptor::new_from_get_set(read.into(), set.into());
         descriptor.set_enumerable(true);
         descriptor.set_configurable(false);

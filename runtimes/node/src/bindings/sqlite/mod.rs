@@ -18,7 +18,10 @@ mod statement;
 mod tag_store;
 mod values;
 
-use crate::glue::{Binding, Failure, NativeFn, Object, Scope, ScopeExt, constructor_of};
+use crate::glue::{Binding, Failure, Object, Scope, ScopeExt, Unlisted, constructor_of};
+pub(super) use limits::LIMITS;
+pub(super) use rows::ITERATOR;
+pub(super) use tag_store::TAG_STORE;
 
 pub(super) const BINDING: Binding = Binding::new("sqlite")
     .class(&database::DATABASE)
@@ -27,19 +30,15 @@ pub(super) const BINDING: Binding = Binding::new("sqlite")
     .function("backup", backup::backup)
     .setup(setup);
 
-/// Functions that no table names: the accessors of limits, and `Symbol.dispose`.
-pub(crate) fn private_functions() -> impl Iterator<Item = NativeFn> {
-    let disposers: [NativeFn; 2] = [database::dispose, session::dispose];
-    let classes = [&rows::ITERATOR, &tag_store::TAG_STORE, &limits::LIMITS];
-    limits::accessors()
-        .chain(disposers)
-        .chain(classes.into_iter().flat_map(|class| class.functions()))
+/// The functions that no table lists.
+pub(crate) fn unlisted() -> impl Iterator<Item = &'static Unlisted> {
+    limits::accessors().chain([&database::DISPOSE, &session::DISPOSE])
 }
 
 fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
-    let disposers: [(_, NativeFn); 2] = [
-        (&database::DATABASE, database::dispose),
-        (&session::SESSION, session::dispose),
+    let disposers = [
+        (&database::DATABASE, &database::DISPOSE),
+        (&session::SESSION, &session::DISPOSE),
     ];
     for (class, function) in disposers {
         let class = constructor_of(scope, class)?;

@@ -9,7 +9,7 @@ use super::wrong_state;
 use crate::glue::sqlite::{ColumnText, Statement};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value};
 
-pub(super) static ITERATOR: Class = Class::new("StatementSyncIterator", made_by_us)
+pub(in crate::bindings) static ITERATOR: Class = Class::new("StatementSyncIterator", made_by_us)
     .enumerable()
     .fields(2)
     .method("next", next)

@@ -7,8 +7,8 @@ use super::values::failure;
 use super::{database, options, statement, wrong_state, wrong_type};
 use crate::glue::sqlite::{CallbackError, ChangeSession, Changes, SqlError, SqlFailure};
 use crate::glue::{
-    Args, BindingResult, Class, Failure, Native, Scope, ScopeExt, copy_bytes, js_string_bytes,
-    new_uint8_array,
+    Args, BindingResult, Class, Failure, Native, Scope, ScopeExt, Unlisted, copy_bytes,
+    js_string_bytes, new_uint8_array,
 };
 
 pub(super) static SESSION: Class = Class::new("Session", statement::made_by_us)
@@ -104,8 +104,11 @@ fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(().into())
 }
 
+/// `[Symbol.dispose]()` of the class.
+pub(super) static DISPOSE: Unlisted = Unlisted::new(dispose);
+
 /// `[Symbol.dispose]()`: ends it if it is open.
-pub(super) fn dispose<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn dispose<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if let Ok(session) = this(scope, args) {
         session.end();
     }

@@ -9,7 +9,7 @@ use super::statement::{Prepared, compile, made_by_us, make, owner};
 use super::{database, wrong_state, wrong_type};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, js_string_bytes};
 
-pub(super) static TAG_STORE: Class = Class::new("SQLTagStore", made_by_us)
+pub(in crate::bindings) static TAG_STORE: Class = Class::new("SQLTagStore", made_by_us)
     .enumerable()
     .fields(2)
     .method("get", get)
