@@ -207,6 +207,10 @@ fn run_until_idle(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     run_platform_tasks(scope);
     while event_loop.is_alive() && env.can_call_into_js() {
         turn(scope)?;
+        if !event_loop.is_alive() {
+            // The last callbacks may have begun work in the background. Node: `DrainTasks`.
+            run_platform_tasks(scope);
+        }
     }
     Ok(())
 }
