@@ -131,8 +131,13 @@ impl Program for NodeProgram {
     fn start(self: Box<Self>, task: Arc<Task>) {
         let limits = self.limits;
         if let Err(task) = warm::run(limits, task) {
-            let name = format!("node-{}", task.pid().raw());
-            start_thread(name, task, move |task| program::run(task, limits, None));
+            start_alone(limits, task);
         }
     }
+}
+
+/// Runs a process on a thread with an isolate of its own.
+pub(crate) fn start_alone(limits: HeapLimits, task: Arc<Task>) {
+    let name = format!("node-{}", task.pid().raw());
+    start_thread(name, task, move |task| program::run(task, limits, None));
 }

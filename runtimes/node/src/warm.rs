@@ -1,13 +1,14 @@
 //! Isolates that are ready before their process exists: the machine asked for a few ([`keep`]), and each waits on a thread of its own,
 //! with Node's library in it, for one process of any machine with the same limits.
 //!
-//! An isolate runs one process and is never used again, so nothing passes from one to the next. One that waits holds a few megabytes. When
+//! An isolate runs one process and is never used again, so nothing passes from one to the next. A process that finds none ready gets the next
+//! one that is being made, if that is promised to nobody: it is ready sooner than one begun now. One that waits holds a few megabytes. When
 //! no machine asks for spares any more they go after [`LINGER`]: machines are often made one after another.
 //!
 //! Lock order: `POOL` is a leaf.
 
-use std::collections::HashMap;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::collections::{HashMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SendError, Sender, channel};
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use cenote_kernel::Task;
 use crate::isolate::{HeapLimits, create_params, initialize_v8};
 use crate::loader::builtins;
 use crate::program;
-use crate::runtime::STACK_SIZE;
+use crate::runtime::{STACK_SIZE, start_alone};
 use crate::snapshot;
 use crate::spare::{Booted, Origin};
 use crate::threads::{Thread, ThreadGroup};
@@ -44,6 +45,8 @@ struct Kind {
     ready: Vec<(u64, Sender<Order>)>,
     /// Those that are being made.
     coming: usize,
+    /// The processes that get the next of these, never more than are coming.
+    promised: VecDeque<Arc<Task>>,
 }
 
 impl Kind {
@@ -99,23 +102,29 @@ impl Drop for Kept {
     }
 }
 
-/// Gives the task to a spare with these limits; back if there is none.
+/// Gives the task to a spare with these limits, one that is ready or one that is coming; back if there is none.
 pub(crate) fn run(limits: HeapLimits, task: Arc<Task>) -> Result<(), Arc<Task>> {
-    let spare = pool()
-        .kinds
-        .get_mut(&limits)
-        .and_then(|kind| kind.ready.pop());
-    let Some((_, spare)) = spare else {
+    let given = give(limits, task);
+    fill(limits);
+    given
+}
+
+fn give(limits: HeapLimits, task: Arc<Task>) -> Result<(), Arc<Task>> {
+    let mut pool = pool();
+    let Some(kind) = pool.kinds.get_mut(&limits) else {
         return Err(task);
     };
-    let sent = spare.send(Order::Run(task));
-    fill(limits);
-    match sent {
-        Ok(()) => Ok(()),
-        Err(refused) => match refused.0 {
-            Order::Run(task) => Err(task),
-            Order::Unwanted => Ok(()),
-        },
+    let Some((_, spare)) = kind.ready.pop() else {
+        if kind.promised.len() >= kind.coming {
+            return Err(task);
+        }
+        kind.promised.push_back(task);
+        return Ok(());
+    };
+    drop(pool);
+    match spare.send(Order::Run(task)) {
+        Err(SendError(Order::Run(task))) => Err(task),
+        Ok(()) | Err(SendError(Order::Unwanted)) => Ok(()),
     }
 }
 
@@ -125,7 +134,8 @@ fn fill(limits: HeapLimits) {
     let Some(kind) = pool.kinds.get_mut(&limits) else {
         return;
     };
-    let missing = kind.target().saturating_sub(kind.ready.len() + kind.coming);
+    let wanted = kind.target() + kind.promised.len();
+    let missing = wanted.saturating_sub(kind.ready.len() + kind.coming);
     kind.coming += missing;
     drop(pool);
     for _ in 0..missing {
@@ -135,24 +145,41 @@ fn fill(limits: HeapLimits) {
             .spawn(move || wait(limits));
         if let Err(error) = thread {
             tracing::warn!(target: "cenote::node", %error, "no thread for a spare isolate");
-            came(limits, None);
+            failed(limits);
         }
     }
 }
 
-/// A spare that was coming is ready, or will not be.
-fn came(limits: HeapLimits, orders: Option<Sender<Order>>) -> u64 {
+/// A spare that was coming is ready: for the process it is promised to, if there is one.
+fn came(limits: HeapLimits, orders: Sender<Order>) -> u64 {
     let mut pool = pool();
     pool.next += 1;
     let number = pool.next;
     let kind = pool.kinds.entry(limits).or_default();
     kind.coming = kind.coming.saturating_sub(1);
-    if let Some(orders) = orders {
-        kind.ready.push((number, orders));
+    match kind.promised.pop_front() {
+        // Its receiver is with whoever calls this.
+        Some(task) => drop(orders.send(Order::Run(task))),
+        None => kind.ready.push((number, orders)),
     }
     drop(pool);
     CAME.wake_all();
     number
+}
+
+/// A spare that was coming will not be: a process it was promised to makes its own, or says why it cannot.
+fn failed(limits: HeapLimits) {
+    let mut pool = pool();
+    let kind = pool.kinds.entry(limits).or_default();
+    kind.coming = kind.coming.saturating_sub(1);
+    let disappointed = (kind.promised.len() > kind.coming)
+        .then(|| kind.promised.pop_back())
+        .flatten();
+    drop(pool);
+    CAME.wake_all();
+    if let Some(task) = disappointed {
+        start_alone(limits, task);
+    }
 }
 
 /// Takes a spare out of those that are ready, if it is not wanted; whether it was.
@@ -173,12 +200,11 @@ fn leave(limits: HeapLimits, number: u64) -> bool {
 fn wait(limits: HeapLimits) {
     initialize_v8();
     let Some(mut booted) = boot(limits) else {
-        came(limits, None);
-        return;
+        return failed(limits);
     };
     booted.prepare(|scope| builtins::prepare(scope, snapshot::first_modules()));
     let (orders, inbox) = channel();
-    let number = came(limits, Some(orders));
+    let number = came(limits, orders);
     match order(limits, number, &inbox) {
         Some(task) => program::run(task, limits, Some(booted)),
         None => booted.discard(),
