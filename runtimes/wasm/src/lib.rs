@@ -26,6 +26,7 @@ mod runtime;
 mod schedule;
 mod wasi_p1;
 
+pub use engine::reserve_programs;
 pub use error::EngineError;
 pub use module_cache::{CompileObserver, module_directory};
 pub use runtime::{WasmOptions, WasmRuntime};

@@ -180,6 +180,9 @@ struct WorkerLine {
     /// Start no engine before the first machine
     #[arg(long)]
     cold: bool,
+    /// Have room for the programs of many machines
+    #[arg(long)]
+    roomy: bool,
 }
 
 fn work(line: WorkerLine) -> Result<(), Failure> {
@@ -190,6 +193,7 @@ fn work(line: WorkerLine) -> Result<(), Failure> {
             network: None,
         },
         is_cold: line.cold,
+        is_roomy: line.roomy,
     })?;
     Ok(())
 }

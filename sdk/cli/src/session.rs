@@ -21,6 +21,9 @@ use crate::terminal;
 
 pub(crate) type Failure = Box<dyn std::error::Error>;
 
+/// WebAssembly programs that can run at once: what one machine may have, and some that are just ending.
+const PROGRAMS: u32 = 400;
+
 /// Exit status of a run that its timeout ended, as timeout(1) has it.
 pub(crate) const TIMED_OUT: i32 = 124;
 
@@ -32,6 +35,8 @@ pub(crate) fn run(options: Options) -> Result<i32, Failure> {
             .with_writer(std::io::stderr)
             .init();
     }
+    // One machine lives here, with its usual limits.
+    cenote::reserve_programs(PROGRAMS);
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

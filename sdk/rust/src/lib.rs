@@ -63,6 +63,7 @@ pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
 pub use cenote_base::policy::FileOperation;
 pub use cenote_node::{PackageError, write_packaged_program};
+pub use cenote_wasm::reserve_programs;
 pub use error::Error;
 pub use events::{Event, EventStream, ResourceUse};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};

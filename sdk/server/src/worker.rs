@@ -29,7 +29,12 @@ pub struct WorkerOptions {
     pub grants: Grants,
     /// Run nothing before the first request: for a start that is needed at once.
     pub is_cold: bool,
+    /// It is to hold many machines, or one with many processes.
+    pub is_roomy: bool,
 }
+
+/// WebAssembly programs that can run at once in a worker for one machine and its forks.
+const PROGRAMS: u32 = 1_000;
 
 /// Threads that serve calls; guests have their own.
 const THREADS: usize = 2;
@@ -44,6 +49,9 @@ pub fn run_worker(options: &WorkerOptions) -> io::Result<()> {
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
             .is_ok();
     let walls = Arc::new(walls::raise(&options.grants));
+    if !options.is_roomy {
+        cenote::reserve_programs(PROGRAMS);
+    }
     let socket = StdUnixStream::from(io::stdin().as_fd().try_clone_to_owned()?);
     socket.set_nonblocking(true)?;
     let broker = io::stdout().as_fd().try_clone_to_owned()?;

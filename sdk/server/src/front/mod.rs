@@ -1,10 +1,12 @@
 //! The sidecar's own process: it holds no guest. It starts workers, knows which machine lives in which, and passes calls on.
 //!
-//! `launcher` starts processes, `worker` supervises one and `memory` looks at how much it takes, `pool` keeps spares, `vms` makes and ends machines, `forward` listens for them, `pass_on` carries all
-//! other calls to where their machine lives, unread; `host_channel` reads those of machines about whose network the embedder decides.
+//! `launcher` starts processes, `worker` supervises one, `memory` looks at how much it takes and `ending` kills it; `pool` keeps spares, `vms` makes
+//! and ends machines, `forward` listens for them, `pass_on` carries all other calls to where their machine lives, unread; `host_channel` reads those of
+//! machines about whose network the embedder decides.
 //!
 //! Lock order: `Front::state` is a leaf, and so are the pool's.
 
+mod ending;
 mod forward;
 mod host_channel;
 mod launcher;

@@ -23,6 +23,18 @@ const START: Duration = Duration::from_secs(60);
 /// How long to wait after a spare could not be made.
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 
+/// Processes of a machine past which its worker has room for as many programs as a shared one.
+const MANY: u64 = 900;
+
+/// How many programs a worker has room for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Room {
+    /// Those of one machine and a few forks.
+    Usual,
+    /// Those of many machines, or of one that is large.
+    Much,
+}
+
 /// The pool.
 #[derive(Debug)]
 pub(crate) struct Pool {
@@ -69,12 +81,18 @@ impl Pool {
         }
     }
 
-    /// A worker for one machine.
-    pub(crate) async fn own(&self, grants: &Grants) -> Result<Arc<Worker>, Status> {
-        let worker = match self.spare(grants) {
-            Some(spare) => spare,
-            None => self.new_worker(grants).await?,
-        };
+    /// A worker for one machine, which may have so many processes.
+    pub(crate) async fn own(&self, grants: &Grants, processes: u64) -> Result<Arc<Worker>, Status> {
+        if processes > MANY {
+            return self.new_worker(grants, Room::Much).await;
+        }
+        match self.spare(grants) {
+            Some(spare) => Self::granted(spare, grants),
+            None => self.new_worker(grants, Room::Usual).await,
+        }
+    }
+
+    fn granted(worker: Arc<Worker>, grants: &Grants) -> Result<Arc<Worker>, Status> {
         if let Some(network) = &grants.network {
             let granted = worker.grant(network);
             granted.map_err(|error| of_error("", &error))?;
@@ -103,21 +121,25 @@ impl Pool {
         if let Some(worker) = found.and_then(|(_, worker)| worker.upgrade()) {
             return Ok(worker);
         }
-        let worker = self.own(grants).await?;
+        let worker = self.new_worker(grants, Room::Much).await?;
         shared.push((grants.clone(), Arc::downgrade(&worker)));
         Ok(worker)
     }
 
-    async fn new_worker(&self, grants: &Grants) -> Result<Arc<Worker>, Status> {
-        let all = self.common.with(grants);
-        let made = launch(&self.launcher, &all, true).await;
-        made.map_err(|error| {
+    async fn new_worker(&self, grants: &Grants, room: Room) -> Result<Arc<Worker>, Status> {
+        let mut args = self.common.with(grants).to_args();
+        args.push("--cold".into());
+        if room == Room::Much {
+            args.push("--roomy".into());
+        }
+        let worker = launch(&self.launcher, args).await.map_err(|error| {
             failure(
                 Code::Internal,
                 "RUNTIME",
                 format!("a worker cannot be started: {error}"),
             )
-        })
+        })?;
+        Self::granted(worker, grants)
     }
 }
 
@@ -130,11 +152,7 @@ impl Spares {
 }
 
 /// Starts a worker and waits until it answers.
-async fn launch(launcher: &Launcher, grants: &Grants, is_cold: bool) -> io::Result<Arc<Worker>> {
-    let mut args = grants.to_args();
-    if is_cold {
-        args.push("--cold".into());
-    }
+async fn launch(launcher: &Launcher, args: Vec<OsString>) -> io::Result<Arc<Worker>> {
     let worker = Worker::supervise(launcher.launch(args).await?, launcher.memory)?;
     let mut vms = VmsClient::new(worker.channel());
     let answer = vms.describe(DescribeRequest::default());
@@ -159,7 +177,7 @@ async fn refill(launcher: Launcher, common: Grants, spares: Weak<Spares>) {
             pool.taken.notified().await;
             continue;
         }
-        match launch(&launcher, &common, false).await {
+        match launch(&launcher, common.to_args()).await {
             Ok(worker) => pool.ready.lock().push_back(worker),
             Err(error) => {
                 tracing::warn!(%error, "a spare worker could not be started");

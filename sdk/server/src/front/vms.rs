@@ -127,7 +127,9 @@ impl Service {
         let worker = if isolation == Isolation::Shared {
             self.0.pool.shared(&grants).await?
         } else {
-            self.0.pool.own(&grants).await?
+            let limits = request.limits.as_ref();
+            let processes = limits.and_then(|limits| limits.processes).unwrap_or(0);
+            self.0.pool.own(&grants, processes).await?
         };
         let made = client(&worker).create(request).await;
         let made = answer(&worker, made).await?;

@@ -21,7 +21,7 @@ use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
 use super::launcher::Started;
-use super::memory;
+use super::{ending, memory};
 use crate::door::{CONNECTION_WINDOW, STREAM_WINDOW};
 use crate::failure::{disposed, failure};
 use crate::walls::NetworkGrant;
@@ -160,24 +160,20 @@ fn channel(socket: UnixStream) -> Channel {
 async fn watch_over(
     mut child: Child,
     words: Option<ChildStderr>,
-    ending: oneshot::Receiver<Status>,
+    unwanted: oneshot::Receiver<Status>,
     grown: impl Future<Output = Status>,
 ) -> Status {
     let words = tokio::spawn(listen(words));
     let ended = tokio::select! {
         ended = child.wait() => ended,
         status = grown => {
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a worker could not be ended");
-            }
+            ending::kill(child).await;
             words.abort();
             tracing::warn!(reason = status.message(), "a worker was ended");
             return status;
         }
-        reason = ending => {
-            if let Err(error) = child.kill().await {
-                tracing::warn!(%error, "a worker could not be ended");
-            }
+        reason = unwanted => {
+            ending::kill(child).await;
             words.abort();
             // Nobody holds it any more: all its machines were disposed of.
             return reason.unwrap_or_else(|_| disposed(""));
