@@ -425,13 +425,20 @@ async fn filesystem_that_answers_later_is_not_asked_while_the_machine_is_made() 
             .create()
             .await
             .unwrap();
-        assert_eq!(asked.load(Ordering::Relaxed), 0, "{guest} {cwd}");
+        // In a process of its own the machine is made, and then its working directory, once there is a channel.
+        let is_made_later = crate::IS_ISOLATED && guest != "/";
+        assert_eq!(
+            asked.load(Ordering::Relaxed) > 0,
+            is_made_later,
+            "{guest} {cwd}"
+        );
         if guest == "/" {
             let out = rt.shell("pwd").await.unwrap();
             assert_eq!(out.stdout.text().trim(), cwd, "{}", out.stderr);
             assert!(asked.load(Ordering::Relaxed) > 0);
         }
     }
+    // It cannot be written: in this process nobody asks it.
     let seeded = crate::builder()
         .mount_callback("/data", Later::default())
         .file("/data/a", "a");

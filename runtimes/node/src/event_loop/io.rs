@@ -302,8 +302,8 @@ pub(super) fn poll(scope: &mut Scope<'_, '_>, must_not_sleep: bool) {
         let is_due = deadline.is_some_and(|deadline| deadline <= io.clock.now());
         let worked = serve(scope);
         let is_over = !event_loop.is_alive() || !env.can_call_into_js();
-        if worked || must_not_sleep || is_due || is_over || !event_loop.pending.borrow().is_empty()
-        {
+        // Also what V8's tasks added just now.
+        if worked || must_not_sleep || is_due || is_over || event_loop.has_next_phases() {
             return;
         }
         if event_loop.background.get() {

@@ -136,6 +136,13 @@ impl EventLoop {
             || !self.closing.borrow().is_empty()
     }
 
+    /// Whether a phase after the poll phase, or the next turn's first, has something to do.
+    fn has_next_phases(&self) -> bool {
+        self.immediate_ref.get()
+            || !self.pending.borrow().is_empty()
+            || !self.closing.borrow().is_empty()
+    }
+
     /// How many turns there were.
     pub(crate) fn turns(&self) -> u64 {
         self.turns.get()
@@ -250,10 +257,7 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     event_loop.turns.set(event_loop.turns.get() + 1);
     EventLoop::run_queue(&event_loop.pending, scope);
     // What ran just now may have been the last thing that kept the loop alive. libuv: `uv__backend_timeout`.
-    let must_not_sleep = !event_loop.is_alive()
-        || event_loop.immediate_ref.get()
-        || !event_loop.pending.borrow().is_empty()
-        || !event_loop.closing.borrow().is_empty();
+    let must_not_sleep = !event_loop.is_alive() || event_loop.has_next_phases();
     io::poll(scope, must_not_sleep);
     // As libuv: completions that completions made run now, a few rounds.
     for _ in 0..8 {

@@ -28,13 +28,13 @@ async fn converse(
     let Some(Reply::Hello(hello)) = first else {
         return Err(option("hello", "must come first"));
     };
-    let number = machine.link.open(out.clone(), hello);
     let ready = HostRequest {
         request: Some(Asked::Ready(HostReady {})),
         ..HostRequest::default()
     };
-    // An embedder that has gone ends the call from outside.
+    // An embedder that has gone ends the call from outside. This comes first: calls may be waiting for the channel.
     let _told = out.send(Ok(ready)).await.is_ok();
+    let number = machine.link.open(out.clone(), hello);
     let ended = loop {
         tokio::select! {
             reply = input.message() => match reply {
