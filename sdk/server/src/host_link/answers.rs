@@ -117,47 +117,6 @@ fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
             };
             ("spawn", Question::ChildProcess(child))
         }
-        PermissionRequest::Listen { address } => {
-            let network = NetworkQuestion {
-                address: address.ip().to_string(),
-                port: address.port().into(),
-                ..NetworkQuestion::default()
-            };
-            ("listen", Question::Network(network))
-        }
-        PermissionRequest::Connect { address, names } => {
-            let network = NetworkQuestion {
-                hostname: names.first().cloned().unwrap_or_default(),
-                address: address.ip().to_string(),
-                port: address.port().into(),
-                ..NetworkQuestion::default()
-            };
-            ("connect", Question::Network(network))
-        }
-        PermissionRequest::Resolve { name } => {
-            let network = NetworkQuestion {
-                hostname: name.clone(),
-                ..NetworkQuestion::default()
-            };
-            ("dns", Question::Network(network))
-        }
-        PermissionRequest::Http {
-            url,
-            method,
-            host,
-            address,
-            is_fetch,
-        } => {
-            let network = NetworkQuestion {
-                hostname: host.clone(),
-                address: address.ip().to_string(),
-                port: address.port().into(),
-                url: url.clone(),
-                method: method.clone(),
-            };
-            let operation = if *is_fetch { "fetch" } else { "http" };
-            (operation, Question::Network(network))
-        }
         PermissionRequest::Env { name } => {
             let env = EnvQuestion {
                 name: name.clone(),
@@ -175,13 +134,58 @@ fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
             };
             ("call", Question::HostFunction(function))
         }
-        _ => return None,
+        of_network => {
+            let (operation, network) = network_question(of_network)?;
+            (operation, Question::Network(network))
+        }
     };
     Some(PermissionQuestion {
         operation: operation.into(),
         scope: Some(scope),
         pid: 0,
     })
+}
+
+/// The question about a request of the network; nothing for another.
+fn network_question(request: &PermissionRequest) -> Option<(&'static str, NetworkQuestion)> {
+    let of_address = |address: &std::net::SocketAddr| NetworkQuestion {
+        address: address.ip().to_string(),
+        port: address.port().into(),
+        ..NetworkQuestion::default()
+    };
+    match request {
+        PermissionRequest::Listen { address } => Some(("listen", of_address(address))),
+        PermissionRequest::Connect { address, names } => {
+            let network = NetworkQuestion {
+                hostname: names.first().cloned().unwrap_or_default(),
+                ..of_address(address)
+            };
+            Some(("connect", network))
+        }
+        PermissionRequest::Resolve { name } => {
+            let network = NetworkQuestion {
+                hostname: name.clone(),
+                ..NetworkQuestion::default()
+            };
+            Some(("dns", network))
+        }
+        PermissionRequest::Http {
+            url,
+            method,
+            host,
+            address,
+            is_fetch,
+        } => {
+            let network = NetworkQuestion {
+                hostname: host.clone(),
+                url: url.clone(),
+                method: method.clone(),
+                ..of_address(address)
+            };
+            Some((if *is_fetch { "fetch" } else { "http" }, network))
+        }
+        _ => None,
+    }
 }
 
 /// Lets a builder ask over the link in these scopes.
