@@ -100,12 +100,15 @@ fn shell_has_job_control_and_follows_the_window() {
     window.shows("root@cenote:~#");
     window.keys(&["stty size", "Enter"]);
     window.shows("24 80");
-    window.keys(&["cat", "Enter"]);
+    // What is typed while the prompt still reads the terminal is not echoed: what it runs says when it has it.
+    window.keys(&["echo ready; cat", "Enter"]);
+    window.shows("\nready\n");
     window.keys(&["one", "Enter"]);
     window.shows("one\none");
     window.keys(&["C-z"]);
     window.shows("[1]+  Stopped                 cat");
     window.keys(&["fg", "Enter"]);
+    window.shows("fg\ncat\n");
     window.keys(&["two", "Enter"]);
     window.shows("two\ntwo");
     window.keys(&["C-c"]);
