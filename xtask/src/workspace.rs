@@ -19,6 +19,15 @@ pub(crate) fn cargo(arguments: &[&str]) -> Command {
     let program = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
     command.args(arguments).current_dir(root());
+    // What `cargo run` says of this program: build scripts that look at it would run again, and all that needs them be built again.
+    for (name, _) in std::env::vars_os() {
+        let is_of_us = name.to_str().is_some_and(|name| {
+            name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+        });
+        if is_of_us {
+            command.env_remove(name);
+        }
+    }
     command
 }
 
