@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 use tonic::{Status, Streaming};
 
-use super::relay::{Leash, Out, Window, call, ended, send, send_all, time_limit};
+use super::relay::{Leash, Out, Window, call, ended, send, send_all, serve_call, time_limit};
 use crate::failure::option;
 use crate::machines::Machine;
 
@@ -35,15 +35,7 @@ pub(crate) async fn run(
     input: Streaming<AttachRequest>,
     out: Out<AttachEvent>,
 ) {
-    let done = tokio::select! {
-        done = converse(&machine, input, &out) => done,
-        () = out.closed() => return,
-    };
-    if let Err(status) = done
-        && out.send(Err(status)).await.is_err()
-    {
-        tracing::debug!("the caller has gone");
-    }
+    serve_call(&out, converse(&machine, input, &out)).await;
 }
 
 async fn converse(

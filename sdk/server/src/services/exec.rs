@@ -9,7 +9,7 @@ use cenote_proto::v1::{ErrorDetail, ExecEvent, ExecRequest, Exited, OutputMode, 
 use tokio::time::Instant;
 use tonic::{Code, Status};
 
-use super::relay::{Leash, Out, call, ended, keep, send, send_all, time_limit};
+use super::relay::{Leash, Out, call, ended, keep, send, send_all, serve_call, time_limit};
 use crate::failure::option;
 use crate::machines::Machine;
 
@@ -25,15 +25,11 @@ pub(crate) async fn run(
     out: Out<ExecEvent>,
 ) {
     // When the caller goes, what was started is killed with the future that holds it.
-    let done = tokio::select! {
-        done = to_the_end(&machine, request, returns, &out) => done,
-        () = out.closed() => return,
-    };
-    if let Err(status) = done.and_then(|()| machine.check_live())
-        && out.send(Err(status)).await.is_err()
-    {
-        tracing::debug!("the caller has gone");
-    }
+    serve_call(&out, async {
+        let done = to_the_end(&machine, request, returns, &out).await;
+        done.and_then(|()| machine.check_live())
+    })
+    .await;
 }
 
 async fn to_the_end(

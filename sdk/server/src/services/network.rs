@@ -17,7 +17,7 @@ use cenote_proto::v1::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tonic::{Code, Request, Response, Status, Streaming};
 
-use super::relay::Out;
+use super::relay::{Out, serve_call};
 use super::{Answers, answers};
 use crate::failure::{failure, option, unimplemented};
 use crate::machines::{Machine, Machines};
@@ -294,15 +294,6 @@ async fn to_guest(
     Ok(())
 }
 
-/// Sends what a call came to, if it failed.
-async fn conclude<T>(done: Result<(), Status>, out: &Out<T>) {
-    if let Err(status) = done
-        && out.send(Err(status)).await.is_err()
-    {
-        tracing::debug!("the caller has gone");
-    }
-}
-
 #[tonic::async_trait]
 impl Network for Service {
     type FetchStream = Answers<FetchResponse>;
@@ -316,10 +307,7 @@ impl Network for Service {
         let machine = self.0.named_by(request.metadata())?;
         let (out, stream) = answers();
         tokio::spawn(async move {
-            tokio::select! {
-                done = fetch(&machine, request.into_inner(), &out) => conclude(done, &out).await,
-                () = out.closed() => {}
-            }
+            serve_call(&out, fetch(&machine, request.into_inner(), &out)).await;
         });
         Ok(Response::new(stream))
     }
@@ -331,10 +319,7 @@ impl Network for Service {
         let machine = self.0.named_by(request.metadata())?;
         let (out, stream) = answers();
         tokio::spawn(async move {
-            tokio::select! {
-                done = tunnel(&machine, request.into_inner(), &out) => conclude(done, &out).await,
-                () = out.closed() => {}
-            }
+            serve_call(&out, tunnel(&machine, request.into_inner(), &out)).await;
         });
         Ok(Response::new(stream))
     }

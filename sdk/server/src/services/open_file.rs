@@ -10,7 +10,7 @@ use cenote_proto::v1::open_file_request::Message;
 use cenote_proto::v1::{FileDone, OpenFile, OpenFileReply, OpenFileRequest, ReadPiece, WriteMode};
 use tonic::{Status, Streaming};
 
-use super::relay::Out;
+use super::relay::{Out, serve_call};
 use crate::failure::option;
 use crate::machines::Machine;
 
@@ -33,15 +33,7 @@ pub(super) async fn run(
     mut input: Streaming<OpenFileRequest>,
     out: Out<OpenFileReply>,
 ) {
-    let done = tokio::select! {
-        done = converse(&machine, &mut input, &out) => done,
-        () = out.closed() => return,
-    };
-    if let Err(status) = done
-        && out.send(Err(status)).await.is_err()
-    {
-        tracing::debug!("the caller has gone");
-    }
+    serve_call(&out, converse(&machine, &mut input, &out)).await;
 }
 
 async fn converse(

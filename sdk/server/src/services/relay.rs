@@ -19,6 +19,19 @@ use crate::machines::Machine;
 /// Where answers go.
 pub(crate) type Out<T> = Sender<Result<T, Status>>;
 
+/// Serves a call to its end, or until its caller goes.
+pub(super) async fn serve_call<T>(out: &Out<T>, call: impl Future<Output = Result<(), Status>>) {
+    let done = tokio::select! {
+        done = call => done,
+        () = out.closed() => return,
+    };
+    if let Err(status) = done
+        && out.send(Err(status)).await.is_err()
+    {
+        tracing::debug!("the caller has gone");
+    }
+}
+
 /// The SDK's call for a program.
 pub(crate) fn call(rt: &NodeRuntime, program: Program) -> Result<Call<Spawn>, Status> {
     let mut call = match program.what {

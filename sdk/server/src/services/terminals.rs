@@ -16,7 +16,7 @@ use cenote_proto::v1::{
 use prost::bytes::Bytes;
 use tonic::{Request, Response, Status, Streaming};
 
-use super::relay::{Out, time_limit};
+use super::relay::{Out, serve_call, time_limit};
 use super::{Answers, answers};
 use crate::failure::{option, unimplemented};
 use crate::machines::{Machine, Machines};
@@ -205,15 +205,7 @@ impl Terminals for Service {
         let terminal = named(&machine, &mut input).await?;
         let (out, stream) = answers();
         tokio::spawn(async move {
-            let done = tokio::select! {
-                done = converse(&machine, &terminal, input, &out) => done,
-                () = out.closed() => return,
-            };
-            if let Err(status) = done
-                && out.send(Err(status)).await.is_err()
-            {
-                tracing::debug!("the caller has gone");
-            }
+            serve_call(&out, converse(&machine, &terminal, input, &out)).await;
         });
         Ok(Response::new(stream))
     }
