@@ -128,9 +128,8 @@ fn snapshot_key(crate_dir: &Path, pin: &stdlib::Pin) -> Result<String, String> {
     files.sort();
     let mut hash = Sha256::new();
     hash.update(&pin.sha256);
-    for name in ["PROFILE", "TARGET", "OPT_LEVEL"] {
-        hash.update(std::env::var(name).unwrap_or_default());
-    }
+    // Not the profile: the build script that makes the embedded snapshot may have another than the program.
+    hash.update(std::env::var("TARGET").unwrap_or_default());
     for path in files {
         hash.update(path.to_string_lossy().as_bytes());
         hash.update(std::fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?);

@@ -1,4 +1,4 @@
-// Makes what is published: DIRECTORY/cenote, the package, and DIRECTORY/linux-x64, the platform package with the program: stripped, with node's start-up snapshot, compressed.
+// Makes what is published: DIRECTORY/cenote, the package, and DIRECTORY/linux-x64, the platform package with the program: stripped, compressed.
 //
 //     npm ci && node release.mjs DIRECTORY [PROGRAM]      # PROGRAM is CENOTE_BIN or target/release/cenote unless given
 //     npm publish DIRECTORY/linux-x64 && npm publish DIRECTORY/cenote
@@ -74,10 +74,9 @@ async function main([directory, named]) {
   const version = writePackage(ours);
   const place = mkdtempSync(join(tmpdir(), "cenote-release-"));
   try {
-    const [stripped, shipped] = [join(place, "stripped"), join(place, "cenote")];
-    copyFileSync(program, stripped);
-    execFileSync("strip", [stripped]);
-    execFileSync(stripped, ["package", shipped]);
+    const shipped = join(place, "cenote");
+    copyFileSync(program, shipped);
+    execFileSync("strip", [shipped]);
     await writePlatform({ program: shipped, directory: platform, version });
   } finally {
     rmSync(place, { recursive: true });

@@ -54,6 +54,4 @@ mod tests;
 
 pub use isolate::HeapLimits;
 pub use runtime::NodeRuntime;
-pub use snapshot::{
-    PackageError, SnapshotError, packaged_program, snapshot_directory, write_packaged_program,
-};
+pub use snapshot::{SnapshotError, make_snapshot, snapshot_directory, use_snapshot};

@@ -12,7 +12,7 @@ use clap::{Arg, Command};
 /// Subcommands whose own arguments begin with options.
 const SHELLS: [&str; 2] = ["sh", "bash"];
 /// Subcommands with command lines of their own.
-const APART: [&str; 2] = ["serve", "package"];
+const APART: [&str; 1] = ["serve"];
 
 /// The command line, with `cenote help serve` made the `cenote serve --help` that it means.
 pub(crate) fn asked_for(words: impl Iterator<Item = OsString>) -> Vec<OsString> {

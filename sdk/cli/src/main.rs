@@ -2,7 +2,7 @@
 //!
 //! `options` is the command line (`inspect` the debugger's part of it, `arguments` where it ends and the program's begins), `session` runs it,
 //! `outlet` carries what it writes, `terminal` all of it on a terminal, `named` sees to it that rules can match; `serve` is the
-//! sidecar and its workers, `package` what the release does with the finished program. The exit status is the guest's; 125 is a failure of `cenote` itself (as
+//! sidecar and its workers. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
@@ -11,7 +11,6 @@ mod inspect;
 mod named;
 mod options;
 mod outlet;
-mod package;
 mod progress;
 mod serve;
 mod session;
@@ -23,11 +22,10 @@ use clap::{CommandFactory, Parser};
 const FAILED: i32 = 125;
 
 fn main() {
+    cenote::use_snapshot(cenote_snapshot::START_UP_SNAPSHOT);
     // A worker locks itself down before it has a second thread: nothing may come before this.
     let words = arguments::asked_for(std::env::args_os());
-    let served = serve::run(words.iter().cloned());
-    let served = served.or_else(|| package::run(words.iter().cloned()));
-    if let Some(done) = served {
+    if let Some(done) = serve::run(words.iter().cloned()) {
         std::process::exit(status_of(done.map(|()| 0)));
     }
     let words = arguments::settle(words, &options::Options::command());

@@ -101,12 +101,6 @@ pub(crate) enum Action {
         #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
-    /// Write a copy of this program with node's start-up snapshot in it (for releases)
-    #[command(disable_help_flag = true)]
-    Package {
-        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<OsString>,
-    },
 }
 
 impl Action {

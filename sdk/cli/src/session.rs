@@ -223,10 +223,10 @@ fn prepare(
         Action::Shell { program: None, .. } => {
             (builder, Program::command("bash", vec!["-l".to_owned()]))
         }
-        Action::Serve { .. } | Action::Package { .. } => Options::command()
+        Action::Serve { .. } => Options::command()
             .error(
                 ErrorKind::ArgumentConflict,
-                "options of a machine mean nothing to `serve` and `package`, which stand first",
+                "options of a machine mean nothing to `serve`, which stands first",
             )
             .exit(),
         Action::Command { program, args }

@@ -187,15 +187,13 @@ pub(crate) fn spawn(future: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// What machines of this process read of the host besides what their options name: compiled modules, node's start-up snapshot (in the cache, or in
-/// the program itself), and commands
+/// What machines of this process read of the host besides what their options name: compiled modules, node's start-up snapshot in the cache, and commands
 /// that an environment variable or a checkout puts in the place of those shipped. For those who lock a process down.
 #[must_use]
 pub fn host_reads() -> Vec<PathBuf> {
     let modules = cenote_wasm::module_directory();
     modules
         .into_iter()
-        .chain(cenote_node::packaged_program())
         .chain(cenote_node::snapshot_directory())
         .chain(crate::root::host_commands())
         .collect()

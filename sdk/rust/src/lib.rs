@@ -62,7 +62,7 @@ pub use cenote_abi::signal::SigNum as Signal;
 pub use cenote_base::Timing;
 pub use cenote_base::limits::Limits;
 pub use cenote_base::policy::FileOperation;
-pub use cenote_node::{PackageError, write_packaged_program};
+pub use cenote_node::use_snapshot;
 pub use cenote_wasm::reserve_programs;
 pub use error::Error;
 pub use events::{Event, EventStream, ResourceUse};

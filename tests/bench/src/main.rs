@@ -42,6 +42,7 @@ struct Flags {
 }
 
 fn main() -> ExitCode {
+    cenote::use_snapshot(cenote_snapshot::START_UP_SNAPSHOT);
     let flags = Flags::parse();
     if flags.list {
         rows::ROWS

@@ -15,6 +15,7 @@ const RANKS: &[(&str, u8)] = &[
     ("cenote-wasm", 5),
     ("cenote-node", 5),
     ("cenote-proto", 5),
+    ("cenote-snapshot", 6),
     ("cenote", 6),
     ("cenote-server", 7),
     ("cenote-test", 7),

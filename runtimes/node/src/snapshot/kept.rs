@@ -1,4 +1,4 @@
-//! How a snapshot and its code caches are kept as bytes: one after another, under a digest, in a file of the user's caches.
+//! How a snapshot and its code caches are kept as bytes: one after another; in the program (`embedded`) after the key of the build, in a file of the user's caches under a digest.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -13,46 +13,46 @@ pub(super) struct Code {
     pub(super) first: Vec<String>,
 }
 
+/// Appends a part: its length in 64 bits, little-endian, and its bytes.
+pub(super) fn put_part(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+/// Takes the part that `rest` begins with off it; `None` when there is no whole one.
+pub(super) fn take_part(rest: &mut &'static [u8]) -> Option<&'static [u8]> {
+    let (len, after) = rest.split_first_chunk::<8>()?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
+    let (part, after) = after.split_at_checked(len)?;
+    *rest = after;
+    Some(part)
+}
+
 /// The snapshot, the first modules, and the code caches by name: each part with its length before it.
-pub(super) fn pack(blob: &[u8], code: Option<&Code>) -> Vec<u8> {
-    fn part(out: &mut Vec<u8>, bytes: &[u8]) {
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(bytes);
-    }
+pub(super) fn pack(blob: &[u8], code: &Code) -> Vec<u8> {
     let mut out = Vec::new();
-    part(&mut out, blob);
-    if let Some(code) = code {
-        part(&mut out, code.first.join("\n").as_bytes());
-        let mut caches: Vec<_> = code.caches.iter().collect();
-        caches.sort_unstable_by_key(|(id, _)| *id);
-        for (id, cache) in caches {
-            part(&mut out, id.as_bytes());
-            part(&mut out, cache);
-        }
+    put_part(&mut out, blob);
+    put_part(&mut out, code.first.join("\n").as_bytes());
+    let mut caches: Vec<_> = code.caches.iter().collect();
+    caches.sort_unstable_by_key(|(id, _)| *id);
+    for (id, cache) in caches {
+        put_part(&mut out, id.as_bytes());
+        put_part(&mut out, cache);
     }
     out
 }
 
 /// The reverse of [`pack`].
-fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
-    fn part(rest: &mut &'static [u8]) -> Option<&'static [u8]> {
-        let (len, after) = rest.split_first_chunk::<8>()?;
-        let len = usize::try_from(u64::from_le_bytes(*len)).ok()?;
-        let (part, after) = after.split_at_checked(len)?;
-        *rest = after;
-        Some(part)
-    }
+pub(super) fn unpack(bytes: &'static [u8]) -> Option<(&'static [u8], Code)> {
     let text = |bytes: &'static [u8]| std::str::from_utf8(bytes).ok();
     let mut rest = bytes;
-    let blob = part(&mut rest)?;
+    let blob = take_part(&mut rest)?;
     let mut code = Code::default();
-    if !rest.is_empty() {
-        let first = text(part(&mut rest)?)?;
-        code.first = first.lines().map(str::to_owned).collect();
-    }
+    let first = text(take_part(&mut rest)?)?;
+    code.first = first.lines().map(str::to_owned).collect();
     while !rest.is_empty() {
-        let id = text(part(&mut rest)?)?.to_owned();
-        code.caches.insert(id, part(&mut rest)?);
+        let id = text(take_part(&mut rest)?)?.to_owned();
+        code.caches.insert(id, take_part(&mut rest)?);
     }
     Some((blob, code))
 }

@@ -1,15 +1,14 @@
 //! The start-up snapshot: the bootstrapped context, frozen once and restored by every process in a few milliseconds. With it goes a code
 //! cache of what programs run besides (`training`).
 //!
-//! A packaged program has it in its own file (`embedded`). Otherwise it is made when first needed (half a second), kept in memory and in the
-//! cache folder (`kept`). Both are under a key of everything it depends on (our sources, Node's, V8's version, the build profile); one that is
+//! A program may have it embedded (`embedded`; `cenote` and all that use the crate `cenote-snapshot`). Otherwise it is made when first needed (half a second), kept in memory and in the
+//! cache folder (`kept`). Both are under a key of everything it depends on (our sources, Node's, V8's version); one that is
 //! damaged or from another V8 is not used. Without a cache folder that can be written every host process makes its own.
 
 mod embedded;
 mod kept;
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
 
@@ -23,7 +22,7 @@ use cenote_base::{Clock, MonoTime};
 
 use kept::Code;
 
-pub use embedded::packaged_program;
+pub use embedded::use_snapshot;
 pub use kept::snapshot_directory;
 
 /// Why there is no snapshot.
@@ -35,17 +34,6 @@ pub enum SnapshotError {
     /// V8 made no blob.
     #[error("V8 made no snapshot")]
     NoBlob,
-}
-
-/// Why a packaged program was not written.
-#[derive(Debug, thiserror::Error)]
-pub enum PackageError {
-    /// There is no snapshot.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// Reading the program or writing the copy.
-    #[error("the packaged program: {0}")]
-    Io(#[from] std::io::Error),
 }
 
 static BLOB: OnceLock<Result<&'static [u8], String>> = OnceLock::new();
@@ -84,15 +72,12 @@ fn load_or_make() -> Result<&'static [u8], SnapshotError> {
         CODE.get_or_init(|| code);
         return Ok(blob);
     }
-    let blob: &'static [u8] = Box::leak(make()?.into_boxed_slice());
-    let lessons = crate::training::learn(Some(blob));
-    CODE.get_or_init(|| Code {
-        caches: leak(lessons.caches),
-        first: lessons.first,
-    });
+    let (blob, code) = bootstrap_and_train()?;
+    let packed = kept::pack(blob, &code);
+    CODE.get_or_init(|| code);
     tracing::debug!(target: "cenote::node", from = "bootstrap", bytes = blob.len(), "start-up snapshot");
     if let Some(path) = kept::cache_file()
-        && let Err(error) = kept::store(&path, &sealed(blob))
+        && let Err(error) = kept::store(&path, &kept::seal(&packed))
     {
         tracing::debug!(target: "cenote::node", %error, path = %path.display(), "start-up snapshot is not cached");
     }
@@ -103,18 +88,25 @@ fn load_kept() -> Option<(&'static [u8], Code)> {
     kept::unseal(std::fs::read(kept::cache_file()?).ok()?)
 }
 
-fn sealed(blob: &[u8]) -> Vec<u8> {
-    kept::seal(&kept::pack(blob, CODE.get()))
-}
-
-/// Writes a copy of the program that runs to `to`, with the start-up snapshot in it: it starts Node without making one or looking for
-/// one. Replaces the file.
+/// Makes the snapshot whatever caches have, and gives the bytes to embed: for [`use_snapshot`], in a program of the same build. Takes a second.
 ///
 /// # Errors
-/// When the snapshot cannot be made, the program's file not be read, or the copy not be written.
-pub fn write_packaged_program(to: &Path) -> Result<(), PackageError> {
-    let blob = blob()?;
-    Ok(embedded::write(to, &sealed(blob))?)
+/// When Node's bootstrap fails, which is a bug of ours.
+pub fn make_snapshot() -> Result<Vec<u8>, SnapshotError> {
+    initialize_v8();
+    let (blob, code) = bootstrap_and_train()?;
+    Ok(embedded::write(&kept::pack(blob, &code)))
+}
+
+/// The snapshot, and what a first program that starts from it has compiled.
+fn bootstrap_and_train() -> Result<(&'static [u8], Code), SnapshotError> {
+    let blob: &'static [u8] = Box::leak(make()?.into_boxed_slice());
+    let lessons = crate::training::learn(Some(blob));
+    let code = Code {
+        caches: leak(lessons.caches),
+        first: lessons.first,
+    };
+    Ok((blob, code))
 }
 
 fn leak(caches: HashMap<String, Vec<u8>>) -> HashMap<String, &'static [u8]> {
