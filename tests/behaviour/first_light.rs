@@ -23,6 +23,7 @@ mod outward;
 mod permissions;
 mod permissions_asked;
 mod snapshots;
+mod system;
 mod terminal;
 mod timing;
 mod warm;

@@ -389,6 +389,29 @@ async fn at_the_top_it_is_joined_with_what_the_machine_needs() {
     rt.dispose().await;
 }
 
+/// A seeded file lies in the machine's own tree, where its mode is set too: the embedder, who has no such file, is asked only when the machine is there.
+#[tokio::test]
+async fn seeded_files_with_modes_lie_beside_one_at_the_top() {
+    let files = Memory::default();
+    let rt = crate::builder()
+        .mount_callback("/", files.clone())
+        .file_with_mode("/tools/hello", "#!/bin/sh\necho hello\n", 0o755)
+        .file_with_mode("/usr/local/bin/secret", "x", 0o600)
+        .create()
+        .await
+        .unwrap();
+    assert_eq!(
+        shell(
+            &rt,
+            "/tools/hello; stat -c %a /tools/hello /usr/local/bin/secret"
+        )
+        .await,
+        "hello\n755\n600\n"
+    );
+    assert_eq!(files.text("tools/hello"), None);
+    rt.dispose().await;
+}
+
 /// Counts what it is asked; one that is asked over a channel, which is opened when the machine is there.
 #[derive(Default)]
 struct Later(Arc<AtomicUsize>);

@@ -18,6 +18,7 @@ mod network;
 mod outward;
 mod permissions;
 mod snapshots;
+mod system;
 mod timing;
 mod warm;
 

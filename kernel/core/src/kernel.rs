@@ -24,6 +24,7 @@ use crate::process::spawn::spawn_first;
 use crate::process::table::{Node, ProcessTable};
 use crate::process::{ChildHandle, FsContext, Process, ProcessInfo, SpawnRequest, fork};
 use crate::signal::send::send_kernel;
+use crate::system::System;
 use crate::timer::Spawner;
 use crate::tty::PtyTable;
 
@@ -42,6 +43,8 @@ pub struct KernelOptions {
     pub budget: Option<Arc<Budget>>,
     /// What `uname -n` says.
     pub hostname: String,
+    /// What else programs are told of the machine.
+    pub system: System,
     /// The filesystem at `/`.
     pub root: Arc<dyn FileSystem>,
     /// What runs programs; asked in this order.
@@ -68,6 +71,7 @@ pub struct Kernel {
     namespace: Namespace,
     hostname: RwLock<Vec<u8>>,
     domain: RwLock<Vec<u8>>,
+    system: System,
     runtimes: Vec<Arc<dyn Runtime>>,
     entropy: Arc<dyn Entropy>,
     table: ProcessTable,
@@ -114,6 +118,7 @@ impl Kernel {
                 namespace,
                 hostname: RwLock::new(options.hostname.into_bytes()),
                 domain: RwLock::new(b"(none)".to_vec()),
+                system: options.system.bounded(),
                 runtimes: options.runtimes,
                 entropy: options.entropy,
                 table,
@@ -210,6 +215,12 @@ impl Kernel {
 
     pub(crate) fn set_domain(&self, name: &[u8]) {
         *self.domain.write() = name.to_vec();
+    }
+
+    /// What programs are told of the machine: names, processors.
+    #[must_use]
+    pub fn system(&self) -> &System {
+        &self.system
     }
 
     pub(crate) fn runtimes(&self) -> &[Arc<dyn Runtime>] {

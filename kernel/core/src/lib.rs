@@ -28,6 +28,7 @@ pub mod process;
 mod procfs;
 pub mod signal;
 pub mod syscall;
+pub mod system;
 pub mod timer;
 pub mod tty;
 
@@ -43,4 +44,5 @@ pub use process::{
     Sleeping, Spawn, SpawnRequest, Task, Usage,
 };
 pub use signal::{AltStack, Delivery, HandlerCall, SigAction, SigHandler};
+pub use system::System;
 pub use timer::Spawner;

@@ -71,6 +71,7 @@ fn run(
             limits,
             budget: Some(budget),
             hostname: "box".into(),
+            system: cenote_kernel::System::default(),
             root,
             runtimes: vec![Arc::new(NodeRuntime::new(HeapLimits::default()))],
             entropy: Arc::new(Zeros),

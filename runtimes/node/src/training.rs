@@ -121,6 +121,7 @@ fn attend(lesson: &Lesson, snapshot: Option<&'static [u8]>, notes: &Arc<Notes>) 
         limits,
         budget: Some(budget),
         hostname: "lesson".into(),
+        system: cenote_kernel::System::default(),
         root,
         runtimes: vec![Arc::new(School {
             snapshot,

@@ -143,6 +143,9 @@ pub(crate) struct MachineOptions {
     /// Run as this user of the machine (default 0:0, its superuser)
     #[arg(long, global = true, value_name = "UID[:GID]")]
     pub(crate) user: Option<User>,
+    /// How many processors programs see, 1 to 1024; no limit (default: as many as cenote itself may use)
+    #[arg(long, global = true, value_name = "N")]
+    pub(crate) processors: Option<u32>,
     /// How much of time programs see: the real clocks, whole milliseconds, or a clock that stands still
     #[arg(long, global = true, value_name = "MODE", default_value = "coarse")]
     pub(crate) timing: TimingMode,

@@ -318,6 +318,9 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
     if let Some(user) = options.user {
         builder = builder.user(user.uid, user.gid);
     }
+    if let Some(count) = options.processors {
+        builder = builder.processors(count);
+    }
     let rule = |access| {
         move |glob| FileRule {
             effect: cenote::Effect::Deny,

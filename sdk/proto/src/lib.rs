@@ -72,7 +72,7 @@ pub const VM_METADATA: &str = "cenote-vm";
 ///
 /// A server takes fields it does not know for unset, so one that is older than its client might grant what the client meant to refuse.
 /// Clients therefore do not speak to a server of a smaller revision; a larger one only has more.
-pub const REVISION: u32 = 4;
+pub const REVISION: u32 = 5;
 
 /// The largest message, in bytes.
 pub const MAX_MESSAGE: usize = 16 << 20;

@@ -24,6 +24,7 @@ use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::{Permissions, Rules};
+use crate::system::OsNames;
 use crate::worker::{self, Filesystems};
 use crate::{
     Decision, Error, Image, Isolation, NetworkRule, NodeRuntime, PermissionRequest, Resolve, Scope,
@@ -51,7 +52,9 @@ pub struct NodeRuntimeBuilder {
     cwd: Option<String>,
     user: Option<(u32, u32)>,
     hostname: Option<String>,
-    files: Vec<(String, Vec<u8>)>,
+    os: OsNames,
+    processors: Option<u32>,
+    files: Vec<SeedFile>,
     mounts: Vec<HostMount>,
     vfs_mounts: Vec<VfsMount>,
     callback_mounts: Vec<HostFilesMount>,
@@ -76,6 +79,15 @@ pub struct NodeRuntimeBuilder {
     worker_program: Option<PathBuf>,
 }
 
+/// A file put into a new machine.
+#[derive(Clone, Debug)]
+pub(crate) struct SeedFile {
+    pub(crate) path: String,
+    pub(crate) content: Vec<u8>,
+    /// Permission bits; 0644 unless it says otherwise.
+    pub(crate) mode: Option<u32>,
+}
+
 /// The embedder's network.
 #[derive(Clone)]
 struct Adapter(Arc<dyn NetworkAdapter>);
@@ -93,7 +105,9 @@ pub(crate) struct Parts {
     pub(crate) cwd: String,
     pub(crate) user: Option<(u32, u32)>,
     pub(crate) hostname: Option<String>,
-    pub(crate) files: Vec<(String, Vec<u8>)>,
+    pub(crate) os: OsNames,
+    pub(crate) processors: Option<u32>,
+    pub(crate) files: Vec<SeedFile>,
     pub(crate) mounts: Vec<HostMount>,
     pub(crate) memory_mounts: Vec<MemoryMount>,
     pub(crate) images: Vec<(Image, String)>,
@@ -156,9 +170,41 @@ impl NodeRuntimeBuilder {
         self
     }
 
+    /// Sets what guests are told of their system, where that is not to be what it is.
+    pub fn os(mut self, names: OsNames) -> Self {
+        self.os = names;
+        self
+    }
+
+    /// Sets how many processors guests see, 1 to 1,024, wherever they ask (`nproc`, `/proc`, Node's `os`). It is no limit. Default: as many as this
+    /// process may use ([`host_processors`](crate::host_processors)).
+    pub fn processors(mut self, count: u32) -> Self {
+        self.processors = Some(count);
+        self
+    }
+
     /// Puts a file into the machine (mode 0644, directories above it made).
     pub fn file(mut self, path: impl Into<String>, content: impl Into<Vec<u8>>) -> Self {
-        self.files.push((path.into(), content.into()));
+        self.files.push(SeedFile {
+            path: path.into(),
+            content: content.into(),
+            mode: None,
+        });
+        self
+    }
+
+    /// As [`file`](Self::file), with these permission bits.
+    pub fn file_with_mode(
+        mut self,
+        path: impl Into<String>,
+        content: impl Into<Vec<u8>>,
+        mode: u32,
+    ) -> Self {
+        self.files.push(SeedFile {
+            path: path.into(),
+            content: content.into(),
+            mode: Some(mode),
+        });
         self
     }
 
@@ -425,6 +471,7 @@ impl NodeRuntimeBuilder {
     /// Makes the machine in a process of its own; what its embedder keeps of it is here.
     async fn build_elsewhere(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
+        self.os.system(self.processors)?;
         // Made again there; here for what is wrong with them, for variables, and for what the other process asks of the network here.
         let asks = self.callbacks.contains_key(&Scope::Network);
         let exempt =
@@ -474,6 +521,8 @@ impl NodeRuntimeBuilder {
             cwd: defaults.cwd.clone(),
             user: self.user,
             hostname: self.hostname,
+            os: self.os,
+            processors: self.processors,
             files: self.files,
             mounts: self.mounts,
             memory_mounts: self.memory_mounts,
@@ -508,6 +557,7 @@ impl NodeRuntimeBuilder {
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
         let recipe = self.recipe();
+        let system = self.os.system(self.processors)?;
         let asks = self.callbacks.contains_key(&Scope::Network);
         let permissions = with_exempt_ports(self.permissions, asks, &self.loopback_exempt_ports)?;
         let pins = Arc::<Pins>::default();
@@ -545,6 +595,7 @@ impl NodeRuntimeBuilder {
             limits: self.limits,
             budget: Some(budget),
             hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
+            system,
             root,
             runtimes,
             entropy: Arc::new(HostEntropy),
@@ -564,6 +615,7 @@ impl NodeRuntimeBuilder {
                 files: &self.files,
                 cwd: &cwd,
                 owner: (uid, gid),
+                os: &self.os,
                 has_names,
                 authority: outside.authority(),
             },
@@ -575,7 +627,7 @@ impl NodeRuntimeBuilder {
             joined.open();
         }
         let defaults = Defaults {
-            env: default_env(uid, &self.env, &permit, outside.adapter.is_some()),
+            env: default_env(uid, &self.env, &self.os, &permit, outside.adapter.is_some()),
             cwd,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
@@ -713,6 +765,7 @@ fn compile_commands(
 fn default_env(
     uid: u32,
     over: &BTreeMap<String, String>,
+    os: &OsNames,
     permit: &Permit,
     has_authority: bool,
 ) -> BTreeMap<String, String> {
@@ -722,7 +775,7 @@ fn default_env(
         ("/home/user", "user")
     };
     let mut env: BTreeMap<String, String> = [
-        ("HOME", home),
+        ("HOME", os.homedir.as_deref().unwrap_or(home)),
         ("LOGNAME", user),
         ("USER", user),
         (
@@ -736,6 +789,9 @@ fn default_env(
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
     .collect();
+    if let Some(directory) = &os.tmpdir {
+        env.insert("TMPDIR".into(), directory.clone());
+    }
     if has_authority {
         env.insert("NODE_EXTRA_CA_CERTS".into(), root::AUTHORITIES.into());
     }

@@ -101,16 +101,7 @@ impl NodeRuntime {
         if let Some(remote) = self.machine.remote() {
             return remote.read_file(path).await;
         }
-        self.on_files("read", path, |cx| {
-            let file = ops::open(
-                cx,
-                None,
-                path,
-                OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK,
-                Mode::empty(),
-            )?;
-            read_to_end(&file)
-        })
+        self.on_files("read", path, |cx| read(cx, path))
     }
 
     /// Writes a whole file, made (mode 0644) or emptied first.
@@ -283,6 +274,12 @@ fn read_to_end(file: &OpenFile) -> SysResult<Vec<u8>> {
             ));
         }
     }
+}
+
+/// The whole of `path`.
+pub(crate) fn read(cx: &LookupContext<'_>, path: &[u8]) -> SysResult<Vec<u8>> {
+    let flags = OpenFlags::O_RDONLY | OpenFlags::O_NONBLOCK;
+    read_to_end(&*ops::open(cx, None, path, flags, Mode::empty())?)
 }
 
 /// Writes `content` as the whole of `path`.

@@ -49,6 +49,7 @@ mod program_names;
 mod root;
 mod runtime;
 mod snapshot;
+mod system;
 mod terminal;
 mod watch;
 mod worker;
@@ -94,6 +95,7 @@ pub use process::{Process, ReturnedJson};
 pub use processes::{ProcessActivity, ProcessSummary};
 pub use runtime::{NODE_VERSION, NodeRuntime};
 pub use snapshot::Snapshot;
+pub use system::{OsNames, host_processors};
 pub use terminal::{Terminal, TerminalOptions, TerminalOutput};
 /// The crate whose filesystems [`NodeRuntimeBuilder::mount_vfs`] takes.
 pub use vfs;

@@ -24,12 +24,13 @@ use cenote_vfs::fs::{
 use cenote_vfs::{FileSystem, LookupContext, LookupFlags, MountFlags, NewOwner, ops};
 
 use crate::Error;
-use crate::builder::check_directory;
-use crate::files::{HostView, make_directories, write};
+use crate::builder::{SeedFile, check_directory};
+use crate::files::{HostView, make_directories, read, write};
 use crate::host_files::HostFilesMount;
 use crate::image::{self, Image};
 use crate::mounts::{HostMount, MemoryMount, MountAccess, VfsMount};
 use crate::network::dns::NAME_SERVER;
+use crate::system::OsNames;
 
 /// What the embedder adds to the tree.
 pub(crate) struct Plan<'a> {
@@ -39,9 +40,10 @@ pub(crate) struct Plan<'a> {
     pub(crate) images: &'a [(Image, String)],
     pub(crate) memory_mounts: &'a [MemoryMount],
     pub(crate) node_modules: Option<&'a Path>,
-    pub(crate) files: &'a [(String, Vec<u8>)],
+    pub(crate) files: &'a [SeedFile],
     pub(crate) cwd: &'a str,
     pub(crate) owner: (u32, u32),
+    pub(crate) os: &'a OsNames,
     /// Whether the machine has a name service.
     pub(crate) has_names: bool,
     /// The authority that stands for all hosts outside, as PEM.
@@ -355,7 +357,12 @@ pub(crate) fn furnish(
         })
         .map_err(at(AUTHORITIES, "write"))?;
     }
-    for (path, content) in plan.files {
+    for SeedFile {
+        path,
+        content,
+        mode,
+    } in plan.files
+    {
         if !path.starts_with('/') {
             return Err(Error::Option {
                 option: "file",
@@ -376,21 +383,83 @@ pub(crate) fn furnish(
                 make_directories(cx, parent)?;
             }
             write(cx, path.as_bytes(), content, 0o644)?;
-            own(cx, path, plan.owner)
+            own(cx, path, plan.owner)?;
+            // Now, while the machine's own tree answers at `/`: later the embedder is asked there, who has no such file.
+            match mode {
+                Some(mode) => set_mode(cx, path, *mode),
+                None => Ok(()),
+            }
         })
         .map_err(at(path, "write"))?;
     }
-    if cannot_answer_yet(plan, plan.cwd) {
-        return Ok(());
+    make_personal(&view, plan)
+}
+
+/// The directories that the user of the machine is told of: made if missing, the user's own.
+fn make_personal(view: &HostView, plan: &Plan<'_>) -> Result<(), Error> {
+    let (home, temporary) = (plan.os.homedir.as_deref(), plan.os.tmpdir.as_deref());
+    let wanted = [
+        (Some(plan.cwd), plan.owner, 0o755),
+        (home, plan.owner, 0o755),
+        (temporary, (0, 0), 0o1777),
+    ];
+    for (path, owner, mode) in wanted {
+        let Some(path) = path.filter(|path| !cannot_answer_yet(plan, path)) else {
+            continue;
+        };
+        view.in_context(|cx| {
+            if ops::lookup(cx, None, path.as_bytes(), LookupFlags::FOLLOW).is_err() {
+                make_directories(cx, path.as_bytes())?;
+                own(cx, path, owner)?;
+                set_mode(cx, path, mode)?;
+            }
+            Ok(())
+        })
+        .map_err(|cause| Error::File {
+            operation: "mkdir",
+            path: path.to_owned(),
+            cause,
+        })?;
     }
+    match home {
+        Some(home) => move_home(view, plan.owner.0, home),
+        None => Ok(()),
+    }
+}
+
+const PASSWD: &str = "/etc/passwd";
+
+/// Says in `/etc/passwd` where a user's home is; an image without that file, or without that user, stays as it is.
+fn move_home(view: &HostView, uid: u32, home: &str) -> Result<(), Error> {
     view.in_context(|cx| {
-        if ops::lookup(cx, None, plan.cwd.as_bytes(), LookupFlags::FOLLOW).is_err() {
-            make_directories(cx, plan.cwd.as_bytes())?;
-            own(cx, plan.cwd, plan.owner)?;
+        let before = match read(cx, PASSWD.as_bytes()) {
+            Err(error) if error.errno() == Errno::ENOENT => return Ok(()),
+            before => before?,
+        };
+        let uid = uid.to_string();
+        let mut after = Vec::with_capacity(before.len() + home.len());
+        for line in before.split_inclusive(|byte| *byte == b'\n') {
+            let mut fields: Vec<&[u8]> = line.split(|byte| *byte == b':').collect();
+            if fields.len() == 7 && fields[2] == uid.as_bytes() {
+                fields[5] = home.as_bytes();
+            }
+            after.extend(fields.join(&b':'));
         }
-        Ok(())
+        if after == before {
+            return Ok(());
+        }
+        write(cx, PASSWD.as_bytes(), &after, 0o644)
     })
-    .map_err(at(plan.cwd, "mkdir"))
+    .map_err(|cause| Error::File {
+        operation: "write",
+        path: PASSWD.into(),
+        cause,
+    })
+}
+
+fn set_mode(cx: &LookupContext<'_>, path: &str, mode: u32) -> SysResult {
+    let mode = Mode::from_raw(mode & 0o7777);
+    ops::chmod(cx, None, path.as_bytes(), mode, AtFlags::empty())
 }
 
 /// Whether a path is in a filesystem of the embedder that cannot be asked while the machine is made. One at `/` is not asked then: the machine's own

@@ -8,11 +8,11 @@ use std::sync::Arc;
 use cenote::{
     Effect, EnvRule, FileAccess, FileOperation, FileOperations, FileRule, FunctionRule, HostMount,
     Image, LEAST_JS_HEAP, Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
-    Permissions as MachinePermissions, ProgramRule, Scope, Timing as MachineTiming,
+    OsNames, Permissions as MachinePermissions, ProgramRule, Scope, Timing as MachineTiming,
 };
 use cenote_proto::v1::{
-    CreateVmRequest, Decision, Limits, Mount, PermissionRule, PermissionScope, Permissions, Timing,
-    image, mount,
+    CreateVmRequest, Decision, Limits, Mount, OsConfig, PermissionRule, PermissionScope,
+    Permissions, Timing, image, mount,
 };
 use tonic::Status;
 
@@ -21,7 +21,6 @@ use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "CreateVmRequest.os",
     "Limits.open_files_per_process",
     "Limits.terminals",
     "DECISION_ASK for env",
@@ -45,14 +44,13 @@ pub(crate) fn builder(
     request: &CreateVmRequest,
     link: &Arc<HostLink>,
 ) -> Result<NodeRuntimeBuilder, Status> {
-    refuse_if(
-        request
-            .os
-            .as_ref()
-            .is_some_and(|os| *os != cenote_proto::v1::OsConfig::default()),
-        "os",
-    )?;
     let mut builder = NodeRuntime::builder();
+    if let Some(asked) = &request.os {
+        builder = builder.os(names(asked));
+    }
+    if request.processors > 0 {
+        builder = builder.processors(request.processors);
+    }
     for (name, value) in &request.env {
         builder = builder.env(name, value);
     }
@@ -68,7 +66,10 @@ pub(crate) fn builder(
     for file in &request.files {
         let path = std::str::from_utf8(&file.path)
             .map_err(|_| option("files", "a path is not UTF-8; write it with Files.Write"))?;
-        builder = builder.file(path, file.content.to_vec());
+        builder = match file.mode {
+            0 => builder.file(path, file.content.to_vec()),
+            mode => builder.file_with_mode(path, file.content.to_vec(), mode),
+        };
     }
     for mount in &request.mounts {
         builder = with_mount(builder, mount, link)?;
@@ -108,6 +109,20 @@ pub(crate) fn builder(
         builder = limits(builder, asked)?;
     }
     Ok(builder)
+}
+
+fn names(asked: &OsConfig) -> OsNames {
+    let given = |word: &String| (!word.is_empty()).then(|| word.clone());
+    OsNames {
+        platform: given(&asked.platform),
+        arch: given(&asked.arch),
+        sysname: given(&asked.r#type),
+        release: given(&asked.release),
+        version: given(&asked.version),
+        machine: given(&asked.machine),
+        homedir: given(&asked.homedir),
+        tmpdir: given(&asked.tmpdir),
+    }
 }
 
 fn with_mount(
@@ -525,18 +540,22 @@ mod tests {
         );
     }
 
-    #[test]
-    fn what_cannot_be_done_is_refused_by_name() {
-        let os = cenote_proto::v1::OsConfig {
-            platform: "plan9".into(),
-            ..cenote_proto::v1::OsConfig::default()
-        };
+    #[tokio::test]
+    async fn what_cannot_be_pretended_is_refused_by_name() {
         let request = CreateVmRequest {
-            os: Some(os),
+            os: Some(OsConfig {
+                platform: "plan9".into(),
+                ..OsConfig::default()
+            }),
             ..CreateVmRequest::default()
         };
-        let status = builder(&request, &Arc::default()).unwrap_err();
-        assert_eq!(status.code(), Code::Unimplemented);
-        assert!(status.message().contains("os"));
+        let made = builder(&request, &Arc::default()).unwrap().create().await;
+        let refused = made.unwrap_err();
+        assert!(
+            refused
+                .to_string()
+                .contains("option `os.platform`: `plan9`"),
+            "{refused}"
+        );
     }
 }

@@ -48,6 +48,8 @@ pub fn run_worker(options: &WorkerOptions) -> io::Result<()> {
     let _dies_with_parent =
         rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
             .is_ok();
+    // Behind the walls nobody tells what the control group lets this process have.
+    let _asked = cenote::host_processors();
     let walls = Arc::new(walls::raise(&options.grants));
     if !options.is_roomy {
         cenote::reserve_programs(PROGRAMS);

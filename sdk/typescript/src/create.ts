@@ -10,7 +10,7 @@ import { HostAnswers, isNeeded, type HostParts } from "./host/answers.js";
 import { functionsToWire, ownFunctions } from "./host/functions.js";
 import { limitsToWire, timingToWire, wholeNumber } from "./limits.js";
 import { Machine } from "./machine.js";
-import type { Mount, NodeRuntimeCreateOptions, SidecarChoice } from "./options.js";
+import type { Mount, NodeRuntimeCreateOptions, OsOptions, SidecarChoice } from "./options.js";
 import { compilePermissions, permittedEnv, type CompiledPermissions } from "./permissions/compile.js";
 import type { PermissionRule } from "./permissions/requests.js";
 import { Sidecar } from "./sidecar/sidecar.js";
@@ -27,7 +27,6 @@ export interface DriverParts {
   fsRules?: readonly PermissionRule[];
   hostCommands?: readonly string[];
   hostNetwork?: boolean;
-  os?: MessageInitShape<typeof OsConfigSchema>;
   parts: Pick<HostParts, "network" | "commands">;
 }
 
@@ -38,6 +37,8 @@ const KNOWN: ReadonlySet<string> = new Set([
   "cwd",
   "user",
   "hostname",
+  "os",
+  "processors",
   "files",
   "mounts",
   "nodeModules",
@@ -106,7 +107,8 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
   }
   if (options.limits !== undefined) request.limits = limitsToWire(options.limits);
   if (options.timing !== undefined) request.timing = timingToWire(options.timing);
-  if (driver.os !== undefined) request.os = driver.os;
+  if (options.os !== undefined) request.os = osToWire(options.os);
+  if (options.processors !== undefined) request.processors = processorsToWire(options.processors);
 
   try {
     return await make(request, options, parts, later);
@@ -147,6 +149,31 @@ async function make(
     if (own) await sidecar.dispose();
     throw error;
   }
+}
+
+const OS: ReadonlySet<string> = new Set([
+  "platform",
+  "arch",
+  "type",
+  "release",
+  "version",
+  "machine",
+  "homedir",
+  "tmpdir",
+] as const satisfies readonly (keyof OsOptions)[]);
+
+function osToWire(os: OsOptions): MessageInitShape<typeof OsConfigSchema> {
+  for (const [name, value] of Object.entries(os)) {
+    if (!OS.has(name)) throw new OptionError(`os.${name}`, "there is no such option");
+    if (value !== undefined && (typeof value !== "string" || value === "")) throw new OptionError(`os.${name}`, "give a string that is not empty");
+  }
+  return Object.fromEntries(Object.entries(os).filter(([, value]) => value !== undefined));
+}
+
+function processorsToWire(count: number): number {
+  // 0 would mean that none was asked for.
+  if (wholeNumber("processors", count) === 0 || count > 1024) throw new OptionError("processors", `${count} is not from 1 to 1024`);
+  return count;
 }
 
 /** The server does not say which of several mounts it cannot show: the path does. */

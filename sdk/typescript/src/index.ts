@@ -6,7 +6,7 @@
  */
 export { NodeRuntime, type ProcessInfo, type RunResult } from "./runtime.js";
 export { Snapshot, type Tar } from "./snapshot.js";
-export type { CallOptions, ExecOptions, HostCommands, Mount, NodeRuntimeCreateOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
+export type { CallOptions, ExecOptions, HostCommands, Mount, NodeRuntimeCreateOptions, OsOptions, OutputCallback, SidecarChoice, SpawnOptions, StdinSource } from "./options.js";
 export type { ExecResult } from "./exec.js";
 export type { ExitStatus, NodeRuntimeProcess } from "./process.js";
 export type { ProcessOutput } from "./output.js";

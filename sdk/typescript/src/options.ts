@@ -49,6 +49,29 @@ export interface HostCommands {
 /** Which sidecar a machine lives on. */
 export type SidecarChoice = "shared" | "own" | Sidecar | SidecarOptions;
 
+/**
+ * What guests are told of their system where that is not to be what it is. One source for all that ask: Node's `process` and `os`, `uname`,
+ * `/proc`. Names are words: calls, paths and numbers stay those of Linux, and what a program could not believe without going wrong is refused.
+ */
+export interface OsOptions {
+  /** `process.platform`: `linux` (the default), `darwin`, `freebsd` or `openbsd`. */
+  platform?: string;
+  /** `process.arch`: `x64` (the default), `arm64`, `arm`, `ia32`, `loong64`, `mipsel`, `ppc64` or `riscv64`. */
+  arch?: string;
+  /** `os.type()`, `uname -s`. Default: as goes with the platform. At most 64 bytes, as the next three. */
+  type?: string;
+  /** `os.release()`, `uname -r`. */
+  release?: string;
+  /** `os.version()`, `uname -v`. */
+  version?: string;
+  /** `os.machine()`, `uname -m`. Default: as goes with the processor. */
+  machine?: string;
+  /** `os.homedir()`, absolute; made if missing. It is the variable `HOME`, so that one of `env` wins. Default `/root`, for another user than 0 `/home/user`. */
+  homedir?: string;
+  /** `os.tmpdir()`, absolute; made if missing. It is the variable `TMPDIR`. Default `/tmp`. */
+  tmpdir?: string;
+}
+
 /** Options of {@link NodeRuntime.create}. Everything has a default. */
 export interface NodeRuntimeCreateOptions {
   /** Variables for every program started from outside, over the machine's own HOME, PATH, LANG … Nothing of the host's environment. */
@@ -59,6 +82,10 @@ export interface NodeRuntimeCreateOptions {
   user?: { uid: number; gid: number };
   /** Host name of the machine. Default `cenote`. */
   hostname?: string;
+  /** What guests are told of their system. Default: what it is. */
+  os?: OsOptions;
+  /** Processors that guests see (`nproc`, `os.cpus()` …), 1 to 1,024; no limit. Default: as many as the sidecar may use. */
+  processors?: number;
   /** Files put into the machine, by absolute path; directories above them are made. */
   files?: Record<string, string | Uint8Array | { content: string | Uint8Array; mode?: number }>;
   /** What the machine sees besides its own tree. */

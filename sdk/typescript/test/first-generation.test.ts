@@ -15,6 +15,7 @@ import {
   createNodeDriver,
   createNodeRuntimeDriverFactory,
   NodeRuntime,
+  OptionError,
   type NodeDriverOptions,
   type NodeRuntimeOptions,
 } from "../src/index.js";
@@ -80,6 +81,64 @@ test("processConfig and osConfig are what the guest sees", async () => {
     `const os = require("os"); console.log(process.cwd(), process.env.NODE_ENV, process.argv.join(), process.platform, process.arch, os.hostname())`,
   );
   assert.equal(out.stdout, "/app production node,script.js linux x64 guest\n", out.stderr);
+});
+
+test("processConfig and osConfig reach everybody who asks for the system", async () => {
+  await using rt = runtime({
+    permissions: allowAll,
+    processConfig: { arch: "arm64" },
+    osConfig: {
+      platform: "darwin",
+      release: "24.1.0",
+      version: "Darwin Kernel Version 24.1.0",
+      hostname: "guest",
+      homedir: "/Users/guest",
+      tmpdir: "/private/tmp",
+      cpus: 3,
+    },
+  });
+  const out = await rt.exec(`
+    const os = require("os");
+    const { execFileSync } = require("child_process");
+    const fs = require("fs");
+    fs.writeFileSync(os.tmpdir() + "/x", "");
+    fs.writeFileSync(os.homedir() + "/y", "");
+    console.log(process.platform, process.arch, os.platform(), os.arch(), os.type(), os.machine(), os.release(), os.version());
+    console.log(os.hostname(), os.homedir(), os.userInfo().homedir, os.tmpdir(), os.cpus().length, os.availableParallelism(), navigator.hardwareConcurrency);
+    console.log(execFileSync("sh", ["-c", "uname -snrvm; nproc; echo ~ $TMPDIR; cat /proc/sys/kernel/osrelease"]).toString().trim());
+  `);
+  assert.equal(
+    out.stdout,
+    [
+      "darwin arm64 darwin arm64 Darwin arm64 24.1.0 Darwin Kernel Version 24.1.0",
+      "guest /Users/guest /Users/guest /private/tmp 3 3 3",
+      "Darwin guest 24.1.0 Darwin Kernel Version 24.1.0 arm64",
+      "3",
+      "/Users/guest /private/tmp",
+      "24.1.0\n",
+    ].join("\n"),
+    out.stderr,
+  );
+});
+
+test("what a guest cannot be told truthfully is refused with the reason", async () => {
+  const refused = async (driver: NodeDriverOptions): Promise<string> => {
+    try {
+      await using rt = runtime(driver);
+      await rt.exec("0");
+    } catch (error) {
+      assert.ok(error instanceof OptionError);
+      return error.message;
+    }
+    return "made";
+  };
+  assert.match(await refused({ osConfig: { platform: "win32" } }), /^osConfig\.platform: `win32` cannot be pretended: paths, .* linux, darwin/);
+  assert.match(await refused({ processConfig: { arch: "s390x" } }), /^processConfig\.arch: `s390x` .* little-endian/);
+  assert.match(await refused({ processConfig: { platform: "linux" }, osConfig: { platform: "darwin" } }), /^osConfig\.platform: .*process\.platform/);
+  assert.match(await refused({ processConfig: { pid: 7 } as never }), /^processConfig\.pid: it cannot be set: .*kill/);
+  assert.match(await refused({ osConfig: { colour: "red" } as never }), /^osConfig\.colour: there is no such option/);
+  assert.match(await refused({ osConfig: { cpus: 0 } }), /^osConfig\.cpus: 0 is not from 1 to 1024/);
+  assert.match(await refused({ osConfig: { tmpdir: "tmp" } }), /^osConfig\.tmpdir: "tmp" is not an absolute path/);
 });
 
 test("an in-memory filesystem is the guest's: both see one another's changes, also after the end", async () => {

@@ -63,3 +63,13 @@ test("files and a working directory that are in a filesystem of the embedder are
   assert.equal(out.stdout, "/data/work\nseeded\nelsewhere\n", out.stderr);
   assert.equal(await files.readTextFile("/seed/a.txt"), "seeded\n");
 });
+
+test("a seeded file with a mode lies beside a filesystem at the top", async () => {
+  const files = createInMemoryFileSystem();
+  await using rt = await NodeRuntime.create({
+    mounts: [{ guestPath: "/", filesystem: files }],
+    files: { "/tools/hello": { content: "#!/bin/sh\necho hello\n", mode: 0o755 } },
+  });
+  assert.equal((await rt.shell("/tools/hello; stat -c %a /tools/hello")).stdout, "hello\n755\n");
+  assert.equal(await files.exists("/tools/hello"), false);
+});

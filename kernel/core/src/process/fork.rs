@@ -9,6 +9,7 @@ use cenote_base::limits::{RLimits, Resource};
 use cenote_base::{Credentials, Pgid, Pid, Sid, SysError, SysResult, Tid};
 use parking_lot::{Mutex, RwLock};
 
+use super::affinity::Affinity;
 use super::session::Session;
 use super::table::Node;
 use super::{ExitCell, FsContext, Process, ProgramInfo, Task, Usage};
@@ -30,6 +31,7 @@ pub(crate) struct Seed {
     pub(crate) signals: ProcessSignals,
     pub(crate) thread: ThreadSeed,
     pub(crate) nice: i32,
+    pub(crate) affinity: Option<Affinity>,
     pub(crate) no_new_privs: bool,
     /// `None`: the parent's; otherwise a session of its own.
     pub(crate) own_session: bool,
@@ -78,6 +80,7 @@ pub(crate) fn fork(task: &Task) -> SysResult<Arc<Task>> {
         signals,
         thread,
         nice: parent.nice().load(Ordering::Relaxed),
+        affinity: *parent.affinity().lock(),
         no_new_privs: parent.no_new_privs().load(Ordering::Relaxed),
         own_session: false,
         own_group: false,
@@ -147,6 +150,7 @@ pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
         usage: Usage::default(),
         timers: ProcessTimers::default(),
         nice: seed.nice.into(),
+        affinity: Mutex::new(seed.affinity),
         no_new_privs: seed.no_new_privs.into(),
         parent_death_signal: 0.into(),
         memory_bytes: 0.into(),
@@ -231,6 +235,7 @@ pub(crate) fn create_init(
         usage: Usage::default(),
         timers: ProcessTimers::default(),
         nice: 0.into(),
+        affinity: Mutex::default(),
         no_new_privs: false.into(),
         parent_death_signal: 0.into(),
         memory_bytes: 0.into(),

@@ -5,6 +5,7 @@
 //!
 //! Lock order: the tree's lock, then one process's `signals`. All other locks of a process are leaves.
 
+pub(crate) mod affinity;
 pub(crate) mod exec;
 pub(crate) mod exit;
 pub(crate) mod fork;
@@ -27,6 +28,7 @@ use cenote_base::{Credentials, MonoTime, Pid, WaitQueue};
 use cenote_vfs::Location;
 use parking_lot::{Mutex, RwLock};
 
+use self::affinity::Affinity;
 use crate::fd::FdTable;
 use crate::kernel::Kernel;
 use crate::signal::ProcessSignals;
@@ -80,6 +82,8 @@ pub struct Process {
     usage: Usage,
     timers: ProcessTimers,
     nice: AtomicI32,
+    /// `None`: every processor.
+    affinity: Mutex<Option<Affinity>>,
     no_new_privs: AtomicBool,
     parent_death_signal: AtomicI32,
     memory_bytes: AtomicU64,
@@ -171,6 +175,10 @@ impl Process {
 
     pub(crate) fn timers(&self) -> &ProcessTimers {
         &self.timers
+    }
+
+    pub(crate) fn affinity(&self) -> &Mutex<Option<Affinity>> {
+        &self.affinity
     }
 
     pub(crate) fn nice(&self) -> &AtomicI32 {

@@ -364,6 +364,7 @@ pub(crate) async fn spawn_first(
         signals: ProcessSignals::default(),
         thread: ThreadSeed::default(),
         nice: 0,
+        affinity: None,
         no_new_privs: false,
         own_session: request.new_session,
         own_group: true,

@@ -7,7 +7,8 @@ use cenote_base::{MonoTime, Pid};
 
 use crate::kernel::Kernel;
 use crate::process::exit::ticks;
-use crate::syscall::system::{RELEASE, VERSION};
+use crate::syscall::system::processor_times;
+use crate::system::{PROCESSOR_MODEL, System};
 
 macro_rules! machine_files {
     ($($variant:ident = $name:literal;)*) => {
@@ -43,7 +44,7 @@ impl MachineFile {
         let now = kernel.clock().now();
         let text = match self {
             Self::Cmdline => "cenote\n".to_string(),
-            Self::Cpuinfo => cpuinfo(),
+            Self::Cpuinfo => cpuinfo(kernel.system().processors),
             Self::Filesystems => {
                 "nodev\tproc\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tdevpts\nnodev\toverlay\n"
                     .to_string()
@@ -64,7 +65,15 @@ impl MachineFile {
                 let up = now.since_boot();
                 format!("{}.{:02} 0.00\n", up.as_secs(), up.subsec_millis() / 10)
             }
-            Self::Version => format!("Linux version {RELEASE} (cenote) {VERSION}\n"),
+            Self::Version => {
+                let System {
+                    sysname,
+                    release,
+                    version,
+                    ..
+                } = kernel.system();
+                format!("{sysname} version {release} (cenote) {version}\n")
+            }
             Self::Vmstat => {
                 "pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault 0\npgmajfault 0\n".to_string()
             }
@@ -73,9 +82,18 @@ impl MachineFile {
     }
 }
 
-fn cpuinfo() -> String {
-    "processor\t: 0\nvendor_id\t: Cenote\nmodel name\t: virtual processor\ncpu MHz\t\t: 0.000\ncpu cores\t: 1\nflags\t\t:\n\n"
-        .to_string()
+fn cpuinfo(processors: u32) -> String {
+    let mut text = String::new();
+    for processor in 0..processors {
+        // Writing to a string cannot fail.
+        write!(
+            text,
+            "processor\t: {processor}\nvendor_id\t: Cenote\nmodel name\t: {PROCESSOR_MODEL}\ncpu MHz\t\t: 0.000\nphysical id\t: 0\n\
+             siblings\t: {processors}\ncore id\t\t: {processor}\ncpu cores\t: {processors}\nflags\t\t:\n\n"
+        )
+        .ok();
+    }
+    text
 }
 
 fn meminfo(kernel: &Kernel) -> String {
@@ -115,24 +133,29 @@ fn meminfo(kernel: &Kernel) -> String {
 }
 
 fn stat(kernel: &Kernel, now: MonoTime) -> String {
-    let (mut user, mut system) = (0_i64, 0_i64);
-    for process in kernel.table().select(|_| true) {
-        let own = kernel.clock().timing().usage(process.usage().own());
-        user = user.saturating_add(ticks(own.user_time));
-        system = system.saturating_add(ticks(own.system_time));
+    let times = processor_times(kernel);
+    let share = [times.user, times.system, times.idle].map(ticks);
+    let processors = kernel.system().processors;
+    let line = |[user, system, idle]: [i64; 3]| format!("{user} 0 {system} {idle} 0 0 0 0 0 0");
+    let mut text = format!(
+        "cpu  {}\n",
+        line(share.map(|one| one.saturating_mul(i64::from(processors))))
+    );
+    for processor in 0..processors {
+        // Writing to a string cannot fail.
+        writeln!(text, "cpu{processor} {}", line(share)).ok();
     }
-    let idle = ticks(now.since_boot())
-        .saturating_sub(user)
-        .saturating_sub(system)
-        .max(0);
     let boot = kernel
         .clock()
         .realtime()
         .sec
         .saturating_sub(i64::try_from(now.since_boot().as_secs()).unwrap_or(0));
-    let cpu = format!("{user} 0 {system} {idle} 0 0 0 0 0 0");
-    format!(
-        "cpu  {cpu}\ncpu0 {cpu}\nintr 0\nctxt 0\nbtime {boot}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
+    // Writing to a string cannot fail.
+    write!(
+        text,
+        "intr 0\nctxt 0\nbtime {boot}\nprocesses {}\nprocs_running 1\nprocs_blocked 0\n",
         kernel.processes().len()
     )
+    .ok();
+    text
 }

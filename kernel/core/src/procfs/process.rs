@@ -13,6 +13,7 @@ use cenote_vfs::inode::LinkTarget;
 use crate::kernel::Kernel;
 use crate::process::exit::ticks;
 use crate::process::{Process, ProcessInfo, ProcessState};
+use crate::syscall::system::affinity;
 use crate::tty::Terminal;
 
 macro_rules! process_files {
@@ -284,8 +285,11 @@ fn status(process: &Process, info: &ProcessInfo) -> String {
         "NoNewPrivs",
         u8::from(process.no_new_privs().load(Ordering::Relaxed)).to_string(),
     );
-    line("Cpus_allowed", "1".to_string());
-    line("Cpus_allowed_list", "0".to_string());
+    if let Some(kernel) = process.kernel() {
+        let may = affinity(&kernel, process);
+        line("Cpus_allowed", may.hexadecimal(kernel.system().processors));
+        line("Cpus_allowed_list", may.list());
+    }
     let switches = process.usage().own();
     line(
         "voluntary_ctxt_switches",

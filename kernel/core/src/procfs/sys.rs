@@ -6,7 +6,6 @@ use cenote_base::limits::Resource;
 
 use crate::kernel::Kernel;
 use crate::process::table::PID_MAX;
-use crate::syscall::system::{RELEASE, VERSION};
 
 /// What a name stands for.
 enum Kind {
@@ -34,9 +33,21 @@ const TABLE: &[(usize, &str, Kind)] = &[
         "domainname",
         Kind::File(|kernel| String::from_utf8_lossy(&kernel.domain()).into_owned()),
     ),
-    (1, "osrelease", Kind::File(|_| RELEASE.to_string())),
-    (1, "ostype", Kind::File(|_| "Linux".to_string())),
-    (1, "version", Kind::File(|_| VERSION.to_string())),
+    (
+        1,
+        "osrelease",
+        Kind::File(|kernel| kernel.system().release.clone()),
+    ),
+    (
+        1,
+        "ostype",
+        Kind::File(|kernel| kernel.system().sysname.clone()),
+    ),
+    (
+        1,
+        "version",
+        Kind::File(|kernel| kernel.system().version.clone()),
+    ),
     (1, "pid_max", Kind::File(|_| PID_MAX.to_string())),
     (
         1,

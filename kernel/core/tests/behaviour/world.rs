@@ -173,6 +173,7 @@ impl World {
             limits,
             budget: Some(budget),
             hostname: "cenote".into(),
+            system: cenote_kernel::System::default(),
             root,
             runtimes: vec![runtime.clone()],
             entropy: Arc::new(Counting),

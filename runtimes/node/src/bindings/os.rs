@@ -1,7 +1,8 @@
 //! `internalBinding('os')`: host name, memory, processors, the user. Node: `src/node_os.cc`, lib/os.js.
 //! Every answer is the machine's; nothing asks the host.
 
-use cenote_kernel::syscall;
+use cenote_kernel::system::PROCESSOR_MODEL;
+use cenote_kernel::{Task, syscall};
 
 use crate::glue::{
     Args, Binding, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, new_node_buffer,
@@ -19,7 +20,11 @@ pub(super) const BINDING: Binding = Binding::new("os")
         get_load_avg,
         "the machine keeps no load average: zeros",
     )
-    .partial("getCPUs", get_cpus, "one processor; its times are zero")
+    .partial(
+        "getCPUs",
+        get_cpus,
+        "each processor has the same share of the times; the speed is zero",
+    )
     .function("getAvailableParallelism", get_available_parallelism)
     .partial(
         "getInterfaceAddresses",
@@ -71,18 +76,43 @@ fn get_load_avg<'s>(_: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     Ok(().into())
 }
 
-/// The model of the machine's processor.
-pub(super) const PROCESSOR: &str = "Cenote virtual processor";
+/// A processor as Node tells of it, times in milliseconds.
+pub(super) struct Processor {
+    pub(super) model: &'static str,
+    pub(super) user: f64,
+    pub(super) system: f64,
+    pub(super) idle: f64,
+}
+
+/// The machine's processors.
+pub(super) fn processors(task: &Task) -> impl Iterator<Item = Processor> {
+    let times = syscall::processor_times(task.kernel());
+    let milliseconds = |time: std::time::Duration| (time.as_secs_f64() * 1_000.0).floor();
+    let count = usize::try_from(task.kernel().system().processors).unwrap_or(1);
+    std::iter::repeat_with(move || Processor {
+        model: PROCESSOR_MODEL,
+        user: milliseconds(times.user),
+        system: milliseconds(times.system),
+        idle: milliseconds(times.idle),
+    })
+    .take(count)
+}
 
 /// Seven values a processor: model, speed, user, nice, sys, idle, irq.
 fn get_cpus<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let mut values: Vec<Value<'s>> = vec![scope.text(PROCESSOR).into()];
-    values.extend(std::iter::repeat_with(|| scope.number(0.0)).take(6));
+    let env = scope.env();
+    let mut values: Vec<Value<'s>> = Vec::new();
+    for one in processors(env.task()) {
+        values.push(scope.text(one.model).into());
+        let numbers = [0.0, one.user, 0.0, one.system, one.idle, 0.0];
+        values.extend(numbers.map(|number| scope.number(number)));
+    }
     Ok(scope.array(&values).into())
 }
 
-fn get_available_parallelism<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(1.into())
+fn get_available_parallelism<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
+    let count = syscall::available_processors(scope.env().task());
+    Ok(f64::from(count).into())
 }
 
 /// Seven values an address: name, address, netmask, family, mac, internal, scope id.

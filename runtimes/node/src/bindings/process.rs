@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use cenote_kernel::system::{ARCH, PLATFORM};
 use v8::MapFnTo as _;
 
 use crate::glue::{Args, BindingResult, Failure, Field, Object, Scope, ScopeExt, Unlisted, Value};
@@ -163,8 +164,8 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
         define_constant(scope, versions, name, scope.text(version).into());
     }
     define_constant(scope, process, "versions", versions.into());
-    define_constant(scope, process, "arch", scope.text("x64").into());
-    define_constant(scope, process, "platform", scope.text("linux").into());
+    define_constant(scope, process, "arch", scope.text(ARCH).into());
+    define_constant(scope, process, "platform", scope.text(PLATFORM).into());
     let release = scope.object();
     define_constant(scope, release, "name", scope.text("node").into());
     define_constant(scope, release, "lts", scope.text("Krypton").into());
@@ -225,6 +226,16 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
     process
         .set_accessor_with_configuration(scope, key, accessor)
         .ok_or(Failure::Pending)?;
+    // Node's own modules asked before: what they do fits the machine, whatever it calls itself.
+    let system = env.task().kernel().system();
+    for (name, told, made) in [
+        ("arch", &system.arch, ARCH),
+        ("platform", &system.platform, PLATFORM),
+    ] {
+        if told != made {
+            define_constant(scope, process, name, scope.string(told)?.into());
+        }
+    }
     let (pid, ppid) = env.pids();
     define_constant(scope, process, "pid", scope.number(f64::from(pid)));
     define_constant(scope, process, "ppid", scope.number(f64::from(ppid)));

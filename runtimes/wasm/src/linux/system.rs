@@ -6,9 +6,10 @@ use cenote_abi::random::RandomFlags;
 use cenote_abi::user::UTSNAME_FIELD;
 use cenote_base::{Pid, SysResult};
 use cenote_kernel::syscall;
+use cenote_kernel::system::MAX_PROCESSORS;
 
 use super::call::Call;
-use super::layout::{self, Bytes};
+use super::layout;
 use crate::memory::widen;
 
 /// What one `getrandom` gives at most; Linux's own bound for large requests is 32 MiB - 1.
@@ -96,7 +97,7 @@ pub(super) async fn sched_yield(_call: &mut Call<'_>) -> SysResult {
     Ok(())
 }
 
-/// One virtual processor: bit 0.
+/// The whole set has to fit, as in Linux.
 pub(super) fn sched_getaffinity(
     call: &mut Call<'_>,
     pid: i32,
@@ -107,25 +108,20 @@ pub(super) fn sched_getaffinity(
         return Err(Errno::EINVAL.into());
     }
     let (mut memory, task) = call.parts()?;
-    exists(task, pid)?;
-    memory.write(buffer, &1_u64.to_le_bytes())?;
-    Ok(8)
+    let mask = syscall::sched_getaffinity(task, Pid::new(pid))?;
+    let written = u32::try_from(mask.len()).map_err(|_| Errno::EINVAL)?;
+    if len < written {
+        return Err(Errno::EINVAL.into());
+    }
+    memory.write(buffer, &mask)?;
+    Ok(written)
 }
 
-/// Any set that contains processor 0 changes nothing.
 pub(super) fn sched_setaffinity(call: &mut Call<'_>, pid: i32, len: u32, buffer: u32) -> SysResult {
     let (memory, task) = call.parts()?;
-    exists(task, pid)?;
-    let first = memory
-        .slice(buffer, len)?
-        .first()
-        .copied()
-        .ok_or(Errno::EINVAL)?;
-    if first & 1 == 0 {
-        Err(Errno::EINVAL.into())
-    } else {
-        Ok(())
-    }
+    // What is over says nothing of processors that a machine can have.
+    let len = len.min(MAX_PROCESSORS / u8::BITS);
+    syscall::sched_setaffinity(task, Pid::new(pid), memory.slice(buffer, len)?)
 }
 
 fn exists(task: &cenote_kernel::Task, pid: i32) -> SysResult {
@@ -190,12 +186,11 @@ fn priority_bound(policy: i32, realtime: i32) -> SysResult<i32> {
     }
 }
 
-/// One processor, one node.
+/// One node.
 pub(super) fn getcpu(call: &mut Call<'_>, cpu: u32, node: u32, _cache: u32) -> SysResult {
-    let mut memory = call.memory()?;
-    let zero: [u8; 4] = Bytes::new().done();
-    memory.write_if_wanted(cpu, &zero)?;
-    memory.write_if_wanted(node, &zero)
+    let (mut memory, task) = call.parts()?;
+    memory.write_if_wanted(cpu, &syscall::getcpu(task).to_le_bytes())?;
+    memory.write_if_wanted(node, &0_u32.to_le_bytes())
 }
 
 /// Memory is ordered for the one thread there is.

@@ -96,6 +96,7 @@ impl World {
             limits,
             budget: Some(budget),
             hostname: "cenote".to_owned(),
+            system: cenote_kernel::System::default(),
             root,
             runtimes: vec![Arc::new(runtime)],
             entropy: Arc::new(Counting),

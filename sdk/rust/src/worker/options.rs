@@ -9,9 +9,9 @@ use cenote_base::limits::Limits;
 use cenote_proto::v1::{
     CreateVmRequest, Decision, HostDirectory, HostFilesystem, HostFunction,
     HostFunctions as Collection, Image as WireImage, Isolation as WireIsolation,
-    Limits as WireLimits, MemoryFilesystem, Mount, NameOverride, PermissionRule, PermissionScope,
-    Permissions as WirePermissions, RegisterHostFunctionsRequest, SeedFile, Timing as WireTiming,
-    User, Vm, image, mount,
+    Limits as WireLimits, MemoryFilesystem, Mount, NameOverride, OsConfig, PermissionRule,
+    PermissionScope, Permissions as WirePermissions, RegisterHostFunctionsRequest,
+    SeedFile as WireSeed, Timing as WireTiming, User, Vm, image, mount,
 };
 
 use super::Remote;
@@ -22,14 +22,16 @@ use super::program;
 use super::remote::vms;
 use super::sidecar::Sidecar;
 use crate::ask::Callbacks;
-use crate::builder::Parts;
+use crate::builder::{Parts, SeedFile};
 use crate::file_rules::FileAccess;
 use crate::host::MemoryLimits;
 use crate::host_functions::{Collections, Described};
 use crate::image::Source;
 use crate::mounts::{HostMount, MemoryMount, MountAccess};
 use crate::policy::{Effect, Permissions};
-use crate::{Error, FileOperation, Image, NetworkRule, Scope, Snapshot, host};
+use crate::{
+    Error, FileOperation, Image, NetworkRule, NewAttributes, OsNames, Scope, Snapshot, host,
+};
 
 /// Bytes of files that go with the request; larger ones are written afterwards.
 const SEEDS: usize = 8 << 20;
@@ -61,10 +63,18 @@ pub(crate) async fn create(
     if let Some(start) = to_import {
         bring(&remote, start).await?;
     }
-    for (path, content) in late {
+    for file in late {
+        let path = file.path.as_bytes();
         remote
-            .write_file(path.as_bytes(), Bytes::from(content), true)
+            .write_file(path, Bytes::from(file.content), true)
             .await?;
+        if let Some(mode) = file.mode {
+            let new = NewAttributes {
+                mode: Some(mode),
+                ..NewAttributes::default()
+            };
+            remote.set_attributes(path, true, new).await?;
+        }
     }
     if is_late {
         make_directory(&remote, &cwd).await?;
@@ -105,9 +115,10 @@ async fn make(
         let seeds = std::mem::take(&mut request.files);
         late.splice(
             0..0,
-            seeds.into_iter().map(|seed| {
-                let path = String::from_utf8_lossy(&seed.path).into_owned();
-                (path, seed.content.to_vec())
+            seeds.into_iter().map(|seed| SeedFile {
+                path: String::from_utf8_lossy(&seed.path).into_owned(),
+                content: seed.content.to_vec(),
+                mode: (seed.mode != 0).then_some(seed.mode),
             }),
         );
     }
@@ -142,7 +153,7 @@ async fn bring(remote: &Remote, start: Snapshot) -> Result<(), Error> {
 }
 
 /// Files that are written once the machine is there.
-type Late = Vec<(String, Vec<u8>)>;
+type Late = Vec<SeedFile>;
 
 /// The request, and files that are too large for it.
 fn request(
@@ -151,17 +162,17 @@ fn request(
     filesystems: Option<&Filesystems>,
 ) -> Result<(CreateVmRequest, Late), Error> {
     let (mut files, mut late, mut size) = (Vec::new(), Vec::new(), 0_usize);
-    for (path, content) in parts.files {
-        size = size.saturating_add(content.len());
+    for file in parts.files {
+        size = size.saturating_add(file.content.len());
         // The embedder's filesystems do not answer before the machine is there.
-        let is_shown = filesystems.is_some_and(|files| files.show(&path));
+        let is_shown = filesystems.is_some_and(|files| files.show(&file.path));
         if is_shown || size > SEEDS {
-            late.push((path, content));
+            late.push(file);
         } else {
-            files.push(SeedFile {
-                path: path.into_bytes().into(),
-                content: content.into(),
-                mode: 0,
+            files.push(WireSeed {
+                path: file.path.into_bytes().into(),
+                content: file.content.into(),
+                mode: file.mode.unwrap_or(0),
             });
         }
     }
@@ -174,6 +185,8 @@ fn request(
         cwd: parts.cwd,
         user: parts.user.map(|(uid, gid)| User { uid, gid }),
         hostname: parts.hostname.unwrap_or_default(),
+        os: Some(os(parts.os)),
+        processors: parts.processors.unwrap_or(0),
         files,
         mounts: parts
             .mounts
@@ -208,6 +221,19 @@ fn request(
         ..CreateVmRequest::default()
     };
     Ok((request, late))
+}
+
+fn os(names: OsNames) -> OsConfig {
+    OsConfig {
+        platform: names.platform.unwrap_or_default(),
+        arch: names.arch.unwrap_or_default(),
+        r#type: names.sysname.unwrap_or_default(),
+        release: names.release.unwrap_or_default(),
+        version: names.version.unwrap_or_default(),
+        machine: names.machine.unwrap_or_default(),
+        homedir: names.homedir.unwrap_or_default(),
+        tmpdir: names.tmpdir.unwrap_or_default(),
+    }
 }
 
 fn named((name, addresses): (&str, &[IpAddr])) -> NameOverride {

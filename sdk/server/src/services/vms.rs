@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote::{Event as Happened, NewAttributes, Scope, Snapshot};
+use cenote::{Event as Happened, Scope, Snapshot};
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
@@ -53,15 +53,6 @@ impl Local {
             .create()
             .await
             .map_err(|error| of_error(&id, &error))?;
-        for file in request.files.iter().filter(|file| file.mode != 0) {
-            let new = NewAttributes {
-                mode: Some(file.mode),
-                ..NewAttributes::default()
-            };
-            rt.set_attributes(&file.path, true, new)
-                .await
-                .map_err(|error| of_error(&id, &error))?;
-        }
         let wall_time = request.limits.as_ref().and_then(|asked| asked.wall_time_ms);
         let particulars = Particulars {
             id,

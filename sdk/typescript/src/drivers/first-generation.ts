@@ -6,7 +6,7 @@ import { createMachine, type DriverParts } from "../create.js";
 import { OptionError } from "../errors.js";
 import { heapBytes } from "../limits.js";
 import type { Machine } from "../machine.js";
-import type { NodeRuntimeCreateOptions } from "../options.js";
+import type { NodeRuntimeCreateOptions, OsOptions } from "../options.js";
 import type { PermissionRule, Permissions } from "../permissions/requests.js";
 import { defaultAdapterPorts } from "./network-adapter.js";
 import { RuntimeDriverFactory, SystemDriver, type NodeDriverOptions, type OSConfig, type ProcessConfig } from "./node-driver.js";
@@ -74,21 +74,34 @@ export async function createFirstGeneration(options: NodeRuntimeOptions): Promis
     // What is not there is the machine's own, and what a guest makes in its working directory should not be.
     if (!(await filesystem.exists(cwd))) await filesystem.mkdir(cwd, { recursive: true });
   }
-  return createMachine(create, parts(driver, os(processConfig, osConfig)));
+  const told = os(processConfig, osConfig);
+  if (told !== undefined) create.os = told;
+  if (osConfig.cpus !== undefined) create.processors = osConfig.cpus;
+  return createMachine(create, parts(driver)).catch((error: unknown) => {
+    throw inOurWords(error, osConfig);
+  });
 }
 
-function parts(driver: NodeDriverOptions, os: DriverParts["os"]): DriverParts {
+/** An error of `os` and `processors`, which have other names here. */
+function inOurWords(error: unknown, osConfig: OSConfig): unknown {
+  if (!(error instanceof OptionError) || error.option === undefined) return error;
+  const [group, name] = error.option.split(".");
+  const ours =
+    group === "processors" ? "osConfig.cpus" : group !== "os" || name === undefined ? undefined : name in osConfig ? `osConfig.${name}` : `processConfig.${name}`;
+  if (ours === undefined) return error;
+  return new OptionError(ours, error.message.replace(/^[^:]*: (option `[^`]*`: )?/, ""), { cause: error });
+}
+
+function parts(driver: NodeDriverOptions): DriverParts {
   const { networkAdapter, commandExecutor } = driver;
   const ownNetwork = networkAdapter !== undefined && defaultAdapterPorts(networkAdapter) === undefined;
-  const parts: DriverParts = {
+  return {
     denyByDefault: true,
     fsRules: hasNetwork(driver) ? [...OVERLAY, NETWORK_FILES] : OVERLAY,
     hostNetwork: ownNetwork,
     hostCommands: commandExecutor === undefined ? [] : ["**"],
     parts: { network: ownNetwork ? networkAdapter : undefined, commands: commandExecutor },
   };
-  if (os !== undefined) parts.os = os;
-  return parts;
 }
 
 /** Permissions, with a network denied that the driver does not offer. */
@@ -128,15 +141,11 @@ function nodeModules(driver: NodeDriverOptions): string | undefined {
   return undefined;
 }
 
-/** What a guest is told of its system beyond what is so. */
-function os(process: ProcessConfig, os: OSConfig): DriverParts["os"] {
-  const config: NonNullable<DriverParts["os"]> = {};
-  const platform = os.platform ?? process.platform;
-  const arch = os.arch ?? process.arch;
-  if (platform !== undefined && platform !== "linux") config.platform = platform;
-  if (arch !== undefined && arch !== "x64") config.arch = arch;
-  for (const name of ["type", "release", "version", "homedir", "tmpdir"] as const) {
-    const value = os[name];
+/** What a guest is told of its system. */
+function os(process: ProcessConfig, os: OSConfig): OsOptions | undefined {
+  const { hostname: _hostname, cpus: _cpus, ...config } = os;
+  for (const name of ["platform", "arch"] as const) {
+    const value = os[name] ?? process[name];
     if (value !== undefined) config[name] = value;
   }
   return Object.keys(config).length > 0 ? config : undefined;

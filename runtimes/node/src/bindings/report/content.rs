@@ -86,20 +86,20 @@ fn header(
         concat!("v", env!("CENOTE_NODE_VERSION")).into(),
     );
     put("wordSize", usize::BITS.into());
-    put("arch", "x64".into());
-    put("platform", "linux".into());
+    put("arch", task.kernel().system().arch.as_str().into());
+    put("platform", task.kernel().system().platform.as_str().into());
     put("componentVersions", strings_of(scope, "versions")?);
     put("release", strings_of(scope, "release")?);
     put("osName", part(name.sysname.as_ref()).into());
     put("osRelease", part(name.release.as_ref()).into());
     put("osVersion", part(name.version.as_ref()).into());
     put("osMachine", part(name.machine.as_ref()).into());
-    put(
-        "cpus",
-        json!([{
-            "model": crate::bindings::os::PROCESSOR, "speed": 0, "user": 0, "nice": 0, "sys": 0, "idle": 0, "irq": 0,
-        }]),
-    );
+    let processors = crate::bindings::os::processors(task).map(|one| {
+        json!({
+            "model": one.model, "speed": 0, "user": one.user, "nice": 0, "sys": one.system, "idle": one.idle, "irq": 0,
+        })
+    });
+    put("cpus", processors.collect::<Vec<_>>().into());
     if !settings(scope).exclude_network.get() {
         put("networkInterfaces", interfaces());
     }
