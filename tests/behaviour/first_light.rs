@@ -15,6 +15,7 @@ mod host_functions;
 mod host_network;
 mod inspector;
 mod js_limits;
+mod limits;
 mod mounts;
 mod names;
 mod network;

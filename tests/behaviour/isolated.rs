@@ -12,6 +12,7 @@ mod host_files;
 mod host_functions;
 mod host_network;
 mod js_limits;
+mod limits;
 mod mounts;
 mod names;
 mod network;

@@ -53,6 +53,28 @@ pub enum Request<'a> {
     },
 }
 
+/// What an error says that stands for a refusal, by the part of the permissions that spoke.
+pub mod refusal {
+    /// Files.
+    pub const FILES: &str = "the permission `fs` refuses it";
+    /// Programs.
+    pub const PROGRAMS: &str = "the permission `child_process` refuses it";
+    /// The network.
+    pub const NETWORK: &str = "the permission `network` refuses it";
+}
+
+impl Request<'_> {
+    /// What an error says that stands for a refusal of this.
+    #[must_use]
+    pub fn refusal(&self) -> &'static str {
+        match self {
+            Self::File { .. } => refusal::FILES,
+            Self::Execute { .. } => refusal::PROGRAMS,
+            Self::Listen { .. } | Self::Connect { .. } | Self::Resolve { .. } => refusal::NETWORK,
+        }
+    }
+}
+
 /// What is done with a file.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
 #[repr(u8)]

@@ -242,7 +242,7 @@ impl Kernel {
             Verdict::Allow => Ok(()),
             Verdict::Deny { reason } => {
                 tracing::info!(target: "cenote::audit", ?request, reason, "refused");
-                Err(SysError::with_note(Errno::EACCES, "refused by the policy"))
+                Err(SysError::with_note(Errno::EACCES, request.refusal()))
             }
         }
     }
@@ -265,6 +265,13 @@ impl Kernel {
     #[must_use]
     pub fn processes(&self) -> Vec<ProcessInfo> {
         self.table.list()
+    }
+
+    /// The processes that programs run in: neither init nor zombies.
+    #[must_use]
+    pub fn living(&self) -> Vec<Arc<Process>> {
+        self.table
+            .select(|node| node.process.pid() != Pid::INIT && node.zombie.is_none())
     }
 
     /// A process, zombies included.
@@ -299,10 +306,16 @@ impl Kernel {
         Ok(())
     }
 
+    /// How many descriptors a process may have at most.
+    pub(crate) fn most_open_files(&self) -> u64 {
+        let limits = self.budget.limits();
+        limits.open_files_per_process.min(limits.open_files)
+    }
+
     /// The limits a first process gets.
     pub(crate) fn initial_rlimits(&self) -> RLimits {
         let machine = self.budget.limits();
-        let mut limits = RLimits::initial(machine.open_files.min(4_096));
+        let mut limits = RLimits::initial(self.most_open_files());
         if let Some(time) = machine.cpu_time {
             let soft = time.as_secs() + u64::from(time.subsec_nanos() > 0);
             let hard = soft.saturating_add(1);

@@ -19,7 +19,7 @@ use cenote_abi::Errno;
 use cenote_abi::poll::PollEvents;
 use cenote_abi::socket::PeerCredentials;
 use cenote_base::limits::Charge;
-use cenote_base::policy::{Policy, Request, Transport, Verdict};
+use cenote_base::policy::{Policy, Request, Transport, Verdict, refusal};
 use cenote_base::{SysError, SysResult, WaitQueue};
 use parking_lot::Mutex;
 
@@ -87,10 +87,7 @@ impl Outward {
             }
             Verdict::Deny { reason } => {
                 tracing::info!(target: "cenote::audit", ?transport, %address, reason, "refused");
-                Err(SysError::with_note(
-                    Errno::EACCES,
-                    "refused by the policy for the network",
-                ))
+                Err(SysError::with_note(Errno::EACCES, refusal::NETWORK))
             }
         }
     }

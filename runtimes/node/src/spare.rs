@@ -13,8 +13,8 @@ use cenote_kernel::{Program, Task};
 
 use crate::environment::Environment;
 use crate::glue::{
-    Failure, Scope, date_clock, guard_heap, install_isolate_callbacks, pages, set_stack_limit,
-    stop_when_exhausted,
+    Failure, Scope, date_clock, guard_heap, install_isolate_callbacks, measure, pages,
+    set_stack_limit, stop_when_exhausted,
 };
 use crate::options::CommandLine;
 use crate::platform::Foreground;
@@ -137,6 +137,8 @@ impl Booted {
         if let Some(measured) = meter.measure() {
             env.measure(measured);
         }
+        let budget = task.kernel().budget();
+        measure(&mut self.isolate, budget, env.threads().limits.heap);
         let date_clock = date_clock::set(Arc::clone(env.clock()));
         let pages = pages::set(&self.isolate);
         let registrations = listen_to_kernel(task, env);

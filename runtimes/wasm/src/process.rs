@@ -10,7 +10,7 @@ use cenote_abi::Errno;
 use cenote_abi::clock::ClockId;
 use cenote_abi::fs::Timespec;
 use cenote_base::SysResult;
-use cenote_base::limits::{Charge, Resource};
+use cenote_base::limits::{Charge, Gauge, Resource};
 use cenote_kernel::{Program, Task};
 use wasmtime::{Global, Memory, ResourceLimiter, Store, Table, TypedFunc};
 
@@ -264,9 +264,13 @@ const MODULE_PARTS: Parts = Parts {
 pub(crate) struct MemoryLimit {
     task: Arc<Task>,
     charge: Charge,
-    limit: u64,
+    /// Where the machine sees what the process has.
+    gauge: Arc<Gauge>,
     parts: Parts,
 }
+
+/// The option for the memory of one process, as the embedder's package names it.
+const MEMORY: &str = "wasm_memory";
 
 impl MemoryLimit {
     /// A limit of `limit` bytes for a process.
@@ -274,11 +278,11 @@ impl MemoryLimit {
     /// # Errors
     /// `ENOMEM`: the machine's limit is reached already.
     pub(crate) fn new(task: &Arc<Task>, limit: u64, parts: Parts) -> SysResult<Self> {
-        let charge = task.kernel().budget().charge(Resource::WasmMemory, 0)?;
+        let budget = task.kernel().budget();
         Ok(Self {
             task: Arc::clone(task),
-            charge,
-            limit,
+            charge: budget.charge(Resource::WasmMemory, 0)?,
+            gauge: budget.gauge(MEMORY, limit),
             parts,
         })
     }
@@ -291,7 +295,7 @@ impl MemoryLimit {
             .rlimits()
             .lock()
             .of(cenote_abi::limits::Resource::RLIMIT_AS);
-        self.limit.min(asked.soft)
+        self.gauge.limit().min(asked.soft)
     }
 }
 
@@ -307,12 +311,16 @@ impl ResourceLimiter for MemoryLimit {
         let total = self.charge.amount().saturating_add(more);
         let limit = self.limit();
         if total > limit {
-            tracing::debug!(target: "cenote::limit", option = "limits.wasm_memory", total, limit, pid = %self.task.pid(), "limit reached");
+            if total > self.gauge.limit() {
+                self.gauge.reached();
+            }
+            tracing::debug!(target: "cenote::limit", option = MEMORY, total, limit, pid = %self.task.pid(), "limit reached");
             return Ok(false);
         }
         let is_allowed = self.charge.resize(total).is_ok();
         if is_allowed {
             self.task.process().set_memory_bytes(total);
+            self.gauge.set(total);
         }
         Ok(is_allowed)
     }

@@ -14,7 +14,8 @@ use std::pin::Pin;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use cenote_base::policy::{FileOperation, Policy, Request, Transport, Verdict};
+use cenote_base::SysError;
+use cenote_base::policy::{FileOperation, Policy, Request, Transport, Verdict, refusal};
 use tokio::runtime::Handle;
 
 use crate::events::{Event, Events};
@@ -39,6 +40,52 @@ pub enum Scope {
     Env,
     /// Calls of the embedder's functions.
     HostFunction,
+}
+
+impl Scope {
+    /// In the words of the contract: `fs`, `network`, `child_process`, `env`, `host_function`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fs => "fs",
+            Self::Network => "network",
+            Self::ChildProcess => "child_process",
+            Self::Env => "env",
+            Self::HostFunction => "host_function",
+        }
+    }
+
+    /// What refused a call of the machine's, by the error.
+    pub(crate) fn of_refusal(cause: SysError) -> Option<Self> {
+        match cause.note()? {
+            refusal::FILES => Some(Self::Fs),
+            refusal::PROGRAMS => Some(Self::ChildProcess),
+            refusal::NETWORK => Some(Self::Network),
+            _ => None,
+        }
+    }
+
+    /// What the error says when this refuses a call.
+    pub(crate) fn refusal(self) -> Option<&'static str> {
+        match self {
+            Self::Fs => Some(refusal::FILES),
+            Self::ChildProcess => Some(refusal::PROGRAMS),
+            Self::Network => Some(refusal::NETWORK),
+            Self::Env | Self::HostFunction => None,
+        }
+    }
+
+    /// By its name in the contract.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        let all = [
+            Self::Fs,
+            Self::Network,
+            Self::ChildProcess,
+            Self::Env,
+            Self::HostFunction,
+        ];
+        all.into_iter().find(|scope| scope.name() == name)
+    }
 }
 
 /// What a guest wants to do.

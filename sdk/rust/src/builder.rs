@@ -503,7 +503,7 @@ impl NodeRuntimeBuilder {
             cwd: absolute_cwd(self.cwd)?,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
-            engine: memory.engine(),
+            memory,
         };
         let most = self.limits.filesystem_bytes;
         let mounts = self.vfs_mounts.into_iter();
@@ -631,7 +631,7 @@ impl NodeRuntimeBuilder {
             cwd,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
-            engine: memory.engine(),
+            memory,
         };
         let machine = Machine::new(kernel, defaults, events, permit, recipe);
         machine.add_host_functions(self.host_functions)?;

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use cenote_base::SysError;
 
+use crate::Scope;
+
 /// Why a call of this crate failed.
 #[derive(Debug, thiserror::Error)]
 #[expect(
@@ -145,14 +147,27 @@ pub enum Error {
 }
 
 impl Error {
-    /// The guest-side errno behind this error, where there is one.
+    /// The option of the machine's limit that the call met, such as `limits.filesystem_bytes`, where one is the reason.
     #[must_use]
-    pub fn errno(&self) -> Option<cenote_abi::Errno> {
+    pub fn limit(&self) -> Option<&'static str> {
+        match self {
+            Self::Archive { reason, .. } => crate::limits::limit_named(reason),
+            _ => crate::limits::limit_behind(self.cause()?),
+        }
+    }
+
+    /// The part of the machine's permissions that refused the call, where one is the reason.
+    #[must_use]
+    pub fn permission(&self) -> Option<Scope> {
+        Scope::of_refusal(self.cause()?)
+    }
+
+    fn cause(&self) -> Option<SysError> {
         match self {
             Self::Start { cause, .. }
             | Self::File { cause, .. }
             | Self::Stream { cause, .. }
-            | Self::Connect { cause, .. } => Some(cause.errno()),
+            | Self::Connect { cause, .. } => Some(*cause),
             Self::Http { .. }
             | Self::HostAddress { .. }
             | Self::TimedOut { .. }
@@ -167,5 +182,11 @@ impl Error {
             | Self::Remote { .. }
             | Self::Runtime { .. } => None,
         }
+    }
+
+    /// The guest-side errno behind this error, where there is one.
+    #[must_use]
+    pub fn errno(&self) -> Option<cenote_abi::Errno> {
+        self.cause().map(|cause| cause.errno())
     }
 }

@@ -5,10 +5,10 @@
 use std::fmt;
 use std::sync::OnceLock;
 
-use cenote_base::limits::{BudgetWatch, Resource};
+use cenote_base::limits::BudgetWatch;
 use tokio::sync::broadcast;
 
-use crate::{Error, NodeRuntime, Scope};
+use crate::{NodeRuntime, Scope};
 
 /// Events kept for a listener that is slow; older ones are dropped and counted.
 const KEPT: usize = 1_024;
@@ -82,18 +82,18 @@ impl fmt::Debug for Events {
 }
 
 impl BudgetWatch for Events {
-    fn near(&self, resource: Resource, used: u64, limit: u64) {
-        tracing::info!(target: "cenote::limit", option = resource.option(), used, limit, "a limit is near");
+    fn near(&self, option: &'static str, used: u64, limit: u64) {
+        tracing::info!(target: "cenote::limit", option, used, limit, "a limit is near");
         self.publish(|| Event::LimitNear {
-            option: resource.option(),
+            option,
             used,
             limit,
         });
     }
 
-    fn reached(&self, resource: Resource, used: u64, limit: u64) {
+    fn reached(&self, option: &'static str, used: u64, limit: u64) {
         self.publish(|| Event::LimitReached {
-            option: resource.option(),
+            option,
             used,
             limit,
         });
@@ -116,17 +116,6 @@ impl EventStream {
     }
 }
 
-/// How much of one resource a machine uses.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct ResourceUse {
-    /// The option that changes the limit, such as `limits.processes`.
-    pub option: &'static str,
-    /// How much is in use: a count, or bytes.
-    pub used: u64,
-    /// The limit, in the same unit.
-    pub limit: u64,
-}
-
 impl NodeRuntime {
     /// Listens to what happens in the machine: refusals, limits that are near or reached.
     pub fn events(&self) -> EventStream {
@@ -135,25 +124,5 @@ impl NodeRuntime {
             remote.listen(self.machine.events());
         }
         stream
-    }
-
-    /// Tells how much of each limited resource the machine uses now.
-    ///
-    /// # Errors
-    /// [`Error::Disposed`].
-    pub fn resources(&self) -> Result<Vec<ResourceUse>, Error> {
-        if let Some(remote) = self.machine.remote() {
-            return remote.resources();
-        }
-        let kernel = self.machine.kernel()?;
-        let budget = kernel.budget();
-        Ok(Resource::ALL
-            .iter()
-            .map(|resource| ResourceUse {
-                option: resource.option(),
-                used: budget.used(*resource),
-                limit: budget.limit(*resource),
-            })
-            .collect())
     }
 }

@@ -39,6 +39,7 @@ mod host_functions;
 mod host_network;
 mod image;
 mod isolation;
+mod limits;
 mod machine;
 mod mounts;
 mod network;
@@ -66,7 +67,7 @@ pub use cenote_base::policy::FileOperation;
 pub use cenote_node::use_snapshot;
 pub use cenote_wasm::reserve_programs;
 pub use error::Error;
-pub use events::{Event, EventStream, ResourceUse};
+pub use events::{Event, EventStream};
 pub use file_access::{Attributes, MachineFile, NewAttributes, OpenHow};
 pub use file_rules::{FileAccess, FileOperations, FileRule};
 pub use files::{DirectoryEntry, FileKind, Metadata};
@@ -84,6 +85,7 @@ pub use host_network::{
 pub use http;
 pub use image::Image;
 pub use isolation::Isolation;
+pub use limits::{ResourceUse, contract_option};
 pub use mounts::{HostMount, MountAccess};
 pub use network::broker::{Broker, NetworkGrant, broker_pair, use_broker};
 pub use network::{

@@ -11,7 +11,6 @@ use std::time::Duration;
 use cenote_abi::signal::SigNum;
 use cenote_base::{Credentials, Pgid, Pid, Sid};
 use cenote_kernel::Kernel;
-use cenote_node::HeapLimits;
 use cenote_proto::v1::SignalScope;
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
@@ -19,6 +18,7 @@ use parking_lot::Mutex;
 use crate::ask::Permit;
 use crate::events::Events;
 use crate::files::HostView;
+use crate::host::MemoryLimits;
 use crate::host_functions::{self, Collections};
 use crate::watch::Watchers;
 use crate::worker::{Embedder, Remote};
@@ -35,8 +35,8 @@ pub(crate) struct Defaults {
     pub(crate) credentials: Credentials,
     /// Bytes of output kept for one stream of one call.
     pub(crate) output_limit: usize,
-    /// What JavaScript engines of the machine are made with.
-    pub(crate) engine: HeapLimits,
+    /// What each process of the machine may have.
+    pub(crate) memory: MemoryLimits,
 }
 
 /// A machine and its handle's data.
@@ -240,8 +240,8 @@ impl Machine {
         &self.defaults.credentials
     }
 
-    pub(crate) fn engine(&self) -> HeapLimits {
-        self.defaults.engine
+    pub(crate) fn memory(&self) -> MemoryLimits {
+        self.defaults.memory
     }
 
     pub(crate) fn output_limit(&self) -> usize {

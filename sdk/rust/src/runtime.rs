@@ -96,7 +96,7 @@ impl NodeRuntime {
             remote.when_warm().await;
             return;
         }
-        cenote_node::NodeRuntime::when_warm(self.machine.engine()).await;
+        cenote_node::NodeRuntime::when_warm(self.machine.memory().engine()).await;
     }
 
     /// Kills every process of the machine, waits until they are gone and gives its memory back. A second time does nothing.

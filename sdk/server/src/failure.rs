@@ -109,6 +109,10 @@ pub(crate) fn of_error(vm: &str, error: &cenote::Error) -> Status {
         detail.code = errno.name().into();
         code = code_of(errno.name());
     }
+    let errno = error
+        .errno()
+        .filter(|_| error.limit().is_some() || error.permission().is_some());
+    detail.errno = errno.map_or_else(String::new, |errno| errno.name().into());
     match error {
         cenote::Error::File {
             operation, path, ..
@@ -155,14 +159,17 @@ pub(crate) fn of_error(vm: &str, error: &cenote::Error) -> Status {
         _ if detail.code.is_empty() => detail.code = "EIO".into(),
         _ => {}
     }
-    // The kernel says in words which limit it was; the option's name is in the contract's detail.
-    let message = error.to_string();
-    if let Some((_, after)) = message.split_once("the machine's limit `")
-        && let Some((option, _)) = after.split_once('`')
-    {
+    if let Some(option) = error.limit() {
         code = Code::ResourceExhausted;
-        detail.option = option.into();
-        detail.limit = option.trim_start_matches("limits.").into();
+        detail.code = "LIMIT".into();
+        detail.option = cenote::contract_option(option).into();
+        detail.limit = detail.option.trim_start_matches("limits.").into();
     }
-    status_with(code, message, &detail)
+    if let Some(scope) = error.permission() {
+        code = Code::PermissionDenied;
+        detail.code = "PERMISSION".into();
+        detail.permission = scope.name().into();
+        detail.option = format!("permissions.{}", scope.name());
+    }
+    status_with(code, error.to_string(), &detail)
 }

@@ -118,9 +118,6 @@ impl Machine {
     }
 }
 
-/// Terminals open at once in one machine.
-const TERMINALS: usize = 64;
-
 /// A machine's terminals, by the number that callers know.
 #[derive(Debug, Default)]
 pub(crate) struct Terminals {
@@ -129,26 +126,18 @@ pub(crate) struct Terminals {
 }
 
 impl Terminals {
-    /// Fails when there are too many already.
-    pub(crate) fn check_room(&self) -> Result<(), Status> {
+    /// Lets go of those whose program has ended, whom nobody will miss; whether there was one.
+    pub(crate) fn drop_ended(&self) -> bool {
         let mut open = self.open.lock();
-        if open.len() >= TERMINALS {
-            // Those whose program has ended nobody will miss.
-            open.retain(|_, terminal| terminal.exit_code().is_none());
+        let (ended, live) = std::mem::take(&mut *open)
+            .into_iter()
+            .partition::<BTreeMap<_, _>, _>(|(_, terminal)| terminal.exit_code().is_some());
+        *open = live;
+        drop(open);
+        for terminal in ended.values() {
+            terminal.hang_up();
         }
-        if open.len() < TERMINALS {
-            return Ok(());
-        }
-        let detail = ErrorDetail {
-            code: "LIMIT".into(),
-            limit: "terminals".into(),
-            ..ErrorDetail::default()
-        };
-        Err(status_with(
-            Code::ResourceExhausted,
-            format!("{TERMINALS} terminals are open; close some"),
-            &detail,
-        ))
+        !ended.is_empty()
     }
 
     pub(crate) fn add(&self, terminal: Terminal) -> u64 {

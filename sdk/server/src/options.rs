@@ -21,8 +21,6 @@ use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "Limits.open_files_per_process",
-    "Limits.terminals",
     "DECISION_ASK for env",
     "HostFunction.output_schema",
     "Code.filename",
@@ -166,11 +164,6 @@ fn with_mount(
 }
 
 fn limits(builder: NodeRuntimeBuilder, asked: &Limits) -> Result<NodeRuntimeBuilder, Status> {
-    refuse_if(
-        asked.open_files_per_process.is_some(),
-        "limits.open_files_per_process",
-    )?;
-    refuse_if(asked.terminals.is_some(), "limits.terminals")?;
     let mut builder = builder.limits(machine_limits(asked));
     if let Some(bytes) = asked.wasm_memory_bytes {
         builder = builder.wasm_memory(bytes);
@@ -196,15 +189,21 @@ pub(crate) fn machine_limits(asked: &Limits) -> MachineLimits {
     MachineLimits {
         processes: asked.processes.unwrap_or(defaults.processes),
         open_files: asked.open_files.unwrap_or(defaults.open_files),
+        open_files_per_process: asked
+            .open_files_per_process
+            .unwrap_or(defaults.open_files_per_process),
         pipes: asked.pipes.unwrap_or(defaults.pipes),
         sockets: asked.sockets.unwrap_or(defaults.sockets),
         filesystem_bytes: asked.filesystem_bytes.unwrap_or(defaults.filesystem_bytes),
         inodes: asked.inodes.unwrap_or(defaults.inodes),
-        wasm_memory_total: asked
+        wasm_memory_total_bytes: asked
             .wasm_memory_total_bytes
-            .unwrap_or(defaults.wasm_memory_total),
+            .unwrap_or(defaults.wasm_memory_total_bytes),
+        outward_connections: asked
+            .outward_connections
+            .unwrap_or(defaults.outward_connections),
+        terminals: asked.terminals.unwrap_or(defaults.terminals),
         cpu_time: asked.cpu_time_ms.map(std::time::Duration::from_millis),
-        ..defaults
     }
 }
 

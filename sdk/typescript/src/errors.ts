@@ -57,25 +57,31 @@ export class SidecarError extends CenoteError {}
 /** The machine: `VM_DISPOSED`, `VM_LOST` (the process it lived in died), `NO_SUCH_VM`, `NO_SUCH_PROCESS` … */
 export class VmError extends CenoteError {}
 
-/** `LIMIT`: a limit of the machine was hit; `limit` and `option` name it. */
+/** `LIMIT`: a limit of the machine was hit; `limit` and `option` name it, `vm` the machine. */
 export class LimitError extends CenoteError {
   /** The limit, e.g. `processes`. */
   readonly limit: string;
+  /** What the machine itself answered, as a guest would see it: `ENOSPC`, `EAGAIN` … */
+  readonly errno: string | undefined;
 
-  constructor(limit: string, message: string, details?: CenoteErrorDetails) {
+  constructor(limit: string, message: string, details?: CenoteErrorDetails, errno?: string) {
     super("LIMIT", message, details);
     this.limit = limit;
+    this.errno = errno;
   }
 }
 
-/** `PERMISSION_DENIED`: a permission of the machine refused it; `permission` names the scope. */
+/** `PERMISSION_DENIED`: a permission of the machine refused it; `permission` names the scope, `option` where it is set, `vm` the machine. */
 export class PermissionError extends CenoteError {
   /** `fs`, `network`, `child_process`, `env` or `host_function`. */
   readonly permission: string;
+  /** What the machine itself answered, as a guest would see it: `EACCES`. */
+  readonly errno: string | undefined;
 
-  constructor(permission: string, message: string, details?: CenoteErrorDetails) {
+  constructor(permission: string, message: string, details?: CenoteErrorDetails, errno?: string) {
     super("PERMISSION_DENIED", message, details);
     this.permission = permission;
+    this.errno = errno;
   }
 }
 

@@ -32,10 +32,12 @@ export interface Limits {
   outputBytes?: number;
   /** Milliseconds of processor time of one process. Default: no limit. */
   cpuTimeMs?: number;
-  /** Milliseconds of wall time of one call. Default: no limit. */
+  /** Milliseconds of wall time of one call; a longer `timeout` of the call is cut to it. Default: no limit. */
   wallTimeMs?: number;
-  /** Pseudo terminals. Default 64. */
+  /** Pseudo-terminals, those that programs of the machine open included. Default 64. */
   terminals?: number;
+  /** Connections out of the machine, those being made included, and sockets that sent datagrams out of it. Default 128. */
+  outwardConnections?: number;
 }
 
 /**
@@ -44,9 +46,12 @@ export interface Limits {
  */
 export type Timing = "off" | "coarse" | "frozen";
 
-/** What a machine uses of one limit. */
+/** What a machine uses of one limit. What one call has for itself, its output and its time, has no row: the call's result says what came of it. */
 export interface ResourceUsage {
-  /** In the unit of its limit. */
+  /**
+   * In the unit of its limit. Of what each process has for itself (`openFilesPerProcess`, memory, `cpuTimeMs`), the use of the one that uses most; a
+   * JavaScript heap as of its last collection.
+   */
   used: number;
   /** The limit. */
   limit: number;
@@ -75,6 +80,7 @@ const NAMES = [
   "cpuTimeMs",
   "wallTimeMs",
   "terminals",
+  "outwardConnections",
 ] as const satisfies readonly (keyof Limits)[];
 
 /** @internal */

@@ -4,11 +4,12 @@
 //! the resource is used up. Every limit has the name of the option that changes it, for messages.
 
 use std::fmt::Debug;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use cenote_abi::Errno;
+use parking_lot::Mutex;
 
 use crate::error::{SysError, SysResult};
 
@@ -22,12 +23,14 @@ macro_rules! resources {
         #[derive(Clone, Debug, Eq, PartialEq)]
         pub struct Limits {
             $($(#[$doc])* pub $field: u64,)*
+            /// Descriptors of each process: its `RLIMIT_NOFILE`, which nobody in the machine can raise. 1,024 by default.
+            pub open_files_per_process: u64,
             /// Processor time of each process; then it gets `SIGXCPU`, and `SIGKILL` a second later. None by default.
             pub cpu_time: Option<Duration>,
         }
 
         impl Default for Limits {
-            fn default() -> Self { Self { $($field: $default,)* cpu_time: None } }
+            fn default() -> Self { Self { $($field: $default,)* open_files_per_process: 1_024, cpu_time: None } }
         }
 
         impl Resource {
@@ -74,8 +77,10 @@ resources! {
     FilesystemBytes, filesystem_bytes, "limits.filesystem_bytes", 256 << 20, ENOSPC;
     /// Files and directories in the machine's own filesystems.
     Inodes, inodes, "limits.inodes", 65_536, ENOSPC;
+    /// Pseudo-terminals, those that programs of the machine open included.
+    Terminals, terminals, "limits.terminals", 64, ENOSPC;
     /// Bytes of WebAssembly memory in all processes together.
-    WasmMemory, wasm_memory_total, "limits.wasm_memory_total", 4 << 30, ENOMEM;
+    WasmMemory, wasm_memory_total_bytes, "limits.wasm_memory_total_bytes", 4 << 30, ENOMEM;
 }
 
 impl Resource {
@@ -88,11 +93,81 @@ impl Resource {
 
 /// Is told when a machine comes near one of its limits. Called on the guest's thread: must be quick.
 pub trait BudgetWatch: Send + Sync + Debug {
-    /// Four fifths of a limit are in use; told again once the use was below three fifths in between.
-    fn near(&self, resource: Resource, used: u64, limit: u64);
+    /// Four fifths of the limit that this option changes are in use; told again once the use was below three fifths in between.
+    fn near(&self, option: &'static str, used: u64, limit: u64);
     /// More was asked for than there is, and refused.
-    fn reached(&self, resource: Resource, used: u64, limit: u64);
+    fn reached(&self, option: &'static str, used: u64, limit: u64);
 }
+
+/// What one process uses of a limit that each has for itself. Made by [`Budget::gauge`].
+#[derive(Debug)]
+pub struct Gauge {
+    option: &'static str,
+    limit: u64,
+    used: AtomicU64,
+    told: AtomicBool,
+    watch: Option<Arc<dyn BudgetWatch>>,
+}
+
+impl Gauge {
+    /// The name of the option that changes the limit.
+    #[must_use]
+    pub fn option(&self) -> &'static str {
+        self.option
+    }
+
+    /// How much the process may use.
+    #[must_use]
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// How much it uses.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Says how much it uses now.
+    pub fn set(&self, used: u64) {
+        self.used.store(used, Ordering::Relaxed);
+        let Some(watch) = &self.watch else { return };
+        if is_near(used, self.limit) {
+            if !self.told.swap(true, Ordering::Relaxed) {
+                watch.near(self.option, used, self.limit);
+            }
+        } else if has_room(used, self.limit) && self.told.load(Ordering::Relaxed) {
+            self.told.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Says that it was refused more, or ends for having used more.
+    pub fn reached(&self) {
+        if let Some(watch) = &self.watch {
+            watch.reached(self.option, self.used(), self.limit);
+        }
+    }
+}
+
+/// Four fifths are in use.
+fn is_near(used: u64, limit: u64) -> bool {
+    used >= limit - limit / 5
+}
+
+/// Less than three fifths are in use.
+fn has_room(used: u64, limit: u64) -> bool {
+    used < limit / 5 * 3
+}
+
+/// The gauges of what lives, and of some that have ended.
+#[derive(Debug, Default)]
+struct Gauges {
+    list: Vec<Weak<Gauge>>,
+    sweep_at: usize,
+}
+
+/// Gauges kept at least before those of what has ended are looked for.
+const SWEEP: usize = 16;
 
 /// What one machine has used of its [`Limits`].
 #[derive(Debug)]
@@ -102,6 +177,7 @@ pub struct Budget {
     watch: Option<Arc<dyn BudgetWatch>>,
     /// Whether the watch was told that a limit is near.
     told: [AtomicBool; Resource::COUNT],
+    gauges: Mutex<Gauges>,
 }
 
 impl Budget {
@@ -123,7 +199,45 @@ impl Budget {
             used: [const { AtomicU64::new(0) }; Resource::COUNT],
             watch,
             told: [const { AtomicBool::new(false) }; Resource::COUNT],
+            gauges: Mutex::default(),
         })
+    }
+
+    /// A gauge for a process, of what it may use by the option of this name. It is told of as long as it is held.
+    #[must_use]
+    pub fn gauge(&self, option: &'static str, limit: u64) -> Arc<Gauge> {
+        let gauge = Arc::new(Gauge {
+            option,
+            limit,
+            used: AtomicU64::new(0),
+            told: AtomicBool::new(false),
+            watch: self.watch.clone(),
+        });
+        let mut gauges = self.gauges.lock();
+        if gauges.list.len() >= gauges.sweep_at {
+            gauges.list.retain(|one| one.strong_count() > 0);
+            gauges.sweep_at = gauges.list.len() * 2 + SWEEP;
+        }
+        gauges.list.push(Arc::downgrade(&gauge));
+        gauge
+    }
+
+    /// The most that a process uses of what each may use by the option of this name; 0 when there is no such process.
+    #[must_use]
+    pub fn most_used(&self, option: &str) -> u64 {
+        // Upgraded first: the last reference must not go while the list is locked.
+        let gauges: Vec<_> = {
+            let gauges = self.gauges.lock();
+            gauges.list.iter().filter_map(Weak::upgrade).collect()
+        };
+        let own = gauges.iter().filter(|gauge| gauge.option == option);
+        own.map(|gauge| gauge.used()).max().unwrap_or(0)
+    }
+
+    /// Who is told when something runs low.
+    #[must_use]
+    pub fn watch(&self) -> Option<&Arc<dyn BudgetWatch>> {
+        self.watch.as_ref()
     }
 
     /// The limits.
@@ -170,7 +284,7 @@ impl Budget {
             }
             Err(used) => {
                 if let Some(watch) = &self.watch {
-                    watch.reached(resource, used, limit);
+                    watch.reached(resource.option(), used, limit);
                 }
                 tracing::debug!(target: "cenote::limit", option = resource.option(), used, amount, limit, "limit reached");
                 Err(SysError::with_note(resource.errno(), resource.note()))
@@ -181,19 +295,19 @@ impl Budget {
     fn give_back(&self, resource: Resource, amount: u64) {
         let before = self.counter(resource).fetch_sub(amount, Ordering::Relaxed);
         let told = &self.told[resource.index()];
-        if self.watch.is_some() && told.load(Ordering::Relaxed) {
-            let enough = resource.limit(&self.limits) / 5 * 3;
-            if before - amount < enough {
-                told.store(false, Ordering::Relaxed);
-            }
+        if self.watch.is_some()
+            && told.load(Ordering::Relaxed)
+            && has_room(before - amount, resource.limit(&self.limits))
+        {
+            told.store(false, Ordering::Relaxed);
         }
     }
 
     /// Tells the watch when four fifths are in use.
     fn note_use(&self, resource: Resource, used: u64, limit: u64) {
         let Some(watch) = &self.watch else { return };
-        if used >= limit - limit / 5 && !self.told[resource.index()].swap(true, Ordering::Relaxed) {
-            watch.near(resource, used, limit);
+        if is_near(used, limit) && !self.told[resource.index()].swap(true, Ordering::Relaxed) {
+            watch.near(resource.option(), used, limit);
         }
     }
 
@@ -278,11 +392,11 @@ mod tests {
     struct Notes(std::sync::Mutex<Vec<(&'static str, u64)>>);
 
     impl BudgetWatch for Notes {
-        fn near(&self, _resource: Resource, used: u64, _limit: u64) {
+        fn near(&self, _option: &'static str, used: u64, _limit: u64) {
             self.0.lock().unwrap().push(("near", used));
         }
 
-        fn reached(&self, _resource: Resource, used: u64, _limit: u64) {
+        fn reached(&self, _option: &'static str, used: u64, _limit: u64) {
             self.0.lock().unwrap().push(("reached", used));
         }
     }
@@ -308,5 +422,33 @@ mod tests {
             [("near", 8), ("reached", 8), ("near", 9)]
         );
         drop(nine);
+    }
+
+    #[test]
+    fn gauges_tell_the_most_that_lives_and_when_one_comes_near() {
+        let notes = Arc::new(Notes::default());
+        let budget = Budget::watched(
+            Limits::default(),
+            Arc::clone(&notes) as Arc<dyn BudgetWatch>,
+        );
+        let few: Vec<_> = (0..100).map(|_| budget.gauge("heap", 10)).collect();
+        let one = budget.gauge("heap", 10);
+        let other = budget.gauge("stack", 10);
+        few[0].set(3);
+        one.set(7);
+        one.set(8);
+        one.set(9);
+        one.reached();
+        other.set(10);
+        assert_eq!(
+            (budget.most_used("heap"), budget.most_used("stack")),
+            (9, 10)
+        );
+        drop(one);
+        assert_eq!((budget.most_used("heap"), budget.most_used("none")), (3, 0));
+        assert_eq!(
+            *notes.0.lock().unwrap(),
+            [("near", 8), ("reached", 9), ("near", 10)]
+        );
     }
 }

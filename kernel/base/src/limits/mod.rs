@@ -3,5 +3,5 @@
 mod budget;
 pub mod rlimit;
 
-pub use budget::{Budget, BudgetWatch, Charge, Limits, Resource};
+pub use budget::{Budget, BudgetWatch, Charge, Gauge, Limits, Resource};
 pub use rlimit::RLimits;

@@ -11,7 +11,7 @@ pub struct RLimits {
 }
 
 impl RLimits {
-    /// What a first process gets: 1,024 descriptors (hard `max_open_files`), an 8 MiB stack, no core files, the rest unlimited.
+    /// What a first process gets: `max_open_files` descriptors, an 8 MiB stack, no core files, the rest unlimited.
     #[must_use]
     pub fn initial(max_open_files: u64) -> Self {
         let mut limits = Self {
@@ -20,7 +20,7 @@ impl RLimits {
         limits.set(
             Resource::OpenFiles,
             RLimit {
-                soft: max_open_files.min(1_024),
+                soft: max_open_files,
                 hard: max_open_files,
             },
         );

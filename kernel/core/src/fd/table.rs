@@ -6,6 +6,7 @@
 //! Lock order: a leaf.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_abi::Errno;
 use cenote_abi::fs::FdFlags;
@@ -23,6 +24,8 @@ struct Entry {
 #[derive(Debug, Default)]
 pub struct FdTable {
     slots: Mutex<Slots>,
+    /// The embedder was told that the process comes near its limit.
+    told: AtomicBool,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -253,11 +256,29 @@ impl FdTable {
             .collect()
     }
 
+    /// How many descriptors there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.lock().entries.iter().flatten().count()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether this is asked for the first time.
+    pub(crate) fn is_first_warning(&self) -> bool {
+        !self.told.swap(true, Ordering::Relaxed)
+    }
+
     /// The same numbers for the same open files, as fork(2) makes.
     #[must_use]
     pub fn copy(&self) -> Self {
         Self {
             slots: Mutex::new(self.slots.lock().clone()),
+            told: AtomicBool::default(),
         }
     }
 

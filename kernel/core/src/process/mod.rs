@@ -19,6 +19,8 @@ pub mod task;
 pub mod usage;
 pub(crate) mod wait;
 
+pub use processor_limit::CPU_TIME;
+
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 

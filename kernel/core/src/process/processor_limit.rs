@@ -10,6 +10,9 @@ use cenote_abi::limits::{RLIM_INFINITY, Resource};
 use super::Process;
 use crate::signal::send::send_kernel;
 
+/// The option for the processor time of a process.
+pub const CPU_TIME: &str = "limits.cpu_time";
+
 const SECOND: Duration = Duration::from_secs(1);
 
 /// `RLIMIT_CPU` in whole seconds, as time.
@@ -56,6 +59,14 @@ impl Process {
     }
 
     fn tell_limit(self: &Arc<Self>, used: Duration, signal: SigNum) {
+        if let Some(kernel) = self.kernel()
+            && let Some(limit) = kernel.budget().limits().cpu_time
+            && used >= limit
+            && let Some(watch) = kernel.budget().watch()
+        {
+            let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+            watch.reached(CPU_TIME, milliseconds(used), milliseconds(limit));
+        }
         tracing::debug!(target: "cenote::limit", option = "limits.cpu_time", pid = %self.pid(), ?used, %signal, "limit reached");
         send_kernel(self, signal);
     }

@@ -97,7 +97,7 @@ fn cpuinfo(processors: u32) -> String {
 }
 
 fn meminfo(kernel: &Kernel) -> String {
-    let total = kernel.budget().limits().wasm_memory_total / 1024;
+    let total = kernel.budget().limits().wasm_memory_total_bytes / 1024;
     let programs: u64 = kernel
         .table()
         .select(|node| node.process.pid() != Pid::INIT)

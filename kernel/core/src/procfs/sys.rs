@@ -85,7 +85,7 @@ const TABLE: &[(usize, &str, Kind)] = &[
     (
         2,
         "nr_open",
-        Kind::File(|kernel| kernel.budget().limits().open_files.to_string()),
+        Kind::File(|kernel| kernel.most_open_files().to_string()),
     ),
     (2, "pipe-max-size", Kind::File(|_| "65536".to_string())),
     (3, "overcommit_memory", Kind::File(|_| "0".to_string())),

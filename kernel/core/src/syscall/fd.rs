@@ -19,6 +19,7 @@ use cenote_vfs::{
 
 use super::io::check_new_size;
 use super::{traced, traced_wait};
+use crate::fd::FdTable;
 use crate::pipe::PipeEnd;
 use crate::process::Task;
 use crate::tty;
@@ -32,14 +33,72 @@ pub(crate) fn open_files_limit(task: &Task) -> u64 {
         .soft
 }
 
+/// Gives numbers out of the process's table by `insert`, which is told how many there may be. The embedder is told of four fifths of them in use,
+/// and of a refusal, unless the process itself set the limit lower.
+pub(crate) fn number<T>(
+    task: &Task,
+    insert: impl FnOnce(&FdTable, u64) -> SysResult<T>,
+) -> SysResult<T>
+where
+    T: HighestNumber,
+{
+    let (limit, files) = (open_files_limit(task), task.files());
+    let numbered = insert(files, limit);
+    let is_refused = matches!(&numbered, Err(error) if error.errno() == Errno::EMFILE);
+    let is_high = matches!(&numbered, Ok(number) if number.highest() >= (limit - limit / 5).saturating_sub(1));
+    if !is_refused && !is_high || limit != task.kernel().most_open_files() {
+        return numbered;
+    }
+    let used = u64::try_from(files.len()).unwrap_or(u64::MAX);
+    let watch = task.kernel().budget().watch();
+    if is_refused {
+        if let Some(watch) = watch {
+            watch.reached(OPEN_FILES_PER_PROCESS, used, limit);
+        }
+        return Err(SysError::with_note(
+            Errno::EMFILE,
+            "the machine's limit `limits.open_files_per_process` is reached",
+        ));
+    }
+    if let Some(watch) = watch
+        && used >= limit - limit / 5
+        && files.is_first_warning()
+    {
+        watch.near(OPEN_FILES_PER_PROCESS, used, limit);
+    }
+    numbered
+}
+
+/// The option for the descriptors of a process.
+pub const OPEN_FILES_PER_PROCESS: &str = "limits.open_files_per_process";
+
+/// What numbers were given.
+pub(crate) trait HighestNumber {
+    /// The highest.
+    fn highest(&self) -> u64;
+}
+
+impl HighestNumber for Fd {
+    fn highest(&self) -> u64 {
+        u64::try_from(self.raw()).unwrap_or(0)
+    }
+}
+
+impl HighestNumber for (Fd, Fd) {
+    fn highest(&self) -> u64 {
+        self.0.highest().max(self.1.highest())
+    }
+}
+
 /// Gives a new open file a number; charges it to the machine.
 ///
 /// # Errors
 /// `ENFILE`: the machine has all the open files allowed. `EMFILE`: the process has.
 pub(crate) fn install(task: &Task, file: Arc<OpenFile>, flags: OpenFlags) -> SysResult<Fd> {
     file.hold(task.kernel().budget().charge(Resource::OpenFiles, 1)?);
-    task.files()
-        .insert(file, flags.descriptor(), open_files_limit(task))
+    number(task, |files, limit| {
+        files.insert(file, flags.descriptor(), limit)
+    })
 }
 
 /// As [`install`], for a file without a place.
@@ -93,8 +152,9 @@ pub fn close_range(task: &Task, first: u32, last: u32, flags: CloseRangeFlags) -
 pub fn dup(task: &Task, fd: Fd) -> SysResult<Fd> {
     traced(task, "dup", || {
         let file = task.files().get(fd)?;
-        task.files()
-            .insert(file, FdFlags::empty(), open_files_limit(task))
+        number(task, |files, limit| {
+            files.insert(file, FdFlags::empty(), limit)
+        })
     })
 }
 
@@ -263,9 +323,10 @@ fn duplicate_from(
 ) -> SysResult<FcntlResult> {
     let limit = open_files_limit(task);
     if u64::try_from(from.raw()).is_ok_and(|from| from < limit) {
-        task.files()
-            .insert_from(from, file, flags, limit)
-            .map(FcntlResult::Fd)
+        number(task, |files, limit| {
+            files.insert_from(from, file, flags, limit)
+        })
+        .map(FcntlResult::Fd)
     } else {
         Err(Errno::EINVAL.into())
     }

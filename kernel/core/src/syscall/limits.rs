@@ -13,7 +13,7 @@ use crate::process::Task;
 ///
 /// # Errors
 /// `EINVAL`: the soft limit is above the hard one. `EPERM`: raising the hard limit, and not the superuser; another
-/// user's process; more open files than the machine has. `ESRCH`: there is no such process.
+/// user's process; more open files than a process of the machine may have. `ESRCH`: there is no such process.
 pub fn prlimit64(
     task: &Task,
     pid: Pid,
@@ -31,7 +31,7 @@ pub fn prlimit64(
         if process.pid() != task.pid() && !own.is_privileged() && own.uid != other.uid {
             return Err(Errno::EPERM.into());
         }
-        let machine_has = task.kernel().budget().limits().open_files;
+        let most = task.kernel().most_open_files();
         let mut limits = process.rlimits().lock();
         let before = limits.of(resource);
         if let Some(limit) = limit {
@@ -40,8 +40,7 @@ pub fn prlimit64(
             }
             let raises = limit.hard > before.hard;
             if raises
-                && (!own.is_privileged()
-                    || (resource == Resource::OpenFiles && limit.hard > machine_has))
+                && (!own.is_privileged() || (resource == Resource::OpenFiles && limit.hard > most))
             {
                 return Err(Errno::EPERM.into());
             }

@@ -4,7 +4,7 @@ use cenote_abi::Errno;
 use cenote_abi::fs::OpenFlags;
 use cenote_base::{Fd, SysError, SysResult};
 
-use super::fd::open_files_limit;
+use super::fd::number;
 use super::traced;
 use crate::pipe;
 use crate::process::Task;
@@ -20,7 +20,8 @@ pub fn pipe2(task: &Task, flags: OpenFlags) -> SysResult<(Fd, Fd)> {
             return Err(SysError::with_note(Errno::EINVAL, "unknown pipe flags"));
         }
         let (reader, writer) = pipe::new_pair(task.kernel().budget(), flags.status())?;
-        task.files()
-            .insert_pair(reader, writer, flags.descriptor(), open_files_limit(task))
+        number(task, |files, limit| {
+            files.insert_pair(reader, writer, flags.descriptor(), limit)
+        })
     })
 }

@@ -19,7 +19,7 @@ use cenote_net::{InodeKey, Name, Outgoing, Received, Socket};
 use cenote_vfs::lookup::LookupFlags;
 use cenote_vfs::{NewNode, OpenFile, ops, permission};
 
-use super::fd::{install_file, open_files_limit};
+use super::fd::{install_file, number};
 use super::io::broken_pipe;
 use super::{traced, traced_wait};
 use crate::event::epoll::Epoll;
@@ -93,8 +93,9 @@ pub fn socketpair(
         let (one, other) = (OpenFile::new(one, status), OpenFile::new(other, status));
         one.hold(charges.0);
         other.hold(charges.1);
-        task.files()
-            .insert_pair(one, other, status.descriptor(), open_files_limit(task))
+        number(task, |files, limit| {
+            files.insert_pair(one, other, status.descriptor(), limit)
+        })
     })
 }
 
@@ -507,10 +508,13 @@ pub async fn recvmsg(
             OpenFlags::O_CLOEXEC,
             flags.contains(MessageFlags::MSG_CMSG_CLOEXEC),
         );
-        let limit = open_files_limit(task);
         for right in received.rights {
             let room = answer.rights.len() < max_rights;
-            match room.then(|| task.files().insert(right, descriptor.descriptor(), limit)) {
+            match room.then(|| {
+                number(task, |files, limit| {
+                    files.insert(right, descriptor.descriptor(), limit)
+                })
+            }) {
                 Some(Ok(fd)) => answer.rights.push(fd),
                 // unix(7): what does not fit is closed, and the message marked.
                 Some(Err(_)) | None => answer.flags |= MessageFlags::MSG_CTRUNC,

@@ -84,7 +84,7 @@ pub fn setdomainname(task: &Task, name: &[u8]) -> SysResult {
 #[must_use]
 pub fn sysinfo(task: &Task) -> Sysinfo {
     let kernel = task.kernel();
-    let total = kernel.budget().limits().wasm_memory_total;
+    let total = kernel.budget().limits().wasm_memory_total_bytes;
     let used: u64 = kernel
         .table()
         .select(|node| node.process.pid() != Pid::INIT)

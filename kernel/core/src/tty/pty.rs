@@ -6,7 +6,8 @@ use std::sync::{Arc, Weak};
 use cenote_abi::fs::{DeviceId, FileType, OpenFlags, Stat};
 use cenote_abi::tty::{Termios, WinSize};
 use cenote_abi::{Errno, SigNum};
-use cenote_base::{Gid, Pgid, Pid, SysError, SysResult, Uid, WaitQueue};
+use cenote_base::limits::{Charge, Resource};
+use cenote_base::{Gid, Pgid, Pid, SysResult, Uid, WaitQueue};
 use cenote_vfs::OpenFile;
 use cenote_vfs::filesystem::next_device;
 use parking_lot::Mutex;
@@ -16,9 +17,6 @@ use super::ends::{PtyMaster, PtySlave};
 use crate::kernel::Kernel;
 use crate::process::session::Session;
 use crate::signal::send::send_kernel;
-
-/// How many pseudo-terminals a machine may have.
-const MAX_PTYS: usize = 256;
 
 /// The major device number of Unix98 slaves.
 const SLAVE_MAJOR: u32 = 136;
@@ -203,7 +201,14 @@ impl Terminal {
 pub struct PtyTable {
     /// The device that `/dev/pts` is on, whether it is mounted or not.
     pub(super) device: u64,
-    pub(super) terminals: Mutex<BTreeMap<u32, Arc<Terminal>>>,
+    pub(super) terminals: Mutex<BTreeMap<u32, Entry>>,
+}
+
+/// A terminal of the table. Whoever has it longer than the table pays nothing for it.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) terminal: Arc<Terminal>,
+    _charge: Charge,
 }
 
 impl PtyTable {
@@ -224,13 +229,8 @@ impl PtyTable {
         owner: (Uid, Gid),
         is_locked: bool,
     ) -> SysResult<Arc<PtyMaster>> {
+        let charge = kernel.budget().charge(Resource::Terminals, 1)?;
         let mut terminals = self.terminals.lock();
-        if terminals.len() >= MAX_PTYS {
-            return Err(SysError::with_note(
-                Errno::ENOSPC,
-                "too many pseudo-terminals",
-            ));
-        }
         let number = (0..)
             .find(|number| !terminals.contains_key(number))
             .ok_or(Errno::ENOSPC)?;
@@ -255,14 +255,21 @@ impl PtyTable {
             slave_queue: WaitQueue::new(),
             master_queue: WaitQueue::new(),
         });
-        terminals.insert(number, Arc::clone(&terminal));
+        let entry = Entry {
+            terminal: Arc::clone(&terminal),
+            _charge: charge,
+        };
+        terminals.insert(number, entry);
         Ok(PtyMaster::new(terminal))
     }
 
     /// A pseudo-terminal by its number.
     #[must_use]
     pub fn get(&self, number: u32) -> Option<Arc<Terminal>> {
-        self.terminals.lock().get(&number).cloned()
+        let terminals = self.terminals.lock();
+        terminals
+            .get(&number)
+            .map(|entry| Arc::clone(&entry.terminal))
     }
 
     /// The numbers in use.

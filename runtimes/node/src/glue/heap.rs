@@ -7,6 +7,8 @@ use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use cenote_base::limits::{Budget, Gauge};
+
 /// Room to unwind in once the limit was hit.
 const EMERGENCY: usize = 1 << 30;
 
@@ -17,6 +19,8 @@ struct Guard {
     ending: Ending,
     /// The limit that was set, once V8 was given more because an array buffer was refused.
     raised_from: AtomicUsize,
+    /// Where the machine sees how full the heap is.
+    gauge: OnceLock<Arc<Gauge>>,
 }
 
 /// The end of an isolate that is past its limits.
@@ -59,6 +63,7 @@ pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
             stopped: Arc::default(),
         },
         raised_from: AtomicUsize::new(0),
+        gauge: OnceLock::new(),
     });
     // The isolate's slot owns the guard, so it is freed with the isolate.
     let pointer = std::ptr::from_ref(guard.as_ref())
@@ -68,6 +73,48 @@ pub(crate) fn guard_heap(isolate: &mut v8::Isolate) -> Arc<AtomicBool> {
     isolate.add_near_heap_limit_callback(near_heap_limit, pointer);
     isolate.add_gc_epilogue_callback(collected, pointer, v8::GCType::kGCTypeMarkSweepCompact);
     exhausted
+}
+
+/// The options for what one process may have, as the embedder's package names them.
+const HEAP: &str = "js_heap";
+const ARRAY_BUFFERS: &str = "array_buffers";
+
+/// Shows the machine how full the isolate's heap is (as of its last collection) and what its process has in array buffers. A heap that the guest
+/// itself made smaller than its limit is left out.
+pub(crate) fn measure(isolate: &mut v8::Isolate, budget: &Budget, limit: usize) {
+    let statistics = isolate.get_heap_statistics();
+    let Some(guard) = isolate.get_slot::<Box<Guard>>() else {
+        return;
+    };
+    if let Some(quota) = &guard.quota {
+        quota.show(budget);
+    }
+    if statistics.heap_size_limit() < limit {
+        return;
+    }
+    let gauge = guard
+        .gauge
+        .get_or_init(|| budget.gauge(HEAP, limit as u64))
+        .clone();
+    gauge.set(statistics.used_heap_size() as u64);
+    let pointer = std::ptr::from_ref(guard.as_ref())
+        .cast_mut()
+        .cast::<c_void>();
+    isolate.add_gc_epilogue_callback(measured, pointer, v8::GCType::kGCTypeAll);
+}
+
+/// Called after each collection once there is a gauge.
+unsafe extern "C" fn measured(
+    _: v8::UnsafeRawIsolatePtr,
+    _: v8::GCType,
+    _: v8::GCCallbackFlags,
+    data: *mut c_void,
+) {
+    // SAFETY: as in `near_heap_limit`.
+    let guard = unsafe { &*data.cast::<Guard>() };
+    if let Some(gauge) = guard.gauge.get() {
+        gauge.set(guard.used() as u64);
+    }
 }
 
 /// Takes what the callback needs out of the isolate's slot, to be dropped after the isolate: it collects once more when its
@@ -86,6 +133,15 @@ pub(crate) fn stop_when_exhausted(isolate: &v8::Isolate, flag: &Arc<AtomicBool>)
 }
 
 impl Guard {
+    /// The guest ends for its heap.
+    fn end(&self) {
+        if let Some(gauge) = self.gauge.get() {
+            gauge.set(self.used() as u64);
+            gauge.reached();
+        }
+        self.ending.end();
+    }
+
     fn used(&self) -> usize {
         // SAFETY: called from callbacks of this isolate, on its thread; V8 allows statistics inside them.
         let mut isolate = unsafe { v8::Isolate::from_raw_isolate_ptr(self.address) };
@@ -106,7 +162,7 @@ unsafe extern "C" fn near_heap_limit(data: *mut c_void, current: usize, initial:
     if was_refused && guard.used() < initial / 4 * 3 {
         guard.raised_from.store(initial, Ordering::Relaxed);
     } else {
-        guard.ending.end();
+        guard.end();
     }
     current.saturating_add(EMERGENCY)
 }
@@ -122,7 +178,7 @@ unsafe extern "C" fn collected(
     let guard = unsafe { &*data.cast::<Guard>() };
     let limit = guard.raised_from.load(Ordering::Relaxed);
     if limit != 0 && guard.used() > limit {
-        guard.ending.end();
+        guard.end();
     }
 }
 
@@ -162,6 +218,8 @@ pub(crate) struct Quota {
     refused: AtomicBool,
     /// Whether it had to be given more than the limit.
     is_overrun: AtomicBool,
+    /// Where the machine sees what is used.
+    gauge: OnceLock<Arc<Gauge>>,
 }
 
 /// Bytes that native code allocated for JavaScript, counted until they are freed.
@@ -195,6 +253,7 @@ impl Charged {
     pub(super) fn adopt(quota: Option<Arc<Quota>>, bytes: Vec<u8>) -> Self {
         if let Some(quota) = &quota {
             quota.used.fetch_add(bytes.len(), Ordering::Relaxed);
+            quota.note();
         }
         Self { bytes, quota }
     }
@@ -223,15 +282,36 @@ impl Quota {
             mapped: AtomicUsize::new(0),
             refused: AtomicBool::new(false),
             is_overrun: AtomicBool::new(false),
+            gauge: OnceLock::new(),
         })
     }
 
+    /// Shows the machine what is used, from now on.
+    fn show(&self, budget: &Budget) {
+        self.gauge
+            .get_or_init(|| budget.gauge(ARRAY_BUFFERS, self.limit as u64));
+        self.note();
+    }
+
+    /// After a change of what is used.
+    fn note(&self) {
+        if let Some(gauge) = self.gauge.get() {
+            gauge.set(self.used.load(Ordering::Relaxed) as u64);
+        }
+    }
+
     pub(super) fn take(&self, bytes: usize) -> bool {
-        self.used
+        let taken = self
+            .used
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| {
                 used.checked_add(bytes).filter(|sum| *sum <= self.limit)
-            })
-            .is_ok()
+            });
+        match (taken, self.gauge.get()) {
+            (Ok(_), _) => self.note(),
+            (Err(_), Some(gauge)) => gauge.reached(),
+            (Err(_), None) => {}
+        }
+        taken.is_ok()
     }
 
     /// As `take`, for what V8 asks: it may take a refusal for the end of the heap.
@@ -246,12 +326,16 @@ impl Quota {
     /// Takes what cannot be refused. Whether the sum is within `slack` bytes of the limit.
     pub(super) fn take_past_limit(&self, bytes: usize, slack: usize) -> bool {
         let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        self.note();
         before.saturating_add(bytes) <= self.limit.saturating_add(slack)
     }
 
     /// Notes that the process is ended for what it has past its limit.
     pub(super) fn overrun(&self) {
         self.is_overrun.store(true, Ordering::Relaxed);
+        if let Some(gauge) = self.gauge.get() {
+            gauge.reached();
+        }
     }
 
     /// Whether the process was ended for what it had past its limit, in bytes.
@@ -282,6 +366,7 @@ impl Quota {
 
     pub(super) fn give_back(&self, bytes: usize) {
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        self.note();
     }
 }
 

@@ -57,8 +57,8 @@ pub(crate) use gc::{
     Audience, Collection, CollectionListener, HeapNumbers, listen_to_collections, stop_listening,
 };
 pub(crate) use heap::{
-    NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, set_stack_limit,
-    stop_when_exhausted, take_heap_guard,
+    NativeCharge, Quota, allocator_with_quota, guard_heap, isolate_address, measure,
+    set_stack_limit, stop_when_exhausted, take_heap_guard,
 };
 pub(crate) use inspector::{
     Inspector, InspectorClient, interrupt_for_destroys, interrupt_for_inspector,

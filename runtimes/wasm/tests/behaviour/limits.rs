@@ -142,7 +142,7 @@ async fn a_fork_bomb_is_stopped_and_the_machine_lives() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn memory_of_all_processes_together_is_limited() {
     let limits = Limits {
-        wasm_memory_total: 40 << 20,
+        wasm_memory_total_bytes: 40 << 20,
         ..Limits::default()
     };
     let world = World::with(limits, WasmOptions::default());

@@ -147,6 +147,7 @@ async fn conversation(sidecar: &Sidecar) -> Vec<u8> {
             terminals: Some(1),
             ..Limits::default()
         }),
+        processors: 5_000,
         env: [("NAME".to_owned(), "value".repeat(20))].into(),
         ..CreateVmRequest::default()
     };

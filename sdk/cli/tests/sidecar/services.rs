@@ -739,12 +739,17 @@ async fn shared_machines_live_in_one_worker() {
 #[tokio::test]
 async fn what_is_not_built_says_so() {
     let sidecar = Sidecar::start(&[]).await;
-    let limits = Limits {
-        terminals: Some(1),
-        ..Limits::default()
+    let function = HostFunction {
+        name: "f".into(),
+        output_schema: "{}".into(),
+        ..HostFunction::default()
     };
     let request = CreateVmRequest {
-        limits: Some(limits),
+        host_functions: vec![HostFunctions {
+            name: "own".into(),
+            functions: vec![function],
+            ..HostFunctions::default()
+        }],
         ..CreateVmRequest::default()
     };
     let status = sidecar.vms().create(request).await.unwrap_err();

@@ -8,7 +8,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use cenote_abi::Errno;
-use cenote_base::policy::Verdict;
+use cenote_base::policy::{Verdict, refusal};
 use http::header::{CONTENT_TYPE, HOST};
 use http::uri::Authority;
 use http::{HeaderValue, Request, Response, StatusCode, Uri};
@@ -80,10 +80,7 @@ async fn answer(
     };
     if let Verdict::Deny { reason } = network.permit.http(to, asked) {
         tracing::info!(target: "cenote::audit", %url, reason, "refused");
-        return refusal(
-            StatusCode::FORBIDDEN,
-            "refused by the policy for the network",
-        );
+        return refusal(StatusCode::FORBIDDEN, refusal::NETWORK);
     }
     let (mut head, body) = request.into_parts();
     head.uri = url;

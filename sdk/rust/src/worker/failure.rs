@@ -4,12 +4,11 @@ use std::io;
 
 use cenote_abi::Errno;
 use cenote_base::SysError;
-use cenote_base::limits::Resource;
 use cenote_proto::detail_of;
 use cenote_proto::v1::ErrorDetail;
 use tonic::{Code, Status};
 
-use crate::Error;
+use crate::{Error, Scope, limits};
 
 /// What a call was about, for failures that do not say.
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +77,9 @@ pub(super) fn error(status: &Status, about: About) -> Error {
         return without_detail(status);
     };
     let message = status.message().to_owned();
-    if let Some(errno) = Errno::from_name(&detail.code) {
+    // Behind a limit or a permission is the machine's own answer.
+    let errno = Errno::from_name(&detail.code).or_else(|| Errno::from_name(&detail.errno));
+    if let Some(errno) = errno {
         return of_errno(errno, &detail, about);
     }
     match detail.code.as_str() {
@@ -98,7 +99,7 @@ pub(super) fn error(status: &Status, about: About) -> Error {
         "TIMEOUT" => Error::TimedOut { what: message },
         // A snapshot goes with its machine.
         "DISPOSED" | "NO_SUCH_VM" | "NO_SUCH_SNAPSHOT" => Error::Disposed,
-        "ARCHIVE" => {
+        "ARCHIVE" | "LIMIT" if !detail.operation.is_empty() => {
             let operation = known(OPERATIONS, &detail.operation, "import");
             let prefix = format!("{operation}: ");
             Error::Archive {
@@ -131,11 +132,9 @@ fn of_port(about: About, reason: String) -> Error {
 
 /// The error for an errno of the machine's.
 pub(super) fn of_errno(errno: Errno, detail: &ErrorDetail, about: About) -> Error {
-    let limit = Resource::ALL
-        .iter()
-        .find(|resource| resource.option() == detail.option);
-    let cause = match limit {
-        Some(limit) => SysError::with_note(errno, limit.note()),
+    let refused = Scope::named(&detail.permission).and_then(Scope::refusal);
+    let cause = match limits::note(&detail.option).or(refused) {
+        Some(note) => SysError::with_note(errno, note),
         None => SysError::new(errno),
     };
     let path = || cenote_base::path::display(&detail.path);

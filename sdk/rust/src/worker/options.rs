@@ -305,11 +305,12 @@ fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
     WireLimits {
         processes: Some(limits.processes),
         open_files: Some(limits.open_files),
+        open_files_per_process: Some(limits.open_files_per_process),
         pipes: Some(limits.pipes),
         sockets: Some(limits.sockets),
         filesystem_bytes: Some(limits.filesystem_bytes),
         inodes: Some(limits.inodes),
-        wasm_memory_total_bytes: Some(limits.wasm_memory_total),
+        wasm_memory_total_bytes: Some(limits.wasm_memory_total_bytes),
         wasm_memory_bytes: Some(memory.wasm),
         js_heap_bytes: Some(memory.heap as u64),
         array_buffers_bytes: Some(memory.array_buffers as u64),
@@ -318,6 +319,8 @@ fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
             // Less than one is not none.
             u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
         }),
+        terminals: Some(limits.terminals),
+        outward_connections: Some(limits.outward_connections),
         ..WireLimits::default()
     }
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use cenote_base::limits::Resource;
 use cenote_proto::v1::vm_event::Event as Told;
 use cenote_proto::v1::{
     EventsRequest, ListProcessesRequest, ProcessState, ResourceUsage, ResourcesRequest, VmEvent,
@@ -11,26 +10,19 @@ use tonic::Streaming;
 
 use super::Remote;
 use super::failure::About;
-use crate::events::{Event, Events, ResourceUse};
-use crate::{Error, ProcessActivity, ProcessSummary, Scope, host};
+use crate::events::{Event, Events};
+use crate::limits::option_of_contract;
+use crate::{Error, ProcessActivity, ProcessSummary, ResourceUse, Scope, host};
 
 /// The option's name, as this crate knows it.
 fn option(usage: &ResourceUsage) -> Option<&'static str> {
-    let known = Resource::ALL.iter().map(|resource| resource.option());
-    known.into_iter().find(|known| *known == usage.option)
+    option_of_contract(&usage.option)
 }
 
 fn event(told: Told) -> Option<Event> {
     Some(match told {
         Told::Refusal(refusal) => Event::Refused {
-            scope: match refusal.permission.as_str() {
-                "fs" => Scope::Fs,
-                "network" => Scope::Network,
-                "child_process" => Scope::ChildProcess,
-                "env" => Scope::Env,
-                "host_function" => Scope::HostFunction,
-                _ => return None,
-            },
+            scope: Scope::named(&refusal.permission)?,
             operation: refusal.operation,
             subject: refusal.subject,
             reason: refusal.reason,

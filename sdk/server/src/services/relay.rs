@@ -60,12 +60,10 @@ fn code_call(rt: &NodeRuntime, code: Code) -> Result<Call<Spawn>, Status> {
     Ok(if is_common_js { call.common_js() } else { call })
 }
 
-/// When a program has to be over, by its own word or the machine's.
+/// When a program has to be over, by its own word or the machine's: what comes first.
 pub(crate) fn time_limit(machine: &Machine, program: &Program) -> Option<Duration> {
-    match program.timeout_ms {
-        0 => machine.wall_time,
-        milliseconds => Some(Duration::from_millis(milliseconds)),
-    }
+    let own = (program.timeout_ms > 0).then(|| Duration::from_millis(program.timeout_ms));
+    [own, machine.wall_time].into_iter().flatten().min()
 }
 
 /// Kills what a call started when the call is given up before its end.

@@ -25,6 +25,9 @@ use crate::machines::{Machine, Machines};
 #[derive(Debug)]
 pub(crate) struct Service(pub(crate) Arc<Machines>);
 
+/// The option for how many there may be.
+const TERMINALS: &str = "limits.terminals";
+
 /// Columns and rows.
 fn size(size: WindowSize) -> Result<(u16, u16), Status> {
     let fits = |value: u32| {
@@ -173,13 +176,15 @@ impl Terminals for Service {
     ) -> Result<Response<OpenTerminalReply>, Status> {
         let machine = self.0.named_by(request.metadata())?;
         let request = request.into_inner();
-        machine.terminals.check_room()?;
         let limit = time_limit(&machine, &request.program.clone().unwrap_or_default());
-        let opened = machine
-            .rt
-            .open_terminal(terminal_options(request)?)
-            .await
-            .map_err(|error| machine.failed(&error))?;
+        let options = terminal_options(request)?;
+        let opened = match machine.rt.open_terminal(options.clone()).await {
+            Err(error) if error.limit() == Some(TERMINALS) && machine.terminals.drop_ended() => {
+                machine.rt.open_terminal(options).await
+            }
+            opened => opened,
+        };
+        let opened = opened.map_err(|error| machine.failed(&error))?;
         if let Some(limit) = limit {
             let late = opened.clone();
             tokio::spawn(async move {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use cenote::{Event as Happened, Scope, Snapshot};
+use cenote::{Event as Happened, Snapshot};
 use cenote_proto::v1::vms_server::Vms;
 use cenote_proto::v1::{
     CreateVmRequest, DescribeReply, DescribeRequest, DisposeVmReply, DisposeVmRequest,
@@ -102,6 +102,7 @@ pub(crate) fn description(walls: &Report, vms: usize) -> DescribeReply {
 }
 
 fn usage(option: &str, used: u64, limit: u64) -> ResourceUsage {
+    let option = cenote::contract_option(option);
     ResourceUsage {
         name: option.trim_start_matches("limits.").into(),
         used,
@@ -120,7 +121,7 @@ fn event(event: Option<Happened>) -> Option<vm_event::Event> {
             subject,
             reason,
         }) => vm_event::Event::Refusal(Refusal {
-            permission: permission(scope).into(),
+            permission: scope.name().into(),
             operation,
             subject,
             reason,
@@ -146,17 +147,6 @@ fn in_sight(usage: ResourceUsage, reached: bool) -> vm_event::Event {
         usage: Some(usage),
         reached,
     })
-}
-
-fn permission(scope: Scope) -> &'static str {
-    match scope {
-        Scope::Fs => "fs",
-        Scope::Network => "network",
-        Scope::ChildProcess => "child_process",
-        Scope::Env => "env",
-        Scope::HostFunction => "host_function",
-        _ => "other",
-    }
 }
 
 #[tonic::async_trait]

@@ -61,9 +61,9 @@ export function fromDetail(detail: ErrorDetail, message: string, vm?: string): C
     case "HOST_PATH":
       return new CenoteError("HOST_PATH", message, about);
     case "LIMIT":
-      return new LimitError(camelCase(detail.limit), message, about);
+      return new LimitError(camelCase(detail.limit), detail.option ? message.replaceAll(detail.option, optionName(detail.option)) : message, about, detail.errno || undefined);
     case "PERMISSION":
-      return new PermissionError(detail.permission, message, about);
+      return new PermissionError(detail.permission, message, about, detail.errno || undefined);
     case "DISPOSED":
       return new VmError("VM_DISPOSED", message, about);
     case "WORKER_DIED":

@@ -23,7 +23,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/common.proto.
  */
 export const file_cenote_v1_common: GenFile = /*@__PURE__*/
-  fileDesc("ChZjZW5vdGUvdjEvY29tbW9uLnByb3RvEgljZW5vdGUudjEisQEKC0Vycm9yRGV0YWlsEgwKBGNvZGUYASABKAkSCgoCdm0YAiABKAkSDQoFbGltaXQYAyABKAkSEgoKcGVybWlzc2lvbhgEIAEoCRIOCgZvcHRpb24YBSABKAkSEQoJb3BlcmF0aW9uGAYgASgJEgwKBHBhdGgYByABKAwSFgoJZXhpdF9jb2RlGAggASgFSACIAQESDgoGc3RkZXJyGAkgASgJQgwKCl9leGl0X2NvZGUihQEKBkV4aXRlZBIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFEhEKCXRpbWVkX291dBgDIAEoCBIRCgljYW5jZWxsZWQYBCABKAgSGAoQc3Rkb3V0X3RydW5jYXRlZBgFIAEoCBIYChBzdGRlcnJfdHJ1bmNhdGVkGAYgASgIKmUKDU91dHB1dENoYW5uZWwSHgoaT1VUUFVUX0NIQU5ORUxfVU5TUEVDSUZJRUQQABIZChVPVVRQVVRfQ0hBTk5FTF9TVERPVVQQARIZChVPVVRQVVRfQ0hBTk5FTF9TVERFUlIQAmIGcHJvdG8z");
+  fileDesc("ChZjZW5vdGUvdjEvY29tbW9uLnByb3RvEgljZW5vdGUudjEiwAEKC0Vycm9yRGV0YWlsEgwKBGNvZGUYASABKAkSCgoCdm0YAiABKAkSDQoFbGltaXQYAyABKAkSEgoKcGVybWlzc2lvbhgEIAEoCRIOCgZvcHRpb24YBSABKAkSEQoJb3BlcmF0aW9uGAYgASgJEgwKBHBhdGgYByABKAwSFgoJZXhpdF9jb2RlGAggASgFSACIAQESDgoGc3RkZXJyGAkgASgJEg0KBWVycm5vGAogASgJQgwKCl9leGl0X2NvZGUihQEKBkV4aXRlZBIRCglleGl0X2NvZGUYASABKAUSDgoGc2lnbmFsGAIgASgFEhEKCXRpbWVkX291dBgDIAEoCBIRCgljYW5jZWxsZWQYBCABKAgSGAoQc3Rkb3V0X3RydW5jYXRlZBgFIAEoCBIYChBzdGRlcnJfdHJ1bmNhdGVkGAYgASgIKmUKDU91dHB1dENoYW5uZWwSHgoaT1VUUFVUX0NIQU5ORUxfVU5TUEVDSUZJRUQQABIZChVPVVRQVVRfQ0hBTk5FTF9TVERPVVQQARIZChVPVVRQVVRfQ0hBTk5FTF9TVERFUlIQAmIGcHJvdG8z");
 
 /**
  * Why a call failed; in the trailer `grpc-status-details-bin`, inside a `google.rpc.Status`.
@@ -33,8 +33,8 @@ export const file_cenote_v1_common: GenFile = /*@__PURE__*/
  * | an errno name: `ENOENT`, `EACCES`, `EPIPE` … | NOT_FOUND, ALREADY_EXISTS, PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, INVALID_ARGUMENT, INTERNAL (EIO) | the machine's own answer |
  * | `OPTION` | INVALID_ARGUMENT | an option makes no sense; `option` names it |
  * | `HOST_PATH` | FAILED_PRECONDITION | a host path named in an option cannot be used |
- * | `LIMIT` | RESOURCE_EXHAUSTED | a limit; `limit` and `option` name it |
- * | `PERMISSION` | PERMISSION_DENIED | a permission; `permission` and `option` name it |
+ * | `LIMIT` | RESOURCE_EXHAUSTED | a limit; `limit` and `option` name it, `errno` is what the machine answered |
+ * | `PERMISSION` | PERMISSION_DENIED | a permission; `permission` and `option` name it, `errno` is what the machine answered |
  * | `NO_SUCH_VM`, `NO_SUCH_PROCESS`, `NO_SUCH_TERMINAL`, `NO_SUCH_SNAPSHOT` | NOT_FOUND | |
  * | `DISPOSED` | ABORTED | the machine was disposed of, before or during the call |
  * | `WORKER_DIED` | ABORTED | the process the machine lived in died, and the machine with it |
@@ -112,6 +112,13 @@ export type ErrorDetail = Message<"cenote.v1.ErrorDetail"> & {
    * @generated from field: string stderr = 9;
    */
   stderr: string;
+
+  /**
+   * With `LIMIT` and `PERMISSION`: the machine's own answer, an errno name, where the machine gave it.
+   *
+   * @generated from field: string errno = 10;
+   */
+  errno: string;
 };
 
 /**
