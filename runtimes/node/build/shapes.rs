@@ -93,12 +93,15 @@ fn plain(value: &Value) -> Result<String, String> {
 fn properties(map: &Map<String, Value>, path: &str) -> Result<String, String> {
     let mut out = String::from("&[");
     for (key, item) in map {
-        write!(
-            out,
-            "({key:?}, {}),",
-            value(item, &format!("{path}.{key}"))?
-        )
-        .map_err(|error| error.to_string())?;
+        let plain = value(item, &format!("{path}.{key}"))?;
+        let shape = match item["a"].as_str() {
+            None => plain,
+            Some(kind) => format!(
+                "Shape::Constant {{ enumerable: {}, value: &{plain} }}",
+                kind == "fixed"
+            ),
+        };
+        write!(out, "({key:?}, {shape}),").map_err(|error| error.to_string())?;
     }
     out.push(']');
     Ok(out)
@@ -159,7 +162,8 @@ fn function(shape: &Value, path: &str) -> Result<String, String> {
     let is_class =
         shape["cls"].is_object() && name.starts_with(|first: char| first.is_ascii_uppercase());
     if !is_class {
-        return Ok("Shape::Function".into());
+        let name = shape["n"].as_str().unwrap_or_default();
+        return Ok(format!("Shape::Function({name:?})"));
     }
     let mut methods = String::new();
     let mut accessors = String::new();

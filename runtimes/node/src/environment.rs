@@ -64,9 +64,10 @@ pub(crate) enum Stored {
     EnableNetworkTracking,
     DisableNetworkTracking,
     SourceMapCacheGetter,
+    LinkNativeChannel,
 }
 
-const STORED: usize = Stored::SourceMapCacheGetter as usize + 1;
+const STORED: usize = Stored::LinkNativeChannel as usize + 1;
 
 /// What an isolate gets with the process it runs. One that was made ahead has none of it yet.
 struct Attached {

@@ -4,7 +4,7 @@
 //! (`%OptimizeFunctionOnNextCall(f)` and its like) change no result; under the flag they are taken out of the source
 //! ([`without_hints`]) and become calls of functions that do nothing. Any other `%Name()` stays the syntax error it is.
 
-use std::cell::Cell;
+use std::sync::atomic::Ordering;
 
 use crate::glue::{Args, BindingResult, Failure, Scope, ScopeExt};
 
@@ -20,17 +20,13 @@ const HINTS: &[&str] = &[
     "CompileBaseline",
 ];
 
-/// Whether `v8.setFlagsFromString` was given the flag.
-#[derive(Debug, Default)]
-struct GivenLater(Cell<bool>);
-
 /// Whether the process was started with the flag, or the thread was given it.
 fn is_allowed(scope: &Scope<'_, '_>) -> bool {
     let env = scope.env();
     env.command_line()
         .v8_option("--allow-natives-syntax")
         .is_some()
-        || env.state::<GivenLater>().0.get()
+        || env.threads().natives_syntax.load(Ordering::Relaxed)
 }
 
 /// Allows hints from now on.
@@ -38,7 +34,9 @@ pub(crate) fn allow(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     if is_allowed(scope) {
         return Ok(());
     }
-    scope.env().state::<GivenLater>().0.set(true);
+    // For the threads to come, too, as V8's flags are the whole process's.
+    let env = scope.env();
+    env.threads().natives_syntax.store(true, Ordering::Relaxed);
     install(scope)
 }
 
@@ -101,9 +99,11 @@ fn modify<'s>(
     _is_code_like: bool,
 ) -> v8::ModifyCodeGenerationFromStringsResult<'s> {
     let context = scope.get_current_context();
-    let modified_source = v8::Local::<v8::String>::try_from(source)
-        .ok()
-        .and_then(|source| without_hints(scope, source));
+    let source = v8::Local::<v8::String>::try_from(source).ok();
+    if let Some(source) = source {
+        crate::bindings::errors::note_generated_code(scope, source);
+    }
+    let modified_source = source.and_then(|source| without_hints(scope, source));
     v8::ModifyCodeGenerationFromStringsResult {
         codegen_allowed: crate::bindings::contextify::allows_strings(scope, context),
         modified_source,

@@ -106,6 +106,7 @@ const V8_IS_SHARED: &str =
 
 const CONFIG_FILE: &str = "--experimental-config-file";
 
+const NO_OP: u8 = 0;
 const V8_OPTION: u8 = 1;
 const BOOLEAN: u8 = 2;
 const INTEGER: u8 = 3;
@@ -137,8 +138,9 @@ impl CommandLine {
         if let Some(text) = node_options {
             let words =
                 split_node_options(text).map_err(|error| format!("{}: {error}\n", line.argv0))?;
+            let end = words.iter().find(|word| *word == "--").cloned();
             let rest = line.parse_words(words, true)?;
-            if let Some(word) = rest.first() {
+            if let Some(word) = rest.first().or(end.as_ref()) {
                 return Err(format!(
                     "{}: {word} is not allowed in NODE_OPTIONS\n",
                     line.argv0
@@ -273,6 +275,7 @@ impl CommandLine {
         }
         let invalid = |name: &str| Err(format!("{}: invalid value for {name}\n", self.argv0));
         self.check_pairs()?;
+        self.check_secure_heap()?;
         self.check_possible()?;
         self.check_profiles()?;
         if self.is("--debug") || self.is("--debug-brk") {
@@ -307,12 +310,18 @@ impl CommandLine {
                 "--trace-require-module",
                 &["", "all", "no-node-modules", "true", "false"],
             ),
-            ("--test-isolation", &["", "process", "none"]),
+            ("--use-largepages", &["", "off", "on", "silent"]),
         ] {
             if !values.contains(&self.text(name).as_str()) {
                 return invalid(name);
             }
         }
+        if self.is("--test")
+            && !["", "process", "none"].contains(&self.text("--test-isolation").as_str())
+        {
+            return invalid("--test-isolation");
+        }
+        self.check_heap_percentage()?;
         if self.is("--watch")
             && self.rest.is_empty()
             && !self.is("--test")
@@ -349,6 +358,62 @@ impl CommandLine {
         Ok(())
     }
 
+    /// What Node refuses to start with although the words are right, with the status it ends with: reverted fixes of
+    /// vulnerabilities, of which there are none, and a FIPS provider, which there is not.
+    pub(crate) fn refused_start(&self) -> Option<(String, u8)> {
+        const GENERIC_USER_ERROR: u8 = 1;
+        const INVALID_COMMAND_LINE_ARGUMENT_2: u8 = 12;
+        if let Some(name) = self.list("--security-revert").first() {
+            let text = format!(
+                "{}: Error: Attempt to revert an unknown CVE [{name}]\n",
+                self.argv0
+            );
+            return Some((text, INVALID_COMMAND_LINE_ARGUMENT_2));
+        }
+        if !["", "delete", "throw"].contains(&self.text("--disable-proto").as_str()) {
+            let text = format!("{}: invalid mode passed to --disable-proto\n", self.argv0);
+            return Some((text, INVALID_COMMAND_LINE_ARGUMENT_2));
+        }
+        let option = ["--enable-fips", "--force-fips"]
+            .into_iter()
+            .find(|option| self.is(option))?;
+        let text = format!(
+            "{}: {option} requires an active OpenSSL provider named \"fips\". FIPS mode is configured through OpenSSL; see https://nodejs.org/api/crypto.html#fips-mode\n",
+            self.argv0
+        );
+        Some((text, GENERIC_USER_ERROR))
+    }
+
+    fn check_heap_percentage(&self) -> Result<(), String> {
+        let percentage = self.text("--max-old-space-size-percentage");
+        let part: f64 = percentage.parse().unwrap_or_default();
+        if percentage.is_empty() || (part > 0.0 && part <= 100.0) {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: --max-old-space-size-percentage must be greater than 0 and up to 100. Got: {percentage}\n",
+            self.argv0
+        ))
+    }
+
+    /// Refuses sizes of the heap for secrets that are none.
+    fn check_secure_heap(&self) -> Result<(), String> {
+        let size = self.given_number("--secure-heap").unwrap_or_default();
+        if size <= 0.0 {
+            return Ok(());
+        }
+        let mut text = String::new();
+        for (name, value) in [
+            ("--secure-heap", Some(size)),
+            ("--secure-heap-min", self.given_number("--secure-heap-min")),
+        ] {
+            if value.is_some_and(|value| value.log2().fract() != 0.0) {
+                text.push_str(&format!("{}: {name} must be a power of 2\n", self.argv0));
+            }
+        }
+        if text.is_empty() { Ok(()) } else { Err(text) }
+    }
+
     /// Refuses options that exclude each other.
     fn check_pairs(&self) -> Result<(), String> {
         let both = |one: &str, other: &str| {
@@ -361,6 +426,11 @@ impl CommandLine {
         let is_repl = self.is("--interactive");
         if self.is("--check") && has_eval {
             return both("--check", "--eval");
+        }
+        for other in ["--use-bundled-ca", "--use-system-ca"] {
+            if self.is("--use-openssl-ca") && self.is(other) {
+                return both("--use-openssl-ca", other);
+            }
         }
         if self.is("--tls-min-v1.3") && self.is("--tls-max-v1.2") {
             return both("--tls-min-v1.3", "--tls-max-v1.2");
@@ -440,18 +510,35 @@ impl CommandLine {
         for (given, implied) in [
             ("--test-random-seed", "[has_test_random_seed]"),
             ("--env-file", "[has_env_file_string]"),
+            ("--env-file-if-exists", "[has_env_file_string]"),
+            ("--use-openssl-ca", "[ssl_openssl_cert_store]"),
         ] {
             if self.values.contains_key(given) {
                 self.values
                     .insert(implied.into(), OptionValue::Boolean(true));
             }
         }
-        for given in ["--inspect-brk", "--inspect-wait", "--inspect-brk-node"] {
+        for (given, implied) in [
+            ("--inspect-brk", "--inspect"),
+            ("--inspect-wait", "--inspect"),
+            ("--inspect-brk-node", "--inspect"),
+            ("--trace-env-js-stack", "--trace-env"),
+            ("--trace-env-native-stack", "--trace-env"),
+        ] {
             if self.is(given) {
-                self.set_boolean("--inspect", true);
+                self.set_boolean(implied, true);
             }
         }
-        if self.is("--permission") && !self.is("--allow-addons") {
+        if !self.list("--watch-path").is_empty() {
+            self.set_boolean("--watch", true);
+        }
+        // Unless it was said otherwise.
+        let maps = "--enable-source-maps";
+        if self.is("--experimental-transform-types") && !self.values.contains_key(maps) {
+            self.set_boolean(maps, true);
+        }
+        if (self.is("--permission") || self.is("--permission-audit")) && !self.is("--allow-addons")
+        {
             self.set_boolean("--addons", false);
         }
         if self.is("--print") || self.values.contains_key("--eval") {
@@ -589,13 +676,16 @@ impl CommandLine {
                 self.argv0
             ));
         }
-        if *kind == BOOLEAN || *kind == 0 {
-            if inline.is_some() && *kind == BOOLEAN {
-                return Err(
-                    format!("{}: {name} does not take an argument\n", self.argv0)
-                        .replace("does not take", "doesn't take"),
-                );
-            }
+        // What was an option once, and is none any more.
+        if *kind == NO_OP {
+            return if is_negated {
+                Err(self.wrong_negation(word))
+            } else {
+                Ok(())
+            };
+        }
+        if *kind == BOOLEAN {
+            // What stands after `=` is not looked at.
             self.set_boolean(&name, !is_negated);
             return Ok(());
         }
@@ -610,10 +700,7 @@ impl CommandLine {
             };
         }
         if is_negated {
-            return Err(format!(
-                "{}: {word} is an invalid negation because it is not a boolean option\n",
-                self.argv0
-            ));
+            return Err(self.wrong_negation(word));
         }
         // Its file is named with `=` or not at all.
         if name == CONFIG_FILE && inline.is_none() {
@@ -635,6 +722,13 @@ impl CommandLine {
             },
         };
         self.set_value(&name, *kind, value)
+    }
+
+    fn wrong_negation(&self, word: &str) -> String {
+        format!(
+            "{}: {word} is an invalid negation because it is not a boolean option\n",
+            self.argv0
+        )
     }
 
     fn add_v8(&mut self, word: &str, option: &V8Option<'_>) -> Result<(), String> {
@@ -673,12 +767,17 @@ impl CommandLine {
 
     fn set_boolean(&mut self, name: &str, on: bool) {
         // Two names of one field.
-        const SAME: &[(&str, &str)] = &[("--experimental-require-module", "--require-module")];
-        for (one, other) in SAME {
-            if name == *one {
-                self.set_boolean(other, on);
+        const SAME: [&str; 2] = ["--experimental-require-module", "--require-module"];
+        if SAME.contains(&name) {
+            for name in SAME {
+                self.set_one(name, on);
             }
+        } else {
+            self.set_one(name, on);
         }
+    }
+
+    fn set_one(&mut self, name: &str, on: bool) {
         self.values
             .insert(name.to_owned(), OptionValue::Boolean(on));
         if let Some(positive) = name.strip_prefix("--") {

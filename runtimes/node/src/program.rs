@@ -171,6 +171,10 @@ fn read_command_line(task: &Arc<Task>) -> Result<CommandLine, WaitStatus> {
         line = parse(options, words).map_err(refuse)?;
     }
     line.add_environment(variable);
+    if let Some((message, status)) = line.refused_start() {
+        write_all(task, Fd::new(2), message.as_bytes());
+        return Err(WaitStatus::Exited(status));
+    }
     if let Some((message, status)) = crate::user_snapshot::remark(task, &line) {
         write_all(task, Fd::new(2), message.as_bytes());
         if let Some(status) = status {
@@ -478,13 +482,34 @@ pub(crate) fn expose_gc(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
 /// The function behind `gc`.
 pub(crate) static COLLECT_GARBAGE: Unlisted = Unlisted::new(collect_garbage);
 
-/// `gc()`, under `--expose-gc`.
+/// `gc()`, under `--expose-gc`; `gc({ execution: 'async' })` gives a promise and collects when no JavaScript runs.
 fn collect_garbage<'s>(
     scope: &mut Scope<'s, '_>,
-    _args: &crate::glue::Args<'s>,
+    args: &crate::glue::Args<'s>,
 ) -> crate::glue::BindingResult<'s> {
-    scope.low_memory_notification();
-    Ok(().into())
+    let is_async = match crate::glue::Object::try_from(args.get(0)) {
+        Ok(options) => {
+            let execution = scope.get_property(options, "execution")?;
+            execution.to_rust_string_lossy(scope) == "async"
+        }
+        Err(_) => false,
+    };
+    if !is_async {
+        scope.low_memory_notification();
+        return Ok(().into());
+    }
+    let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
+    let promise = resolver.get_promise(scope);
+    let resolver = v8::Global::new(scope, resolver);
+    scope.env().event_loop().complete(move |scope| {
+        scope.low_memory_notification();
+        let resolver = v8::Local::new(scope, &resolver);
+        let nothing = scope.undefined();
+        // `None` only while the program is being ended.
+        let _settled = resolver.resolve(scope, nothing);
+        event_loop::after_callback(scope);
+    });
+    Ok(promise.into())
 }
 
 /// Takes signals from the kernel: those with a handler are noted for JavaScript, the others have had their effect.

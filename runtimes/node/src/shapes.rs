@@ -42,7 +42,13 @@ pub(crate) enum Shape {
     String(&'static str),
     /// A symbol, by its description.
     Symbol(&'static str),
-    Function,
+    /// A function, by its `name`: those that have variants for optimised code have none.
+    Function(&'static str),
+    /// A value that can be neither changed nor deleted.
+    Constant {
+        enumerable: bool,
+        value: &'static Shape,
+    },
     Class {
         methods: &'static [&'static str],
         accessors: &'static [&'static str],
@@ -61,6 +67,16 @@ pub(crate) enum Shape {
         null_prototype: bool,
         properties: &'static [(&'static str, Shape)],
     },
+}
+
+impl Shape {
+    /// The value of a constant, else the shape itself.
+    pub(crate) const fn value(&self) -> &Self {
+        match self {
+            Self::Constant { value, .. } => value,
+            other => other,
+        }
+    }
 }
 
 include!(concat!(env!("OUT_DIR"), "/shapes.rs"));

@@ -70,6 +70,8 @@ pub(crate) struct ThreadGroup {
     pub(crate) inspected_workers: crate::inspector::InspectedWorkers,
     /// SIGUSR1 is for the inspector.
     pub(crate) debug_signal: std::sync::atomic::AtomicBool,
+    /// `--allow-natives-syntax` was given while the program ran.
+    pub(crate) natives_syntax: std::sync::atomic::AtomicBool,
     /// The way to the main thread's inspector.
     pub(crate) main_mailbox: OnceLock<Arc<crate::inspector::Mailbox>>,
     /// What counts the threads' use of the processor, from the process's start.
@@ -100,6 +102,7 @@ impl ThreadGroup {
             diagnostic_files: crate::diagnostic_file::FileCounter::default(),
             inspected_workers: crate::inspector::InspectedWorkers::default(),
             debug_signal: std::sync::atomic::AtomicBool::new(false),
+            natives_syntax: std::sync::atomic::AtomicBool::new(false),
             main_mailbox: OnceLock::new(),
             meter: OnceLock::new(),
             trace: crate::trace::SharedTrace::default(),

@@ -66,6 +66,9 @@ const TUNING: &[&str] = &[
     "opt",
     "optimize-for-size",
     "parallel-",
+    // Where, not whether: the profile itself is refused.
+    "perf-basic-prof-path",
+    "perf-prof-path",
     "predictable",
     "scavenger-",
     "semi-space-growth-factor",

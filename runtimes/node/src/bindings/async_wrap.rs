@@ -462,9 +462,26 @@ fn set_promise_hooks<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
         };
         env.store(scope, place, value);
     }
-    let hook = |at| v8::Local::<v8::Function>::try_from(args.get(at)).ok();
-    scope.set_promise_hooks(hook(0), hook(1), hook(2), hook(3));
+    follow_promises(scope);
+    for (context, _) in crate::bindings::contextify::live_contexts(scope) {
+        follow_promises(&mut v8::ContextScope::new(scope, context));
+    }
     Ok(().into())
+}
+
+/// Makes the current context tell the hooks about its promises, if there are hooks; otherwise no more.
+pub(crate) fn follow_promises(scope: &mut Scope<'_, '_>) {
+    let env = scope.env();
+    let hook = |place| env.stored_function(scope, place);
+    let (init, before) = (
+        hook(Stored::PromiseHookInit),
+        hook(Stored::PromiseHookBefore),
+    );
+    let (after, settled) = (
+        hook(Stored::PromiseHookAfter),
+        hook(Stored::PromiseHookSettled),
+    );
+    scope.set_promise_hooks(init, before, after, settled);
 }
 
 fn get_promise_hooks<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
@@ -539,7 +556,7 @@ pub(crate) fn provider_number(name: &str) -> u32 {
     providers()
         .iter()
         .find(|(candidate, _)| *candidate == name)
-        .and_then(|(_, shape)| match shape {
+        .and_then(|(_, shape)| match shape.value() {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -555,6 +572,6 @@ pub(crate) fn provider_number(name: &str) -> u32 {
 pub(crate) fn provider_name(number: u32) -> &'static str {
     providers()
         .iter()
-        .find(|(_, shape)| matches!(shape, Shape::Number(candidate) if *candidate == f64::from(number)))
+        .find(|(_, shape)| matches!(shape.value(), Shape::Number(candidate) if *candidate == f64::from(number)))
         .map_or("NONE", |(name, _)| name)
 }

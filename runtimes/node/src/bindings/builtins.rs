@@ -22,16 +22,8 @@ pub(super) const BINDING: Binding = Binding::new("builtins")
     )
     .setup(setup);
 
-/// Build-time configuration, `process.config`: what packages are known to look at.
-const CONFIG: &str = concat!(
-    r#"{"target_defaults":{"cflags":[],"default_configuration":"Release","defines":[],"include_dirs":[],"libraries":[]},"#,
-    r#""variables":{"asan":0,"coverage":false,"debug_node":false,"host_arch":"x64","target_arch":"x64","is_debug":0,"#,
-    r#""llvm_version":"0.0","napi_build_version":"10","node_builtin_shareable_builtins":[],"node_byteorder":"little","#,
-    r#""node_install_npm":true,"node_module_version":137,"node_no_browser_globals":false,"node_prefix":"/usr","#,
-    r#""node_shared":false,"node_use_amaro":true,"node_use_openssl":false,"node_use_quic":false,"node_use_v8_platform":true,"#,
-    r#""node_without_node_options":false,"openssl_version":0,"shlib_suffix":"so.137","single_executable_application":false,"#,
-    r#""v8_enable_i18n_support":1,"v8_enable_webassembly":1,"v8_use_snapshot":1,"want_separate_host_toolset":0}}"#
-);
+/// Build-time configuration, `process.config`: that of the official binary, whose library this is.
+const CONFIG: &str = include_str!("../../data/config.json");
 
 /// Ids no guest may `require`; the rest of the list Node computes from the same prefixes. Node: `GetCannotBeRequired`.
 fn cannot_be_required(id: &str) -> bool {

@@ -334,6 +334,22 @@ impl Entry {
         String::from_utf8(text.to_vec()).ok()
     }
 
+    /// The same, told to who watches the cache.
+    pub(super) fn text_told(&self, env: &Environment) -> Option<String> {
+        let text = self.text();
+        let (kind, source) = (self.kind.name(), &self.source);
+        let line = match &text {
+            Some(_) => {
+                format!(
+                    "[compile cache] retrieving transpile cache for {kind} {source}...success\n"
+                )
+            }
+            None => format!("[compile cache] no transpile cache for {kind} {source}\n"),
+        };
+        env.state::<CompileCache>().debug(env, &line);
+        text
+    }
+
     /// Keeps what V8 made, unless it was taken from here and accepted. `make` serialises it.
     pub(super) fn keep(
         &self,

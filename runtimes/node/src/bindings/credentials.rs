@@ -181,7 +181,8 @@ fn safe_getenv<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<
 fn get_temp_dir<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
     let dir = ["TMPDIR", "TMP", "TEMP"]
         .iter()
-        .find_map(|name| super::process::variable(scope, name));
+        .filter_map(|name| super::process::variable(scope, name))
+        .find(|dir| !dir.is_empty());
     let dir = dir.unwrap_or_else(|| "/tmp".into());
     let trimmed = if dir.len() > 1 {
         dir.strip_suffix('/').unwrap_or(&dir)

@@ -61,7 +61,26 @@ fn set_maybe_cache_generated_source_map<'s>(
 fn set_source_maps_enabled<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let on = args.bool(scope, 0);
     scope.env().state::<SourceMaps>().0.set(on);
+    if on {
+        crate::natives_syntax::ask_for_strings(scope);
+    }
     Ok(().into())
+}
+
+/// Code that `eval` or `new Function` is about to compile may name a source map. Node: `ModifyCodeGenerationFromStrings`.
+pub(crate) fn note_generated_code<'s>(
+    scope: &mut Scope<'s, '_>,
+    source: v8::Local<'s, v8::String>,
+) {
+    let env = scope.env();
+    if !env.state::<SourceMaps>().0.get() {
+        return;
+    }
+    if let Some(note) = env.stored_function(scope, Stored::MaybeCacheGeneratedSourceMap) {
+        v8::tc_scope!(let catch, scope);
+        // A map that cannot be read is none.
+        let _noted = note.call(catch, catch.undefined(), &[source.into()]);
+    }
 }
 
 fn set_enhance_stack<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
@@ -170,11 +189,21 @@ pub(crate) fn trigger_uncaught_exception<'s>(
             }
             // The handler itself threw: report what it threw.
             if let Some(inner) = catch.exception() {
+                // A hook deep in a recursion found no room for the handler: who called the hook will have the same to say.
+                if is_stack_overflow(catch, inner) && has_callers(catch) {
+                    catch.rethrow();
+                    return;
+                }
                 let message = catch
                     .message()
                     .unwrap_or_else(|| v8::Exception::create_message(catch, inner));
                 catch.reset();
-                report_fatal_exception(catch, inner, message, true);
+                let aborts = aborts_on_uncaught(catch);
+                report_fatal_exception(catch, inner, message, !aborts);
+                if aborts {
+                    env.abort();
+                    return;
+                }
             }
             env.exit(EXCEPTION_IN_FATAL_EXCEPTION_HANDLER);
             return;
@@ -193,6 +222,26 @@ pub(crate) fn trigger_uncaught_exception<'s>(
         .unwrap_or(1);
     crate::inspector::at_exit(scope);
     env.exit(code);
+}
+
+/// Node: `IsStackOverflowError`.
+fn is_stack_overflow(scope: &Scope<'_, '_>, error: Value<'_>) -> bool {
+    let Ok(object) = Object::try_from(error) else {
+        return false;
+    };
+    let name = object.get_constructor_name().to_rust_string_lossy(scope);
+    error.is_native_error()
+        && name == "RangeError"
+        && scope
+            .get_property(v8::Local::new(scope, object), "message")
+            .is_ok_and(|text| {
+                text.to_rust_string_lossy(scope) == "Maximum call stack size exceeded"
+            })
+}
+
+/// Whether JavaScript is running below.
+fn has_callers(scope: &mut Scope<'_, '_>) -> bool {
+    v8::StackTrace::current_stack_trace(scope, 1).is_some_and(|stack| stack.get_frame_count() > 0)
 }
 
 /// Writes where JavaScript is now to the process's standard error. Node: `PrintStackTrace`.
@@ -252,36 +301,65 @@ pub(crate) fn print(scope: &Scope<'_, '_>, text: &str) {
     scope.env().print_error(text.as_bytes());
 }
 
+/// Columns of an underline, the blanks before it included.
+const MOST_UNDERLINE: usize = 1020;
+
 /// The source line of a message with its underline, as Node prints it. Node: `GetErrorSource`.
 pub(crate) fn error_source(
     scope: &mut Scope<'_, '_>,
     message: v8::Local<'_, v8::Message>,
 ) -> Option<String> {
     let line = message.get_source_line(scope)?.to_rust_string_lossy(scope);
-    if line.contains("node-do-not-add-exception-line") || scope.env().state::<SourceMaps>().0.get()
-    {
+    if line.contains("node-do-not-add-exception-line") {
         return None;
     }
-    let file = message
-        .get_script_resource_name(scope)?
-        .to_rust_string_lossy(scope);
+    if scope.env().state::<SourceMaps>().0.get() {
+        let mapped = original_source(scope, message);
+        if mapped.is_some() {
+            return mapped;
+        }
+    }
+    let file = message.get_script_resource_name(scope)?;
+    let file = if file.is_undefined() {
+        // Of `new Function`.
+        "<anonymous_script>".to_owned()
+    } else {
+        file.to_rust_string_lossy(scope)
+    };
     let number = message.get_line_number(scope)?;
     let (start, end) = (message.get_start_column(), message.get_end_column());
     let mut text = format!("{file}:{number}\n{line}\n");
-    let units = line.encode_utf16().count();
-    if start <= end && end <= units {
-        text.extend(
-            line.chars()
-                .take(start.min(1020))
-                .map(|char| if char == '\t' { '\t' } else { ' ' }),
-        );
-        text.extend(std::iter::repeat_n(
-            '^',
-            end.saturating_sub(start).min(1020),
-        ));
+    // Node looks at columns as if they counted bytes, and so underlines too far left after wide characters.
+    let bytes = line.as_bytes();
+    if start <= end && end <= bytes.len() {
+        let before = bytes.iter().take(start.min(MOST_UNDERLINE));
+        text.extend(before.map(|byte| if *byte == b'\t' { '\t' } else { ' ' }));
+        let left = MOST_UNDERLINE.saturating_sub(start);
+        text.extend(std::iter::repeat_n('^', (end - start).min(left)));
         text.push('\n');
     }
     Some(text)
+}
+
+/// The line of the source that a source map names, with its underline, from JavaScript.
+fn original_source(
+    scope: &mut Scope<'_, '_>,
+    message: v8::Local<'_, v8::Message>,
+) -> Option<String> {
+    v8::tc_scope!(let scope, scope);
+    let env = scope.env();
+    let find = env.stored_function(scope, Stored::GetSourceMapErrorSource)?;
+    let file: Value<'_> = message.get_script_resource_name(scope)?;
+    let line = u32::try_from(message.get_line_number(scope)?).ok()?;
+    let column = u32::try_from(message.get_start_column()).ok()?;
+    let args = [
+        file,
+        v8::Integer::new_from_unsigned(scope, line).into(),
+        v8::Integer::new_from_unsigned(scope, column).into(),
+    ];
+    // What it throws is nothing to those who see the error.
+    let found = find.call(scope, scope.undefined(), &args)?;
+    found.is_string().then(|| found.to_rust_string_lossy(scope))
 }
 
 /// Attaches the source line to an error, for `decorateErrorStack` and for the final report. Node: `AppendExceptionLine`.
@@ -384,17 +462,28 @@ fn report_fatal_exception<'s>(
             );
         }
     }
+    print_thrown_at(scope, message);
+    super::report::of_uncaught(scope, error);
+    if scope
+        .env()
+        .command_line()
+        .is("--extra-info-on-fatal-exception")
+    {
+        print(
+            scope,
+            &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")),
+        );
+    }
+}
+
+/// Where it was thrown, under `--trace-uncaught`.
+fn print_thrown_at(scope: &Scope<'_, '_>, message: v8::Local<'_, v8::Message>) {
     if scope.env().command_line().is("--trace-uncaught")
         && let Some(stack) = message.get_stack_trace(scope)
     {
         let frames = stack_lines(scope, stack);
-        print(scope, &format!("Thrown at:\n{frames}"));
+        print(scope, &format!("Thrown at:\n{frames}\n"));
     }
-    super::report::of_uncaught(scope, error);
-    print(
-        scope,
-        &format!("\nNode.js v{}\n", env!("CENOTE_NODE_VERSION")),
-    );
 }
 
 fn quiet_get<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>, name: &str) -> Option<Value<'s>> {

@@ -416,7 +416,8 @@ fn put_network_resource<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bindi
 }
 
 fn is_enabled<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(scope.env().is_debugged().into())
+    let agent = inspector::existing(&scope.env());
+    Ok(agent.is_some_and(|agent| agent.is_active_outside()).into())
 }
 
 /// Puts `createTask` on the program's console: V8 does so once it has an inspector, programs see it from the start.

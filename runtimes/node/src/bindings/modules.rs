@@ -78,21 +78,17 @@ fn load(
         return Ok(known.clone());
     }
     let package = match scope.env().read_file(path.as_bytes()) {
-        Ok(bytes) => Some(Rc::new(parse(path, &bytes).map_err(|reason| {
-            let message = format!(
-                "Invalid package config {path}{}{}",
-                match blame() {
+        Ok(bytes) => {
+            let package = parse(path, &bytes).ok_or_else(|| {
+                let blame = match blame() {
                     blame if blame.is_empty() => ".".to_owned(),
                     blame => blame,
-                },
-                if reason.is_empty() || !blame().is_empty() {
-                    String::new()
-                } else {
-                    format!(" {reason}")
-                }
-            );
-            Failure::error("ERR_INVALID_PACKAGE_CONFIG", message)
-        })?)),
+                };
+                let message = format!("Invalid package config {path}{blame}");
+                Failure::error("ERR_INVALID_PACKAGE_CONFIG", message)
+            })?;
+            Some(Rc::new(package))
+        }
         Err(_) => None,
     };
     cache
@@ -102,11 +98,11 @@ fn load(
     Ok(package)
 }
 
-fn parse(path: &str, bytes: &[u8]) -> Result<Package, String> {
+/// `None` if it is no JSON, or no object.
+fn parse(path: &str, bytes: &[u8]) -> Option<Package> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let json: Json = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-    let Json::Object(json) = json else {
-        return Err(String::new());
+    let Ok(Json::Object(json)) = serde_json::from_slice(bytes) else {
+        return None;
     };
     let text = |key: &str| json.get(key).and_then(Json::as_str).map(str::to_owned);
     let plain_or_json = |key: &str| match json.get(key) {
@@ -114,7 +110,7 @@ fn parse(path: &str, bytes: &[u8]) -> Result<Package, String> {
         Some(value @ (Json::Object(_) | Json::Array(_))) => Some(value.to_string()),
         _ => None,
     };
-    Ok(Package {
+    Some(Package {
         path: path.to_owned(),
         name: text("name"),
         main: text("main"),
@@ -220,7 +216,7 @@ fn scope_of(scope: &mut Scope<'_, '_>, url: &str) -> Result<Result<Rc<Package>, 
         dir = parent;
         let candidate = format!("{dir}/package.json");
         // A folder of packages is no package.
-        if dir.ends_with("node_modules") {
+        if dir.ends_with("/node_modules") {
             last = candidate;
             break;
         }
@@ -330,7 +326,7 @@ fn get_compile_cache_entry<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     };
     let result = scope.null_object();
     scope.set(result, "external", scope.string(entry.path())?.into());
-    if let Some(text) = entry.text() {
+    if let Some(text) = entry.text_told(&scope.env()) {
         scope.set(result, "transpiled", scope.string(&text)?.into());
     }
     Ok(result.into())

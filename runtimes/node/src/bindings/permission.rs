@@ -8,6 +8,7 @@ use std::cell::{OnceCell, RefCell};
 
 use cenote_kernel::syscall;
 
+use crate::bindings::diagnostics_channel;
 use crate::environment::Environment;
 use crate::glue::{Args, Binding, BindingResult, Failure, Object, Scope, ScopeExt};
 
@@ -58,6 +59,21 @@ impl Permission {
             Self::Inspector => "Inspector",
             Self::Addon => "Addon",
             Self::OpensslStore => "OpenSSLStore",
+        }
+    }
+
+    /// The channel that hears of refusals, and its number.
+    const fn channel(self) -> (&'static str, i32) {
+        match self {
+            Self::FileSystem | Self::FileSystemRead | Self::FileSystemWrite => {
+                ("node:permission-model:fs", 0)
+            }
+            Self::ChildProcess => ("node:permission-model:child", 1),
+            Self::Wasi => ("node:permission-model:wasi", 2),
+            Self::WorkerThreads => ("node:permission-model:worker", 3),
+            Self::Inspector => ("node:permission-model:inspector", 4),
+            Self::Addon => ("node:permission-model:addon", 5),
+            Self::OpensslStore => ("node:permission-model:openssl-store", 6),
         }
     }
 
@@ -249,14 +265,31 @@ fn with_granted<R>(env: &Environment, f: impl FnOnce(&RefCell<Granted>) -> R) ->
         .map(f)
 }
 
-/// Whether something is permitted. An empty path asks for all paths.
+/// Whether something is permitted. An empty path asks for all paths. What is not is told to who listens.
 pub(crate) fn is_granted(scope: &Scope<'_, '_>, permission: Permission, path: &[u8]) -> bool {
+    has_permission(scope, permission, path)
+        || with_granted(&scope.env(), |granted| granted.borrow().is_audit).unwrap_or(true)
+}
+
+/// Whether it is in what was granted, audit or not.
+fn has_permission(scope: &Scope<'_, '_>, permission: Permission, path: &[u8]) -> bool {
     let env = scope.env();
-    with_granted(&env, |granted| {
-        let granted = granted.borrow();
-        granted.is_audit || granted.has(&env, permission, &String::from_utf8_lossy(path))
+    let has = with_granted(&env, |granted| {
+        let text = String::from_utf8_lossy(path);
+        granted.borrow().has(&env, permission, &text)
     })
-    .unwrap_or(true)
+    .unwrap_or(true);
+    if !has {
+        let _ended = diagnostics_channel::publish(scope, permission.channel(), |scope| {
+            let message = scope.object();
+            let name = scope.name(permission.name());
+            scope.set(message, "permission", name.into());
+            scope.set(message, "resource", scope.utf8(path).into());
+            scope.set(message, "drop", scope.undefined());
+            message
+        });
+    }
+    has
 }
 
 /// Whether `--permission` is in force: the cheap question before the paths are looked at.
@@ -321,13 +354,7 @@ fn has<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         return Ok(false.into());
     };
     let path = reference(scope, args)?;
-    let env = scope.env();
-    let granted = with_granted(&env, |granted| {
-        granted
-            .borrow()
-            .has(&env, permission, &String::from_utf8_lossy(&path))
-    });
-    Ok(granted.unwrap_or(true).into())
+    Ok(has_permission(scope, permission, &path).into())
 }
 
 /// `drop(scope, reference)`: gives a permission up.

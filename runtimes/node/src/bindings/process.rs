@@ -169,6 +169,10 @@ pub(crate) fn create<'s>(scope: &mut Scope<'s, '_>) -> Result<Object<'s>, Failur
     let release = scope.object();
     define_constant(scope, release, "name", scope.text("node").into());
     define_constant(scope, release, "lts", scope.text("Krypton").into());
+    for (name, file) in [("sourceUrl", ".tar.gz"), ("headersUrl", "-headers.tar.gz")] {
+        let url = format!("https://nodejs.org/download/release/v{VERSION}/node-v{VERSION}{file}");
+        define_constant(scope, release, name, scope.text(&url).into());
+    }
     define_constant(scope, process, "release", release.into());
     let raw_debug = scope
         .function("_rawDebug", &RAW_DEBUG)
@@ -208,10 +212,17 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
     scope.set(process, "argv", argv);
     let exec_argv = list(scope, &mut line.exec_argv.iter())?;
     scope.set(process, "execArgv", exec_argv);
+    let (pid, _) = env.pids();
+    define_constant(scope, process, "pid", scope.number(f64::from(pid)));
+    // It changes when the parent ends.
+    let key = scope.name("ppid").into();
+    process
+        .set_accessor_with_configuration(scope, key, v8::AccessorConfiguration::new(get_ppid))
+        .ok_or(Failure::Pending)?;
     scope.set(process, "execPath", scope.string(&line.exec_path)?.into());
     let title = line.text("--title");
     let title = if title.is_empty() {
-        "node".to_owned()
+        line.argv0.clone()
     } else {
         title
     };
@@ -236,9 +247,6 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
             define_constant(scope, process, name, scope.string(told)?.into());
         }
     }
-    let (pid, ppid) = env.pids();
-    define_constant(scope, process, "pid", scope.number(f64::from(pid)));
-    define_constant(scope, process, "ppid", scope.number(f64::from(ppid)));
     for (option, name) in [
         ("--no-deprecation", "noDeprecation"),
         ("--throw-deprecation", "throwDeprecation"),
@@ -254,6 +262,17 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
 /// `process.title`.
 #[derive(Default)]
 struct Title(RefCell<String>);
+
+/// `process.ppid`.
+fn get_ppid<'s>(
+    scope: &mut Scope<'s, '_>,
+    _: v8::Local<'s, v8::Name>,
+    _: v8::PropertyCallbackArguments<'s>,
+    mut result: v8::ReturnValue<'_, v8::Value>,
+) {
+    let (_, ppid) = scope.env().pids();
+    result.set_int32(ppid);
+}
 
 /// `process.debugPort`.
 fn get_debug_port<'s>(

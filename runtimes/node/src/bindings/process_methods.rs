@@ -27,7 +27,7 @@ pub(super) const BINDING: Binding = Binding::new("process_methods")
     .function("setEmitWarningSync", set_emit_warning_sync)
     .function("_rawDebug", super::process::raw_debug)
     .function("getActiveResourcesInfo", get_active_resources_info)
-    .partial("_getActiveRequests", get_active_requests, "always empty")
+    .partial("_getActiveRequests", get_active_requests, "those of fs")
     .function("_getActiveHandles", get_active_handles)
     .function("dlopen", dlopen)
     .function("loadEnvFile", load_env_file)
@@ -464,11 +464,19 @@ fn handles_with_ref<'s>(scope: &Scope<'s, '_>, idle: bool) -> Vec<crate::glue::O
 
 /// Names of what keeps the loop alive.
 fn get_active_resources_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    let mut names: Vec<Value<'s>> = handles_with_ref(scope, false)
-        .into_iter()
-        .map(|handle| v8::Local::new(scope, handle.get_constructor_name()).into())
-        .collect();
     let env = scope.env();
+    let waiting = env.state::<super::fs::Unanswered>();
+    let requests = waiting.requests(scope).len();
+    let mut names = Vec::new();
+    for (count, name) in [
+        (requests, "FSReqCallback"),
+        (waiting.promises(), "FSReqPromise"),
+    ] {
+        names.extend(std::iter::repeat_n(name.to_owned(), count));
+    }
+    let handles = handles_with_ref(scope, true);
+    names.extend(handles.into_iter().map(|handle| shown_name(scope, handle)));
+    let mut names: Vec<Value<'s>> = names.iter().map(|name| scope.name(name).into()).collect();
     let timeouts = env.field(scope, "timers", "timeoutInfo")?.get(0);
     let immediates = env.field(scope, "timers", "immediateInfo")?.get(1);
     for (count, name) in [(timeouts, "Timeout"), (immediates, "Immediate")] {
@@ -484,8 +492,30 @@ fn get_active_resources_info<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) ->
     Ok(scope.array(&names).into())
 }
 
+/// What `getActiveResourcesInfo` calls a handle. Node: `MemoryInfoName` of its class.
+fn shown_name<'s>(scope: &Scope<'s, '_>, handle: crate::glue::Object<'s>) -> String {
+    let class = handle.get_constructor_name().to_rust_string_lossy(scope);
+    let provider = crate::glue::native_ref(scope, handle).and_then(|native| {
+        let info = native.async_info()?;
+        Some(super::async_wrap::provider_name(info.provider()))
+    });
+    match (class.as_str(), provider) {
+        ("TCP", Some("TCPSERVERWRAP")) => "TCPServerWrap".to_owned(),
+        ("TCP", _) => "TCPSocketWrap".to_owned(),
+        ("Pipe" | "Process" | "FSEvent" | "UDP" | "TTY" | "Signal", _) => format!("{class}Wrap"),
+        _ => class,
+    }
+}
+
+/// The calls of `fs` with a callback that wait.
 fn get_active_requests<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(scope.array(&[]).into())
+    let waiting = scope.env().state::<super::fs::Unanswered>();
+    let requests: Vec<Value<'s>> = waiting
+        .requests(scope)
+        .into_iter()
+        .map(Into::into)
+        .collect();
+    Ok(scope.array(&requests).into())
 }
 
 fn get_active_handles<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
@@ -509,7 +539,13 @@ fn dlopen<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
         .to_string(scope)
         .ok_or(Failure::Pending)?
         .to_rust_string_lossy(scope);
-    super::permission::check(scope, super::permission::Permission::Addon, name.as_bytes())?;
+    // `--permission` takes addons away, too, unless they are granted.
+    if !scope.env().command_line().is("--addons") {
+        return Err(Failure::error(
+            "ERR_DLOPEN_DISABLED",
+            "Cannot load native addon because loading addons is disabled.",
+        ));
+    }
     // What is no shared object is refused in the dynamic linker's words.
     const ELF_HEADER: usize = 64;
     let why = match scope.env().read_file(name.as_bytes()) {

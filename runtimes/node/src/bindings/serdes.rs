@@ -14,7 +14,28 @@ use crate::glue::{
 
 pub(super) const BINDING: Binding = Binding::new("serdes")
     .class(&SERIALIZER)
-    .class(&DESERIALIZER);
+    .class(&DESERIALIZER)
+    .setup(setup);
+
+/// What C++ says of the two constructors: their prototypes stay, and one tells of its argument.
+fn setup<'s>(scope: &mut Scope<'s, '_>, binding: Object<'s>) -> Result<(), Failure> {
+    for name in ["Serializer", "Deserializer"] {
+        let class = scope.get_property(binding, name)?;
+        let class = Object::try_from(class).map_err(|_| Failure::Pending)?;
+        let prototype = scope.get_property(class, "prototype")?;
+        let key = scope.name("prototype").into();
+        let lasting = v8::PropertyAttribute::READ_ONLY
+            | v8::PropertyAttribute::DONT_ENUM
+            | v8::PropertyAttribute::DONT_DELETE;
+        let _defined = class.define_own_property(scope, key, prototype, lasting);
+        if name == "Deserializer" {
+            let attributes = v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_ENUM;
+            let key = scope.name("length").into();
+            let _defined = class.define_own_property(scope, key, scope.number(1.0), attributes);
+        }
+    }
+    Ok(())
+}
 
 static SERIALIZER: Class = Class::new("Serializer", new_serializer)
     .method("writeHeader", write_header)

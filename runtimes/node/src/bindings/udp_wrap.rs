@@ -32,7 +32,7 @@ use crate::event_loop::handles::{ASYNC_WRAP, AsyncInfo, HANDLE_WRAP, HandleState
 use crate::event_loop::{CallContext, FileReady, WatchId, make_callback};
 use crate::glue::{
     Args, Binding, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, Value,
-    attach, collect_uv_error, copy_bytes, native_of, new_node_buffer,
+    attach, collect_uv_error, copy_bytes, is_native, native_of, new_node_buffer,
 };
 
 pub(super) const BINDING: Binding = Binding::new("udp_wrap").class(&UDP).class(&SEND_WRAP);
@@ -41,6 +41,7 @@ pub(super) const BINDING: Binding = Binding::new("udp_wrap").class(&UDP).class(&
 pub(super) static UDP: Class = Class::new("UDP", new_udp)
     .extends(&HANDLE_WRAP)
     .getter("fd", fd)
+    .shown()
     .method("open", open)
     .method("bind", bind)
     .method("bind6", bind6)
@@ -220,7 +221,8 @@ fn fd<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     Ok(match args.native::<Udp>(scope) {
         Ok(udp) if udp.fd.get() >= 0 => udp.fd.get().into(),
         Ok(_) => (-Errno::EBADF.raw()).into(),
-        Err(_) => Return::Undefined,
+        Err(_) if is_native(scope, args.this()) => Return::Undefined,
+        Err(failure) => return Err(failure),
     })
 }
 

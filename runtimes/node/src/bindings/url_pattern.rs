@@ -18,16 +18,24 @@ use crate::glue::{
 pub(super) const BINDING: Binding = Binding::new("url_pattern").class(&URL_PATTERN);
 
 static URL_PATTERN: Class = Class::new("URLPattern", new_pattern)
-    .enumerable()
     .getter("protocol", |scope, args| text(scope, args, PROTOCOL))
+    .shown()
     .getter("username", |scope, args| text(scope, args, USERNAME))
+    .shown()
     .getter("password", |scope, args| text(scope, args, PASSWORD))
+    .shown()
     .getter("hostname", |scope, args| text(scope, args, HOSTNAME))
+    .shown()
     .getter("port", |scope, args| text(scope, args, PORT))
+    .shown()
     .getter("pathname", |scope, args| text(scope, args, PATHNAME))
+    .shown()
     .getter("search", |scope, args| text(scope, args, SEARCH))
+    .shown()
     .getter("hash", |scope, args| text(scope, args, HASH))
+    .shown()
     .getter("hasRegExpGroups", has_regexp_groups)
+    .shown()
     .method("exec", exec)
     .method("test", test);
 

@@ -38,11 +38,7 @@ pub(super) const BINDING: Binding = Binding::new("util")
     .function("isTypedArray", is_typed_array)
     .function("isUint8Array", is_uint8_array)
     .function("isAnyArrayBuffer", is_any_array_buffer)
-    .partial(
-        "getExternalValue",
-        get_external_value,
-        "guests see no externals",
-    )
+    .function("getExternalValue", get_external_value)
     .setup(setup);
 
 macro_rules! questions {
@@ -328,6 +324,10 @@ fn guess_handle_type<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
     Ok(super::process::handle_type(scope, fd).into())
 }
 
-fn get_external_value<'s>(_: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
-    Ok(Return::Undefined)
+fn get_external_value<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    let Ok(external) = v8::Local::<v8::External>::try_from(args.get(0)) else {
+        return Ok(Return::Undefined);
+    };
+    let address = u64::try_from(external.value().addr()).unwrap_or(u64::MAX);
+    Ok(v8::BigInt::new_from_u64(scope, address).into())
 }

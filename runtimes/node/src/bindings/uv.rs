@@ -8,7 +8,17 @@ pub(super) const BINDING: Binding = Binding::new("uv")
     .function("getErrorMap", get_error_map)
     .function("getErrorMessage", get_error_message);
 
+/// Whether a program was told that `process.binding('uv').errname()` is going away.
+#[derive(Default)]
+struct Told(std::cell::Cell<bool>);
+
 fn errname<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    const DEPRECATED: &str = "Directly calling process.binding('uv').errname(<val>) is being deprecated. \
+        Please make sure to use util.getSystemErrorName() instead.";
+    let env = scope.env();
+    if env.command_line().is("--pending-deprecation") && !env.state::<Told>().0.replace(true) {
+        super::warn_of_deprecation(scope, DEPRECATED, "DEP0119")?;
+    }
     let number = args.i32(scope, 0)?;
     let name = uv_error(number).map_or_else(
         || format!("Unknown system error {number}"),

@@ -324,10 +324,7 @@ fn call_onclose<'s>(scope: &mut Scope<'s, '_>, object: Object<'s>) {
 
 fn has_ref<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     if !crate::glue::is_native(scope, args.this()) {
-        return Err(crate::glue::Failure::type_error(
-            "ERR_INVALID_THIS",
-            "Illegal invocation",
-        ));
+        return Err(crate::glue::Failure::illegal_invocation());
     }
     let native = native_ref(scope, args.this());
     Ok(native

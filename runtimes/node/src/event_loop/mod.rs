@@ -34,6 +34,7 @@ pub(crate) struct EventLoop {
     timers: timers::Timers,
     io: io::Io,
     pending: RefCell<VecDeque<Completion>>,
+    finished: RefCell<VecDeque<Completion>>,
     closing: RefCell<VecDeque<Completion>>,
     requests: Cell<usize>,
     refs: Cell<usize>,
@@ -63,6 +64,7 @@ impl EventLoop {
             timers: timers::Timers::new(Arc::clone(&clock)),
             io: io::Io::new(clock),
             pending: RefCell::default(),
+            finished: RefCell::default(),
             closing: RefCell::default(),
             requests: Cell::new(0),
             refs: Cell::new(0),
@@ -90,6 +92,15 @@ impl EventLoop {
         completion: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static,
     ) {
         self.pending.borrow_mut().push_back(Box::new(completion));
+    }
+
+    /// The same for work that Node gives to its thread pool: what such work begins is never done within the same turn, so
+    /// immediates come between.
+    pub(crate) fn complete_work(
+        &self,
+        completion: impl for<'s, 'i> FnOnce(&mut Scope<'s, 'i>) + 'static,
+    ) {
+        self.finished.borrow_mut().push_back(Box::new(completion));
     }
 
     /// Runs `callback` in the closing phase of this turn.
@@ -133,6 +144,7 @@ impl EventLoop {
             || self.requests.get() > 0
             || self.refs.get() > 0
             || !self.pending.borrow().is_empty()
+            || !self.finished.borrow().is_empty()
             || !self.closing.borrow().is_empty()
     }
 
@@ -140,6 +152,7 @@ impl EventLoop {
     fn has_next_phases(&self) -> bool {
         self.immediate_ref.get()
             || !self.pending.borrow().is_empty()
+            || !self.finished.borrow().is_empty()
             || !self.closing.borrow().is_empty()
     }
 
@@ -151,8 +164,9 @@ impl EventLoop {
     /// Forgets everything that is pending.
     pub(crate) fn clear(&self) {
         let pending = std::mem::take(&mut *self.pending.borrow_mut());
+        let finished = std::mem::take(&mut *self.finished.borrow_mut());
         let closing = std::mem::take(&mut *self.closing.borrow_mut());
-        drop((pending, closing));
+        drop((pending, finished, closing));
         self.io.clear();
         self.timers.clear();
     }
@@ -255,6 +269,7 @@ fn turn(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let env = scope.env();
     let event_loop = env.event_loop();
     event_loop.turns.set(event_loop.turns.get() + 1);
+    EventLoop::run_queue(&event_loop.finished, scope);
     EventLoop::run_queue(&event_loop.pending, scope);
     // What ran just now may have been the last thing that kept the loop alive. libuv: `uv__backend_timeout`.
     let must_not_sleep = !event_loop.is_alive() || event_loop.has_next_phases();

@@ -57,8 +57,7 @@ impl<'s> Args<'s> {
     /// # Errors
     /// `Illegal invocation` when the receiver is not one of ours, or of another class.
     pub(crate) fn native<T: Native>(&self, scope: &Scope<'s, '_>) -> Result<Rc<T>, Failure> {
-        native_of::<T>(scope, self.this())
-            .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+        native_of::<T>(scope, self.this()).ok_or_else(Failure::illegal_invocation)
     }
 
     /// A string argument as Rust text (lone surrogates become U+FFFD).

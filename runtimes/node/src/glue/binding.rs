@@ -501,41 +501,92 @@ pub(crate) fn build_binding<'s>(
         return Ok(None);
     }
     let object = scope.object();
+    // In the order of the real one, which some bindings' users pass on as their own.
     if let Some(Shape::Object { properties, .. }) = shape {
-        for (key, shape) in *properties {
-            let implemented =
-                binding.is_some_and(|binding| binding.entries().any(|entry| entry.name == *key));
-            if !implemented {
-                let value = value_of(scope, shape, name, key, 0)?;
-                scope.set(object, key, value);
+        for (key, property) in *properties {
+            let entry = binding.and_then(|binding| binding.entries().find(|e| e.name == *key));
+            match entry {
+                Some(entry) => {
+                    let value = implemented(scope, entry, shape, name)?;
+                    scope.set(object, key, value);
+                }
+                None => define(scope, object, property, name, key, 0)?,
             }
         }
     }
     if let Some(binding) = binding {
         for entry in binding.entries() {
-            let value: Value<'s> = match entry.kind {
-                EntryKind::Function(function) => match entry.fast {
-                    Some(fast) => fast_function(scope, entry.name, function, fast),
-                    None => {
-                        let (callback, data) = callback_of(scope, function);
-                        plain_function(scope, entry.name, callback, data)
-                    }
-                }
-                .ok_or(Failure::Pending)?
-                .into(),
-                EntryKind::Class(class) => {
-                    let constructor = class::constructor_of(scope, class)?;
-                    add_statics(scope, constructor.into(), shape, name, entry.name)?;
-                    constructor.into()
-                }
-            };
-            scope.set(object, entry.name, value);
+            if shape.is_none_or(|shape| property_of(shape, entry.name).is_none()) {
+                let value = implemented(scope, entry, shape, name)?;
+                scope.set(object, entry.name, value);
+            }
         }
         if let Some(setup) = binding.setup {
             setup(scope, object)?;
         }
     }
     Ok(Some(object))
+}
+
+fn property_of(shape: &'static Shape, key: &str) -> Option<&'static Shape> {
+    let Shape::Object { properties, .. } = shape else {
+        return None;
+    };
+    let mut properties = properties.iter();
+    properties
+        .find(|(name, _)| *name == key)
+        .map(|(_, shape)| shape)
+}
+
+/// The function or class of an entry.
+fn implemented<'s>(
+    scope: &mut Scope<'s, '_>,
+    entry: &Entry,
+    shape: Option<&'static Shape>,
+    binding: &str,
+) -> Result<Value<'s>, Failure> {
+    match entry.kind {
+        EntryKind::Function(function) => {
+            let name = match shape.and_then(|shape| property_of(shape, entry.name)) {
+                Some(Shape::Function(name)) => name,
+                _ => entry.name,
+            };
+            let made = if let Some(fast) = entry.fast {
+                fast_function(scope, name, function, fast)
+            } else {
+                let (callback, data) = callback_of(scope, function);
+                plain_function(scope, name, callback, data)
+            };
+            Ok(made.ok_or(Failure::Pending)?.into())
+        }
+        EntryKind::Class(class) => {
+            let constructor = class::constructor_of(scope, class)?;
+            add_statics(scope, constructor.into(), shape, binding, entry.name)?;
+            Ok(constructor.into())
+        }
+    }
+}
+
+/// Defines a property by its shape.
+fn define<'s>(
+    scope: &mut Scope<'s, '_>,
+    object: Object<'s>,
+    shape: &'static Shape,
+    binding: &str,
+    key: &'static str,
+    depth: usize,
+) -> Result<(), Failure> {
+    let value = value_of(scope, shape, binding, key, depth)?;
+    let Shape::Constant { enumerable, .. } = shape else {
+        scope.set(object, key, value);
+        return Ok(());
+    };
+    let mut attributes = v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_DELETE;
+    if !enumerable {
+        attributes = attributes | v8::PropertyAttribute::DONT_ENUM;
+    }
+    let _defined = object.define_own_property(scope, scope.name(key).into(), value, attributes);
+    Ok(())
 }
 
 /// The constants on a class's constructor (`HTTPParser.REQUEST`), from the binding's shape.
@@ -554,8 +605,7 @@ fn add_statics<'s>(
             && *key == class
         {
             for (name, shape) in statics.iter().filter(|(_, shape)| is_constant(shape)) {
-                let value = value_of(scope, shape, binding_name, name, 1)?;
-                scope.set(constructor, name, value);
+                define(scope, constructor, shape, binding_name, name, 1)?;
             }
         }
     }
@@ -564,7 +614,7 @@ fn add_statics<'s>(
 
 const fn is_constant(shape: &Shape) -> bool {
     matches!(
-        shape,
+        shape.value(),
         Shape::Number(_) | Shape::String(_) | Shape::Boolean(_)
     )
 }
@@ -584,9 +634,10 @@ fn value_of<'s>(
         Shape::Number(number) => scope.number(*number),
         Shape::String(text) => scope.name(text).into(),
         Shape::Symbol(description) => scope.node_symbol(description).into(),
-        Shape::Function => {
+        Shape::Constant { value, .. } => value_of(scope, value, binding, key, depth)?,
+        Shape::Function(function) => {
             let (callback, data) = not_implemented_callback(scope, &format!("{binding}.{key}"));
-            plain_function(scope, key, callback, data)
+            plain_function(scope, function, callback, data)
                 .ok_or(Failure::Pending)?
                 .into()
         }
@@ -598,8 +649,7 @@ fn value_of<'s>(
         } => {
             let function = class::missing_class(scope, binding, key, methods, accessors, chain)?;
             for (name, shape) in *statics {
-                let value = value_of(scope, shape, binding, name, depth + 1)?;
-                scope.set(function.into(), name, value);
+                define(scope, function.into(), shape, binding, name, depth + 1)?;
             }
             function.into()
         }
@@ -632,8 +682,7 @@ fn value_of<'s>(
                 scope.object()
             };
             for (name, shape) in *properties {
-                let value = value_of(scope, shape, binding, name, depth + 1)?;
-                scope.set(object, name, value);
+                define(scope, object, shape, binding, name, depth + 1)?;
             }
             object.into()
         }

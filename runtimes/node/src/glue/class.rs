@@ -1,7 +1,7 @@
 //! [`Class`]: a JavaScript class whose methods are native, as a const table; and how its constructor is made.
 //!
 //! Instances have one internal field, which holds the number of a Rust object in the isolate's [`NativeTable`](crate::glue::NativeTable)
-//! (see `native`). Inheritance is set up on the prototypes, so constructors can be restored from a snapshot as plain functions:
+//! (see `native`). Inheritance is set up on the prototypes (and only there, as in C++), so constructors can be restored from a snapshot as plain functions:
 //! `AsyncWrap` ← `HandleWrap` ← `LibuvStreamWrap`, as in Node.
 
 use crate::event_loop::handles;
@@ -11,6 +11,12 @@ use crate::glue::{
 };
 
 const CAPACITY: usize = 80;
+
+/// Methods whose absence tells Node's library that OpenSSL was built without engines, which are code of the host's.
+const LEFT_OUT: &[(&str, &str)] = &[
+    ("SecureContext", "setClientCertEngine"),
+    ("SecureContext", "setEngineKey"),
+];
 
 /// One member of a class.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +32,12 @@ pub(crate) struct Member {
 pub(crate) enum MemberKind {
     Method(NativeFn),
     Getter(NativeFn),
+    /// A getter that `for … in` shows.
+    ShownGetter(NativeFn),
+    /// A getter that every instance has as its own.
+    OwnGetter(NativeFn),
+    /// `true` on the prototype.
+    Flag,
 }
 
 /// A class. Methods that the real one has and this table (or a parent's) lacks throw `ERR_METHOD_NOT_IMPLEMENTED`.
@@ -38,7 +50,7 @@ pub(crate) struct Class {
     len: usize,
     /// Internal fields of an instance; the first holds the number of the Rust object.
     fields: usize,
-    is_enumerable: bool,
+    is_nameless: bool,
     /// What is to be done to the template of instances.
     instances: Option<fn(v8::Local<'_, v8::ObjectTemplate>)>,
 }
@@ -59,7 +71,7 @@ impl Class {
             members: [None; CAPACITY],
             len: 0,
             fields: 1,
-            is_enumerable: false,
+            is_nameless: false,
             instances: None,
         }
     }
@@ -70,15 +82,15 @@ impl Class {
         self
     }
 
-    /// Makes the members enumerable, as Web IDL has them.
-    pub(crate) const fn enumerable(mut self) -> Self {
-        self.is_enumerable = true;
-        self
-    }
-
     /// Instances with this many internal fields: those after the first hold JavaScript values, which live as long as they.
     pub(crate) const fn fields(mut self, count: usize) -> Self {
         self.fields = count;
+        self
+    }
+
+    /// JavaScript sees no name.
+    pub(crate) const fn nameless(mut self) -> Self {
+        self.is_nameless = true;
         self
     }
 
@@ -127,6 +139,35 @@ impl Class {
         })
     }
 
+    /// The getter declared last is enumerable.
+    pub(crate) const fn shown(mut self) -> Self {
+        if let Some(member) = &mut self.members[self.len - 1]
+            && let MemberKind::Getter(get) = member.kind
+        {
+            member.kind = MemberKind::ShownGetter(get);
+        }
+        self
+    }
+
+    /// The getter declared last is a property of each instance instead of the prototype's.
+    pub(crate) const fn own(mut self) -> Self {
+        if let Some(member) = &mut self.members[self.len - 1]
+            && let MemberKind::Getter(get) = member.kind
+        {
+            member.kind = MemberKind::OwnGetter(get);
+        }
+        self
+    }
+
+    /// A property of the prototype that is `true`.
+    pub(crate) const fn flag(self, name: &'static str) -> Self {
+        self.push(Member {
+            name,
+            kind: MemberKind::Flag,
+            support: Support::Full,
+        })
+    }
+
     /// The members.
     pub(crate) fn members(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().flatten()
@@ -134,8 +175,12 @@ impl Class {
 
     /// Every Rust function of the class, its parents included.
     pub(crate) fn functions(&self) -> impl Iterator<Item = NativeFn> {
-        let own = self.members().map(|member| match member.kind {
-            MemberKind::Method(function) | MemberKind::Getter(function) => function,
+        let own = self.members().filter_map(|member| match member.kind {
+            MemberKind::Method(function)
+            | MemberKind::Getter(function)
+            | MemberKind::ShownGetter(function)
+            | MemberKind::OwnGetter(function) => Some(function),
+            MemberKind::Flag => None,
         });
         let parents: Vec<NativeFn> = self
             .parent
@@ -181,37 +226,16 @@ fn make_constructor<'s>(
     parent: Option<v8::Local<'s, v8::Function>>,
 ) -> Result<v8::Local<'s, v8::Function>, Failure> {
     let (callback, data) = callback_of(scope, class.constructor);
-    let template = new_template(scope, class.name, callback, data);
+    let shown = if class.is_nameless { "" } else { class.name };
+    let template = new_template(scope, shown, callback, data);
     let instances = template.instance_template(scope);
     instances.set_internal_field_count(class.fields);
     if let Some(add) = class.instances {
         add(instances);
     }
     let prototype = template.prototype_template(scope);
-    let visible = || {
-        if class.is_enumerable {
-            v8::PropertyAttribute::NONE
-        } else {
-            v8::PropertyAttribute::DONT_ENUM
-        }
-    };
     for member in class.members() {
-        match member.kind {
-            MemberKind::Method(function) => {
-                let method = method_template(scope, member.name, callback_of(scope, function));
-                prototype.set_with_attr(scope.name(member.name).into(), method.into(), visible());
-            }
-            MemberKind::Getter(get) => {
-                let getter = method_template(scope, member.name, callback_of(scope, get));
-                let attributes = visible() | v8::PropertyAttribute::DONT_DELETE;
-                prototype.set_accessor_property(
-                    scope.name(member.name).into(),
-                    Some(getter),
-                    None,
-                    attributes,
-                );
-            }
-        }
+        add_member(scope, member, prototype, instances);
     }
     if let Some(shape) = shape_of_class(class.name) {
         for name in shape.0.iter().filter(|name| !class.has(name)) {
@@ -223,6 +247,35 @@ fn make_constructor<'s>(
         inherit(scope, function, parent)?;
     }
     Ok(function)
+}
+
+fn add_member<'s>(
+    scope: &Scope<'s, '_>,
+    member: &Member,
+    prototype: v8::Local<'s, v8::ObjectTemplate>,
+    instances: v8::Local<'s, v8::ObjectTemplate>,
+) {
+    let name: v8::Local<'s, v8::Name> = scope.name(member.name).into();
+    let hidden = v8::PropertyAttribute::DONT_ENUM;
+    let lasting = v8::PropertyAttribute::READ_ONLY | v8::PropertyAttribute::DONT_DELETE;
+    // Getters have no name, as those that C++ makes from templates.
+    let getter = |get| Some(method_template(scope, "", callback_of(scope, get)));
+    match member.kind {
+        MemberKind::Method(function) => {
+            let method = method_template(scope, member.name, callback_of(scope, function));
+            prototype.set(name, method.into());
+        }
+        MemberKind::Getter(get) => {
+            prototype.set_accessor_property(name, getter(get), None, lasting | hidden);
+        }
+        MemberKind::ShownGetter(get) => {
+            prototype.set_accessor_property(name, getter(get), None, lasting);
+        }
+        MemberKind::OwnGetter(get) => {
+            instances.set_accessor_property(name, getter(get), None, lasting);
+        }
+        MemberKind::Flag => prototype.set(name, v8::Boolean::new(scope, true).into()),
+    }
 }
 
 /// A class that Node has and we do not: it can be inherited from and compared with, its construction throws.
@@ -293,6 +346,12 @@ pub(crate) fn bare_instance<'s>(
     let prototype = scope.get_property(constructor.into(), "prototype")?;
     let template = v8::ObjectTemplate::new(scope);
     template.set_internal_field_count(class.fields);
+    let own = class
+        .members()
+        .filter(|member| matches!(member.kind, MemberKind::OwnGetter(_)));
+    for member in own {
+        add_member(scope, member, template, template);
+    }
     let object = template.new_instance(scope).ok_or(Failure::Pending)?;
     object
         .set_prototype(scope, prototype)
@@ -333,7 +392,9 @@ fn method_template<'s>(
         .data(data)
         .constructor_behavior(v8::ConstructorBehavior::Throw)
         .build(scope);
-    template.set_class_name(scope.name(name));
+    if !name.is_empty() {
+        template.set_class_name(scope.name(name));
+    }
     template
 }
 
@@ -343,19 +404,15 @@ fn add_missing_method<'s>(
     class: &str,
     name: &str,
 ) {
-    if BASE_CLASSES.iter().any(|base| base.has(name)) {
-        return; // Inherited.
+    if BASE_CLASSES.iter().any(|base| base.has(name)) || LEFT_OUT.contains(&(class, name)) {
+        return; // Inherited, or not to be.
     }
     let method = method_template(
         scope,
         name,
         not_implemented_callback(scope, &format!("{class}.{name}")),
     );
-    prototype.set_with_attr(
-        scope.name(name).into(),
-        method.into(),
-        v8::PropertyAttribute::DONT_ENUM,
-    );
+    prototype.set(scope.name(name).into(), method.into());
 }
 
 fn inherit<'s>(
@@ -370,9 +427,6 @@ fn inherit<'s>(
     let parent_prototype = scope.get_property(parent.into(), "prototype")?;
     child_prototype
         .set_prototype(scope, parent_prototype)
-        .ok_or(Failure::Pending)?;
-    child
-        .set_prototype(scope, parent.into())
         .ok_or(Failure::Pending)?;
     Ok(())
 }

@@ -65,6 +65,11 @@ impl Failure {
         }
     }
 
+    /// A method or getter whose receiver is none of its class: V8's own error, which has no code.
+    pub(crate) fn illegal_invocation() -> Self {
+        Self::type_error("", "Illegal invocation")
+    }
+
     /// A fast call before the ordinary one has run: V8 optimises only what ran before.
     pub(crate) fn too_early() -> Self {
         Self::error("ERR_INTERNAL_ASSERTION", "optimised before its first call")
@@ -226,7 +231,9 @@ fn coded<'s>(scope: &Scope<'s, '_>, kind: ErrorKind, code: &str, message: &str) 
         ErrorKind::Range => v8::Exception::range_error(scope, text),
     };
     // As C++'s THROW_ERR_*: `code` is an ordinary property, the message does not carry it. Node: src/node_errors.h.
-    if let Some(object) = exception.to_object(scope) {
+    if !code.is_empty()
+        && let Some(object) = exception.to_object(scope)
+    {
         scope.set(object, "code", scope.text(code).into());
     }
     exception

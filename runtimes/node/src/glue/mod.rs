@@ -65,7 +65,7 @@ pub(crate) use inspector::{
     interrupt_for_sigint, number_first_context,
 };
 pub(crate) use native::{
-    Native, NativeTable, attach, is_native, native_number, native_of, native_ref,
+    Native, NativeTable, attach, external, is_native, native_number, native_of, native_ref,
 };
 pub(crate) use sources::{Source, source_of, source_string, sources};
 pub(crate) use store::{Charge, Store};

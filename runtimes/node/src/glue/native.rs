@@ -11,7 +11,7 @@ use std::rc::Rc;
 
 use crate::bindings::messaging::transfer::TransferData;
 use crate::event_loop::handles::{AsyncInfo, HandleState};
-use crate::glue::{Object, Scope, ScopeExt};
+use crate::glue::{BindingResult, Failure, Object, Scope, ScopeExt};
 
 /// Lets any `'static` type be asked for its concrete type. Implemented for all.
 pub(crate) trait AsAny {
@@ -201,6 +201,14 @@ pub(crate) fn native_number(scope: &Scope<'_, '_>, object: Object<'_>) -> Option
 /// Whether a JavaScript object is one that Rust objects stand behind (the Rust object may be gone).
 pub(crate) fn is_native(scope: &Scope<'_, '_>, object: Object<'_>) -> bool {
     number_of(scope, object).is_some()
+}
+
+/// What Node shows as a pointer to the C++ object. It tells objects apart, and is no address.
+pub(crate) fn external<'s>(scope: &Scope<'s, '_>, object: Object<'s>) -> BindingResult<'s> {
+    let number = number_of(scope, object).ok_or_else(Failure::illegal_invocation)?;
+    let number = usize::try_from(number.unsigned_abs()).unwrap_or_default();
+    let pointer = std::ptr::without_provenance_mut(number.saturating_add(1).saturating_mul(64));
+    Ok(v8::External::new(scope, pointer).into())
 }
 
 /// The Rust object behind a JavaScript one, whatever its type.

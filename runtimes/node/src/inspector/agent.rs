@@ -138,6 +138,12 @@ impl Agent {
         self.has_server() || !self.frontends.borrow().is_empty()
     }
 
+    /// The same, without the program's own sessions and profiles. Node: `Agent::IsActive`.
+    pub(crate) fn is_active_outside(&self) -> bool {
+        let waited_for = |frontend: &Rc<Frontend>| frontend.prevents_shutdown;
+        self.has_server() || self.frontends.borrow().values().any(waited_for)
+    }
+
     fn note_active(&self) {
         if let Some(env) = self.env() {
             env.set_debugged(self.is_active());

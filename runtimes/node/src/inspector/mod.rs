@@ -62,10 +62,11 @@ pub(crate) fn begin(scope: &mut Scope<'_, '_>) -> Result<(), Failure> {
     let line = env.command_line();
     if env.is_main_thread() {
         if !line.is("--disable-sigusr1") {
-            listen_to_signal(&env);
+            listen_to_signal(&env, may_attach(line));
         }
         // Without permission there is no server, and nobody is told.
         if line.is("--inspect")
+            && may_attach(line)
             && permission::check(scope, Permission::Inspector, b"StartIoThread").is_ok()
         {
             let agent = agent(scope);
@@ -84,15 +85,22 @@ fn waits(line: &crate::options::CommandLine) -> bool {
         .any(|option| line.is(option))
 }
 
-/// SIGUSR1 opens the inspector, until the program listens to it itself. Node: `StartDebugSignalHandler`.
-fn listen_to_signal(env: &crate::environment::Environment) {
+/// Whether debuggers are for this process: one that watches, or runs each test file in a process of its own, hands its options on to
+/// those that it starts. Node: `allow_attaching_debugger`.
+fn may_attach(line: &crate::options::CommandLine) -> bool {
+    let is_runner = line.is("--test") && line.text("--test-isolation") != "none";
+    !line.is("--watch") && !is_runner
+}
+
+/// SIGUSR1 opens the inspector (or does nothing), until the program listens to it itself. Node: `StartDebugSignalHandler`.
+fn listen_to_signal(env: &crate::environment::Environment, opens: bool) {
     let action = SigAction {
         handler: SigHandler::Function(1),
         flags: SaFlags::SA_RESTART,
         mask: SigSet::EMPTY,
     };
     match syscall::rt_sigaction(env.task(), SigNum::SIGUSR1, Some(action)) {
-        Ok(_) => env.threads().debug_signal.store(true, Ordering::Release),
+        Ok(_) => env.threads().debug_signal.store(opens, Ordering::Release),
         Err(error) => tracing::debug!(target: "cenote::node", %error, "no handler for SIGUSR1"),
     }
 }

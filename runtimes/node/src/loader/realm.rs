@@ -32,6 +32,8 @@ const WORKER_THREAD: &[&str] = &[
 pub(crate) fn bootstrap(scope: &mut Scope<'_, '_>, eagerly: bool) -> Result<(), Failure> {
     let env = scope.env();
     env.state::<EagerCompilation>().0.set(eagerly);
+    let global = scope.get_current_context().global(scope);
+    crate::bindings::contextify::delete_what_node_deletes(scope, global)?;
     let exports = per_context(scope)?;
     env.store(scope, Stored::PerContextExports, exports.into());
     let primordials = scope.get_property(exports, "primordials")?;
@@ -198,6 +200,9 @@ pub(crate) fn has_unsettled_entry(scope: &mut Scope<'_, '_>) -> bool {
 
 /// Writes to standard error where the entry module waits, if it is one.
 pub(crate) fn warn_of_unsettled_entry(scope: &mut Scope<'_, '_>) {
+    if !scope.env().command_line().is("--warnings") {
+        return;
+    }
     let private = scope.private("node:entry_point_module");
     let global = scope.get_current_context().global(scope);
     if let Some(value) = global.get_private(scope, private)

@@ -65,6 +65,9 @@ const RETRY_AS_ESM: &[&str] = &[
     "Identifier 'module' has already been declared",
     "Identifier 'require' has already been declared",
     "await is only valid in async functions and the top level bodies of modules",
+    // Where `await` is taken for a name: `f(await 1)`, `if (await 1)`, `for await (…)`.
+    "missing ) after argument list",
+    "SyntaxError: Unexpected",
 ];
 
 /// Whether code that failed to compile as `CommonJS` with this message is a module. Node: `ShouldRetryAsESM`.

@@ -141,6 +141,7 @@ pub(super) fn make_context<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> Bi
     let sandbox = sandbox.unwrap_or(global);
     let holder = {
         let inner = &mut v8::ContextScope::new(scope, context);
+        crate::bindings::async_wrap::follow_promises(inner);
         crate::frozen::hide_shared_memory(inner)?;
         crate::bindings::v8::expose_gc_if_asked(inner)?;
         prepare(inner, context, sandbox, id)?
@@ -203,10 +204,19 @@ fn prepare<'s>(
             .set_private(scope, scope.private("node:host_defined_option_symbol"), id)
             .ok_or(Failure::Pending)?;
     }
-    let intl = scope.get_property(global, "Intl")?;
+    delete_what_node_deletes(scope, global)?;
+    Ok(scope.object())
+}
+
+/// What V8 has and no context of Node's shows. Node: `InitializeContextRuntime`.
+pub(crate) fn delete_what_node_deletes(
+    scope: &Scope<'_, '_>,
+    global: Object<'_>,
+) -> Result<(), Failure> {
+    let intl = scope.get_property(v8::Local::new(scope, global), "Intl")?;
     if let Ok(intl) = Object::try_from(intl) {
         intl.delete(scope, scope.name("v8BreakIterator").into())
             .ok_or(Failure::Pending)?;
     }
-    Ok(scope.object())
+    Ok(())
 }

@@ -15,7 +15,7 @@ mod watchdog;
 
 use crate::glue::Binding;
 
-pub(crate) use context::{allows_strings, allows_wasm, live_contexts};
+pub(crate) use context::{allows_strings, allows_wasm, delete_what_node_deletes, live_contexts};
 pub(super) use context::{context_of, drain_own_microtasks};
 pub(crate) use watchdog::{Interruption, interruption};
 pub(super) use watchdog::{Limits, run_guarded, start_watching, stop_watching};

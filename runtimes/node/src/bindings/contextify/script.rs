@@ -33,6 +33,7 @@ fn new_script<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
     }
     let this = args.this();
     let code = args.string(0)?;
+    let code = crate::natives_syntax::without_hints(scope, code).unwrap_or(code);
     let filename = if args.get(1).is_string() {
         args.string(1)?
     } else {

@@ -62,7 +62,8 @@ struct KeyClasses {
     crypto_key: RefCell<Option<v8::Global<v8::Function>>>,
 }
 
-pub(crate) static NATIVE_KEY_OBJECT: Class = Class::new("NativeKeyObject", new_native_key_object);
+pub(crate) static NATIVE_KEY_OBJECT: Class =
+    Class::new("NativeKeyObject", new_native_key_object).nameless();
 pub(crate) static NATIVE_CRYPTO_KEY: Class = Class::new("NativeCryptoKey", new_native_crypto_key);
 
 fn handle_argument<'s>(

@@ -13,6 +13,7 @@ use super::errors;
 use super::input;
 use super::jwk;
 use super::keys::{KeyFormat, KeyObjectData, key_of};
+use crate::bindings::permission::{self, Permission};
 use crate::glue::openssl::{
     Algorithm, NamedAlgorithm, NotPrivate, NotPublic, RSA_MOST_BITS, Structure, curve_named,
     is_rsa_private, private_from, private_from_raw, private_from_seed, public_from_der,
@@ -327,6 +328,8 @@ fn stored<'s>(
     at: usize,
 ) -> Result<KeyObjectData, Failure> {
     let reference: Object<'_> = args.object(at)?;
+    // The URI may hold a secret: who hears of the refusal does not hear of it.
+    permission::check(scope, Permission::OpensslStore, b"")?;
     let uri = scope
         .get_property(reference, "uri")?
         .to_rust_string_lossy(scope);

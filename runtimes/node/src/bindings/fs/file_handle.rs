@@ -230,8 +230,7 @@ impl StreamResource for FileHandle {
 /// Closes; a promise.
 fn close<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     let handle = args.native::<FileHandle>(scope)?;
-    let promises = scope.node_symbol("fs_use_promises_symbol");
-    let (asker, promise) = Asker::of(scope, promises.into())?;
+    let (asker, promise) = Asker::promise(scope, "FILEHANDLECLOSEREQ")?;
     let fd = handle.fd.replace(-1);
     handle.reading.end(scope);
     let outcome = syscall::close(scope.env().task(), Fd::new(fd))

@@ -8,8 +8,10 @@ use std::cell::Cell;
 use cenote_base::Fd;
 use cenote_kernel::syscall;
 
+use crate::bindings::async_wrap;
 use crate::bindings::stream_base::{StreamCore, StreamRead, UV_EOF};
 use crate::blocking::blocking;
+use crate::event_loop::handles::AsyncInfo;
 use crate::glue::{Scope, ScopeExt, native_ref};
 
 /// Bytes read at once.
@@ -59,9 +61,17 @@ impl FileReading {
             env.natives().keep(scope, object);
         }
         env.event_loop().begin_request();
-        env.event_loop().complete(move |scope| {
+        // To those who follow async operations each chunk is a request of its own.
+        let followed = async_wrap::is_followed(scope).then(|| {
+            let resource = scope.object();
+            AsyncInfo::new(scope, resource, "FSREQCALLBACK")
+        });
+        env.event_loop().complete_work(move |scope| {
             scope.env().event_loop().end_request();
             read_chunk(scope, number);
+            if let Some(info) = followed {
+                info.destroy(scope);
+            }
         });
         0
     }

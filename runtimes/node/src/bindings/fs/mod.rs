@@ -23,7 +23,7 @@ mod tree;
 mod whole;
 
 pub(crate) use paths::{entry_type, list};
-pub(crate) use request::{Answer, Encoding, answer};
+pub(crate) use request::{Answer, Encoding, Unanswered, answer};
 pub(crate) use traced::{Verb, around, traced};
 pub(crate) use transfer::encode;
 

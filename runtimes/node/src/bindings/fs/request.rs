@@ -3,12 +3,17 @@
 //! By the value in the request's place: `undefined` returns or throws at once; the symbol `kUsePromises` gives a promise; an
 //! `FSReqCallback` gets `oncomplete(err, value)`. The last two answer in the loop's next turn, in order.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
 use cenote_abi::fs::{Stat, StatFs};
 
 use crate::bindings::async_wrap;
 use crate::event_loop::after_callback;
 use crate::event_loop::handles::{AsyncInfo, finish_request};
-use crate::glue::{Args, BindingResult, Failure, Return, Scope, ScopeExt, Value, new_node_buffer};
+use crate::glue::{
+    Args, BindingResult, Failure, Object, Return, Scope, ScopeExt, Value, new_node_buffer,
+};
 
 use super::stat;
 
@@ -128,6 +133,41 @@ impl Answer {
     }
 }
 
+/// The calls that wait for their answer: what `process._getActiveRequests()` and `process.getActiveResourcesInfo()` show.
+#[derive(Default)]
+pub(crate) struct Unanswered {
+    requests: RefCell<BTreeMap<u64, v8::Global<v8::Object>>>,
+    next: Cell<u64>,
+    promises: Cell<usize>,
+}
+
+impl Unanswered {
+    /// The request objects, oldest first.
+    pub(crate) fn requests<'s>(&self, scope: &Scope<'s, '_>) -> Vec<Object<'s>> {
+        let requests = self.requests.borrow();
+        let requests = requests.values();
+        requests
+            .map(|request| v8::Local::new(scope, request))
+            .collect()
+    }
+
+    /// How many calls will settle a promise.
+    pub(crate) fn promises(&self) -> usize {
+        self.promises.get()
+    }
+
+    fn add(&self, request: v8::Global<v8::Object>) -> u64 {
+        let number = self.next.get();
+        self.next.set(number.wrapping_add(1));
+        self.requests.borrow_mut().insert(number, request);
+        number
+    }
+
+    fn take(&self, number: u64) -> Option<v8::Global<v8::Object>> {
+        self.requests.borrow_mut().remove(&number)
+    }
+}
+
 /// To whom an answer goes.
 pub(super) enum Asker {
     /// To the caller.
@@ -135,7 +175,7 @@ pub(super) enum Asker {
     /// To a promise; with its async ids, when somebody follows those.
     Promise(v8::Global<v8::PromiseResolver>, Option<AsyncInfo>),
     /// To a request's `oncomplete`.
-    Request(v8::Global<v8::Object>),
+    Request(u64),
 }
 
 impl Asker {
@@ -144,25 +184,37 @@ impl Asker {
         scope: &mut Scope<'s, '_>,
         value: Value<'s>,
     ) -> Result<(Self, Return<'s>), Failure> {
-        if value.is_symbol() {
-            let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
-            let promise = resolver.get_promise(scope);
-            let info = async_wrap::is_followed(scope).then(|| {
-                let resource = scope.object();
-                AsyncInfo::new(scope, resource, "FSREQPROMISE")
-            });
-            return Ok((
-                Self::Promise(v8::Global::new(scope, resolver), info),
-                promise.into(),
-            ));
+        if value.is_undefined() {
+            return Ok((Self::Caller, Return::Undefined));
         }
+        if value.is_symbol() {
+            return Self::promise(scope, "FSREQPROMISE");
+        }
+        let waiting = scope.env().state::<Unanswered>();
         match v8::Local::<v8::Object>::try_from(value) {
             Ok(request) => Ok((
-                Self::Request(v8::Global::new(scope, request)),
+                Self::Request(waiting.add(v8::Global::new(scope, request))),
                 Return::Undefined,
             )),
             Err(_) => Ok((Self::Caller, Return::Undefined)),
         }
+    }
+
+    /// A promise, which is the second value; to those who follow async operations it is one of this kind.
+    pub(super) fn promise<'s>(
+        scope: &mut Scope<'s, '_>,
+        provider: &'static str,
+    ) -> Result<(Self, Return<'s>), Failure> {
+        let waiting = scope.env().state::<Unanswered>();
+        let resolver = v8::PromiseResolver::new(scope).ok_or(Failure::Pending)?;
+        let promise = resolver.get_promise(scope);
+        let info = async_wrap::is_followed(scope).then(|| {
+            let resource = scope.object();
+            AsyncInfo::new(scope, resource, provider)
+        });
+        waiting.promises.set(waiting.promises.get() + 1);
+        let resolver = v8::Global::new(scope, resolver);
+        Ok((Self::Promise(resolver, info), promise.into()))
     }
 
     pub(super) fn is_caller(&self) -> bool {
@@ -174,15 +226,19 @@ impl Asker {
         let env = scope.env();
         // A completion that is queued keeps the loop alive.
         env.event_loop()
-            .complete(move |scope| self.answer_now(scope, outcome));
+            .complete_work(move |scope| self.answer_now(scope, outcome));
     }
 
     /// Answers from the loop.
     pub(super) fn answer_now(self, scope: &mut Scope<'_, '_>, outcome: Result<Answer, Failure>) {
         let outcome = outcome.and_then(|answer| answer.into_value(scope, false));
+        let waiting = scope.env().state::<Unanswered>();
         match self {
             Self::Caller => {}
             Self::Promise(resolver, info) => {
+                waiting
+                    .promises
+                    .set(waiting.promises.get().saturating_sub(1));
                 let resolver = v8::Local::new(scope, &resolver);
                 // `None` only while the program is being ended.
                 let _settled = match outcome {
@@ -196,7 +252,10 @@ impl Asker {
                 }
                 after_callback(scope);
             }
-            Self::Request(request) => {
+            Self::Request(number) => {
+                let Some(request) = waiting.take(number) else {
+                    return;
+                };
                 let request = v8::Local::new(scope, &request);
                 match outcome {
                     // As `FSReqAfterScope`: no value, no second argument.

@@ -74,7 +74,7 @@ pub(crate) fn around<'s>(
     if id.is_some() {
         // Answers are given in order: this comes right before the verb's own.
         env.event_loop()
-            .complete(move |scope| trace::end_async(&scope.env(), group, name, id, json!({})));
+            .complete_work(move |scope| trace::end_async(&scope.env(), group, name, id, json!({})));
     }
     function(scope, args)
 }

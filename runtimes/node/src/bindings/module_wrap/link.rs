@@ -137,7 +137,7 @@ fn check_same<'s>(
         let (first, known) = *seen.entry(key).or_insert((index, *module));
         if known != *module {
             let message = format!(
-                "Module request '{specifier}' at index {index} must be linked to the same module requested at index {first}"
+                "Module request 'ModuleCacheKey(\"{specifier}\")' at index {first} must be linked to the same module requested at index {index}"
             );
             return Err(Failure::error("ERR_MODULE_LINK_MISMATCH", message));
         }

@@ -118,8 +118,7 @@ struct Wrapped<'s> {
 
 impl<'s> Wrapped<'s> {
     fn of(scope: &Scope<'s, '_>, object: Object<'s>) -> Result<Self, Failure> {
-        Self::find(scope, object)
-            .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+        Self::find(scope, object).ok_or_else(Failure::illegal_invocation)
     }
 
     fn find(scope: &Scope<'s, '_>, object: Object<'s>) -> Option<Self> {

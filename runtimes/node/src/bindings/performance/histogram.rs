@@ -154,19 +154,30 @@ impl Counts {
 
     /// The moment about the mean of this power, divided by the deviation's.
     fn moment(&self, power: i32) -> f64 {
-        let (mean, deviation) = (self.hdr.mean(), self.hdr.stdev());
-        if self.hdr.is_empty() || deviation == 0.0 {
-            return f64::NAN;
+        let mean = self.hdr.mean();
+        let steps = self.hdr.iter_recorded().map(|step| {
+            let middle = real(self.hdr.median_equivalent(step.value_iterated_to()));
+            (middle - mean).powi(power) * real(step.count_at_value())
+        });
+        steps.sum::<f64>() / real(self.hdr.len())
+    }
+
+    /// The third standardized moment; 0 of fewer than three values, or equal ones.
+    fn skewness(&self) -> f64 {
+        let variance = self.moment(2);
+        if self.hdr.len() < 3 || variance == 0.0 {
+            return 0.0;
         }
-        let sum: f64 = self
-            .hdr
-            .iter_recorded()
-            .map(|step| {
-                let middle = real(self.hdr.median_equivalent(step.value_iterated_to()));
-                ((middle - mean) / deviation).powi(power) * real(step.count_at_value())
-            })
-            .sum();
-        sum / real(self.hdr.len())
+        self.moment(3) / variance.powf(1.5)
+    }
+
+    /// How far the fourth is above a normal distribution's; 0 of fewer than four values, or equal ones.
+    fn kurtosis(&self) -> f64 {
+        let variance = self.moment(2);
+        if self.hdr.len() < 4 || variance == 0.0 {
+            return 0.0;
+        }
+        self.moment(4) / (variance * variance) - 3.0
     }
 }
 
@@ -381,8 +392,8 @@ macro_rules! reals {
 reals! {
     mean => |counts| if counts.hdr.is_empty() { f64::NAN } else { counts.hdr.mean() };
     stddev => |counts| if counts.hdr.is_empty() { f64::NAN } else { counts.hdr.stdev() };
-    skewness => |counts| counts.moment(3);
-    kurtosis => |counts| counts.moment(4) - 3.0;
+    skewness => |counts| counts.skewness();
+    kurtosis => |counts| counts.kurtosis();
     ewma_mean => |counts| counts.moving.mean;
     ewma_stddev => |counts| counts.moving.variance.sqrt();
     ewma_error_rate => |counts| counts.moving.error_rate;
@@ -677,14 +688,24 @@ fn subtract<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s>
     let native = args.native::<Histogram>(scope)?;
     let (copy, exceeds) = copy_of(scope, args)?;
     let mut counts = lock(&native.counts);
-    counts.hdr.subtract(&copy).map_err(|_| {
-        Failure::range_error(
-            "ERR_OUT_OF_RANGE",
-            "the other histogram has more than this one",
-        )
-    })?;
+    // Of each value as many as there are, and no more.
+    let mut less = copy.clone();
+    less.reset();
+    for step in copy.iter_recorded() {
+        let value = step.value_iterated_to();
+        let count = step.count_at_value().min(counts.hdr.count_at(value));
+        less.record_n(value, count).map_err(|_| out_of_range())?;
+    }
+    counts.hdr.subtract(&less).map_err(|_| out_of_range())?;
     counts.exceeds = counts.exceeds.saturating_sub(exceeds);
     Ok(().into())
+}
+
+fn out_of_range() -> Failure {
+    Failure::range_error(
+        "ERR_OUT_OF_RANGE",
+        "the other histogram has values that this one cannot hold",
+    )
 }
 
 /// A copy, so that two locks are never held: it may be the same histogram.

@@ -59,7 +59,7 @@ pub(super) fn backup<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingR
     let object = v8::Local::<v8::Object>::try_from(args.get(0))
         .map_err(|_| wrong_type("The \"sourceDb\" argument must be an object."))?;
     let source = database::of(scope, object)
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))?
+        .ok_or_else(Failure::illegal_invocation)?
         .connection()?;
     let path = options::path(scope, args.get(1))?;
     let settings = settings(scope, args)?;

@@ -24,7 +24,6 @@ const DOUBLE_QUOTES_IN_DML: i32 = 1013;
 const DOUBLE_QUOTES_IN_DDL: i32 = 1014;
 
 pub(super) static DATABASE: Class = Class::new("DatabaseSync", new_database)
-    .enumerable()
     .fields(3)
     .method("open", open)
     .method("close", close)
@@ -47,8 +46,11 @@ pub(super) static DATABASE: Class = Class::new("DatabaseSync", new_database)
     .method("deserialize", deserialize)
     .method("setAuthorizer", functions::set_authorizer)
     .getter("isOpen", is_open)
+    .own()
     .getter("isTransaction", is_transaction)
-    .getter("limits", limits_object);
+    .own()
+    .getter("limits", limits_object)
+    .own();
 
 /// What the constructor is told.
 struct Settings {

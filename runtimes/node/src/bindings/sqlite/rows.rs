@@ -10,7 +10,6 @@ use crate::glue::sqlite::{ColumnText, Statement};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Object, Scope, ScopeExt, Value};
 
 pub(in crate::bindings) static ITERATOR: Class = Class::new("StatementSyncIterator", made_by_us)
-    .enumerable()
     .fields(2)
     .method("next", next)
     .method("return", return_);

@@ -12,7 +12,6 @@ use crate::glue::{
 };
 
 pub(super) static SESSION: Class = Class::new("Session", statement::made_by_us)
-    .enumerable()
     .fields(2)
     .method("changeset", changeset)
     .method("patchset", patchset)

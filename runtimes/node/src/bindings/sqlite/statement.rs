@@ -17,7 +17,6 @@ use crate::glue::{
 pub(super) const OWNER_FIELD: usize = 1;
 
 pub(super) static STATEMENT: Class = Class::new("StatementSync", made_by_us)
-    .enumerable()
     .fields(2)
     .method("iterate", iterate)
     .method("all", all)
@@ -35,7 +34,9 @@ pub(super) static STATEMENT: Class = Class::new("StatementSync", made_by_us)
     .method("setReadBigInts", set_read_big_ints)
     .method("setReturnArrays", set_return_arrays)
     .getter("sourceSQL", source_sql)
-    .getter("expandedSQL", expanded_sql);
+    .own()
+    .getter("expandedSQL", expanded_sql)
+    .own();
 
 /// How rows come out, and parameters go in.
 #[derive(Clone, Copy, Debug)]

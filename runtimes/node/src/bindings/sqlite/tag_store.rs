@@ -10,7 +10,6 @@ use super::{database, wrong_state, wrong_type};
 use crate::glue::{Args, BindingResult, Class, Failure, Native, Scope, Value, js_string_bytes};
 
 pub(in crate::bindings) static TAG_STORE: Class = Class::new("SQLTagStore", made_by_us)
-    .enumerable()
     .fields(2)
     .method("get", get)
     .method("all", all)
@@ -18,8 +17,11 @@ pub(in crate::bindings) static TAG_STORE: Class = Class::new("SQLTagStore", made
     .method("run", run)
     .method("clear", clear)
     .getter("capacity", capacity)
+    .own()
     .getter("db", database_of)
-    .getter("size", size);
+    .own()
+    .getter("size", size)
+    .own();
 
 const DEFAULT_CAPACITY: i32 = 1000;
 

@@ -10,7 +10,7 @@ use super::resource::{StreamResource, Write, Wrote};
 use crate::event_loop::handles::HANDLE_WRAP;
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Object, Return, Scope, ScopeExt, copy_bytes,
-    illegal_constructor, js_string_bytes, native_ref,
+    external, illegal_constructor, is_native, js_string_bytes, native_ref,
 };
 
 const BYTES_WRITTEN: usize = 2;
@@ -23,7 +23,7 @@ pub(crate) const fn with_stream_methods(class: Class) -> Class {
         .getter("bytesRead", bytes_read)
         .getter("bytesWritten", bytes_written)
         .getter("_externalStream", external_stream)
-        .getter("isStreamBase", is_stream_base)
+        .flag("isStreamBase")
         .method("readStart", read_start)
         .method("readStop", read_stop)
         .method("shutdown", shutdown)
@@ -41,6 +41,7 @@ pub(crate) static LIBUV_STREAM_WRAP: Class = with_stream_methods(
     Class::new("LibuvStreamWrap", illegal_constructor)
         .extends(&HANDLE_WRAP)
         .getter("writeQueueSize", write_queue_size)
+        .shown()
         .partial_method(
             "setBlocking",
             set_blocking,
@@ -51,7 +52,7 @@ pub(crate) static LIBUV_STREAM_WRAP: Class = with_stream_methods(
 fn native<'s>(scope: &Scope<'s, '_>, args: &Args<'s>) -> Result<Rc<dyn Native>, Failure> {
     native_ref(scope, args.this())
         .filter(|native| native.stream().is_some())
-        .ok_or_else(|| Failure::type_error("ERR_INVALID_THIS", "Illegal invocation"))
+        .ok_or_else(Failure::illegal_invocation)
 }
 
 /// The stream behind the receiver.
@@ -65,40 +66,44 @@ fn with_stream<'s, R>(
     Ok(look(scope, stream))
 }
 
+/// A getter's value; `undefined` once the stream behind the receiver is gone.
+fn look<'s>(
+    scope: &mut Scope<'s, '_>,
+    args: &Args<'s>,
+    look: impl FnOnce(&dyn StreamResource) -> Return<'s>,
+) -> BindingResult<'s> {
+    match with_stream(scope, args, |_, stream| look(stream)) {
+        Err(_) if is_native(scope, args.this()) => Ok(Return::Undefined),
+        found => found,
+    }
+}
+
 #[expect(clippy::cast_precision_loss, reason = "a size fits a double")]
 fn write_queue_size<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(with_stream(scope, args, |_, stream| stream.queued() as f64)
-        .map_or(Return::Undefined, Into::into))
+    look(scope, args, |stream| (stream.queued() as f64).into())
 }
 
 fn fd<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    // A prototype is no stream; reading the property there is no error.
-    Ok(with_stream(scope, args, |_, stream| stream.fd()).map_or(Return::Undefined, Into::into))
+    look(scope, args, |stream| stream.fd().into())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
 fn bytes_read<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(with_stream(scope, args, |_, stream| {
-        stream.core().bytes_read.get() as f64
+    look(scope, args, |stream| {
+        (stream.core().bytes_read.get() as f64).into()
     })
-    .map_or(Return::Undefined, Into::into))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a count fits a double")]
 fn bytes_written<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
-    Ok(with_stream(scope, args, |_, stream| {
-        stream.core().bytes_written.get() as f64
+    look(scope, args, |stream| {
+        (stream.core().bytes_written.get() as f64).into()
     })
-    .map_or(Return::Undefined, Into::into))
 }
 
-/// A pointer in Node, for native code to find the stream by. Native code finds it by the object here.
-fn external_stream<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
-    Ok(().into())
-}
-
-fn is_stream_base<'s>(_: &mut Scope<'s, '_>, _: &Args<'s>) -> BindingResult<'s> {
-    Ok(true.into())
+/// A pointer in Node, for native code to find the stream by. Native code finds it by the object here, and no address is a guest's business.
+fn external_stream<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+    external(scope, args.this())
 }
 
 fn set_blocking<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

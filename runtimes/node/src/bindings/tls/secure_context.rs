@@ -11,7 +11,7 @@ use super::super::crypto::errors::failure;
 use crate::glue::openssl::tls::{DhOutcome, Identity, Method, Pkcs12Problem, TlsContext};
 use crate::glue::{
     Args, BindingResult, Class, Failure, Native, Return, Scope, ScopeExt, attach, copy_bytes,
-    js_string_bytes, new_node_buffer,
+    external, js_string_bytes, new_node_buffer,
 };
 
 const TLS1_VERSION: i32 = 0x301;
@@ -48,7 +48,8 @@ pub(in crate::bindings) static SECURE_CONTEXT: Class =
         .method("enableTicketKeyCallback", enable_ticket_key_callback)
         .method("getCertificate", get_certificate)
         .method("getIssuer", get_issuer)
-        .getter("_external", external);
+        .getter("_external", pointer)
+        .shown();
 
 /// Behind a `SecureContext`.
 pub(in crate::bindings) struct SecureContext {
@@ -153,9 +154,9 @@ fn init<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
 }
 
 /// A pointer in Node, for add-ons. There are none here.
-fn external<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
+fn pointer<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {
     own(scope, args)?;
-    Ok(().into())
+    external(scope, args.this())
 }
 
 fn set_key<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'s> {

@@ -27,6 +27,7 @@ pub(super) static TLS_WRAP: Class = with_stream_methods(
     Class::new("TLSWrap", new_tls_wrap)
         .extends(&ASYNC_WRAP)
         .getter("writeQueueSize", inspect::write_queue_size)
+        .shown()
         .method("certCbDone", methods::cert_cb_done)
         .method("destroySSL", methods::destroy_ssl)
         .method("enableCertCb", methods::enable_cert_cb)

@@ -177,7 +177,6 @@ macro_rules! wasi_calls {
         })*
 
         static WASI: Class = Class::new("WASI", new_wasi)
-            .enumerable()
             .fields(2)
             $(.method(stringify!($name), $name))*
             .method("proc_exit", proc_exit)

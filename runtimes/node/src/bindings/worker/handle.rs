@@ -207,7 +207,14 @@ fn options_for<'s>(
         outcome = line.for_worker(exec_argv, Some(""));
     }
     let (name, words) = match outcome {
-        Ok(line) => return Some(line),
+        Ok(mut line) => {
+            let list = variables
+                .lock()
+                .unwrap_or_else(std::sync::PoisonError::into_inner);
+            let find = |name: &str| list.iter().find(|(known, _)| known == name);
+            line.add_environment(|name| find(name).map(|(_, value)| value.clone()));
+            return Some(line);
+        }
         Err(WrongWorkerOptions::ExecArgv(words)) => ("invalidExecArgv", words),
         Err(WrongWorkerOptions::NodeOptions(words)) => ("invalidNodeOptions", words),
     };
@@ -254,9 +261,8 @@ fn new_worker<'s>(scope: &mut Scope<'s, '_>, args: &Args<'s>) -> BindingResult<'
             "Class constructor Worker cannot be invoked without `new`",
         ));
     }
-    if !args.get(5).is_true() {
-        permission::check(scope, Permission::WorkerThreads, b"")?;
-    }
+    // Node's own, too: hooks of modules run in one.
+    permission::check(scope, Permission::WorkerThreads, b"")?;
     let this = args.this();
     let env = scope.env();
     let variables = variables_for(scope, args.get(1))?;

@@ -1,0 +1,1 @@
+require('fs').readFile('missing.txt', (error, data) => { console.log(data); throw error; });

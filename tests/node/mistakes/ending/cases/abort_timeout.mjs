@@ -1,0 +1,1 @@
+const signal = AbortSignal.timeout(5); await new Promise((resolve, reject) => { const t = setInterval(() => {}, 1000); signal.addEventListener('abort', () => { clearInterval(t); reject(signal.reason); }); });

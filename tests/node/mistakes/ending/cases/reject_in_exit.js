@@ -1,0 +1,1 @@
+process.on('exit', () => { Promise.reject(new Error('too late')); console.log('ended'); });

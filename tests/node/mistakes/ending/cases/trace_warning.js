@@ -1,0 +1,2 @@
+// flags: --trace-warnings
+process.emitWarning('traced');

@@ -1,0 +1,2 @@
+// flags: --no-warnings
+await new Promise(() => {});

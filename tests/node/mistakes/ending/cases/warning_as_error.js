@@ -1,0 +1,2 @@
+// flags: --throw-deprecation
+process.emitWarning('old', 'DeprecationWarning', 'DEPX');

@@ -1,0 +1,1 @@
+const a = require('./_cycle_a.js'); console.log(a.late); exports.done = a.early;

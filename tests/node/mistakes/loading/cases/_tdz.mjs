@@ -1,0 +1,1 @@
+import { value } from './cycle_tdz.mjs'; console.log(value);

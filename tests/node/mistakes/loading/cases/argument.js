@@ -1,0 +1,2 @@
+try { require(1); } catch (error) { console.log(error.code, error.message); }
+require('');

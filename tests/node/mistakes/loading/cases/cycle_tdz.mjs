@@ -1,0 +1,2 @@
+import './_tdz.mjs';
+export const value = 1;

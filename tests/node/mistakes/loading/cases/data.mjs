@@ -1,0 +1,1 @@
+import 'data:text/javascript,throw new Error("from data")';

@@ -1,0 +1,1 @@
+import { readFileSink } from 'node:fs';

@@ -1,0 +1,1 @@
+import { other } from './_cycle_a.js';

@@ -1,0 +1,1 @@
+require('./_esm_throws.mjs');

@@ -1,0 +1,2 @@
+try { require('./_throws.js'); } catch (error) { console.log('first', error.message); }
+require('./_throws.js');

@@ -1,0 +1,2 @@
+const fs = require('fs');
+await fs.promises.readFile('x');

@@ -1,0 +1,1 @@
+import data from './_broken.json' with { type: 'json' };

@@ -1,0 +1,1 @@
+require('vm').runInThisContext('\n\n  if (', 'given.js');

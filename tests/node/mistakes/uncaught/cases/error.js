@@ -1,0 +1,3 @@
+function inner() { throw new Error('a plain error'); }
+function outer() { inner(); }
+outer();

@@ -1,0 +1,1 @@
+eval('function evaluated() { throw new Error("in eval") }\nevaluated()');

@@ -1,0 +1,1 @@
+const error = new Error('own stack'); error.stack = 'my own stack\n    at nowhere'; throw error;

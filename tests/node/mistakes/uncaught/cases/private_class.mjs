@@ -1,0 +1,2 @@
+export class ValidationError extends TypeError { #secret = 1; field = 'name'; }
+throw new ValidationError('wrong field');

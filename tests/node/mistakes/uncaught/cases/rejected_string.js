@@ -1,0 +1,1 @@
+Promise.reject('a reason that is no error');

@@ -1,0 +1,2 @@
+// flags: --trace-uncaught
+function thrower() { throw 'text'; } thrower();

@@ -1,0 +1,2 @@
+const nothing = undefined;
+nothing.property.of;
