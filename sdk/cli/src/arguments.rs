@@ -117,6 +117,8 @@ fn wants_next(option: &Arg, word: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
     use clap::{CommandFactory, Parser};
 
     use super::settle;
@@ -128,13 +130,15 @@ mod tests {
         Options::try_parse_from(words).unwrap_or_else(|error| panic!("{line:?}: {error}"))
     }
 
-    fn program(line: &[&str]) -> Vec<String> {
+    fn program(line: &[&str]) -> Vec<OsString> {
         match read(line).action {
             Action::Sh { args } | Action::Bash { args } => args,
-            Action::Command { program, args } => [vec![program], args].concat(),
-            Action::Exec { code, args, .. } => [vec![code], args].concat(),
+            Action::Command { program: own, args }
+            | Action::Exec {
+                code: own, args, ..
+            } => [vec![own.into()], args].concat(),
             Action::Run { file, args, .. } => {
-                let file = file.map(|file| file.to_str().expect("UTF-8").to_owned());
+                let file = file.map(OsString::from);
                 file.into_iter().chain(args).collect()
             }
             other => panic!("{other:?}"),

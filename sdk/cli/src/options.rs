@@ -53,7 +53,7 @@ pub(crate) enum Action {
         inspect: InspectOptions,
         /// What the code finds in process.argv from index 1 on
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Run a JavaScript file of the host; its directory is mounted read-only where it lies. Without one: node's prompt, or a program from standard input
     Run {
@@ -63,21 +63,21 @@ pub(crate) enum Action {
         file: Option<PathBuf>,
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Run dash: `-c SCRIPT`, a script file of the host, or commands from standard input
     #[command(after_help = WHOSE)]
     Sh {
         /// As for sh, from the first word on that is none of the machine's long options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Run bash: as for sh
     #[command(after_help = WHOSE)]
     Bash {
         /// As for bash, from the first word on that is none of the machine's long options
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Work in the machine on this terminal: bash with job control, line editing and colours, or another program
     Shell {
@@ -85,7 +85,7 @@ pub(crate) enum Action {
         program: Option<String>,
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Run any command of the machine
     Command {
@@ -93,7 +93,7 @@ pub(crate) enum Action {
         program: String,
         /// Its arguments
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        args: Vec<String>,
+        args: Vec<OsString>,
     },
     /// Give other programs machines, over gRPC (has options of its own)
     #[command(disable_help_flag = true)]

@@ -2,7 +2,9 @@
 //!
 //! When our standard streams are a terminal the program gets one, too ([`terminal`](crate::terminal)); otherwise pipes.
 
+use std::ffi::OsString;
 use std::io::Read;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
 use cenote::{
@@ -120,17 +122,24 @@ pub(crate) enum Program {
         common_js: bool,
         /// An option that has node listen for a debugger.
         inspect: Option<String>,
-        args: Vec<String>,
+        args: Vec<Argument>,
     },
     /// A command of the machine.
-    Command { name: String, args: Vec<String> },
+    Command { name: String, args: Vec<Argument> },
+}
+
+/// An argument as Linux has it: bytes, in whatever encoding.
+type Argument = Vec<u8>;
+
+fn arguments(args: impl IntoIterator<Item = OsString>) -> Vec<Argument> {
+    args.into_iter().map(OsString::into_vec).collect()
 }
 
 impl Program {
-    fn command(name: &str, args: Vec<String>) -> Self {
+    fn command(name: &str, args: impl IntoIterator<Item = OsString>) -> Self {
         Self::Command {
             name: name.to_owned(),
-            args,
+            args: arguments(args),
         }
     }
 
@@ -154,7 +163,7 @@ impl Program {
     }
 
     /// The command and its arguments, for a terminal.
-    pub(crate) fn command_line(self) -> (String, Vec<String>) {
+    pub(crate) fn command_line(self) -> (String, Vec<Argument>) {
         match self {
             Self::Code {
                 code,
@@ -163,14 +172,14 @@ impl Program {
                 args,
             } => {
                 let input_type = if common_js { "commonjs" } else { "module" };
-                let mut line: Vec<String> = inspect.into_iter().collect();
-                line.extend([
+                let options = [
                     format!("--input-type={input_type}"),
                     "--eval".to_owned(),
                     code,
                     "--".to_owned(),
-                ]);
-                line.extend(args);
+                ];
+                let options = inspect.into_iter().chain(options);
+                let line = options.map(String::into_bytes).chain(args).collect();
                 ("node".to_owned(), line)
             }
             Self::Command { name, args } => (name, args),
@@ -195,7 +204,7 @@ fn prepare(
                 code,
                 common_js,
                 inspect: inspect.node_option(),
-                args,
+                args: arguments(args),
             },
         ),
         Action::Run {
@@ -203,8 +212,8 @@ fn prepare(
             inspect,
             ..
         } => {
-            let args = inspect.node_option().into_iter().collect();
-            (builder, Program::command("node", args))
+            let words = inspect.node_option().map(OsString::from);
+            (builder, Program::command("node", words))
         }
         Action::Run {
             file: Some(file),
@@ -213,16 +222,12 @@ fn prepare(
         } => {
             let (builder, guest) = mount_script(builder, &file)?;
             let words = inspect.node_option().into_iter().chain([guest]);
-            (
-                builder,
-                Program::command("node", words.chain(args).collect()),
-            )
+            let words = words.map(OsString::from).chain(args);
+            (builder, Program::command("node", words))
         }
         Action::Sh { args } => shell(builder, "sh", args)?,
         Action::Bash { args } => shell(builder, "bash", args)?,
-        Action::Shell { program: None, .. } => {
-            (builder, Program::command("bash", vec!["-l".to_owned()]))
-        }
+        Action::Shell { program: None, .. } => (builder, Program::command("bash", ["-l".into()])),
         Action::Serve { .. } => Options::command()
             .error(
                 ErrorKind::ArgumentConflict,
@@ -241,16 +246,16 @@ fn prepare(
 fn shell(
     builder: NodeRuntimeBuilder,
     name: &str,
-    mut args: Vec<String>,
+    mut args: Vec<OsString>,
 ) -> Result<(NodeRuntimeBuilder, Program), Failure> {
     let mut builder = builder;
     if let Some(first) = args.first_mut()
-        && !first.starts_with('-')
-        && Path::new(first.as_str()).is_file()
+        && !first.as_bytes().starts_with(b"-")
+        && Path::new(first).is_file()
     {
-        let (with_script, guest) = mount_script(builder, Path::new(first.as_str()))?;
+        let (with_script, guest) = mount_script(builder, Path::new(first))?;
         builder = with_script;
-        *first = guest;
+        *first = guest.into();
     }
     Ok((builder, Program::command(name, args)))
 }

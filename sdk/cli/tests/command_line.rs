@@ -1,6 +1,8 @@
 //! The command line from outside: whose an argument is, what help says, what rules name.
 #![expect(clippy::unwrap_used, reason = "a test target")]
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
 use std::process::{Command, Stdio};
 
 /// What a run says on both streams, and its status.
@@ -50,6 +52,20 @@ fn options_after_the_program_are_the_programs() {
     }
     let (out, ..) = run(&["command", "ls", "--help"]);
     assert!(out.starts_with("Usage: ls "), "{out}");
+}
+
+#[test]
+fn arguments_are_bytes_as_on_linux() {
+    let latin = OsStr::from_bytes(b"caf\xe9");
+    for shell in ["sh", "bash"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_cenote"))
+            .args([shell, "-c", "printf %s \"$1\"", shell])
+            .arg(latin)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        assert_eq!(output.stdout, b"caf\xe9", "{output:?}");
+    }
 }
 
 #[test]
