@@ -3,7 +3,7 @@
 //! `agent` (V8's inspector of an isolate, its sessions, waiting and pausing), `mailbox` (how other threads reach it, also while
 //! JavaScript runs or is paused), `domains` (what sessions can ask beyond V8's own domains), `profiles` (`--cpu-prof`,
 //! `--heap-prof`, coverage), `server` with `connection` and `pages` (where debuggers connect), `address` (where that is), `workers` (how
-//! they reach workers), `targets` (another way there), `network` (requests that they see), `storage` (what `localStorage` holds); `sampling`
+//! they reach workers), `targets` (another way there; `worker_session` is under both), `network` (requests that they see), `storage` (what `localStorage` holds); `sampling`
 //! (profiles that a program takes itself). The main
 //! thread has no inspector until something asks for one: it would cost every start.
 //! Node: `src/inspector_agent.cc`, `src/inspector/`, `src/inspector_profiler.cc`.
@@ -20,6 +20,7 @@ mod sampling;
 mod server;
 mod storage;
 mod targets;
+mod worker_session;
 mod workers;
 
 pub(crate) use address::{DebugAddress, debug_port, start_server};

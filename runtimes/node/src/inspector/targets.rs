@@ -4,15 +4,14 @@
 //! While such a debugger is connected, new workers wait for it. It is told of each; it asks for sessions once (`setAutoAttach`).
 
 use std::cell::{Cell, RefCell};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::{Value as Json, json};
 
-use crate::inspector::agent::{Agent, Frontend, Sink, next_session};
+use crate::inspector::agent::{Agent, Frontend};
 use crate::inspector::domains::{Refusal, Request, event};
+use crate::inspector::worker_session;
 use crate::inspector::workers::Target;
-use crate::inspector::{Mailbox, mailbox};
 
 /// What a session has of the domain.
 #[derive(Default)]
@@ -124,22 +123,13 @@ impl Targets {
             if known.session.is_some() {
                 continue;
             }
-            let (name, session) = (known.id.clone(), next_session());
+            let name = known.id.clone();
             told.push(json!({
                 "sessionId": name,
                 "targetInfo": known.about(),
                 "waitingForDebugger": waits,
             }));
-            let sink = ToParent {
-                main: mailbox(&env),
-                frontend: frontend.id,
-                session,
-                name: name.clone(),
-            };
-            known
-                .target
-                .mailbox
-                .post(move |_, agent| agent.connect(session, Box::new(sink), true));
+            let session = worker_session::open(&env, frontend, &known.target, name.clone(), tell);
             known.session = Some((name, session));
         }
         for params in told {
@@ -197,29 +187,11 @@ impl Targets {
     }
 }
 
-/// Sends a worker's messages to the debugger of the main thread, by the name of the session.
-struct ToParent {
-    main: Arc<Mailbox>,
-    frontend: i32,
-    session: i32,
-    name: String,
-}
-
-impl Sink for ToParent {
-    fn send(&self, agent: &Agent, message: String) {
-        let (frontend, name) = (self.frontend, self.name.clone());
-        let has_room = self.main.post_message(message, move |_, agent, message| {
-            let frontend = agent.all().into_iter().find(|one| one.id == frontend);
-            if let Some(frontend) = frontend
-                && let Some(open) = message.strip_suffix('}')
-            {
-                // An object that is not empty.
-                let name = Json::String(name);
-                agent.send_to(&frontend, format!("{open},\"sessionId\":{name}}}"));
-            }
-        });
-        if !has_room {
-            agent.disconnect(self.session);
-        }
+/// A worker's message, with the name of the session in it.
+fn tell(agent: &Agent, frontend: &Frontend, name: String, message: &str) {
+    // An object that is not empty.
+    if let Some(open) = message.strip_suffix('}') {
+        let name = Json::String(name);
+        agent.send_to(frontend, format!("{open},\"sessionId\":{name}}}"));
     }
 }

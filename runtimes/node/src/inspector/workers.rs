@@ -12,9 +12,9 @@ use serde_json::json;
 
 use crate::environment::Environment;
 use crate::glue::{Scope, ScopeExt};
-use crate::inspector::agent::{Agent, Frontend, Sink, next_session};
+use crate::inspector::agent::{Agent, Frontend};
 use crate::inspector::domains::event;
-use crate::inspector::{Mailbox, mailbox};
+use crate::inspector::{Mailbox, mailbox, worker_session};
 use crate::threads::ThreadGroup;
 
 /// A worker that can be debugged.
@@ -219,16 +219,7 @@ impl Workers {
         let number = self.next.get().wrapping_add(1);
         self.next.set(number);
         let name = number.to_string();
-        let session = next_session();
-        let sink = ToParent {
-            main: mailbox(&env),
-            frontend: frontend.id,
-            session,
-            name: name.clone(),
-        };
-        target
-            .mailbox
-            .post(move |_, agent| agent.connect(session, Box::new(sink), true));
+        let session = worker_session::open(&env, frontend, target, name.clone(), tell);
         let attached = Attached {
             target: target.clone(),
             session,
@@ -267,33 +258,15 @@ fn tell_detached(agent: &Agent, frontend: &Frontend, name: &str) {
     event(agent, frontend, "NodeWorker.detachedFromWorker", &params);
 }
 
-/// Wraps a worker's messages for the debugger of the main thread.
-struct ToParent {
-    main: Arc<Mailbox>,
-    frontend: i32,
-    session: i32,
-    name: String,
-}
-
-impl Sink for ToParent {
-    fn send(&self, agent: &Agent, message: String) {
-        let (frontend, name) = (self.frontend, self.name.clone());
-        let has_room = self.main.post_message(message, move |_, agent, message| {
-            let frontend = agent.all().into_iter().find(|one| one.id == frontend);
-            if let Some(frontend) = frontend {
-                let params = json!({ "sessionId": name, "message": message });
-                event(
-                    agent,
-                    &frontend,
-                    "NodeWorker.receivedMessageFromWorker",
-                    &params,
-                );
-            }
-        });
-        if !has_room {
-            agent.disconnect(self.session);
-        }
-    }
+/// A worker's message, wrapped in an event.
+fn tell(agent: &Agent, frontend: &Frontend, name: String, message: &str) {
+    let params = json!({ "sessionId": name, "message": message });
+    event(
+        agent,
+        frontend,
+        "NodeWorker.receivedMessageFromWorker",
+        &params,
+    );
 }
 
 /// Whether a worker's program pauses at its first line because a debugger said so.
