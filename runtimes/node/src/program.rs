@@ -29,7 +29,7 @@ use crate::options::{self, CommandLine};
 use crate::preload;
 use crate::processor::Meter;
 use crate::snapshot;
-use crate::spare::{Booted, Ended, Later, Origin};
+use crate::spare::{Booted, Ended, Origin, may_be_behind};
 use crate::threads::{Thread, ThreadGroup};
 use crate::training::Notes;
 
@@ -286,11 +286,11 @@ fn run_booted(task: Arc<Task>, line: CommandLine, mut booted: Booted) {
     }
     let status = status(&task, ended, &threads);
     terminals.reset();
-    match Later::take() {
-        Some(later) => {
+    match may_be_behind() {
+        Some(behind) => {
             end(task, status);
             drop(remains);
-            drop(later);
+            drop(behind);
         }
         None => {
             drop(remains);

@@ -6,10 +6,11 @@
 use std::any::Any;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_base::wait::{Observer, Registration};
 use cenote_kernel::{Program, Task};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::environment::Environment;
 use crate::glue::{
@@ -230,25 +231,9 @@ pub(crate) struct Remains {
 /// outrun the threads that free their memory.
 const MOST_BEHIND: usize = 4;
 
-static BEHIND: AtomicUsize = AtomicUsize::new(0);
+static BEHIND: Semaphore = Semaphore::const_new(MOST_BEHIND);
 
-/// The right to free an isolate after its process's end was told.
-pub(crate) struct Later(());
-
-impl Later {
-    /// The right, if not too many have it.
-    pub(crate) fn take() -> Option<Self> {
-        BEHIND
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| {
-                (count < MOST_BEHIND).then_some(count + 1)
-            })
-            .ok()
-            .map(|_| Self(()))
-    }
-}
-
-impl Drop for Later {
-    fn drop(&mut self) {
-        BEHIND.fetch_sub(1, Ordering::AcqRel);
-    }
+/// The right to free an isolate after its process's end was told, if not too many have it; until it is dropped.
+pub(crate) fn may_be_behind() -> Option<SemaphorePermit<'static>> {
+    BEHIND.try_acquire().ok()
 }
