@@ -461,7 +461,6 @@ pub(crate) fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tonic::Code;
 
     #[test]
     fn rules_of_programs_and_functions_keep_their_order_after_the_fallback() {
