@@ -325,11 +325,7 @@ fn permissions_refuse_programs_and_files() {
             .await
             .unwrap();
         assert_eq!(out.stdout.text(), "EACCES\n", "{}", out.stderr);
-        let rule = FileRule {
-            effect: cenote::Effect::Deny,
-            access: FileAccess::Read,
-            glob: "/secret/**".into(),
-        };
+        let rule = FileRule::new(cenote::Effect::Deny, FileAccess::Read, "/secret/**");
         let permissions = Permissions {
             files: vec![rule],
             ..Permissions::default()

@@ -23,6 +23,7 @@ mod node_options;
 mod outward;
 mod permissions;
 mod permissions_asked;
+mod refusals;
 mod snapshots;
 mod system;
 mod terminal;

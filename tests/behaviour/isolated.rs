@@ -18,6 +18,7 @@ mod names;
 mod network;
 mod outward;
 mod permissions;
+mod refusals;
 mod snapshots;
 mod system;
 mod timing;

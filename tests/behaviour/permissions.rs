@@ -19,11 +19,7 @@ fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
             .file("/data/secret", "s")
             .file("/data/plain", "p\n")
             .permissions(Permissions {
-                files: vec![FileRule {
-                    effect: Effect::Allow,
-                    access: FileAccess::Read,
-                    glob: "/data/plain".into(),
-                }],
+                files: vec![FileRule::new(Effect::Allow, FileAccess::Read, "/data/plain")],
                 ..Permissions::default()
             })
             .on_permission([Scope::Fs], move |request| {
@@ -73,11 +69,7 @@ fn rules_may_ask_for_what_they_match_and_nothing_else_is_asked() {
     let asked = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&asked);
     block_on(async {
-        let rule = |effect, glob: &str| FileRule {
-            effect,
-            access: FileAccess::Read,
-            glob: glob.into(),
-        };
+        let rule = |effect, glob: &str| FileRule::new(effect, FileAccess::Read, glob);
         let rt = builder()
             .file("/data/a", "a\n")
             .file("/data/b", "b\n")
@@ -141,11 +133,7 @@ fn a_rule_that_asks_nobody_refuses() {
         let rt = builder()
             .file("/data/a", "a\n")
             .permissions(Permissions {
-                files: vec![FileRule {
-                    effect: Effect::Ask,
-                    access: FileAccess::ReadWrite,
-                    glob: "/data/*".into(),
-                }],
+                files: vec![FileRule::new(Effect::Ask, FileAccess::ReadWrite, "/data/*")],
                 ..Permissions::default()
             })
             .create()
@@ -216,14 +204,11 @@ fn variables_and_host_functions_have_scopes_of_their_own() {
                     .function("closed", answer),
             )
             .permissions(Permissions {
-                env: vec![EnvRule {
-                    allow: false,
-                    glob: "*_TOKEN".into(),
-                }],
+                env: vec![EnvRule::new(Effect::Deny, "*_TOKEN")],
                 ..Permissions::default()
             })
             .on_permission([Scope::Env, Scope::HostFunction], |request| match request {
-                PermissionRequest::Env { name } => Decision::from(name != "OTHER"),
+                PermissionRequest::Env { name, .. } => Decision::from(name != "OTHER"),
                 PermissionRequest::HostFunction { function, .. } if function == "closed" => {
                     Decision::deny("closed today")
                 }
@@ -257,14 +242,8 @@ fn rules_of_programs_and_functions_may_ask_and_the_last_that_matches_wins() {
     let seen = Arc::clone(&asked);
     block_on(async {
         let answer = HostFunction::new(async |_| Ok(serde_json::json!(1)));
-        let program = |effect, glob: &str| ProgramRule {
-            effect,
-            glob: glob.into(),
-        };
-        let function = |effect, glob: &str| FunctionRule {
-            effect,
-            glob: glob.into(),
-        };
+        let program = |effect, glob: &str| ProgramRule::new(effect, glob);
+        let function = |effect, glob: &str| FunctionRule::new(effect, glob);
         let rt = builder()
             .host_functions(
                 HostFunctions::new("host")

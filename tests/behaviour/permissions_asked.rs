@@ -149,11 +149,7 @@ fn file_operations_are_asked_for_one_by_one() {
 #[test]
 fn rules_hold_for_what_is_moved_and_linked() {
     block_on(async {
-        let rule = |access, glob: &str| FileRule {
-            effect: Effect::Deny,
-            access,
-            glob: glob.into(),
-        };
+        let rule = |access, glob: &str| FileRule::new(Effect::Deny, access, glob);
         let rt = builder()
             .file("/secret/x", "s\n")
             .file("/kept/y", "y\n")
@@ -201,11 +197,7 @@ fn host_functions_are_there_without_any_files() {
                     .function("one", HostFunction::new(async |_| Ok(serde_json::json!(1)))),
             )
             .permissions(Permissions {
-                files: vec![FileRule {
-                    effect: Effect::Deny,
-                    access: FileAccess::ReadWrite,
-                    glob: "**".into(),
-                }],
+                files: vec![FileRule::new(Effect::Deny, FileAccess::ReadWrite, "**")],
                 ..Permissions::default()
             })
             .create()

@@ -4,6 +4,7 @@
 //! the crate where they arise and reach the embedder.
 
 use core::fmt;
+use core::num::NonZeroU32;
 
 use cenote_abi::Errno;
 
@@ -19,6 +20,7 @@ pub type SysResult<T = ()> = Result<T, SysError>;
 pub struct SysError {
     errno: Errno,
     restartable: bool,
+    refusal: Option<NonZeroU32>,
     note: Option<&'static str>,
 }
 
@@ -29,6 +31,7 @@ impl SysError {
         Self {
             errno,
             restartable: false,
+            refusal: None,
             note: None,
         }
     }
@@ -39,6 +42,7 @@ impl SysError {
         Self {
             errno,
             restartable: false,
+            refusal: None,
             note: Some(note),
         }
     }
@@ -49,6 +53,7 @@ impl SysError {
         Self {
             errno: Errno::EINTR,
             restartable: true,
+            refusal: None,
             note: None,
         }
     }
@@ -59,8 +64,24 @@ impl SysError {
         Self {
             errno: Errno::EINTR,
             restartable: false,
+            refusal: None,
             note: None,
         }
+    }
+
+    /// The same, refused for a reason that the guest is told where its error has room for it: the number under which its kernel keeps the text.
+    #[must_use]
+    pub const fn for_reason(self, number: NonZeroU32) -> Self {
+        Self {
+            refusal: Some(number),
+            ..self
+        }
+    }
+
+    /// See [`for_reason`](Self::for_reason).
+    #[must_use]
+    pub const fn reason(&self) -> Option<NonZeroU32> {
+        self.refusal
     }
 
     /// The number the guest sees.

@@ -208,7 +208,29 @@ pub enum Verdict {
     Deny {
         /// For the audit trace.
         reason: String,
+        /// Whether the embedder said it in its own words; then it is for the guest too, where its error has room for a text.
+        is_given: bool,
     },
+}
+
+impl Verdict {
+    /// No, for a reason that is not the guest's business: which option says so.
+    #[must_use]
+    pub fn deny(reason: impl Into<String>) -> Self {
+        Self::Deny {
+            reason: reason.into(),
+            is_given: false,
+        }
+    }
+
+    /// No, and what the guest is to be told.
+    #[must_use]
+    pub fn deny_saying(reason: impl Into<String>) -> Self {
+        Self::Deny {
+            reason: reason.into(),
+            is_given: true,
+        }
+    }
 }
 
 /// Decides what guests may do. Must answer quickly; called on the guest's thread.
@@ -232,9 +254,9 @@ impl Policy for InsideOnly {
             Request::File { .. } | Request::Execute { .. } | Request::Listen { .. } => {
                 Verdict::Allow
             }
-            Request::Connect { .. } | Request::Resolve { .. } => Verdict::Deny {
-                reason: "the network outside the machine is not granted".into(),
-            },
+            Request::Connect { .. } | Request::Resolve { .. } => {
+                Verdict::deny("the network outside the machine is not granted")
+            }
         }
     }
 

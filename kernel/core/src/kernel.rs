@@ -3,6 +3,7 @@
 //! Nothing global: two kernels in one OS process share nothing. The kernel names no runtime and has no executor; both
 //! are given ([`Runtime`], [`Spawner`]).
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use cenote_abi::fs::FileType;
@@ -23,6 +24,7 @@ use crate::pipe::{self, fifo::FifoOpener};
 use crate::process::spawn::spawn_first;
 use crate::process::table::{Node, ProcessTable};
 use crate::process::{ChildHandle, FsContext, Process, ProcessInfo, SpawnRequest, fork};
+use crate::refusals::Refusals;
 use crate::signal::send::send_kernel;
 use crate::system::System;
 use crate::timer::Spawner;
@@ -67,6 +69,7 @@ pub struct Kernel {
     clock: Arc<dyn Clock>,
     spawner: Arc<dyn Spawner>,
     policy: Arc<dyn Policy>,
+    refusals: Refusals,
     budget: Arc<Budget>,
     namespace: Namespace,
     hostname: RwLock<Vec<u8>>,
@@ -112,6 +115,7 @@ impl Kernel {
                 clock: options.clock,
                 spawner: options.spawner,
                 policy: options.policy,
+                refusals: Refusals::default(),
                 sockets: Sockets::with_outward(Arc::clone(&budget), outward),
                 ptys: PtyTable::new(),
                 budget,
@@ -236,15 +240,27 @@ impl Kernel {
     /// Asks the policy.
     ///
     /// # Errors
-    /// `EACCES`: it refuses; the reason is in the audit trace.
+    /// `EACCES`: it refuses; the reason is in the audit trace. What the embedder gave as a reason is found by [`refusal`](Self::refusal).
     pub fn permit(&self, request: &Request<'_>) -> SysResult {
         match self.policy.decide(request) {
             Verdict::Allow => Ok(()),
-            Verdict::Deny { reason } => {
+            Verdict::Deny { reason, is_given } => {
                 tracing::info!(target: "cenote::audit", ?request, reason, "refused");
-                Err(SysError::with_note(Errno::EACCES, request.refusal()))
+                let error = SysError::with_note(Errno::EACCES, request.refusal());
+                Err(if is_given {
+                    error.for_reason(self.refusals.keep(&reason))
+                } else {
+                    error
+                })
             }
         }
+    }
+
+    /// What the embedder said when it refused a call, by the number in the error ([`SysError::reason`]), for a runtime whose errors have room
+    /// for it. Nothing for a number of long ago.
+    #[must_use]
+    pub fn refusal(&self, number: NonZeroU32) -> Option<String> {
+        self.refusals.reason(number)
     }
 
     /// Asks the policy about a file that was found, when it wants to be asked.

@@ -26,6 +26,7 @@ pub mod loader;
 pub mod pipe;
 pub mod process;
 mod procfs;
+mod refusals;
 pub mod signal;
 pub mod syscall;
 pub mod system;

@@ -73,22 +73,23 @@ impl Outward {
         transport: Transport,
         address: SocketAddr,
     ) -> SysResult<Arc<dyn Network>> {
-        let Some(network) = &self.network else {
-            tracing::info!(target: "cenote::audit", ?transport, %address, "refused: the network outside the machine is closed");
-            return Err(SysError::with_note(
-                Errno::ENETUNREACH,
-                "the network outside the machine is closed",
-            ));
-        };
-        match self.policy.decide(&Request::Connect { transport, address }) {
-            Verdict::Allow => {
+        // Asked also where there is no way out: who listens to refusals hears of this one.
+        let verdict = self.policy.decide(&Request::Connect { transport, address });
+        if let Verdict::Deny { reason, .. } = &verdict {
+            tracing::info!(target: "cenote::audit", ?transport, %address, reason, "refused");
+        }
+        match (&self.network, verdict) {
+            (Some(network), Verdict::Allow) => {
                 tracing::debug!(target: "cenote::audit", ?transport, %address, "allowed");
                 Ok(Arc::clone(network))
             }
-            Verdict::Deny { reason } => {
-                tracing::info!(target: "cenote::audit", ?transport, %address, reason, "refused");
+            (Some(_), Verdict::Deny { .. }) => {
                 Err(SysError::with_note(Errno::EACCES, refusal::NETWORK))
             }
+            (None, _) => Err(SysError::with_note(
+                Errno::ENETUNREACH,
+                "the network outside the machine is closed",
+            )),
         }
     }
 

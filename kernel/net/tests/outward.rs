@@ -51,9 +51,7 @@ impl Policy for Only {
     fn decide(&self, request: &Request<'_>) -> Verdict {
         match request {
             Request::Connect { address, .. } if self.0.contains(&address.ip()) => Verdict::Allow,
-            _ => Verdict::Deny {
-                reason: "not in the test's list".into(),
-            },
+            _ => Verdict::deny("not in the test's list"),
         }
     }
 }

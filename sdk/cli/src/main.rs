@@ -1,14 +1,13 @@
 //! The `cenote` program: a machine for one command, its streams joined to the terminal's.
 //!
 //! `options` is the command line (`inspect` the debugger's part of it, `arguments` where it ends and the program's begins), `session` runs it,
-//! `outlet` carries what it writes, `terminal` all of it on a terminal, `named` sees to it that rules can match; `serve` is the
+//! `outlet` carries what it writes, `terminal` all of it on a terminal; `serve` is the
 //! sidecar and its workers. The exit status is the guest's; 125 is a failure of `cenote` itself (as
 //! docker and timeout have it), 2 a wrong command line.
 #![expect(clippy::print_stderr, reason = "a program for the terminal")]
 
 mod arguments;
 mod inspect;
-mod named;
 mod options;
 mod outlet;
 mod progress;

@@ -190,7 +190,7 @@ fn work(line: WorkerLine) -> Result<(), Failure> {
         grants: Grants {
             read: line.read,
             write: line.write,
-            network: None,
+            ..Grants::default()
         },
         is_cold: line.cold,
         is_roomy: line.roomy,

@@ -16,7 +16,6 @@ use clap::error::ErrorKind;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc::Receiver;
 
-use crate::named::Named;
 use crate::options::{Action, MachineOptions, Options, Publish};
 use crate::outlet::Outlet;
 use crate::terminal;
@@ -51,7 +50,6 @@ pub(crate) fn run(options: Options) -> Result<i32, Failure> {
 async fn session(options: Options) -> Result<i32, Failure> {
     let Options { action, machine } = options;
     let timeout = machine.timeout.filter(|timeout| !timeout.is_zero());
-    let named = Named::of(&machine);
     let mut published = machine.publish.clone();
     published.extend(action.inspect().and_then(|inspect| inspect.publish()));
     let on_terminal = !machine.no_terminal && terminal::is_ours();
@@ -67,7 +65,6 @@ async fn session(options: Options) -> Result<i32, Failure> {
         .collect();
     let (builder, program) = prepare(action, builder(machine)?)?;
     let rt = builder.create().await?;
-    named.check(&rt).await?;
     let _forwards = publish(&rt, &published).await?;
     let status = if on_terminal {
         terminal::run(&rt, program, &own_variables, timeout).await
@@ -327,11 +324,7 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
         builder = builder.processors(count);
     }
     let rule = |access| {
-        move |glob| FileRule {
-            effect: cenote::Effect::Deny,
-            access,
-            glob,
-        }
+        move |glob| FileRule::new(cenote::Effect::Deny, access, glob)
     };
     let files = options.deny_read.into_iter().map(rule(FileAccess::Read));
     let files = files

@@ -15,7 +15,7 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use cenote_base::SysError;
-use cenote_base::policy::{FileOperation, Policy, Request, Transport, Verdict, refusal};
+use cenote_base::policy::{FileOperation, Policy, Request, Verdict, refusal};
 use tokio::runtime::Handle;
 
 use crate::events::{Event, Events};
@@ -25,6 +25,9 @@ use crate::program_names::command_name;
 
 /// How long a guest waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The reason of a refusal for which the embedder's code gave none.
+pub(crate) const NO: &str = "the permission callback says no";
 
 /// Which part of the permissions a request concerns.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
@@ -151,6 +154,8 @@ pub enum PermissionRequest {
     Env {
         /// Its name.
         name: String,
+        /// Its value.
+        value: String,
     },
     /// Call a function of the embedder.
     HostFunction {
@@ -206,7 +211,7 @@ impl PermissionRequest {
     }
 
     /// The operation in one word: `read`, `write`, `rm`, `rename` … ([`FileOperation::name`]), `spawn`, `connect`, `dns`, `fetch`, `http`,
-    /// `listen`, `env`, `call`.
+    /// `listen`, `read` of an environment variable, `call`.
     #[must_use]
     pub fn operation(&self) -> &'static str {
         match self {
@@ -217,7 +222,7 @@ impl PermissionRequest {
             Self::Listen { .. } => "listen",
             Self::Http { is_fetch: true, .. } => "fetch",
             Self::Http { .. } => "http",
-            Self::Env { .. } => "env",
+            Self::Env { .. } => "read",
             Self::HostFunction { .. } => "call",
         }
     }
@@ -228,7 +233,7 @@ impl PermissionRequest {
         match self {
             Self::File { path, .. } | Self::Spawn { path, .. } => cenote_base::path::display(path),
             Self::Connect { address, .. } | Self::Listen { address } => address.to_string(),
-            Self::Resolve { name } | Self::Env { name } => name.clone(),
+            Self::Resolve { name } | Self::Env { name, .. } => name.clone(),
             Self::Http { url, .. } => url.clone(),
             Self::HostFunction {
                 collection,
@@ -270,7 +275,7 @@ fn spawn(
 pub struct Decision {
     /// Whether the guest may.
     pub allow: bool,
-    /// Why not, for the audit.
+    /// Why not: for the guest's error, where that has room for it, and the audit.
     pub reason: Option<String>,
 }
 
@@ -357,19 +362,24 @@ impl Permit {
         }
     }
 
+    /// Whether the embedder's code is to decide about an environment variable.
+    pub(crate) fn asks_about_env(&self, name: &str) -> bool {
+        self.callbacks.contains_key(&Scope::Env)
+            && !matches!(self.rules.env(name), Ruling::Said(_))
+    }
+
     /// Whether an environment variable may be given to programs.
-    pub(crate) fn env(&self, name: &str) -> bool {
-        let request = || PermissionRequest::Env { name: name.into() };
+    pub(crate) fn env(&self, name: &str, value: &str) -> bool {
+        let request = || PermissionRequest::Env {
+            name: name.into(),
+            value: value.into(),
+        };
         self.settle(self.rules.env(name), Scope::Env, request) == Verdict::Allow
     }
 
     /// Whether a request may be sent: rules speak of its address and names as of a connection's, the embedder's code sees the URL.
     pub(crate) fn http(&self, address: SocketAddr, asked: PermissionRequest) -> Verdict {
-        let ruling = self.rules.rule(&Request::Connect {
-            transport: Transport::Tcp,
-            address,
-        });
-        self.settle(ruling, Scope::Network, || asked.clone())
+        self.settle(self.rules.http(address), Scope::Network, || asked.clone())
     }
 
     /// Whether a function of the embedder may be called.
@@ -391,11 +401,11 @@ impl Permit {
         let verdict = match (ruling, self.callbacks.get(&scope)) {
             (Ruling::Said(verdict), _) | (Ruling::Silent(verdict), None) => verdict,
             (Ruling::Silent(_) | Ruling::Asks(_), Some(callback)) => self.ask(callback, request()),
-            (Ruling::Asks(rule), None) => Verdict::Deny {
-                reason: format!("{rule}, and nobody is there to decide"),
-            },
+            (Ruling::Asks(rule), None) => {
+                Verdict::deny(format!("{rule}, and nobody is there to decide"))
+            }
         };
-        if let Verdict::Deny { reason } = &verdict {
+        if let Verdict::Deny { reason, .. } = &verdict {
             self.events.publish(|| {
                 let request = request();
                 Event::Refused {
@@ -413,9 +423,7 @@ impl Permit {
     pub(crate) fn ask_embedder(&self, request: PermissionRequest) -> Verdict {
         match self.callbacks.get(&request.scope()) {
             Some(callback) => self.ask(callback, request),
-            None => Verdict::Deny {
-                reason: "nobody is there to decide".into(),
-            },
+            None => Verdict::deny("nobody is there to decide"),
         }
     }
 
@@ -428,12 +436,11 @@ impl Permit {
         };
         match decision {
             Ok(Decision { allow: true, .. }) => Verdict::Allow,
-            Ok(Decision { reason, .. }) => Verdict::Deny {
-                reason: reason.unwrap_or_else(|| "the permission callback says no".into()),
+            Ok(Decision { reason, .. }) => match reason.filter(|reason| !reason.is_empty()) {
+                Some(reason) => Verdict::deny_saying(reason),
+                None => Verdict::deny(NO),
             },
-            Err(what) => Verdict::Deny {
-                reason: format!("the permission callback {what}"),
-            },
+            Err(what) => Verdict::deny(format!("the permission callback {what}")),
         }
     }
 

@@ -12,7 +12,9 @@ use cenote_kernel::{Kernel, KernelOptions};
 use cenote_net::Network;
 
 use crate::ask::{Callback, Callbacks, Permit};
+use crate::environment::Environment;
 use crate::events::Events;
+use crate::files::HostView;
 use crate::host::{HostEntropy, MemoryLimits};
 use crate::host_commands::{self, Commands, HostCommandRuntime, HostCommands};
 use crate::host_files::{HostFileSystem, HostFilesMount};
@@ -20,10 +22,12 @@ use crate::host_functions::{Collections, HostFunctions};
 use crate::host_network::{AdapterNetwork, NetworkAdapter};
 use crate::machine::{Defaults, Machine};
 use crate::mounts::{HostMount, MemoryMount, VfsMount};
+use crate::network::AdapterGuard;
 use crate::network::dns::{NameService, Names};
 use crate::network::outward::HostNetwork;
 use crate::network::pins::Pins;
 use crate::policy::{Permissions, Rules};
+use crate::rules_over_links;
 use crate::system::OsNames;
 use crate::worker::{self, Filesystems};
 use crate::{
@@ -485,9 +489,8 @@ impl NodeRuntimeBuilder {
         let network = worker::HostNetwork::new(
             self.network_adapter.clone().map(|adapter| adapter.0),
             self.names.resolver(),
-            &rules,
+            AdapterGuard::of(&rules, &pins, asks),
             &pins,
-            self.callbacks.contains_key(&Scope::Network),
         );
         let callbacks = self.callbacks.clone();
         let permit = permit(rules, callbacks, &events, host.handle());
@@ -497,9 +500,11 @@ impl NodeRuntimeBuilder {
         for collection in self.host_functions {
             functions.add(collection.compile()?);
         }
-        let given = self.env.into_iter().filter(|(name, _)| permit.env(name));
+        let given = self.env.into_iter();
+        let given = given.filter(|(name, value)| permit.env(name, value));
+        let env: BTreeMap<String, String> = given.collect();
         let defaults = Defaults {
-            env: given.collect(),
+            env: Environment::of(env.clone()),
             cwd: absolute_cwd(self.cwd)?,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
@@ -517,7 +522,7 @@ impl NodeRuntimeBuilder {
         let calls_back = !self.callbacks.is_empty() || !functions.all().is_empty();
         let asks = calls_back || embedder.is_asked();
         let parts = Parts {
-            env: defaults.env.clone(),
+            env,
             cwd: defaults.cwd.clone(),
             user: self.user,
             hostname: self.hostname,
@@ -550,6 +555,7 @@ impl NodeRuntimeBuilder {
         let answers = asks.then(|| embedder.clone());
         let remote = worker::create(parts, answers, &functions).await?;
         let functions = asks.then_some(functions);
+        events.made();
         let machine = Machine::elsewhere(remote, embedder, defaults, events, permit, functions);
         Ok(NodeRuntime { machine })
     }
@@ -561,9 +567,9 @@ impl NodeRuntimeBuilder {
         let asks = self.callbacks.contains_key(&Scope::Network);
         let permissions = with_exempt_ports(self.permissions, asks, &self.loopback_exempt_ports)?;
         let pins = Arc::<Pins>::default();
+        let said = permissions.clone();
         let permissions = Arc::new(permissions.compile(Arc::clone(&pins))?);
         let opens_network = asks || permissions.open_network();
-        let has_names = opens_network || !self.names.is_empty();
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let cwd = absolute_cwd(self.cwd)?;
         let clock = Arc::new(HostClock::new(host.handle().clone()));
@@ -616,23 +622,33 @@ impl NodeRuntimeBuilder {
                 cwd: &cwd,
                 owner: (uid, gid),
                 os: &self.os,
-                has_names,
                 authority: outside.authority(),
             },
         )?;
+        let vfs_mounts = self.vfs_mounts.iter().map(|mount| mount.guest.as_str());
+        let callback_mounts = self.callback_mounts.iter().filter(|one| !one.is_root());
+        let callback_mounts = callback_mounts.map(|mount| mount.guest.as_str());
+        let unasked: Vec<&str> = vfs_mounts.chain(callback_mounts).collect();
+        let view = HostView::new(kernel.namespace().root(), b"/");
+        rules_over_links::check(&said, &view, &unasked)?;
         let policy = Arc::clone(&permit) as Arc<dyn Policy>;
-        let names = has_names.then(|| NameService::new(outside.names, policy, pins));
-        show_host(&kernel, commands_of_host.as_deref(), names, host.handle())?;
+        let names = NameService::new(outside.names, policy, pins);
+        show_host(&kernel, commands_of_host.as_deref(), &names, host.handle())?;
         if let Some(joined) = joined {
             joined.open();
         }
         let defaults = Defaults {
-            env: default_env(uid, &self.env, &self.os, &permit, outside.adapter.is_some()),
+            env: Environment::new(
+                default_env(uid, &self.os, outside.adapter.is_some()),
+                &self.env,
+                &permit,
+            ),
             cwd,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
             memory,
         };
+        events.made();
         let machine = Machine::new(kernel, defaults, events, permit, recipe);
         machine.add_host_functions(self.host_functions)?;
         Ok(NodeRuntime { machine })
@@ -643,7 +659,7 @@ impl NodeRuntimeBuilder {
 fn show_host(
     kernel: &Arc<Kernel>,
     commands: Option<&HostCommandRuntime>,
-    names: Option<NameService>,
+    names: &NameService,
     handle: &tokio::runtime::Handle,
 ) -> Result<(), Error> {
     if let Some(runtime) = commands {
@@ -651,10 +667,7 @@ fn show_host(
             host_commands::write_files(cx, runtime)
         })?;
     }
-    match names {
-        Some(names) => names.serve(kernel.sockets(), handle),
-        None => Ok(()),
-    }
+    names.serve(kernel.sockets(), handle)
 }
 
 /// The working directory of processes started from the host.
@@ -761,14 +774,8 @@ fn compile_commands(
     ))))
 }
 
-/// What a login gives, with the embedder's variables over it. Nothing of the host's environment.
-fn default_env(
-    uid: u32,
-    over: &BTreeMap<String, String>,
-    os: &OsNames,
-    permit: &Permit,
-    has_authority: bool,
-) -> BTreeMap<String, String> {
+/// What a login gives. Nothing of the host's environment.
+fn default_env(uid: u32, os: &OsNames, has_authority: bool) -> BTreeMap<String, String> {
     let (home, user) = if uid == 0 {
         ("/root", "root")
     } else {
@@ -795,8 +802,6 @@ fn default_env(
     if has_authority {
         env.insert("NODE_EXTRA_CA_CERTS".into(), root::AUTHORITIES.into());
     }
-    let given = over.iter().filter(|(name, _)| permit.env(name));
-    env.extend(given.map(|(name, value)| (name.clone(), value.clone())));
     env
 }
 

@@ -1,11 +1,13 @@
 //! What happens in a machine that its embedder should know of: refusals and limits, as a stream of [`Event`]s.
 //!
-//! Lock order: none; the channel is made once, when somebody first listens.
+//! Lock order: `Events::early` is a leaf; the channel is made once, when somebody first listens.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::OnceLock;
 
 use cenote_base::limits::BudgetWatch;
+use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::{NodeRuntime, Scope};
@@ -17,7 +19,7 @@ const KEPT: usize = 1_024;
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Event {
-    /// A guest wanted what the permissions refuse; it got `EACCES`.
+    /// A guest wanted what the permissions refuse; it got `EACCES` (`ENETUNREACH` where nothing outside may be reached, a variable that is not there).
     Refused {
         /// Which part of the permissions spoke.
         scope: Scope,
@@ -55,23 +57,47 @@ pub enum Event {
 
 /// The events of one machine, for those who listen.
 #[derive(Default)]
-pub(crate) struct Events(OnceLock<broadcast::Sender<Event>>);
+pub(crate) struct Events {
+    sender: OnceLock<broadcast::Sender<Event>>,
+    /// What happened while the machine was made, for the first who listens; nothing is added once it is there.
+    early: Mutex<Early>,
+}
+
+#[derive(Default)]
+struct Early {
+    is_made: bool,
+    kept: VecDeque<Event>,
+}
 
 impl Events {
-    /// Tells all listeners; costs a look at a pointer when there were never any.
+    /// Tells all listeners.
     pub(crate) fn publish(&self, event: impl FnOnce() -> Event) {
-        if let Some(sender) = self.0.get()
-            && sender.receiver_count() > 0
-            && sender.send(event()).is_err()
-        {
-            tracing::trace!("the last listener has just gone");
+        match self.sender.get() {
+            Some(sender) if sender.receiver_count() > 0 => {
+                if sender.send(event()).is_err() {
+                    tracing::trace!("the last listener has just gone");
+                }
+            }
+            Some(_) => {}
+            None => {
+                let mut early = self.early.lock();
+                if !early.is_made && early.kept.len() < KEPT {
+                    early.kept.push_back(event());
+                }
+            }
         }
     }
 
-    fn listen(&self) -> broadcast::Receiver<Event> {
-        self.0
-            .get_or_init(|| broadcast::channel(KEPT).0)
-            .subscribe()
+    /// The machine is there; from now on only those hear who listen.
+    pub(crate) fn made(&self) {
+        self.early.lock().is_made = true;
+    }
+
+    fn listen(&self) -> EventStream {
+        let sender = self.sender.get_or_init(|| broadcast::channel(KEPT).0);
+        let receiver = sender.subscribe();
+        let early = std::mem::take(&mut self.early.lock().kept);
+        EventStream { early, receiver }
     }
 }
 
@@ -100,15 +126,22 @@ impl BudgetWatch for Events {
     }
 }
 
-/// The events of a machine from the call of [`NodeRuntime::events`] on.
+/// The events of a machine from the call of [`NodeRuntime::events`] on; the first stream begins with what happened while the machine was made
+/// (environment variables that were refused).
 #[derive(Debug)]
-pub struct EventStream(broadcast::Receiver<Event>);
+pub struct EventStream {
+    early: VecDeque<Event>,
+    receiver: broadcast::Receiver<Event>,
+}
 
 impl EventStream {
     /// Waits for the next event; `None` when the machine is gone. At most 1,024 are kept for a listener that is slow: what it missed
     /// is told as [`Event::Lost`].
     pub async fn next(&mut self) -> Option<Event> {
-        match self.0.recv().await {
+        if let Some(early) = self.early.pop_front() {
+            return Some(early);
+        }
+        match self.receiver.recv().await {
             Ok(event) => Some(event),
             Err(broadcast::error::RecvError::Lagged(count)) => Some(Event::Lost { count }),
             Err(broadcast::error::RecvError::Closed) => None,
@@ -119,7 +152,7 @@ impl EventStream {
 impl NodeRuntime {
     /// Listens to what happens in the machine: refusals, limits that are near or reached.
     pub fn events(&self) -> EventStream {
-        let stream = EventStream(self.machine.events().listen());
+        let stream = self.machine.events().listen();
         if let Some(remote) = self.machine.remote() {
             remote.listen(self.machine.events());
         }

@@ -5,10 +5,9 @@
 //! refuses anything that could be below either path. So no rule is escaped by giving what it speaks of another name.
 
 use cenote_base::policy::{FileOperation, Verdict};
-use globset::GlobMatcher;
 
 use crate::Error;
-use crate::policy::{Effect, Ruling, as_path, matcher, said};
+use crate::policy::{Effect, Line, Ruling, as_path, matcher};
 
 /// What refusals name.
 const OPTION: &str = "permissions.files";
@@ -27,7 +26,7 @@ pub enum FileAccess {
 }
 
 impl FileAccess {
-    fn speaks_of(self, operation: FileOperation) -> bool {
+    pub(crate) fn speaks_of(self, operation: FileOperation) -> bool {
         match self {
             Self::Read => !operation.changes(),
             Self::Write => operation.changes(),
@@ -75,11 +74,32 @@ pub struct FileRule {
     pub access: FileAccess,
     /// Paths in the machine: `*` within a directory, `**` across.
     pub glob: String,
+    /// Why, where it refuses: for the guest's error and the audit.
+    pub reason: Option<String>,
+}
+
+impl FileRule {
+    /// A rule without a reason.
+    pub fn new(effect: Effect, access: FileAccess, glob: impl Into<String>) -> Self {
+        Self {
+            effect,
+            access,
+            glob: glob.into(),
+            reason: None,
+        }
+    }
+
+    /// The same, saying why it refuses.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
 }
 
 /// Rules made ready to be asked.
 #[derive(Debug)]
-pub(crate) struct FileRules(Vec<(Effect, FileAccess, GlobMatcher)>);
+pub(crate) struct FileRules(Vec<(FileAccess, Line)>);
 
 /// An operation on files, as rules are asked about it.
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +113,10 @@ pub(crate) struct FileUse<'a> {
 impl FileRules {
     pub(crate) fn compile(rules: &[FileRule]) -> Result<Self, Error> {
         let rules = rules.iter();
-        let rules = rules.map(|rule| Ok((rule.effect, rule.access, matcher(&rule.glob)?)));
+        let rules = rules.map(|rule| {
+            let line = Line::new(rule.effect, rule.reason.as_ref(), matcher(&rule.glob)?);
+            Ok((rule.access, line))
+        });
         rules.collect::<Result<_, Error>>().map(Self)
     }
 
@@ -132,9 +155,9 @@ impl FileRules {
             .0
             .iter()
             .rev()
-            .find(|(_, access, glob)| access.speaks_of(operation) && glob.is_match(path));
+            .find(|(access, line)| access.speaks_of(operation) && line.glob.is_match(path));
         match last {
-            Some((effect, _, glob)) => said(*effect, OPTION, glob),
+            Some((_, line)) => line.said(OPTION),
             None => Ruling::Silent(Verdict::Allow),
         }
     }
@@ -142,9 +165,9 @@ impl FileRules {
     /// Whether something below a directory could be refused or asked for, whatever the operation.
     fn below(&self, directory: &[u8]) -> Ruling {
         let mut strictest = Ruling::Silent(Verdict::Allow);
-        for (effect, access, glob) in &self.0 {
-            let pattern = glob.glob().glob().as_bytes();
-            match effect {
+        for (access, line) in &self.0 {
+            let pattern = line.glob.glob().glob().as_bytes();
+            match line.effect {
                 Effect::Allow => {
                     if *access == FileAccess::ReadWrite && covers(pattern, directory) {
                         strictest = Ruling::Said(Verdict::Allow);
@@ -152,7 +175,7 @@ impl FileRules {
                 }
                 Effect::Deny | Effect::Ask if !may_match_below(pattern, directory) => {}
                 Effect::Ask if matches!(strictest, Ruling::Said(Verdict::Deny { .. })) => {}
-                Effect::Deny | Effect::Ask => strictest = said(*effect, OPTION, glob),
+                Effect::Deny | Effect::Ask => strictest = line.said(OPTION),
             }
         }
         strictest
@@ -222,11 +245,7 @@ mod tests {
     fn rules(list: &[(Effect, FileAccess, &str)]) -> FileRules {
         let rules: Vec<FileRule> = list
             .iter()
-            .map(|(effect, access, glob)| FileRule {
-                effect: *effect,
-                access: *access,
-                glob: (*glob).into(),
-            })
+            .map(|(effect, access, glob)| FileRule::new(*effect, *access, *glob))
             .collect();
         FileRules::compile(&rules).unwrap()
     }

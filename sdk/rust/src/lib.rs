@@ -27,6 +27,7 @@ mod ask;
 mod builder;
 mod call;
 mod captured;
+mod environment;
 mod error;
 mod events;
 mod file_access;
@@ -48,6 +49,7 @@ mod process;
 mod processes;
 mod program_names;
 mod root;
+mod rules_over_links;
 mod runtime;
 mod snapshot;
 mod system;
@@ -89,8 +91,8 @@ pub use limits::{ResourceUse, contract_option};
 pub use mounts::{HostMount, MountAccess};
 pub use network::broker::{Broker, NetworkGrant, broker_pair, use_broker};
 pub use network::{
-    BodySender, Connection, Listener, ListenerFilter, NetworkRule, PortForward, RequestBody,
-    Resolve, Resolving, Response,
+    AdapterGuard, BodySender, Connection, Listener, ListenerFilter, NetworkOperation, NetworkRule, PortForward,
+    RequestBody, Resolve, Resolving, Response,
 };
 pub use policy::{Effect, EnvRule, FunctionRule, Permissions, ProgramRule};
 pub use process::{Process, ReturnedJson};

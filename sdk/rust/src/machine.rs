@@ -3,7 +3,6 @@
 //! Lock order: `Machine::host_functions`, held while a collection is added, then the kernel's own. The lock in `Machine::place` and `Machine::given` are leaves; the
 //! kernel is used after it is released. A machine in another process has a [`Remote`] in the kernel's place.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +15,7 @@ use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
 use crate::ask::Permit;
+use crate::environment::{Environment, Variables};
 use crate::events::Events;
 use crate::files::HostView;
 use crate::host::MemoryLimits;
@@ -30,7 +30,7 @@ const ENDING: Duration = Duration::from_secs(5);
 /// What processes of a machine start with.
 #[derive(Clone, Debug)]
 pub(crate) struct Defaults {
-    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) env: Environment,
     pub(crate) cwd: String,
     pub(crate) credentials: Credentials,
     /// Bytes of output kept for one stream of one call.
@@ -185,6 +185,7 @@ impl Machine {
         };
         let fork = remote.fork().await?;
         let events = Arc::<Events>::default();
+        events.made();
         let permit = Arc::new(self.permit.of_fork(&events));
         let functions = self.host_functions.lock().clone();
         let asks = functions.is_some();
@@ -228,8 +229,8 @@ impl Machine {
         &self.permit
     }
 
-    pub(crate) fn env(&self) -> &BTreeMap<String, String> {
-        &self.defaults.env
+    pub(crate) fn env(&self) -> &Variables {
+        self.defaults.env.settle(&self.permit)
     }
 
     pub(crate) fn cwd(&self) -> &str {

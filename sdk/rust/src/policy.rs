@@ -11,9 +11,10 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use crate::Error;
 use crate::file_rules::{FileRule, FileRules, FileUse};
-use crate::network::NetworkRule;
+use crate::network::{NetworkOperation, NetworkRule};
 use crate::network::pins::Pins;
 use crate::network::rules::NetworkRules;
+use crate::program_names::command_name;
 
 /// What a rule says of what it matches.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -48,32 +49,59 @@ pub struct Permissions {
     pub host_functions: Vec<FunctionRule>,
 }
 
-/// A rule for programs that guests start.
+/// A rule for programs that guests start. There is one operation (`spawn`), so a rule names none.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProgramRule {
     /// What it says.
     pub effect: Effect,
-    /// Resolved paths in the machine: `*` within a directory, `**` across.
+    /// Resolved paths in the machine: `*` within a directory, `**` across. Without a `/`, the name of a command (`ls`, which is a link to the
+    /// file that is many commands), or of a file wherever it is.
     pub glob: String,
+    /// Why, where it refuses: for the audit.
+    pub reason: Option<String>,
 }
 
-/// A rule for functions of the embedder.
+/// A rule for functions of the embedder. There is one operation (`call`), so a rule names none.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FunctionRule {
     /// What it says.
     pub effect: Effect,
     /// `collection.function`: `*` stands for any text.
     pub glob: String,
+    /// Why, where it refuses: for the guest's error and the audit.
+    pub reason: Option<String>,
 }
 
-/// A rule for environment variables.
+/// A rule for environment variables. There is one operation (`read`), so a rule names none: what guests change is their own.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EnvRule {
-    /// Whether it allows.
-    pub allow: bool,
+    /// What it says. Where it asks, the callback is asked once for the variables of the machine, when the first program starts, and for those of a call with it.
+    pub effect: Effect,
     /// Names: `*` stands for any text.
     pub glob: String,
+    /// Why, where it refuses: for the audit.
+    pub reason: Option<String>,
 }
+
+macro_rules! constructors {
+    ($($rule:ident)*) => { $(
+        impl $rule {
+            /// A rule without a reason.
+            pub fn new(effect: Effect, glob: impl Into<String>) -> Self {
+                Self { effect, glob: glob.into(), reason: None }
+            }
+
+            /// The same, saying why it refuses.
+            #[must_use]
+            pub fn because(mut self, reason: impl Into<String>) -> Self {
+                self.reason = Some(reason.into());
+                self
+            }
+        }
+    )* };
+}
+
+constructors!(ProgramRule FunctionRule EnvRule);
 
 impl Default for Permissions {
     fn default() -> Self {
@@ -99,19 +127,20 @@ impl Permissions {
             .collect::<Result<_, Error>>()?;
         let program_rules = self.program_rules.iter();
         let program_rules = program_rules
-            .map(|rule| Ok((rule.effect, matcher(&rule.glob)?)))
+            .map(ProgramLine::new)
             .collect::<Result<_, Error>>()?;
         let env = self.env.iter();
         let env = env
-            .map(|rule| Ok((rule.allow, words("permissions.env", &rule.glob)?)))
+            .map(|rule| {
+                let glob = words("permissions.env", &rule.glob)?;
+                Ok(Line::new(rule.effect, rule.reason.as_ref(), glob))
+            })
             .collect::<Result<_, Error>>()?;
         let host_functions = self.host_functions.iter();
         let host_functions = host_functions
             .map(|rule| {
-                Ok((
-                    rule.effect,
-                    words("permissions.host_functions", &rule.glob)?,
-                ))
+                let glob = words("permissions.host_functions", &rule.glob)?;
+                Ok(Line::new(rule.effect, rule.reason.as_ref(), glob))
             })
             .collect::<Result<_, Error>>()?;
         Ok(Rules {
@@ -155,24 +184,81 @@ pub(crate) fn matcher(glob: &str) -> Result<GlobMatcher, Error> {
 /// [`Permissions`] made ready to be asked.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    env: Vec<(bool, GlobMatcher)>,
+    env: Vec<Line>,
     files: FileRules,
     child_process: bool,
     programs: Vec<GlobMatcher>,
-    program_rules: Vec<(Effect, GlobMatcher)>,
+    program_rules: Vec<ProgramLine>,
     network: NetworkRules,
-    host_functions: Vec<(Effect, GlobMatcher)>,
+    host_functions: Vec<Line>,
 }
 
-/// What a rule says that matches.
-pub(crate) fn said(effect: Effect, option: &str, glob: &GlobMatcher) -> Ruling {
-    let glob = glob.glob();
-    match effect {
-        Effect::Allow => Ruling::Said(Verdict::Allow),
-        Effect::Deny => Ruling::Said(Verdict::Deny {
-            reason: format!("{option} refuses `{glob}`"),
-        }),
-        Effect::Ask => Ruling::Asks(format!("{option} asks for `{glob}`")),
+/// A rule made ready to be asked.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) effect: Effect,
+    pub(crate) glob: GlobMatcher,
+    /// The embedder's words.
+    reason: Option<Box<str>>,
+}
+
+impl Line {
+    pub(crate) fn new(effect: Effect, reason: Option<&String>, glob: GlobMatcher) -> Self {
+        let reason = reason.filter(|reason| !reason.is_empty());
+        Self {
+            effect,
+            glob,
+            reason: reason.map(|reason| reason.as_str().into()),
+        }
+    }
+
+    /// What it says of what it matches.
+    pub(crate) fn said(&self, option: &str) -> Ruling {
+        said(self.effect, self.reason.as_deref(), option, self.glob.glob())
+    }
+}
+
+/// A rule for programs made ready to be asked.
+#[derive(Debug)]
+struct ProgramLine {
+    line: Line,
+    /// Of commands.
+    names: Option<GlobMatcher>,
+}
+
+impl ProgramLine {
+    fn new(rule: &ProgramRule) -> Result<Self, Error> {
+        let is_name = !rule.glob.contains('/') && rule.glob != "**";
+        let (path, names) = if is_name {
+            let names = words("permissions.program_rules", &rule.glob)?;
+            (matcher(&format!("**/{}", rule.glob))?, Some(names))
+        } else {
+            (matcher(&rule.glob)?, None)
+        };
+        Ok(Self {
+            line: Line::new(rule.effect, rule.reason.as_ref(), path),
+            names,
+        })
+    }
+
+    fn matches(&self, path: &[u8], command: &[u8]) -> bool {
+        let has_name = |names: &GlobMatcher| names.is_match(as_path(command));
+        self.line.glob.is_match(as_path(path)) || self.names.as_ref().is_some_and(has_name)
+    }
+}
+
+/// What a rule says that matches `what`.
+pub(crate) fn said(
+    effect: Effect,
+    reason: Option<&str>,
+    option: &str,
+    what: impl std::fmt::Display,
+) -> Ruling {
+    match (effect, reason) {
+        (Effect::Allow, _) => Ruling::Said(Verdict::Allow),
+        (Effect::Deny, Some(reason)) => Ruling::Said(Verdict::deny_saying(reason)),
+        (Effect::Deny, None) => Ruling::Said(Verdict::deny(format!("{option} refuses `{what}`"))),
+        (Effect::Ask, _) => Ruling::Asks(format!("{option} asks for `{what}`")),
     }
 }
 
@@ -182,15 +268,13 @@ impl Rules {
         self.network.open_anything()
     }
 
-    fn program(&self, path: &[u8]) -> Ruling {
+    fn program(&self, path: &[u8], command: &[u8]) -> Ruling {
         let mut rules = self.program_rules.iter().rev();
-        if let Some((effect, glob)) = rules.find(|(_, glob)| glob.is_match(as_path(path))) {
-            return said(*effect, "permissions.program_rules", glob);
+        if let Some(rule) = rules.find(|rule| rule.matches(path, command)) {
+            return rule.line.said("permissions.program_rules");
         }
         if !self.child_process {
-            return Ruling::Said(Verdict::Deny {
-                reason: "permissions.child_process is off".into(),
-            });
+            return Ruling::Said(Verdict::deny("permissions.child_process is off"));
         }
         if self.programs.is_empty() {
             return Ruling::Silent(Verdict::Allow);
@@ -202,9 +286,7 @@ impl Rules {
         Ruling::Said(if named {
             Verdict::Allow
         } else {
-            Verdict::Deny {
-                reason: "permissions.programs does not name it".into(),
-            }
+            Verdict::deny("permissions.programs does not name it")
         })
     }
 }
@@ -230,7 +312,7 @@ impl Ruling {
     pub(crate) fn verdict(self) -> Verdict {
         match self {
             Self::Said(verdict) | Self::Silent(verdict) => verdict,
-            Self::Asks(reason) => Verdict::Deny { reason },
+            Self::Asks(reason) => Verdict::deny(reason),
         }
     }
 }
@@ -250,30 +332,44 @@ impl Rules {
                 destination: *destination,
                 is_directory: *is_directory,
             }),
-            Request::Listen { .. } => self.network.listen(),
-            Request::Execute { path, .. } => self.program(path),
-            Request::Connect { address, .. } => self.network.connect(*address),
+            Request::Listen { address } => self.network.listen(*address),
+            Request::Execute {
+                path,
+                found_as,
+                argv,
+                ..
+            } => {
+                let own_name = argv.first().map_or(&[][..], Vec::as_slice);
+                self.program(path, command_name(found_as, path, own_name))
+            }
+            Request::Connect { transport, address } => {
+                let operation = NetworkOperation::of_transport(*transport);
+                self.network.reach(operation, *address)
+            }
             Request::Resolve { name } => self.network.resolve(name),
         }
+    }
+
+    /// What the rules say of a request of HTTP.
+    pub(crate) fn http(&self, address: SocketAddr) -> Ruling {
+        self.network.reach(NetworkOperation::Http, address)
     }
 
     /// What the rules say of calling a function of the embedder.
     pub(crate) fn host_function(&self, collection: &str, function: &str) -> Ruling {
         let name = format!("{collection}.{function}");
         let mut rules = self.host_functions.iter().rev();
-        match rules.find(|(_, glob)| glob.is_match(&name)) {
-            Some((effect, glob)) => said(*effect, "permissions.host_functions", glob),
+        match rules.find(|rule| rule.glob.is_match(&name)) {
+            Some(rule) => rule.said("permissions.host_functions"),
             None => Ruling::Silent(Verdict::Allow),
         }
     }
 
     /// What the rules say of giving an environment variable to programs.
     pub(crate) fn env(&self, name: &str) -> Ruling {
-        match self.env.iter().rev().find(|(_, glob)| glob.is_match(name)) {
-            Some((true, _)) => Ruling::Said(Verdict::Allow),
-            Some((false, glob)) => Ruling::Said(Verdict::Deny {
-                reason: format!("permissions.env refuses `{}`", glob.glob()),
-            }),
+        let mut rules = self.env.iter().rev();
+        match rules.find(|rule| rule.glob.is_match(name)) {
+            Some(rule) => rule.said("permissions.env"),
             None => Ruling::Silent(Verdict::Allow),
         }
     }

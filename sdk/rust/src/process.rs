@@ -173,7 +173,7 @@ impl Process {
         let sink = || Sink::new(machine.output_limit());
         let (stdout, stderr) = (sink(), sink());
         let given = settings.env.into_iter();
-        let given = given.filter(|(name, _)| machine.permit().env(name));
+        let given = given.filter(|(name, value)| machine.permit().env(name, value));
         let launch = Launch {
             program: Program {
                 what: Some(what(settings.target)),
@@ -439,7 +439,7 @@ pub(crate) fn environment(machine: &Machine, over: &BTreeMap<String, String>) ->
     let mut variables = machine.env().clone();
     variables.extend(
         over.iter()
-            .filter(|(name, _)| machine.permit().env(name))
+            .filter(|(name, value)| machine.permit().env(name, value))
             .map(|(name, value)| (name.clone(), value.clone())),
     );
     variables

@@ -44,8 +44,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) cwd: &'a str,
     pub(crate) owner: (u32, u32),
     pub(crate) os: &'a OsNames,
-    /// Whether the machine has a name service.
-    pub(crate) has_names: bool,
     /// The authority that stands for all hosts outside, as PEM.
     pub(crate) authority: Option<&'a [u8]>,
 }
@@ -345,11 +343,9 @@ pub(crate) fn furnish(
         })
         .map_err(at("/node_modules", "symlink"))?;
     }
-    if plan.has_names {
-        let content = format!("nameserver {NAME_SERVER}\n");
-        view.in_context(|cx| write(cx, RESOLV_CONF.as_bytes(), content.as_bytes(), 0o644))
-            .map_err(at(RESOLV_CONF, "write"))?;
-    }
+    let content = format!("nameserver {NAME_SERVER}\n");
+    view.in_context(|cx| write(cx, RESOLV_CONF.as_bytes(), content.as_bytes(), 0o644))
+        .map_err(at(RESOLV_CONF, "write"))?;
     if let Some(authority) = plan.authority {
         view.in_context(|cx| {
             make_directories(cx, b"/etc/ssl/certs")?;

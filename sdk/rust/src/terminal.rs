@@ -216,7 +216,7 @@ impl Terminal {
         let own = options.env.remove("TERM");
         let term = own.or_else(|| machine.env().get("TERM").cloned());
         let given = std::mem::take(&mut options.env).into_iter();
-        let given = given.filter(|(name, _)| machine.permit().env(name));
+        let given = given.filter(|(name, value)| machine.permit().env(name, value));
         let terminal =
             RemoteTerminal::start(remote, options, given.collect(), term.unwrap_or_default());
         Ok(Self {

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use cenote::{
     Effect, EnvRule, FileAccess, FileOperation, FileOperations, FileRule, FunctionRule, HostMount,
-    Image, LEAST_JS_HEAP, Limits as MachineLimits, NetworkRule, NodeRuntime, NodeRuntimeBuilder,
-    OsNames, Permissions as MachinePermissions, ProgramRule, Scope, Timing as MachineTiming,
+    Image, LEAST_JS_HEAP, Limits as MachineLimits, NetworkOperation, NetworkRule, NodeRuntime,
+    NodeRuntimeBuilder, OsNames, Permissions as MachinePermissions, ProgramRule, Scope,
+    Timing as MachineTiming,
 };
 use cenote_proto::v1::{
     CreateVmRequest, Decision, Limits, Mount, OsConfig, PermissionRule, PermissionScope,
@@ -21,10 +22,12 @@ use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "DECISION_ASK for env",
     "HostFunction.output_schema",
     "Code.filename",
 ];
+
+/// Characters kept of a rule's reason.
+const REASON: usize = 1_000;
 
 /// Bytes of output kept for one stream of one call, unless changed.
 pub(crate) const OUTPUT_LIMIT: usize = 16 << 20;
@@ -263,6 +266,7 @@ fn asking(asked: &Permissions) -> Vec<Scope> {
         (Scope::Fs, &asked.fs),
         (Scope::Network, &asked.network),
         (Scope::ChildProcess, &asked.child_process),
+        (Scope::Env, &asked.env),
         (Scope::HostFunction, &asked.host_function),
     ];
     let asks = |scope: &Option<PermissionScope>| {
@@ -300,86 +304,75 @@ fn each<'a>(
     })
 }
 
-fn no_operations(rule: &PermissionRule, scope: &str) -> Result<(), Status> {
-    refuse_if(
-        !rule.operations.is_empty(),
-        &format!("a rule of `{scope}` for some operations"),
-    )
+/// Rules of a scope that has one operation: to name it is to name none.
+fn one_operation(rule: &PermissionRule, scope: &str, only: &str) -> Result<(), Status> {
+    match rule.operations.iter().find(|name| *name != only) {
+        Some(name) => Err(option(
+            &format!("permissions.{scope}"),
+            format!("there is no operation `{name}`; all there is is `{only}`"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Why a rule refuses, if it says.
+fn reason(rule: &PermissionRule) -> Option<String> {
+    let reason = Some(rule.reason.as_str()).filter(|reason| !reason.is_empty());
+    reason.map(|reason| reason.chars().take(REASON).collect())
 }
 
 fn program_rules(scope: &PermissionScope) -> Result<Vec<ProgramRule>, Status> {
-    let rule = |effect, glob: String| ProgramRule { effect, glob };
     // What is denied besides has an option of its own.
     let first = otherwise(scope).filter(|effect| *effect == Effect::Allow);
-    let first = first.map(|effect| Ok(rule(effect, "**".into())));
+    let first = first.map(|effect| Ok(ProgramRule::new(effect, "**")));
     let rules = each(scope, "**").map(|(one, pattern)| {
-        no_operations(one, "child_process")?;
-        let glob = if pattern.contains('/') || pattern == "**" {
-            pattern.to_owned()
-        } else {
-            format!("**/{pattern}")
-        };
-        Ok(rule(effect(one), glob))
+        one_operation(one, "child_process", "spawn")?;
+        Ok(ProgramRule {
+            effect: effect(one),
+            glob: pattern.to_owned(),
+            reason: reason(one),
+        })
     });
     first.into_iter().chain(rules).collect()
 }
 
 fn function_rules(scope: &PermissionScope) -> Result<Vec<FunctionRule>, Status> {
-    let rule = |effect, glob: &str| FunctionRule {
-        effect,
-        glob: glob.to_owned(),
-    };
-    let first = otherwise(scope).map(|effect| Ok(rule(effect, "*")));
+    let first = otherwise(scope).map(|effect| Ok(FunctionRule::new(effect, "*")));
     let rules = each(scope, "*").map(|(one, pattern)| {
-        no_operations(one, "host_function")?;
-        Ok(rule(effect(one), pattern))
+        one_operation(one, "host_function", "call")?;
+        Ok(FunctionRule {
+            effect: effect(one),
+            glob: pattern.to_owned(),
+            reason: reason(one),
+        })
     });
     first.into_iter().chain(rules).collect()
 }
 
 fn env_rules(scope: &PermissionScope) -> Result<Vec<EnvRule>, Status> {
-    let mut rules = Vec::new();
-    // Variables are given when the machine is made, before its embedder can have opened a channel.
-    if checked(scope.fallback())? == Decision::Deny {
-        rules.push(EnvRule {
-            allow: false,
-            glob: "*".into(),
-        });
-    }
-    for rule in &scope.rules {
-        let allow = checked(rule.decision())? == Decision::Allow;
-        let everything = ["*".to_owned()];
-        let globs = if rule.patterns.is_empty() {
-            &everything[..]
-        } else {
-            &rule.patterns
-        };
-        rules.extend(globs.iter().map(|glob| EnvRule {
-            allow,
-            glob: glob.clone(),
-        }));
-    }
-    Ok(rules)
-}
-
-/// What a rule of other scopes says; those cannot ask.
-fn checked(decision: Decision) -> Result<Decision, Status> {
-    refuse_if(
-        decision == Decision::Ask,
-        "asking the embedder (DECISION_ASK) here",
-    )?;
-    Ok(decision)
+    let first = otherwise(scope).map(|effect| Ok(EnvRule::new(effect, "*")));
+    let rules = each(scope, "*").map(|(one, pattern)| {
+        one_operation(one, "env", "read")?;
+        Ok(EnvRule {
+            effect: effect(one),
+            glob: pattern.to_owned(),
+            reason: reason(one),
+        })
+    });
+    first.into_iter().chain(rules).collect()
 }
 
 fn file_rules(scope: &PermissionScope) -> Result<Vec<FileRule>, Status> {
-    let rule = |effect, access, glob: &str| FileRule {
-        effect,
-        access,
-        glob: glob.to_owned(),
-    };
-    let all = FileAccess::ReadWrite;
-    let first = otherwise(scope).map(|effect| Ok(rule(effect, all, "**")));
-    let rules = each(scope, "**").map(|(one, glob)| Ok(rule(effect(one), file_access(one)?, glob)));
+    let first = otherwise(scope);
+    let first = first.map(|effect| Ok(FileRule::new(effect, FileAccess::ReadWrite, "**")));
+    let rules = each(scope, "**").map(|(one, glob)| {
+        Ok(FileRule {
+            effect: effect(one),
+            access: file_access(one)?,
+            glob: glob.to_owned(),
+            reason: reason(one),
+        })
+    });
     first.into_iter().chain(rules).collect()
 }
 
@@ -440,20 +433,22 @@ pub(crate) fn network_rules(scope: &PermissionScope) -> Result<Vec<NetworkRule>,
         Decision::Unspecified if asks_by_rule(scope) => rules.push(NetworkRule::deny("*")),
         _ => {}
     }
-    for rule in &scope.rules {
-        refuse_if(
-            !rule.operations.is_empty(),
-            "a rule of `network` for some operations",
-        )?;
+    for (rule, pattern) in each(scope, "*") {
         let make = match effect(rule) {
             Effect::Allow => NetworkRule::allow,
             Effect::Deny => NetworkRule::deny,
             Effect::Ask => NetworkRule::ask,
         };
-        if rule.patterns.is_empty() {
-            rules.push(make("*"));
-        }
-        rules.extend(rule.patterns.iter().map(|pattern| make(pattern)));
+        let operations = rule.operations.iter().map(|name| {
+            NetworkOperation::of_rule_name(name).ok_or_else(|| {
+                let reason = format!("there is no operation `{name}` of the network");
+                option("permissions.network", reason)
+            })
+        });
+        let mut made = make(pattern);
+        made.operations = operations.collect::<Result<_, Status>>()?;
+        made.reason = reason(rule);
+        rules.push(made);
     }
     Ok(rules)
 }
@@ -496,9 +491,9 @@ mod tests {
         assert_eq!(
             programs,
             [
-                (Effect::Allow, "**/node"),
+                (Effect::Allow, "node"),
                 (Effect::Allow, "/bin/echo"),
-                (Effect::Ask, "**/sh"),
+                (Effect::Ask, "sh"),
             ]
         );
         let functions = made.host_functions.iter();
@@ -512,6 +507,37 @@ mod tests {
             ]
         );
         assert_eq!(asking(&asked), [Scope::ChildProcess, Scope::HostFunction]);
+    }
+
+    #[test]
+    fn operations_and_reasons_are_taken_and_unknown_ones_refused() {
+        let rule = |operation: &str| PermissionRule {
+            decision: Decision::Deny.into(),
+            operations: vec![operation.into()],
+            reason: "because".into(),
+            ..PermissionRule::default()
+        };
+        let scope = |operation: &str| PermissionScope {
+            fallback: Decision::Allow.into(),
+            rules: vec![rule(operation)],
+        };
+        let made = network_rules(&scope("listen")).unwrap();
+        assert_eq!(made[1].operations, [NetworkOperation::Listen]);
+        assert_eq!(made[1].reason.as_deref(), Some("because"));
+        let made = env_rules(&scope("read")).unwrap();
+        let expected = EnvRule::new(Effect::Deny, "*").because("because");
+        assert_eq!(made.last(), Some(&expected));
+        let unknown = |refused: Result<(), Status>| {
+            let status = refused.unwrap_err();
+            assert_eq!(status.code(), Code::InvalidArgument);
+            assert!(status.message().contains("frobnicate"), "{status}");
+        };
+        let asked = scope("frobnicate");
+        unknown(network_rules(&asked).map(drop));
+        unknown(env_rules(&asked).map(drop));
+        unknown(program_rules(&asked).map(drop));
+        unknown(function_rules(&asked).map(drop));
+        unknown(file_rules(&asked).map(drop));
     }
 
     #[test]

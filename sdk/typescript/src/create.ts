@@ -84,8 +84,9 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
   const isLate = (path: string): boolean => asked.some((place) => place !== "" && path.startsWith(`${place}/`));
   const { seeded, later } = seeds(options.files ?? {}, isLate);
   if (options.cwd !== undefined && isLate(options.cwd)) later.unshift({ path: options.cwd });
+  const keptBack: [string, string][] = [];
   const request: MessageInitShape<typeof CreateVmRequestSchema> = {
-    env: await permittedEnv(options.env ?? {}, options.permissions?.env, driver.denyByDefault),
+    env: await permittedEnv(options.env ?? {}, options.permissions?.env, driver.denyByDefault, (...refused) => keptBack.push(refused)),
     cwd: options.cwd ?? "",
     hostname: options.hostname ?? "",
     files: seeded,
@@ -111,13 +112,20 @@ export async function createMachine(options: NodeRuntimeCreateOptions, driver: D
   if (options.processors !== undefined) request.processors = processorsToWire(options.processors);
 
   try {
-    return await make(request, options, parts, later);
+    return told(await make(request, options, parts, later), keptBack);
   } catch (error) {
     // A shared sidecar that has just ended is found out by the first call; there is another one then.
     const shared = options.sidecar === undefined || options.sidecar === "shared";
     if (!shared || !(error instanceof SidecarError) || error.code !== "SIDECAR_GONE") throw error;
-    return make(request, options, parts, later);
+    return told(await make(request, options, parts, later), keptBack);
   }
+}
+
+/** The machine, which knows what was refused before it was there. */
+function told(machine: Machine, keptBack: readonly [string, string][]): Machine {
+  for (const [name, reason] of keptBack) machine.refusals.tell(name, reason);
+  machine.refusals.made();
+  return machine;
 }
 
 async function make(

@@ -53,11 +53,19 @@ export class MachineEvents implements AsyncIterable<MachineEvent>, AsyncDisposab
   #events!: AsyncIterator<VmEvent>;
   /** The first step, under way since before anybody asked. */
   #first: Promise<IteratorResult<VmEvent>> | undefined;
+  /** What was refused in this process, and how to tell of it. */
+  readonly #here: MachineEvent[] = [];
+  #wake: () => void = () => undefined;
 
   private constructor(machine: Machine, signal: AbortSignal | undefined) {
     this.#machine = machine;
     this.#signal = signal;
     signal?.addEventListener("abort", () => this.close(), { once: true, signal: this.#stop.signal });
+    const silence = machine.refusals.listen(({ at, name, reason }) => {
+      this.#here.push({ at, type: "refusal", permission: "env", operation: "read", subject: name, reason });
+      this.#wake();
+    });
+    this.#stop.signal.addEventListener("abort", silence, { once: true });
   }
 
   /** @internal */
@@ -84,11 +92,21 @@ export class MachineEvents implements AsyncIterable<MachineEvent>, AsyncDisposab
   async *#follow(): AsyncGenerator<MachineEvent, void, void> {
     const { link, id } = this.#machine;
     try {
+      let under: Promise<IteratorResult<VmEvent>> | undefined;
       for (;;) {
-        const under = this.#first ?? this.#events.next();
-        this.#first = undefined;
-        // The end of the machine is an event, and no error of this call.
-        const next = await link.call(id, () => under);
+        for (let own = this.#here.shift(); own !== undefined; own = this.#here.shift()) yield own;
+        if (under === undefined) {
+          const step = this.#first ?? this.#events.next();
+          this.#first = undefined;
+          // The end of the machine is an event, and no error of this call.
+          under = link.call(id, () => step);
+          // Who stops listening does not wait for it.
+          under.catch(() => undefined);
+        }
+        const woken = new Promise<undefined>((wake) => (this.#wake = () => wake(undefined)));
+        const next: IteratorResult<VmEvent> | undefined = await Promise.race([under, woken]);
+        if (next === undefined) continue;
+        under = undefined;
         if (next.done) return;
         const event = fromWire(next.value, id);
         if (event !== undefined) yield event;

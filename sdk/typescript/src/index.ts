@@ -48,14 +48,17 @@ export type {
   ChildProcessAccessRequest,
   EnvAccessRequest,
   FsAccessRequest,
+  FsOperation,
   HostFunctionAccessRequest,
   NetworkAccessRequest,
+  NetworkOperation,
   PermissionCheck,
   PermissionDecision,
   PermissionFunction,
   PermissionRule,
   PermissionRules,
   Permissions,
+  ScopeOperations,
 } from "./permissions/requests.js";
 
 export {

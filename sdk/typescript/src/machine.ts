@@ -3,6 +3,7 @@ import type { CallOptions as ConnectOptions } from "@connectrpc/connect";
 
 import { SidecarError, VmError } from "./errors.js";
 import type { HostAnswers } from "./host/answers.js";
+import { Refusals } from "./permissions/refusals.js";
 import type { Link } from "./sidecar/link.js";
 import type { Sidecar } from "./sidecar/sidecar.js";
 
@@ -15,6 +16,8 @@ export class Machine {
   readonly sidecar: Sidecar;
   /** What one stream of a captured call keeps, in bytes. */
   readonly outputLimit: number;
+  /** What was refused here, before the machine heard of it. */
+  readonly refusals = new Refusals();
   /** What answers the machine's questions; undefined when it asks none. */
   host: HostAnswers | undefined;
   readonly #ownsSidecar: boolean;

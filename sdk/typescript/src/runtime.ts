@@ -214,10 +214,17 @@ export class NodeRuntime implements AsyncDisposable {
     });
   }
 
+  async #permitted(env: Record<string, string>, denyByDefault: boolean): Promise<Record<string, string>> {
+    const check = this.#manner.permissions?.env;
+    if (check === undefined && !denyByDefault) return env;
+    const { refusals } = await this.#ready();
+    return permittedEnv(env, check, denyByDefault, refusals.tell);
+  }
+
   /** Options of a call with what the runtime adds: permitted variables, output to `onStdio`, standard input. */
   async #options<O extends ExecOptions>(options: O): Promise<O> {
     const first = this.#manner.options;
-    const env = options.env === undefined ? undefined : await permittedEnv(options.env, this.#manner.permissions?.env, first !== undefined);
+    const env = options.env === undefined ? undefined : await this.#permitted(options.env, first !== undefined);
     const call: O = env === undefined ? options : { ...options, env };
     if (first === undefined) return call;
     const stdin = first.systemDriver.options.processConfig?.stdin;

@@ -246,9 +246,7 @@ impl Policy for NoSecrets {
             _ => false,
         };
         if refused {
-            Verdict::Deny {
-                reason: "secret".into(),
-            }
+            Verdict::deny_saying("secret")
         } else {
             Verdict::Allow
         }

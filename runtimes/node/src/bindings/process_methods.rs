@@ -66,6 +66,7 @@ fn cwd<'s>(scope: &mut Scope<'s, '_>, _args: &Args<'s>) -> BindingResult<'s> {
             path: None,
             dest: None,
             message: Some(format!("process.cwd failed with error {text}{more}")),
+            refusal: None,
         }
     })?;
     Ok(scope.utf8(&path).into())

@@ -3,6 +3,8 @@
 //! A function returns [`Failure`]; the trampoline throws it. System errors become libuv exceptions as Node makes them
 //! (`errno`, `code`, `syscall`, `path`, `dest`; message `ENOENT: no such file or directory, open '/x'`). Node: src/api/exceptions.cc.
 
+use std::num::NonZeroU32;
+
 use crate::glue::{Object, Scope, ScopeExt, Value};
 use crate::shapes;
 
@@ -32,6 +34,8 @@ pub(crate) enum Failure {
         path: Option<Vec<u8>>,
         dest: Option<Vec<u8>>,
         message: Option<String>,
+        /// Where the embedder's reason is kept, when it refused.
+        refusal: Option<NonZeroU32>,
     },
     /// Any value, as `throw` takes it.
     Thrown(v8::Global<v8::Value>),
@@ -83,6 +87,7 @@ impl Failure {
             path: None,
             dest: None,
             message: None,
+            refusal: None,
         }
     }
 
@@ -95,6 +100,7 @@ impl Failure {
                 syscall,
                 dest,
                 message,
+                refusal,
                 ..
             } => Self::System {
                 errno,
@@ -102,6 +108,7 @@ impl Failure {
                 path: Some(name.to_vec()),
                 dest,
                 message,
+                refusal,
             },
             other => other,
         }
@@ -116,6 +123,7 @@ impl Failure {
                 syscall,
                 dest,
                 message,
+                refusal,
                 ..
             } => Self::System {
                 errno,
@@ -123,6 +131,7 @@ impl Failure {
                 path: None,
                 dest,
                 message,
+                refusal,
             },
             other => other,
         }
@@ -137,6 +146,7 @@ impl Failure {
                 syscall,
                 path,
                 message,
+                refusal,
                 ..
             } => Self::System {
                 errno,
@@ -144,6 +154,7 @@ impl Failure {
                 path,
                 dest: Some(name.to_vec()),
                 message,
+                refusal,
             },
             other => other,
         }
@@ -158,6 +169,7 @@ impl Failure {
                 path,
                 dest,
                 message,
+                refusal,
                 ..
             } => Self::System {
                 errno,
@@ -165,6 +177,7 @@ impl Failure {
                 path,
                 dest,
                 message,
+                refusal,
             },
             other => other,
         }
@@ -194,17 +207,16 @@ impl Failure {
                 path,
                 dest,
                 message,
-            } => Some(
-                uv_exception(
-                    scope,
-                    -*errno,
-                    syscall,
-                    message.as_deref(),
-                    path.as_deref(),
-                    dest.as_deref(),
-                )
-                .into(),
-            ),
+                refusal,
+            } => {
+                let env = scope.env();
+                let reason = refusal.and_then(|number| env.task().kernel().refusal(number));
+                let paths = (path.as_deref(), dest.as_deref());
+                let message = message.as_deref();
+                let exception =
+                    uv_exception(scope, -*errno, syscall, message, paths, reason.as_deref());
+                Some(exception.into())
+            }
         }
     }
 
@@ -219,7 +231,14 @@ impl Failure {
 /// A kernel error is a system error whose call name the binding adds: `.map_err(|e| Failure::from(e).with_syscall("open"))`.
 impl From<cenote_base::SysError> for Failure {
     fn from(error: cenote_base::SysError) -> Self {
-        Self::system(error.errno().raw(), "")
+        Self::System {
+            errno: error.errno().raw(),
+            syscall: "",
+            path: None,
+            dest: None,
+            message: None,
+            refusal: error.reason(),
+        }
     }
 }
 
@@ -239,14 +258,14 @@ fn coded<'s>(scope: &Scope<'s, '_>, kind: ErrorKind, code: &str, message: &str) 
     exception
 }
 
-/// Node's `UVException`. `number` is libuv's (negative).
-pub(crate) fn uv_exception<'s>(
+/// Node's `UVException`. `number` is libuv's (negative); `reason` is why the embedder refused, which Node knows nothing of.
+fn uv_exception<'s>(
     scope: &Scope<'s, '_>,
     number: i32,
     syscall: &str,
     message: Option<&str>,
-    path: Option<&[u8]>,
-    dest: Option<&[u8]>,
+    (path, dest): (Option<&[u8]>, Option<&[u8]>),
+    reason: Option<&str>,
 ) -> Object<'s> {
     let unknown = format!("Unknown system error {number}");
     let (name, text) = shapes::uv_error(number).unwrap_or((&unknown, &unknown));
@@ -258,6 +277,10 @@ pub(crate) fn uv_exception<'s>(
             line.push_str(&String::from_utf8_lossy(name));
             line.push('\'');
         }
+    }
+    if let Some(reason) = reason {
+        line.push_str(": ");
+        line.push_str(reason);
     }
     let exception = v8::Exception::error(scope, scope.text(&line));
     let object =

@@ -220,7 +220,7 @@ async fn call(
             format!("the host has no function `{collection}.{function}`"),
         )
     })?;
-    if let Verdict::Deny { reason } = permit.host_function(&collection, &function) {
+    if let Verdict::Deny { reason, .. } = permit.host_function(&collection, &function) {
         return Err(HostFunctionError::new("PermissionError", reason));
     }
     let argument = request.get_mut("argument").map_or(Value::Null, Value::take);

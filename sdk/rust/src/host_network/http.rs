@@ -78,9 +78,15 @@ async fn answer(
         address: to,
         is_fetch,
     };
-    if let Verdict::Deny { reason } = network.permit.http(to, asked) {
+    if let Verdict::Deny { reason, is_given } = network.permit.http(to, asked) {
         tracing::info!(target: "cenote::audit", %url, reason, "refused");
-        return refusal(StatusCode::FORBIDDEN, refusal::NETWORK);
+        let told = if is_given {
+            format!(": {reason}")
+        } else {
+            String::new()
+        };
+        let words = format!("{}{told}", refusal::NETWORK);
+        return refusal(StatusCode::FORBIDDEN, &words);
     }
     let (mut head, body) = request.into_parts();
     head.uri = url;
@@ -131,7 +137,7 @@ fn is_of(network: &AdapterNetwork, host: &Authority, to: SocketAddr, scheme: &st
 
 fn refusal(
     status: StatusCode,
-    words: &'static str,
+    words: &str,
 ) -> io::Result<Response<crate::network::BoxedBody>> {
     let body = RequestBody::full(format!("{words}\n"));
     let mut response = Response::new(body.into_inner());

@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use cenote_base::policy::Verdict;
+use cenote_base::policy::{Transport, Verdict};
 use globset::{GlobBuilder, GlobMatcher};
 use ipnet::IpNet;
 
@@ -26,6 +26,63 @@ pub struct NetworkRule {
     pub host: String,
     /// Which ports; empty: all.
     pub ports: Vec<RangeInclusive<u16>>,
+    /// For which operations; empty: all but [`Listen`](NetworkOperation::Listen), which leaves nothing out of the machine and is meant where it is named.
+    pub operations: Vec<NetworkOperation>,
+    /// Why, where it refuses: for the audit (system calls of the network have no room for it).
+    pub reason: Option<String>,
+}
+
+/// What is done with the network.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Hash)]
+pub enum NetworkOperation {
+    /// Make a connection to an address outside.
+    Connect,
+    /// Send datagrams to an address outside.
+    Send,
+    /// Look up a name.
+    Resolve,
+    /// Send a request of HTTP through the embedder's network ([`NetworkAdapter`](crate::NetworkAdapter)). The connection on which it is
+    /// sent is one too: `Connect` is asked for first.
+    Http,
+    /// Take connections inside the machine, at this address and port: `127.0.0.1:8000`, `0.0.0.0`, `*:1-1023`.
+    Listen,
+}
+
+impl NetworkOperation {
+    /// All there are.
+    pub const ALL: [Self; 5] = [
+        Self::Connect,
+        Self::Send,
+        Self::Resolve,
+        Self::Http,
+        Self::Listen,
+    ];
+
+    /// In one word, as rules of the contract have it: `connect`, `send`, `dns`, `http`, `listen`.
+    #[must_use]
+    pub fn rule_name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Send => "send",
+            Self::Resolve => "dns",
+            Self::Http => "http",
+            Self::Listen => "listen",
+        }
+    }
+
+    /// The operation that a rule means by a word; `fetch` is `http`, which cannot be told from it for sure.
+    #[must_use]
+    pub fn of_rule_name(name: &str) -> Option<Self> {
+        let name = if name == "fetch" { "http" } else { name };
+        Self::ALL.into_iter().find(|one| one.rule_name() == name)
+    }
+
+    pub(crate) fn of_transport(transport: Transport) -> Self {
+        match transport {
+            Transport::Tcp => Self::Connect,
+            Transport::Udp => Self::Send,
+        }
+    }
 }
 
 impl NetworkRule {
@@ -47,6 +104,20 @@ impl NetworkRule {
         Self::of(Effect::Ask, target)
     }
 
+    /// The same for some operations alone.
+    #[must_use]
+    pub fn for_operations(mut self, of: impl IntoIterator<Item = NetworkOperation>) -> Self {
+        self.operations = of.into_iter().collect();
+        self
+    }
+
+    /// The same, saying why it refuses.
+    #[must_use]
+    pub fn because(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// What rules say of the host's loopback ports that the guard does not keep, as rules of their own, to come after them. Where there are no rules
     /// and nobody is asked, the ports themselves are the permission.
     ///
@@ -62,27 +133,36 @@ impl NetworkRule {
                 } else {
                     Ipv4Addr::LOCALHOST.into()
                 };
-                let speaks_of_it = |rule: &&Compiled| {
-                    rule.is_for_port(*port)
-                        && match &rule.target {
-                            Target::Anybody => true,
-                            Target::Addresses(net) => net.contains(&address),
-                            Target::Names(glob) => glob.is_match("localhost"),
-                        }
+                let said = |operation| {
+                    let speaks_of_it = |rule: &&Compiled| {
+                        rule.speaks_of(operation, *port)
+                            && match &rule.target {
+                                Target::Anybody => true,
+                                Target::Addresses(net) => net.contains(&address),
+                                Target::Names(glob) => glob.is_match("localhost"),
+                            }
+                    };
+                    match compiled.iter().rev().find(speaks_of_it) {
+                        Some(rule) => rule.effect,
+                        None if asks => Effect::Ask,
+                        None if rules.is_empty() => Effect::Allow,
+                        None => Effect::Deny,
+                    }
                 };
-                let effect = match compiled.iter().rev().find(speaks_of_it) {
-                    Some(rule) => rule.effect,
-                    None if asks => Effect::Ask,
-                    None if rules.is_empty() => Effect::Allow,
-                    None => Effect::Deny,
-                };
-                if effect != Effect::Deny {
-                    exempt.push(Self {
-                        effect,
-                        host: host.into(),
-                        ports: vec![*port..=*port],
-                    });
-                }
+                let of_addresses = [
+                    NetworkOperation::Connect,
+                    NetworkOperation::Send,
+                    NetworkOperation::Http,
+                ];
+                let effects = of_addresses.map(|operation| (operation, said(operation)));
+                let opened = effects.iter().filter(|(_, effect)| *effect != Effect::Deny);
+                exempt.extend(opened.map(|(operation, effect)| Self {
+                    effect: *effect,
+                    host: host.into(),
+                    ports: vec![*port..=*port],
+                    operations: vec![*operation],
+                    reason: None,
+                }));
             }
         }
         Ok(exempt)
@@ -95,6 +175,8 @@ impl NetworkRule {
             effect,
             host: host.to_owned(),
             ports,
+            operations: Vec::new(),
+            reason: None,
         }
     }
 }
@@ -140,6 +222,8 @@ struct Compiled {
     effect: Effect,
     target: Target,
     ports: Vec<RangeInclusive<u16>>,
+    operations: Vec<NetworkOperation>,
+    reason: Option<String>,
     text: String,
 }
 
@@ -158,7 +242,11 @@ impl NetworkRules {
 
     /// Whether anything is allowed at all.
     pub(crate) fn open_anything(&self) -> bool {
-        self.rules.iter().any(Compiled::opens)
+        let leaves = |rule: &Compiled| match rule.operations.as_slice() {
+            [] => true,
+            named => named.iter().any(|one| *one != NetworkOperation::Listen),
+        };
+        self.rules.iter().any(|rule| rule.opens() && leaves(rule))
     }
 
     /// The names that were answered with this address.
@@ -167,13 +255,19 @@ impl NetworkRules {
     }
 
     /// Whether `address` may be connected.
+    #[cfg(test)]
     pub(crate) fn connect(&self, address: SocketAddr) -> Ruling {
+        self.reach(NetworkOperation::Connect, address)
+    }
+
+    /// Whether this may be done with an address outside.
+    pub(crate) fn reach(&self, operation: NetworkOperation, address: SocketAddr) -> Ruling {
         let own = canonical(address.ip());
         let names = self.pins.names_of(own);
         // What the embedder's own network says is there is no address of the host's.
         let guarded = guard::guarded(own).filter(|_| self.pins.vouched_names_of(own).is_empty());
         let last = self.rules.iter().rev().find(|rule| {
-            rule.is_for_port(address.port())
+            rule.speaks_of(operation, address.port())
                 && match &rule.target {
                     // A general permission says nothing of guarded addresses.
                     Target::Anybody => !rule.opens() || guarded.is_none(),
@@ -200,23 +294,39 @@ impl NetworkRules {
         match (last, guarded) {
             (Some(rule), _) if rule.effect == Effect::Allow => Ruling::Said(Verdict::Allow),
             (Some(rule), _) if rule.effect == Effect::Ask => rule.asks(),
-            (Some(rule), _) => Ruling::Said(deny(format!(
-                "permissions.network refuses `{}`: {address}{told}",
-                rule.text
-            ))),
-            (None, Some((net, what))) => Ruling::Said(deny(format!(
+            (Some(rule), _) => rule.refuses(&format!(": {address}{told}")),
+            (None, Some((net, what))) => Ruling::Said(Verdict::deny(format!(
                 "{address}{told} is {what} ({net}): no rule of permissions.network names it"
             ))),
-            (None, None) => Ruling::Silent(deny(format!(
+            (None, None) => Ruling::Silent(Verdict::deny(format!(
                 "no rule of permissions.network allows {address}{told}"
             ))),
         }
     }
 
-    /// Whether connections may be taken inside the machine. No rule speaks of it; where one speaks of everybody, nobody is asked.
-    pub(crate) fn listen(&self) -> Ruling {
-        let speaks_of_all =
-            |rule: &Compiled| matches!(rule.target, Target::Anybody) && rule.ports.is_empty();
+    /// Whether connections may be taken inside the machine. Only rules that name the operation speak of it; besides, where one speaks of everybody,
+    /// nobody is asked.
+    pub(crate) fn listen(&self, address: SocketAddr) -> Ruling {
+        let own = canonical(address.ip());
+        let last = self.rules.iter().rev().find(|rule| {
+            rule.speaks_of(NetworkOperation::Listen, address.port())
+                && match &rule.target {
+                    Target::Anybody => true,
+                    Target::Addresses(net) => net.contains(&own),
+                    Target::Names(glob) => own.is_loopback() && glob.is_match("localhost"),
+                }
+        });
+        match last.map(|rule| (rule, rule.effect)) {
+            Some((_, Effect::Allow)) => return Ruling::Said(Verdict::Allow),
+            Some((rule, Effect::Ask)) => return rule.asks(),
+            Some((rule, Effect::Deny)) => return rule.refuses(&format!(": {address}")),
+            None => {}
+        }
+        let speaks_of_all = |rule: &Compiled| {
+            matches!(rule.target, Target::Anybody)
+                && rule.ports.is_empty()
+                && rule.operations.is_empty()
+        };
         if self.rules.iter().any(speaks_of_all) {
             return Ruling::Said(Verdict::Allow);
         }
@@ -227,7 +337,8 @@ impl NetworkRules {
     pub(crate) fn resolve(&self, name: &str) -> Ruling {
         let last = self.rules.iter().rev().find(|rule| {
             // A refusal for some ports leaves the name to the others.
-            (rule.opens() || rule.ports.is_empty())
+            rule.is_for(NetworkOperation::Resolve)
+                && (rule.opens() || rule.ports.is_empty())
                 && match &rule.target {
                     Target::Anybody => true,
                     Target::Names(glob) => glob.is_match(name),
@@ -237,18 +348,12 @@ impl NetworkRules {
         match last {
             Some(rule) if rule.effect == Effect::Allow => Ruling::Said(Verdict::Allow),
             Some(rule) if rule.effect == Effect::Ask => rule.asks(),
-            Some(rule) => {
-                Ruling::Said(deny(format!("permissions.network refuses `{}`", rule.text)))
-            }
-            None => Ruling::Silent(deny(format!(
+            Some(rule) => rule.refuses(""),
+            None => Ruling::Silent(Verdict::deny(format!(
                 "no rule of permissions.network allows `{name}`"
             ))),
         }
     }
-}
-
-fn deny(reason: String) -> Verdict {
-    Verdict::Deny { reason }
 }
 
 impl Compiled {
@@ -261,8 +366,27 @@ impl Compiled {
         Ruling::Asks(format!("permissions.network asks for `{}`", self.text))
     }
 
-    fn is_for_port(&self, port: u16) -> bool {
-        self.ports.is_empty() || self.ports.iter().any(|ports| ports.contains(&port))
+    /// What it says where it refuses, with more for the audit where the embedder gave no reason.
+    fn refuses(&self, more: &str) -> Ruling {
+        Ruling::Said(match &self.reason {
+            Some(reason) => Verdict::deny_saying(reason),
+            None => Verdict::deny(format!(
+                "permissions.network refuses `{}`{more}",
+                self.text
+            )),
+        })
+    }
+
+    fn is_for(&self, operation: NetworkOperation) -> bool {
+        match self.operations.as_slice() {
+            [] => operation != NetworkOperation::Listen,
+            named => named.contains(&operation),
+        }
+    }
+
+    fn speaks_of(&self, operation: NetworkOperation, port: u16) -> bool {
+        let is_its_port = |ports: &RangeInclusive<u16>| ports.contains(&port);
+        self.is_for(operation) && (self.ports.is_empty() || self.ports.iter().any(is_its_port))
     }
 }
 
@@ -295,6 +419,8 @@ fn compile(rule: &NetworkRule) -> Result<Compiled, Error> {
         effect: rule.effect,
         target,
         ports: rule.ports.clone(),
+        operations: rule.operations.clone(),
+        reason: rule.reason.clone().filter(|reason| !reason.is_empty()),
         text: rule.host.clone(),
     })
 }
@@ -461,6 +587,56 @@ mod tests {
         assert!(!allows(&list, "[64:ff9b::8.8.8.8]:443"));
         assert!(!allows(&list, "[::ffff:8.8.8.8]:443"));
         assert!(allows(&list, "[64:ff9b::1.1.1.1]:443"));
+    }
+
+    #[test]
+    fn rules_may_speak_of_single_operations_and_of_listening_by_name() {
+        let (list, pins) = rules(&[
+            NetworkRule::allow("*"),
+            NetworkRule::deny("*:53").for_operations([NetworkOperation::Send]),
+            NetworkRule::deny("*.test").for_operations([NetworkOperation::Http]),
+            NetworkRule::deny("secret.test").for_operations([NetworkOperation::Resolve]),
+            NetworkRule::deny("0.0.0.0/0:1-1023")
+                .for_operations([NetworkOperation::Listen])
+                .because("no small ports"),
+        ]);
+        let may = |operation, address: &str| {
+            list.reach(operation, address.parse().unwrap()).verdict() == Verdict::Allow
+        };
+        assert!(may(NetworkOperation::Connect, "8.8.8.8:53"));
+        assert!(!may(NetworkOperation::Send, "8.8.8.8:53"));
+        pins.remember("a.test", &["1.1.1.1".parse().unwrap()]);
+        assert!(may(NetworkOperation::Connect, "1.1.1.1:443"));
+        assert!(!may(NetworkOperation::Http, "1.1.1.1:443"));
+        assert_eq!(list.resolve("a.test").verdict(), Verdict::Allow);
+        assert_ne!(list.resolve("secret.test").verdict(), Verdict::Allow);
+        let listen = |address: &str| list.listen(address.parse().unwrap()).verdict();
+        assert_eq!(listen("127.0.0.1:80"), Verdict::deny_saying("no small ports"));
+        assert_eq!(listen("127.0.0.1:8080"), Verdict::Allow);
+        // What is said of the outside is not said of listening, and the other way round.
+        let (list, _) = rules(&[NetworkRule::deny("*")]);
+        let listen = list.listen("127.0.0.1:80".parse().unwrap()).verdict();
+        assert_eq!(listen, Verdict::Allow);
+        let listen = NetworkRule::allow("*").for_operations([NetworkOperation::Listen]);
+        let (list, _) = rules(&[listen]);
+        assert!(!list.open_anything());
+        assert!(!allows(&list, "8.8.8.8:443"));
+    }
+
+    /// Threat: a port that is exempt from the guard opens what a rule refuses for one operation.
+    #[test]
+    fn exempt_ports_keep_to_the_operations_of_the_rules() {
+        let given = [
+            NetworkRule::allow("*"),
+            NetworkRule::deny("*").for_operations([NetworkOperation::Send]),
+        ];
+        let exempt = NetworkRule::exempt(&given, false, &[5432]).unwrap();
+        let all: Vec<_> = given.into_iter().chain(exempt).collect();
+        let (list, _) = rules(&all);
+        let address = "127.0.0.1:5432".parse().unwrap();
+        assert!(allows(&list, "127.0.0.1:5432"));
+        let sent = list.reach(NetworkOperation::Send, address).verdict();
+        assert_ne!(sent, Verdict::Allow);
     }
 
     #[test]

@@ -31,7 +31,7 @@ use super::failure::About;
 use super::host_commands::{self, Replies, Starting, take};
 use super::host_files::Filesystems;
 use super::host_network::{HostNetwork, Taker, flow};
-use crate::ask::Permit;
+use crate::ask::{NO, Permit};
 use crate::host_commands::{Commands, Line};
 use crate::host_functions::Collections;
 use crate::{Error, HostFunctionError, PermissionRequest, host};
@@ -279,13 +279,12 @@ impl Embedder {
                 }
                 verdict
             }
-            None => Verdict::Deny {
-                reason: "a question that this version does not know".into(),
-            },
+            None => Verdict::deny("a question that this version does not know"),
         };
         let (allow, reason) = match verdict {
             Verdict::Allow => (true, String::new()),
-            Verdict::Deny { reason } => (false, reason),
+            Verdict::Deny { reason, .. } if reason == NO => (false, String::new()),
+            Verdict::Deny { reason, .. } => (false, reason),
         };
         PermissionAnswer {
             allow,
@@ -355,7 +354,10 @@ fn request(question: PermissionQuestion) -> Option<PermissionRequest> {
                 names: named.then_some(network.hostname).into_iter().collect(),
             }
         }
-        Question::Env(env) => PermissionRequest::Env { name: env.name },
+        Question::Env(env) => PermissionRequest::Env {
+            name: env.name,
+            value: env.value,
+        },
         Question::HostFunction(function) => PermissionRequest::HostFunction {
             collection: function.collection,
             function: function.function,

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use cenote_abi::Errno;
-use cenote_base::policy::{Request as Asked, Transport, Verdict};
 use cenote_proto::exchange::{self, Arrived, Broken, Credit, Frames, Inflow};
 use cenote_proto::v1::host_reply::Reply;
 use cenote_proto::v1::network_call::Call;
@@ -17,7 +16,7 @@ use cenote_proto::v1::{
     Addresses, Connected, Data, FetchResponseHead, Header, HostConnect, HostWindow, HttpAnswer,
     HttpCall, NetworkResult,
 };
-use http::{Request, Response, Uri};
+use http::{Request, Response};
 use http_body_util::BodyExt;
 use hyper::ext::ReasonPhrase;
 use tokio::sync::Semaphore;
@@ -25,10 +24,8 @@ use tokio::sync::Semaphore;
 use super::embedder::{failed, or_panic};
 use super::host_commands::Replies;
 use crate::host_network::{HttpBody, NetworkAdapter, NetworkTarget};
-use crate::network::BodySender;
-use crate::network::leave::{Leave, Leaves};
 use crate::network::pins::Pins;
-use crate::policy::{Rules, Ruling};
+use crate::network::{AdapterGuard, BodySender};
 use crate::{PermissionRequest, RequestBody, Resolve};
 
 /// Connections and requests of one machine under way.
@@ -41,11 +38,8 @@ pub(crate) struct HostNetwork(Arc<Inner>);
 struct Inner {
     adapter: Option<Arc<dyn NetworkAdapter>>,
     resolver: Option<Arc<dyn Resolve>>,
-    rules: Arc<Rules>,
+    guard: AdapterGuard,
     pins: Arc<Pins>,
-    /// Whether the embedder's code decides what no rule does.
-    asks: bool,
-    leaves: Leaves,
     room: Semaphore,
 }
 
@@ -107,33 +101,18 @@ fn answer(result: Answer) -> Reply {
     })
 }
 
-/// The host and port of a URL.
-fn authority(url: &Uri) -> Option<(String, u16)> {
-    let usual = match url.scheme_str()? {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
-    let host = url.host()?.trim_start_matches('[').trim_end_matches(']');
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    Some((name, url.port_u16().unwrap_or(usual)))
-}
-
 impl HostNetwork {
     pub(crate) fn new(
         adapter: Option<Arc<dyn NetworkAdapter>>,
         resolver: Option<Arc<dyn Resolve>>,
-        rules: &Arc<Rules>,
+        guard: AdapterGuard,
         pins: &Arc<Pins>,
-        asks: bool,
     ) -> Self {
         Self(Arc::new(Inner {
             adapter,
             resolver,
-            rules: Arc::clone(rules),
+            guard,
             pins: Arc::clone(pins),
-            asks,
-            leaves: Leaves::default(),
             room: Semaphore::new(EXCHANGES),
         }))
     }
@@ -144,9 +123,8 @@ impl HostNetwork {
         Self::new(
             inner.adapter.clone(),
             inner.resolver.clone(),
-            &inner.rules,
+            inner.guard.fork(),
             &inner.pins,
-            inner.asks,
         )
     }
 
@@ -174,10 +152,8 @@ impl HostNetwork {
                 is_fetch,
                 ..
             } => {
-                let (host, port) = authority(&url.parse().ok()?)?;
-                let is_its =
-                    port == address.port() && self.0.addresses(&host).contains(&address.ip());
-                is_its.then_some(PermissionRequest::Http {
+                let host = self.0.guard.host_of(&url, address)?;
+                Some(PermissionRequest::Http {
                     url,
                     method,
                     host,
@@ -191,17 +167,8 @@ impl HostNetwork {
 
     /// The embedder's code allowed this.
     pub(super) fn allowed(&self, asked: &PermissionRequest) {
-        let leave = match asked {
-            PermissionRequest::Connect { address, .. } => Leave::connect(*address),
-            PermissionRequest::Resolve { name } => Leave::Resolve(name.clone()),
-            PermissionRequest::Http { url, method, .. } => Leave::Http {
-                url: url.clone(),
-                method: method.clone(),
-            },
-            _ => return,
-        };
         if !self.is_empty() {
-            self.0.leaves.give(leave);
+            self.0.guard.allow(asked);
         }
     }
 
@@ -228,31 +195,8 @@ impl HostNetwork {
 }
 
 impl Inner {
-    fn may(&self, ruling: Ruling, leave: &Leave) -> bool {
-        match ruling {
-            Ruling::Said(verdict) => verdict == Verdict::Allow,
-            Ruling::Asks(_) | Ruling::Silent(_) => self.asks && self.leaves.take(leave),
-        }
-    }
-
-    fn ruling(&self, address: SocketAddr) -> Ruling {
-        self.rules.rule(&Asked::Connect {
-            transport: Transport::Tcp,
-            address,
-        })
-    }
-
-    /// The addresses that a host in a URL stands for.
-    fn addresses(&self, host: &str) -> Vec<IpAddr> {
-        match host.parse() {
-            Ok(address) => vec![address],
-            Err(_) => self.pins.vouched_addresses_of(host),
-        }
-    }
-
     async fn resolve(&self, name: String) -> Result<Addresses, Errno> {
-        let leave = Leave::Resolve(name.clone());
-        if !self.may(self.rules.rule(&Asked::Resolve { name: &name }), &leave) {
+        if !self.guard.may_resolve(&name) {
             return Err(Errno::EACCES);
         }
         let asked = name.clone();
@@ -289,7 +233,7 @@ impl Inner {
         let ip: IpAddr = to.address.parse().map_err(|_| Errno::EINVAL)?;
         let port = u16::try_from(to.port).map_err(|_| Errno::EINVAL)?;
         let address = SocketAddr::new(ip, port);
-        if !self.may(self.ruling(address), &Leave::connect(address)) {
+        if !self.guard.may_connect(address) {
             return Err(Errno::EACCES);
         }
         let target = NetworkTarget {
@@ -309,29 +253,12 @@ impl Inner {
         }
     }
 
-    fn may_request(&self, url: &Uri, leave: &Leave) -> bool {
-        let Some((host, port)) = authority(url) else {
-            return false;
-        };
-        let addresses = self.addresses(&host).into_iter();
-        let rulings = addresses.map(|ip| self.ruling(SocketAddr::new(ip, port)));
-        let rulings: Vec<Ruling> = rulings.collect();
-        let is_allowed = |ruling: &Ruling| matches!(ruling, Ruling::Said(Verdict::Allow));
-        if rulings.iter().any(is_allowed) {
-            return true;
-        }
-        let is_open = |ruling: &Ruling| !matches!(ruling, Ruling::Said(_));
-        let open = rulings.into_iter().find(is_open);
-        open.is_some_and(|ruling| self.may(ruling, leave))
-    }
-
     async fn http(&self, asked: HttpCall, flow: Flow, replies: &Replies) -> Result<(), Errno> {
         let adapter = Arc::clone(self.adapter.as_ref().ok_or(Errno::ENOSYS)?);
-        let (url, method) = (asked.url.clone(), asked.method.clone());
-        let (request, sender) = request(asked).ok_or(Errno::EINVAL)?;
-        if !self.may_request(request.uri(), &Leave::Http { url, method }) {
+        if !self.guard.may_request(&asked.url, &asked.method) {
             return Err(Errno::EACCES);
         }
+        let (request, sender) = request(asked).ok_or(Errno::EINVAL)?;
         let Flow { arrived, credit } = flow;
         let answering = async {
             let response = or_panic(async move { adapter.http(request).await }).await;

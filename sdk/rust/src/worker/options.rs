@@ -325,7 +325,12 @@ fn limits(limits: &Limits, memory: &MemoryLimits, output: usize) -> WireLimits {
     }
 }
 
-fn rule(effect: Effect, operations: &[&str], pattern: String) -> PermissionRule {
+fn rule(
+    effect: Effect,
+    operations: &[&str],
+    pattern: String,
+    reason: Option<&String>,
+) -> PermissionRule {
     let decision = match effect {
         Effect::Allow => Decision::Allow,
         Effect::Deny => Decision::Deny,
@@ -335,7 +340,7 @@ fn rule(effect: Effect, operations: &[&str], pattern: String) -> PermissionRule 
         decision: decision.into(),
         operations: operations.iter().map(|name| (*name).to_owned()).collect(),
         patterns: vec![pattern],
-        reason: String::new(),
+        reason: reason.cloned().unwrap_or_default(),
     }
 }
 
@@ -364,20 +369,21 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
             settled(one.effect, Scope::Fs),
             &operations,
             one.glob.clone(),
+            one.reason.as_ref(),
         )
     });
     let named = of.child_process && !of.programs.is_empty();
     let mut programs: Vec<PermissionRule> = if named {
         let globs = of.programs.iter();
         globs
-            .map(|glob| rule(Effect::Allow, &[], glob.clone()))
+            .map(|glob| rule(Effect::Allow, &[], glob.clone(), None))
             .collect()
     } else {
         Vec::new()
     };
     programs.extend(of.program_rules.iter().map(|one| {
         let effect = settled(one.effect, Scope::ChildProcess);
-        rule(effect, &[], one.glob.clone())
+        rule(effect, &[], one.glob.clone(), one.reason.as_ref())
     }));
     let child_process = if of.child_process && !named {
         scope(Scope::ChildProcess, Decision::Allow, programs)
@@ -390,7 +396,7 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
     };
     let functions = of.host_functions.iter().map(|one| {
         let effect = settled(one.effect, Scope::HostFunction);
-        rule(effect, &[], one.glob.clone())
+        rule(effect, &[], one.glob.clone(), one.reason.as_ref())
     });
     // Without rules the ports of the loopback that are let through are.
     let otherwise = if of.network.is_empty() {
@@ -400,7 +406,12 @@ fn permissions(of: &Permissions, callbacks: &Callbacks) -> WirePermissions {
     };
     let network = of.network.iter();
     let network = network
-        .map(|one| rule(settled(one.effect, Scope::Network), &[], target(one)))
+        .map(|one| {
+            let operations = one.operations.iter().map(|one| one.rule_name());
+            let operations: Vec<&str> = operations.collect();
+            let effect = settled(one.effect, Scope::Network);
+            rule(effect, &operations, target(one), one.reason.as_ref())
+        })
         .collect();
     WirePermissions {
         fs: Some(scope(Scope::Fs, Decision::Allow, files.collect())),

@@ -1,18 +1,20 @@
-//! The host channel of machines about whose network the embedder decides: the only calls of a machine that the sidecar reads.
+//! The host channel of machines about whose network the embedder decides, or whose network is the embedder's: the only calls of a machine that
+//! the sidecar reads.
 //!
 //! A worker puts the question and is told the answer, and it may be one that a guest has taken over. So what passes is looked at here: the
-//! broker hears what the embedder allowed and which names it answered, and the names in a question are the broker's, not the worker's. All
-//! else goes by as it is.
+//! broker hears what the embedder allowed and which names it answered, and the names in a question are the broker's, not the worker's. Where
+//! the network is the embedder's, an [`AdapterGuard`] stands in the broker's place, and what the rules refuse does not reach the embedder.
+//! All else goes by as it is.
 //!
 //! Lock order: `Watch::state` is a leaf.
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use cenote::{Broker, NetworkGrant};
+use cenote::{AdapterGuard, Broker, NetworkGrant, PermissionRequest};
 use cenote_proto::v1::host_channel_client::HostChannelClient;
 use cenote_proto::v1::host_channel_server::{HostChannel, HostChannelServer};
 use cenote_proto::v1::host_reply::Reply;
@@ -21,7 +23,7 @@ use cenote_proto::v1::network_call::Call;
 use cenote_proto::v1::network_result::Result as Answer;
 use cenote_proto::v1::permission_question::Scope as Question;
 use cenote_proto::v1::{
-    HostError, HostReply, HostRequest, NetworkCall, NetworkQuestion, NetworkResult,
+    HostError, HostReply, HostRequest, NetworkCall, NetworkResult, PermissionAnswer,
     PermissionQuestion,
 };
 use cenote_proto::{MAX_MESSAGE, VM_METADATA, detail_of};
@@ -71,8 +73,11 @@ impl Channels {
         let hosted = named
             .and_then(|value| value.to_str().ok())
             .and_then(|id| self.front.hosted(id).ok());
-        let network = hosted.and_then(|hosted| hosted.grants.network);
-        network.as_ref().is_some_and(NetworkGrant::asks_embedder)
+        hosted.is_some_and(|hosted| {
+            let asks = |network: &NetworkGrant| network.asks_embedder();
+            hosted.grants.embedder_network.is_some()
+                || hosted.grants.network.as_ref().is_some_and(asks)
+        })
     }
 }
 
@@ -111,7 +116,11 @@ impl HostChannel for Reading {
         request: Request<Streaming<HostReply>>,
     ) -> Result<Response<Self::OpenStream>, Status> {
         let id = vm_of(request.metadata())?.to_owned();
-        let worker = self.0.hosted(&id)?.worker;
+        let hosted = self.0.hosted(&id)?;
+        let guard = hosted.grants.embedder_network.as_ref();
+        let malformed = |error| option("permissions.network", error);
+        let guard = guard.map(AdapterGuard::new).transpose().map_err(malformed)?;
+        let worker = hosted.worker;
         let mut client = HostChannelClient::new(worker.channel())
             .max_decoding_message_size(MAX_MESSAGE)
             .max_encoding_message_size(MAX_MESSAGE);
@@ -119,7 +128,7 @@ impl HostChannel for Reading {
         let mut passed = Request::new(ReceiverStream::new(replies));
         let vm = MetadataValue::try_from(&id).map_err(|error| option(VM_METADATA, error))?;
         passed.metadata_mut().insert(VM_METADATA, vm);
-        let (watch, fate) = (Watch::new(worker.broker()), worker.fate());
+        let (watch, fate) = (Watch::new(worker.broker(), guard), worker.fate());
         // The channel must not keep its worker.
         drop(worker);
         let requests = match client.open(passed).await {
@@ -212,8 +221,7 @@ enum Refused {
 /// What a question is about.
 #[derive(Clone, Debug)]
 enum About {
-    Connect(SocketAddr),
-    Resolve(String),
+    Asked(PermissionRequest),
     /// The addresses of a name.
     Names(String),
 }
@@ -230,6 +238,8 @@ struct State {
 #[derive(Debug)]
 struct Watch {
     broker: Arc<Broker>,
+    /// Where the network is the embedder's.
+    guard: Option<AdapterGuard>,
     state: Mutex<State>,
 }
 
@@ -239,9 +249,10 @@ fn refused(why: &str) -> Refused {
 }
 
 impl Watch {
-    fn new(broker: &Arc<Broker>) -> Self {
+    fn new(broker: &Arc<Broker>, guard: Option<AdapterGuard>) -> Self {
         Self {
             broker: Arc::clone(broker),
+            guard,
             state: Mutex::default(),
         }
     }
@@ -259,21 +270,31 @@ impl Watch {
                 drop(forgotten);
                 return Ok(());
             }
-            Some(Asked::Permission(question)) => self.question(question),
-            Some(Asked::Network(NetworkCall {
-                call: Some(Call::Resolve(question)),
-            })) => {
-                if !self.broker.may_ask_for(&question.hostname) {
-                    return Err(Refused::Request(HostReply {
-                        id,
-                        reply: Some(Reply::Error(HostError {
-                            code: "EACCES".into(),
-                            name: "Error".into(),
-                            message: "refused by the rules of the network".into(),
-                        })),
-                    }));
+            Some(Asked::Permission(question)) => match self.question(question) {
+                Ok(about) => about.map(About::Asked),
+                Err(Contradiction) => {
+                    let answer = PermissionAnswer {
+                        reason: "a question that contradicts itself".into(),
+                        ..PermissionAnswer::default()
+                    };
+                    let reply = Some(Reply::Permission(answer));
+                    return Err(Refused::Request(HostReply { id, reply }));
                 }
-                Some(About::Names(question.hostname.clone()))
+            },
+            Some(Asked::Network(NetworkCall { call: Some(call) })) => {
+                if !self.may_call(call) {
+                    tracing::warn!(target: "cenote::audit", "the rules of the network refused what the machine's process let through");
+                    let reply = Some(Reply::Error(HostError {
+                        code: "EACCES".into(),
+                        name: "Error".into(),
+                        message: "refused by the rules of the network".into(),
+                    }));
+                    return Err(Refused::Request(HostReply { id, reply }));
+                }
+                match call {
+                    Call::Resolve(question) => Some(About::Names(question.hostname.clone())),
+                    Call::Connect(_) | Call::Http(_) => None,
+                }
             }
             Some(_) => None,
         };
@@ -295,30 +316,67 @@ impl Watch {
         Ok(())
     }
 
+    /// Whether the embedder's network may be asked for this.
+    fn may_call(&self, call: &Call) -> bool {
+        match (&self.guard, call) {
+            (Some(guard), Call::Resolve(question)) => guard.may_resolve(&question.hostname),
+            (Some(guard), Call::Connect(to)) => {
+                let to = to.address.parse().ok().zip(u16::try_from(to.port).ok());
+                to.is_some_and(|to| guard.may_connect(SocketAddr::from(to)))
+            }
+            (Some(guard), Call::Http(request)) => guard.may_request(&request.url, &request.method),
+            (None, Call::Resolve(question)) => self.broker.may_ask_for(&question.hostname),
+            // There is no such network.
+            (None, Call::Connect(_) | Call::Http(_)) => false,
+        }
+    }
+
+    fn names_of(&self, address: IpAddr) -> Vec<String> {
+        match &self.guard {
+            Some(guard) => guard.names_of(address),
+            None => self.broker.names_of(address),
+        }
+    }
+
     /// What a question is about; the names in it are set right.
-    fn question(&self, question: &mut PermissionQuestion) -> Option<About> {
+    fn question(
+        &self,
+        question: &mut PermissionQuestion,
+    ) -> Result<Option<PermissionRequest>, Contradiction> {
         let Some(Question::Network(network)) = &mut question.scope else {
-            return None;
+            return Ok(None);
         };
-        let NetworkQuestion {
-            hostname,
-            address,
-            port,
-            url,
-            ..
-        } = network;
-        match question.operation.as_str() {
-            "connect" if url.is_empty() => {
-                let port = u16::try_from(*port).ok()?;
-                let ip = address.parse().ok()?;
-                let known = self.broker.names_of(ip);
+        let address = network.address.parse().ok();
+        let address = address.zip(u16::try_from(network.port).ok());
+        let address: Option<SocketAddr> = address.map(|(ip, port): (IpAddr, u16)| (ip, port).into());
+        let hostname = &mut network.hostname;
+        match (question.operation.as_str(), address) {
+            ("connect", Some(address)) if network.url.is_empty() => {
+                let known = self.names_of(address.ip());
                 if !known.contains(&*hostname) {
                     *hostname = known.into_iter().next().unwrap_or_default();
                 }
-                Some(About::Connect(SocketAddr::new(ip, port)))
+                let names = Vec::new();
+                Ok(Some(PermissionRequest::Connect { address, names }))
             }
-            "dns" if address.is_empty() && url.is_empty() => Some(About::Resolve(hostname.clone())),
-            _ => None,
+            ("dns", None) if network.address.is_empty() && network.url.is_empty() => {
+                let name = hostname.clone();
+                Ok(Some(PermissionRequest::Resolve { name }))
+            }
+            ("http" | "fetch", address) => {
+                let guard = self.guard.as_ref().ok_or(Contradiction)?;
+                let address = address.ok_or(Contradiction)?;
+                let host = guard.host_of(&network.url, address).ok_or(Contradiction)?;
+                hostname.clone_from(&host);
+                Ok(Some(PermissionRequest::Http {
+                    url: network.url.clone(),
+                    method: network.method.clone(),
+                    host,
+                    address,
+                    is_fetch: question.operation == "fetch",
+                }))
+            }
+            _ => Ok(None),
         }
     }
 
@@ -329,11 +387,17 @@ impl Watch {
             return;
         };
         match (about, reply) {
-            (About::Connect(to), Reply::Permission(answer)) if answer.allow => {
-                self.broker.allow_connect(to);
-            }
-            (About::Resolve(name), Reply::Permission(answer)) if answer.allow => {
-                self.broker.allow_resolve(&name);
+            (About::Asked(asked), Reply::Permission(answer)) if answer.allow => {
+                match (&self.guard, asked) {
+                    (Some(guard), asked) => guard.allow(&asked),
+                    (None, PermissionRequest::Connect { address, .. }) => {
+                        self.broker.allow_connect(address);
+                    }
+                    (None, PermissionRequest::Resolve { name }) => {
+                        self.broker.allow_resolve(&name);
+                    }
+                    (None, _) => {}
+                }
             }
             (
                 About::Names(name),
@@ -343,18 +407,26 @@ impl Watch {
             ) => {
                 let addresses = told.addresses.iter();
                 let addresses: Vec<_> = addresses.filter_map(|text| text.parse().ok()).collect();
-                self.broker.learn(&name, &addresses);
+                match &self.guard {
+                    Some(guard) => guard.learn(&name, &addresses),
+                    None => self.broker.learn(&name, &addresses),
+                }
             }
             _ => {}
         }
     }
 }
 
+/// A question that cannot be meant.
+struct Contradiction;
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use cenote::NetworkRule;
-    use cenote_proto::v1::{Addresses, DnsQuestion, HostCancel, PermissionAnswer};
+    use cenote_proto::v1::{
+        Addresses, DnsQuestion, HostCancel, HostConnect, HttpCall, NetworkQuestion,
+    };
 
     fn watch(embedder_resolves: bool) -> Watch {
         let broker = Arc::<Broker>::default();
@@ -364,7 +436,7 @@ mod tests {
             ..NetworkGrant::default()
         };
         broker.grant(&grant).unwrap();
-        Watch::new(&broker)
+        Watch::new(&broker, None)
     }
 
     fn connect(id: u64, hostname: &str) -> HostRequest {
@@ -448,6 +520,70 @@ mod tests {
         assert!(watch.asked(&mut connect(u64::MAX, "")).is_ok());
         let state = watch.state.lock();
         assert!(state.numbers.len() <= NUMBERS && state.waiting.len() == 1);
+    }
+
+    /// Threat: a worker asks the embedder's own network for what the rules refuse.
+    #[test]
+    fn embedders_network_is_asked_for_what_the_rules_allow() {
+        let grant = NetworkGrant {
+            rules: vec![NetworkRule::allow("a.test"), NetworkRule::ask("b.test")],
+            ..NetworkGrant::default()
+        };
+        let guard = AdapterGuard::new(&grant).unwrap();
+        let watch = Watch::new(&Arc::default(), Some(guard));
+        let mut last = 0;
+        let mut ask = |call: Call| {
+            last += 1;
+            watch.asked(&mut HostRequest {
+                id: last,
+                request: Some(Asked::Network(NetworkCall { call: Some(call) })),
+                ..HostRequest::default()
+            })
+        };
+        let name = |hostname: &str| {
+            Call::Resolve(DnsQuestion {
+                hostname: hostname.into(),
+                ..DnsQuestion::default()
+            })
+        };
+        let page = |url: &str| {
+            Call::Http(HttpCall {
+                url: url.into(),
+                method: "GET".into(),
+                ..HttpCall::default()
+            })
+        };
+        let at = |address: &str| {
+            Call::Connect(HostConnect {
+                address: address.into(),
+                port: 443,
+                ..HostConnect::default()
+            })
+        };
+        assert!(ask(name("a.test")).is_ok());
+        let told = NetworkResult {
+            result: Some(Answer::Addresses(Addresses {
+                addresses: vec!["10.0.0.1".into()],
+            })),
+        };
+        watch.answered(&reply(1, Reply::Network(told)));
+        assert!(ask(page("https://a.test/")).is_ok());
+        assert!(ask(at("10.0.0.1")).is_ok());
+        for refused in [
+            name("c.test"),
+            name("b.test"),
+            page("https://b.test/"),
+            page("https://10.0.0.2/"),
+            at("10.0.0.2"),
+            at("nonsense"),
+        ] {
+            let said = format!("{refused:?}");
+            assert!(matches!(ask(refused), Err(Refused::Request(_))), "{said}");
+        }
+        watch.guard.as_ref().unwrap().allow(&PermissionRequest::Resolve {
+            name: "b.test".into(),
+        });
+        assert!(ask(name("b.test")).is_ok());
     }
 
     #[test]

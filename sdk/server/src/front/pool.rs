@@ -212,6 +212,7 @@ impl Grants {
             read: join(&self.read, &more.read),
             write: join(&self.write, &more.write),
             network: more.network.clone().or_else(|| self.network.clone()),
+            embedder_network: more.embedder_network.clone(),
         }
     }
 

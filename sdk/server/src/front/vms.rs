@@ -69,16 +69,20 @@ fn grants(request: &CreateVmRequest) -> Result<Grants, Status> {
     let directories = [&request.node_modules, &request.commands_dir];
     let named = directories.into_iter().filter(|path| !path.is_empty());
     grants.read.extend(named.map(PathBuf::from));
-    grants.network = network(request)?;
+    let network = network(request)?;
+    // What the embedder answers needs nothing of the host's network.
+    if request.host_network {
+        grants.embedder_network = Some(network);
+    } else {
+        let opens = |effect| effect != Effect::Deny;
+        let is_open = network.asks || network.rules.iter().any(|rule| opens(rule.effect));
+        grants.network = is_open.then_some(network);
+    }
     Ok(grants)
 }
 
-/// What the broker lets through. What the embedder is asked about is left to it, inside.
-fn network(request: &CreateVmRequest) -> Result<Option<NetworkGrant>, Status> {
-    // What the embedder answers needs nothing of the host's network.
-    if request.host_network {
-        return Ok(None);
-    }
+/// What the broker lets through, or the guard of the embedder's network. What the embedder is asked about is left to it, inside.
+fn network(request: &CreateVmRequest) -> Result<NetworkGrant, Status> {
     let mut granted = NetworkGrant::default();
     let permissions = request.permissions.as_ref();
     if let Some(scope) = permissions.and_then(|permissions| permissions.network.as_ref()) {
@@ -94,8 +98,7 @@ fn network(request: &CreateVmRequest) -> Result<Option<NetworkGrant>, Status> {
     let exempt = NetworkRule::exempt(&granted.rules, granted.asks, &ports);
     let malformed = |error: cenote::Error| option("permissions.network", error.to_string());
     granted.rules.extend(exempt.map_err(malformed)?);
-    let opens = granted.asks || granted.rules.iter().any(|rule| rule.effect != Effect::Deny);
-    Ok(opens.then_some(granted))
+    Ok(granted)
 }
 
 impl Service {
@@ -160,18 +163,21 @@ impl Service {
         }
         let made = client(&hosted.worker).create(request).await;
         let made = answer(&hosted.worker, made).await?;
-        Ok(self.beside(made, &hosted))
+        let grants = Grants {
+            embedder_network: grants.embedder_network.clone(),
+            ..hosted.grants.clone()
+        };
+        Ok(self.beside(made, &hosted, grants))
     }
 
     /// Takes in a machine that was made beside another.
-    fn beside(&self, made: Vm, hosted: &Hosted) -> Vm {
+    fn beside(&self, made: Vm, hosted: &Hosted, grants: Grants) -> Vm {
         let vm = Vm {
             isolation: Isolation::Shared.into(),
             worker_pid: hosted.worker.pid,
             ..made
         };
-        self.0
-            .take_in(vm.clone(), &hosted.worker, hosted.grants.clone());
+        self.0.take_in(vm.clone(), &hosted.worker, grants);
         vm
     }
 
@@ -259,7 +265,8 @@ impl Vms for Service {
         let (hosted, mut client) = self.of(&request.vm)?;
         let made = client.fork(request).await;
         let made = answer(&hosted.worker, made).await?;
-        Ok(Response::new(self.beside(made, &hosted)))
+        let grants = hosted.grants.clone();
+        Ok(Response::new(self.beside(made, &hosted, grants)))
     }
 
     async fn drop_snapshot(

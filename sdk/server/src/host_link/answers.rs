@@ -26,7 +26,8 @@ impl HostLink {
         match self.ask(Asked::Permission(question), PATIENCE).await {
             Ok(Reply::Permission(answer)) if answer.allow => Decision::allow(),
             Ok(Reply::Permission(answer)) if answer.reason.is_empty() => {
-                Decision::deny("the embedder says no")
+                // The guest hears of what the embedder says, and it says nothing.
+                Decision::from(false)
             }
             Ok(Reply::Permission(answer)) => Decision::deny(short(answer.reason)),
             Ok(Reply::Error(error)) => Decision::deny(short(error.message)),
@@ -117,10 +118,10 @@ fn question(request: &PermissionRequest) -> Option<PermissionQuestion> {
             };
             ("spawn", Question::ChildProcess(child))
         }
-        PermissionRequest::Env { name } => {
+        PermissionRequest::Env { name, value } => {
             let env = EnvQuestion {
                 name: name.clone(),
-                ..EnvQuestion::default()
+                value: value.clone(),
             };
             ("read", Question::Env(env))
         }

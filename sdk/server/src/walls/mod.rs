@@ -28,6 +28,8 @@ pub struct Grants {
     pub write: Vec<PathBuf>,
     /// What it may reach of the host's network, by a broker outside of it.
     pub network: Option<NetworkGrant>,
+    /// What its machine may ask of the embedder's own network, which is nothing of the host's.
+    pub embedder_network: Option<NetworkGrant>,
 }
 
 /// What was applied, and what was not.

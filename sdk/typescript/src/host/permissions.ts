@@ -4,6 +4,7 @@ import type { PermissionQuestion } from "../gen/cenote/v1/host_pb.js";
 import { decided, type PermissionAnswers } from "../permissions/compile.js";
 import type {
   ChildProcessAccessRequest,
+  EnvAccessRequest,
   FsAccessRequest,
   HostFunctionAccessRequest,
   NetworkAccessRequest,
@@ -58,8 +59,12 @@ function asked(answers: PermissionAnswers, question: PermissionQuestion): (() =>
       const request: HostFunctionAccessRequest = { ...common, collection: scope.value.collection, function: scope.value.function };
       return bind(answers.hostFunction, request);
     }
+    case "env": {
+      const { name, value } = scope.value;
+      const request: EnvAccessRequest = { op: question.operation, operation: question.operation, key: name, name, value };
+      return bind(answers.env, request);
+    }
     default:
-      // Variables are decided when they are handed over (permissions/compile.ts).
       return undefined;
   }
 }

@@ -1,7 +1,7 @@
 /**
  * Permissions on the wire: what is data becomes rules, what is a function becomes a question that the host channel answers.
  *
- * Environment variables are different: all of them come from the embedder, so functions decide here which are handed over.
+ * Environment variables are different: all of them come from the embedder, so functions decide here which are handed over; rules go with them.
  */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 
@@ -17,6 +17,7 @@ export interface PermissionAnswers {
   fs?: PermissionFunction<never>;
   network?: PermissionFunction<never>;
   childProcess?: PermissionFunction<never>;
+  env?: PermissionFunction<never>;
   hostFunction?: PermissionFunction<never>;
 }
 
@@ -42,14 +43,13 @@ export function compilePermissions(
   }
   const compiled: CompiledPermissions = { wire: {}, answers: {} };
   for (const scope of SCOPES) {
-    const check: PermissionCheck<never> | undefined = permissions[scope];
+    const check = permissions[scope] as PermissionCheck<never> | undefined;
     const added = scope === "fs" ? rulesToWire(scope, fsRules) : [];
     if (typeof check === "object") {
       const data = rules(scope, check, denyByDefault);
       const asks = data.rules.some(({ decision }) => decision === Decision.ASK);
-      if (asks && scope === "env") throw new OptionError("permissions.env", "rules that ask are for the other scopes: variables are given when the machine is made");
       if (asks && typeof check.ask !== "function") throw new OptionError(`permissions.${scope}.ask`, "give a function: a rule asks");
-      if (asks && scope !== "env") compiled.answers[scope] = check.ask as PermissionFunction<never>;
+      if (asks) compiled.answers[scope] = check.ask as PermissionFunction<never>;
       compiled.wire[scope] = { fallback: data.fallback, rules: [...data.rules, ...added] };
     } else if (scope === "env") {
       // What a machine has of its own is no secret; what the embedder gives is kept back here.
@@ -81,7 +81,7 @@ function rules(scope: string, data: PermissionRules<never>, denyByDefault: boole
   };
 }
 
-function rulesToWire(scope: string, rules: readonly PermissionRule[]): WireRule[] {
+function rulesToWire(scope: string, rules: readonly PermissionRule<string>[]): WireRule[] {
   return rules.map((rule, index) => ({
     decision: rule.mode === "ask" ? Decision.ASK : decision(`permissions.${scope}.rules[${index}].mode`, rule.mode),
     operations: [...(rule.operations ?? [])],
@@ -96,29 +96,39 @@ function decision(option: string, mode: unknown): Decision {
   throw new OptionError(option, `${JSON.stringify(mode)} is none of "allow", "deny" and, in rules, "ask"`);
 }
 
+/** Hears of variables that are kept back. */
+export type OnRefused = (name: string, reason: string) => void;
+
 /** The variables that may reach a guest. */
 export async function permittedEnv(
   env: Record<string, string>,
   check: PermissionCheck<EnvAccessRequest> | undefined,
   denyByDefault: boolean,
+  refused: OnRefused = () => undefined,
 ): Promise<Record<string, string>> {
-  if (check === undefined) return denyByDefault ? {} : env;
+  const none = (reason: string): Record<string, string> => {
+    for (const name of Object.keys(env)) refused(name, reason);
+    return {};
+  };
+  if (check === undefined) return denyByDefault ? none("permissions.env is not set") : env;
   if (isAllowAll(check)) return env;
   if (typeof check === "function") {
     const permitted: Record<string, string> = {};
     for (const [name, value] of Object.entries(env)) {
       try {
-        const answer = await check({ op: "read", operation: "read", key: name, name, value });
-        if (decided(answer).allow) permitted[name] = value;
-      } catch {
+        const { allow, reason } = decided(await check({ op: "read", operation: "read", key: name, name, value }));
+        if (allow) permitted[name] = value;
+        else refused(name, reason ?? "the permission function says no");
+      } catch (error) {
         // As in the other scopes: a function that throws denies.
+        refused(name, `the permission function threw: ${error instanceof Error ? error.message : typeof error}`);
       }
     }
     return permitted;
   }
   // Rules as data are for the server.
   if (typeof check === "object") return env;
-  return decideAtOnce("env", check) ? env : {};
+  return decideAtOnce("env", check) ? env : none("permissions.env refuses it");
 }
 
 /** An answer in its long form; only `true` and `{ allow: true }` allow. */

@@ -102,46 +102,87 @@ export type PermissionFunction<T> = (
   request: T,
 ) => boolean | PermissionDecision | Promise<boolean> | Promise<PermissionDecision> | Promise<boolean | PermissionDecision>;
 
+/** A kind of operations of files, or one of them: `read` for all that looks, `write` for all that changes something, `open_read` and `open_write` for nothing but opening. */
+export type FsOperation =
+  | "read"
+  | "write"
+  | "open_read"
+  | "open_write"
+  | "mkdir"
+  | "rmdir"
+  | "stat"
+  | "readdir"
+  | "rm"
+  | "rename"
+  | "link"
+  | "symlink"
+  | "readlink"
+  | "chmod"
+  | "chown"
+  | "utimes"
+  | "truncate";
+
+/**
+ * An operation of the network: `connect` for connections to an address outside, `send` for datagrams, `dns` for look-ups of names, `http` (or `fetch`, the
+ * same) for requests through a network adapter, whose connection is a `connect` before, `listen` for taking connections inside the machine. A rule without
+ * operations speaks of all but `listen`, which leaves nothing out of the machine.
+ */
+export type NetworkOperation = "connect" | "send" | "dns" | "http" | "fetch" | "listen";
+
+/** The operations that rules of each scope may name. Where there is one, to name it is to name none. */
+export interface ScopeOperations {
+  /** Of files. */
+  fs: FsOperation;
+  /** Of the network. */
+  network: NetworkOperation;
+  /** Starting a program. */
+  childProcess: "spawn";
+  /** Seeing a variable that the embedder gives; what guests change is their own. */
+  env: "read";
+  /** Calling a function. */
+  hostFunction: "call";
+}
+
 /** One rule of a list. */
-export interface PermissionRule {
-  /** What it says; `"ask"` (not for `env`): the rules' `ask` function decides. */
+export interface PermissionRule<O extends string = FsOperation> {
+  /** What it says; `"ask"`: the rules' `ask` function decides. */
   mode: "allow" | "deny" | "ask";
-  /**
-   * For which operations. Of files: `read` for all that looks, `write` for all that changes something, others as in the request's `op`, `open_read` and
-   * `open_write` for nothing but opening. Default: all.
-   */
-  operations?: readonly string[];
-  /** Globs of paths, for `fs`: absolute, `*` in a directory, `**` across. Default: everything. */
+  /** For which operations, see {@link ScopeOperations}. Default: all. */
+  operations?: readonly O[];
+  /** Globs of paths, for `fs`: absolute, `*` in a directory, `**` across; of files, not of links to them. Default: everything. */
   paths?: readonly string[];
-  /** Globs for the other scopes: `host`, `host:port` or a network; program names or paths; variable names; `collection.function`. */
+  /**
+   * Globs for the other scopes: `host`, `host:port` or a network; names of commands (`ls`) or paths of programs (not of links to them); variable names;
+   * `collection.function`.
+   */
   patterns?: readonly string[];
-  /** For the guest's error. */
+  /** Why it refuses: for the guest's error, where that has room for a text (Node's errors of files, host functions), and for the events. */
   reason?: string;
 }
 
 /** Rules as data, decided in the machine without asking unless one says so: the last that matches wins. */
-export interface PermissionRules<T = never> {
+export interface PermissionRules<T = never, O extends string = string> {
   /** When none matches. Default: that of the scope. */
   default?: "allow" | "deny";
   /** In order. */
-  rules?: readonly PermissionRule[];
-  /** Decides what a rule of mode `"ask"` matches, and nothing else. */
+  rules?: readonly PermissionRule<O>[];
+  /** Decides what a rule of mode `"ask"` matches, and nothing else. Variables of the machine are asked for when its first program starts. */
   ask?: PermissionFunction<T>;
 }
 
 /** Everything a scope accepts: yes or no, a function that is asked, or rules as data. */
-export type PermissionCheck<T> = boolean | "allow" | "deny" | PermissionFunction<T> | PermissionRules<T>;
+export type PermissionCheck<T, O extends string = string> = boolean | "allow" | "deny" | PermissionFunction<T> | PermissionRules<T, O>;
 
 /** What guests may do, scope by scope. */
 export interface Permissions {
   /** Files of the machine. */
-  fs?: PermissionCheck<FsAccessRequest>;
+  fs?: PermissionCheck<FsAccessRequest, ScopeOperations["fs"]>;
   /** Network outside the machine. */
-  network?: PermissionCheck<NetworkAccessRequest>;
+  network?: PermissionCheck<NetworkAccessRequest, ScopeOperations["network"]>;
   /** Starting programs. */
-  childProcess?: PermissionCheck<ChildProcessAccessRequest>;
+  childProcess?: PermissionCheck<ChildProcessAccessRequest, ScopeOperations["childProcess"]>;
   /** Environment variables that the embedder gives. */
-  env?: PermissionCheck<EnvAccessRequest>;
+  env?: PermissionCheck<EnvAccessRequest, ScopeOperations["env"]>;
   /** Host functions. */
-  hostFunction?: PermissionCheck<HostFunctionAccessRequest>;
+  hostFunction?: PermissionCheck<HostFunctionAccessRequest, ScopeOperations["hostFunction"]>;
 }

@@ -23,7 +23,7 @@ use crate::Error;
 use crate::network::dns::{canonical, upstream};
 use crate::network::leave::{Leave, Leaves};
 use crate::network::pins::Pins;
-use crate::network::rules::{NetworkRule, NetworkRules};
+use crate::network::rules::{NetworkOperation, NetworkRule, NetworkRules};
 use crate::policy::{Effect, Ruling};
 
 /// Questions of one process under way.
@@ -172,8 +172,9 @@ impl Broker {
         granted.any(|one| one.allows(ruling(&one.rules), || self.leaves.take(leave)))
     }
 
-    fn may_reach(&self, to: SocketAddr) -> bool {
-        let may = self.may(|_| true, |rules| rules.connect(to), &Leave::connect(to));
+    fn may_reach(&self, operation: NetworkOperation, to: SocketAddr) -> bool {
+        let ruling = |rules: &NetworkRules| rules.reach(operation, to);
+        let may = self.may(|_| true, ruling, &Leave::connect(to));
         self.note(may, &to);
         may
     }
@@ -295,7 +296,7 @@ impl Broker {
     }
 
     async fn connect(&self, to: SocketAddr) -> io::Result<OwnedFd> {
-        if !self.may_reach(to) {
+        if !self.may_reach(NetworkOperation::Connect, to) {
             return Err(refused());
         }
         let connected = tokio::time::timeout(PATIENCE, TcpStream::connect(to)).await;
@@ -367,7 +368,7 @@ impl Broker {
             SocketAddr::V6(_) => (v6, Ipv6Addr::UNSPECIFIED.into()),
         };
         let sent = async {
-            if !self.may_reach(to) {
+            if !self.may_reach(NetworkOperation::Send, to) {
                 return Err(refused());
             }
             let socket = match socket {

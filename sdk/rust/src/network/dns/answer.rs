@@ -117,7 +117,7 @@ impl Answering {
     fn allows(&self, name: &str) -> bool {
         match self.policy.decide(&Request::Resolve { name }) {
             Verdict::Allow => true,
-            Verdict::Deny { reason } => {
+            Verdict::Deny { reason, .. } => {
                 tracing::info!(target: "cenote::audit", name, reason, "refused to look a name up");
                 false
             }

@@ -4,7 +4,7 @@
 //! resolver or the host's. What it answers is remembered ([`Pins`](super::pins::Pins)): a rule for a name opens those addresses and no
 //! others, so it does not matter what the name's owner says later. `listener` is its sockets, `answer` decides, `upstream` asks the host.
 //!
-//! It is there only where rules open the network or names are given; other machines know `/etc/hosts` alone.
+//! Where nothing outside may be reached it is there too, so that who looks a name up in vain is told of as refused.
 
 mod answer;
 mod listener;
@@ -73,9 +73,6 @@ impl Names {
         self.resolver.is_some()
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.overrides.is_empty()
-    }
 }
 
 /// A name as rules and overrides have it.
