@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cenote_server::{
-    Grants, Isolation, Listen, ServeOptions, TelemetryOptions, Tls, WorkerOptions, run_worker,
-    serve,
+    Grants, Isolation, Listen, ServeOptions, TelemetryOptions, Tls, WorkerOptions, raise_own,
+    run_worker, serve,
 };
 use clap::{Args, Parser, ValueEnum};
 
@@ -142,6 +142,8 @@ fn default_socket() -> PathBuf {
 }
 
 fn serve_with(line: ServeLine) -> Result<(), Failure> {
+    // Before anything is opened.
+    let walls = raise_own();
     let options = ServeOptions {
         listen: line.door.listen()?,
         isolation: match line.isolation {
@@ -162,7 +164,7 @@ fn serve_with(line: ServeLine) -> Result<(), Failure> {
             traces: line.traces,
         },
     };
-    serve(options, |line| println!("{line}"))?;
+    serve(options, walls, |line| println!("{line}"))?;
     Ok(())
 }
 

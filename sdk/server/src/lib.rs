@@ -25,5 +25,5 @@ pub use cenote_proto::v1::Isolation;
 pub use door::{Listen, Tls};
 pub use sidecar::{ServeError, ServeOptions, serve};
 pub use telemetry::{TelemetryError, TelemetryOptions};
-pub use walls::{Grants, NetworkGrant, lock_down};
+pub use walls::{Grants, NetworkGrant, OwnWalls, lock_down, raise_own};
 pub use worker::{WorkerOptions, run_worker};

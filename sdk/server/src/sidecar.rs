@@ -27,7 +27,7 @@ use crate::door::{
 use crate::front::{self, Front, Launcher, Pool, half_of_the_host};
 use crate::metrics::{Metrics, Page};
 use crate::telemetry::{self, TelemetryError, TelemetryOptions};
-use crate::walls::{Grants, Report};
+use crate::walls::{Grants, OwnWalls};
 
 /// How a sidecar is started.
 #[derive(Clone, Debug)]
@@ -91,22 +91,31 @@ fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
 const TOKEN: usize = 16;
 
 /// Serves until the owner ends, or SIGTERM or SIGINT came and calls have ended. Calls `ready` with a line of JSON that
-/// has the address, once callers may come.
+/// has the address, once callers may come. `walls` is what [`raise_own`](crate::raise_own) gave, or
+/// [`OwnWalls::none`] in a process that is more than a sidecar.
 ///
 /// # Errors
 /// When the door cannot be opened or the set-up makes no sense.
-pub fn serve(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), ServeError> {
+pub fn serve(
+    options: ServeOptions,
+    walls: OwnWalls,
+    ready: impl FnOnce(&str),
+) -> Result<(), ServeError> {
     let tokio = tokio::runtime::Builder::new_multi_thread()
         .thread_name("cenote-sidecar")
         .enable_all()
         .build()
         .map_err(io_error("the async runtime"))?;
-    let served = tokio.block_on(run(options, ready));
+    let served = tokio.block_on(run(options, walls, ready));
     tokio.shutdown_background();
     served
 }
 
-async fn run(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), ServeError> {
+async fn run(
+    options: ServeOptions,
+    walls: OwnWalls,
+    ready: impl FnOnce(&str),
+) -> Result<(), ServeError> {
     let _telemetry = telemetry::begin(&options.telemetry)?;
     let memory = options.worker_memory.unwrap_or_else(half_of_the_host);
     let launcher = Launcher::new(options.worker, options.worker_args, memory)
@@ -118,7 +127,7 @@ async fn run(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), Serv
     let front = Front::new(
         Pool::new(launcher, common, options.spares, options.prepare_args),
         options.isolation,
-        own_walls(),
+        walls.into_report(),
     );
     let metrics = Metrics::default();
     if let Some(address) = options.metrics {
@@ -141,12 +150,6 @@ async fn run(options: ServeOptions, ready: impl FnOnce(&str)) -> Result<(), Serv
         metrics,
     };
     open(options.listen, layer, routes, end, ready).await
-}
-
-/// The sidecar's own process holds no guest and must start workers; what it gives up is little.
-fn own_walls() -> Report {
-    // Workers give up the rest, see `walls`.
-    Report::of_sidecar(rustix::thread::set_no_new_privs(true).map_err(io::Error::from))
 }
 
 /// The contract, health and reflection.

@@ -17,12 +17,14 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 
 use cenote_proto::v1::WallState;
-use cenote_server::{Grants, NetworkGrant, lock_down};
+use cenote_server::{Grants, NetworkGrant, lock_down, raise_own};
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
     match args.get(1).map(String::as_str) {
         Some("inside") => inside(&args[2..]),
+        Some("supervisor") => supervisor(&args[2..]),
+        Some("started") => started(),
         // The names that cargo and IDEs ask for.
         Some("--list") => println!("walls: test"),
         _ => outside(),
@@ -64,7 +66,15 @@ fn outside() {
     assert_eq!(receiver.recv(&mut place).unwrap(), 7);
     assert_eq!(&place[..7], b"allowed");
     drop((listener, socket));
-    println!("{told}test result: ok");
+    let supervisor = Command::new(std::env::current_exe().unwrap())
+        .args(["supervisor", &path(""), &left_open])
+        .output()
+        .unwrap();
+    let own = String::from_utf8(supervisor.stdout).unwrap();
+    let words = String::from_utf8_lossy(&supervisor.stderr).into_owned();
+    assert!(supervisor.status.success(), "{own}\n{words}");
+    assert!(own.ends_with("all refused\n"), "{own}\n{words}");
+    println!("{told}{own}test result: ok");
 }
 
 /// The parts that this kernel must have for a trial to mean something.
@@ -104,6 +114,7 @@ fn inside(args: &[String]) {
             asks: false,
             ..NetworkGrant::default()
         }),
+        ..Grants::default()
     });
     let landlock = is_up(&walls, "landlock");
     let seccomp = is_up(&walls, "seccomp");
@@ -204,4 +215,69 @@ fn calls(parent: usize) {
         syscall(libc::SYS_open_by_handle_at, 0, 0, 0),
     );
     refused("userfaultfd", syscall(libc::SYS_userfaultfd, 0, 0, 0));
+}
+
+/// The sidecar's own process: what it must still do works, what it has no use for does not, for it and for what it starts.
+fn supervisor(args: &[String]) {
+    let [directory, left_open] = args else {
+        panic!("{args:?}")
+    };
+    let walls = raise_own().told();
+    assert!(is_up(&walls, "no_new_privs") && is_up(&walls, "close_fds"));
+    assert!(is_up(&walls, "rlimits"));
+    let seccomp = is_up(&walls, "seccomp");
+    let fd = left_open.parse().unwrap();
+    // SAFETY: only asks about a descriptor.
+    assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) }, -1, "inherited");
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file"));
+    let core: Vec<&str> = core.unwrap().split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"]);
+
+    let socket = format!("{directory}own");
+    let listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    drop(UnixStream::connect(&socket).unwrap());
+    drop(listener);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    drop(TcpStream::connect(listener.local_addr().unwrap()).unwrap());
+    std::thread::spawn(|| Vec::<u8>::with_capacity(1 << 20))
+        .join()
+        .unwrap();
+    if seccomp {
+        refused_to_supervisors();
+        let own = std::env::current_exe().unwrap();
+        let child = Command::new(own).arg("started").output().unwrap();
+        let words = String::from_utf8_lossy(&child.stderr).into_owned();
+        assert!(child.status.success(), "{words}");
+    }
+    println!("all refused");
+    std::io::stdout().flush().unwrap();
+}
+
+/// What a supervisor starts.
+fn started() {
+    refused_to_supervisors();
+}
+
+fn refused_to_supervisors() {
+    for (what, number) in [
+        ("ptrace", libc::SYS_ptrace),
+        ("process_vm_readv", libc::SYS_process_vm_readv),
+        ("pidfd_getfd", libc::SYS_pidfd_getfd),
+        ("mount", libc::SYS_mount),
+        ("chroot", libc::SYS_chroot),
+        ("open_by_handle_at", libc::SYS_open_by_handle_at),
+        ("setns", libc::SYS_setns),
+        ("bpf", libc::SYS_bpf),
+        ("perf_event_open", libc::SYS_perf_event_open),
+        ("userfaultfd", libc::SYS_userfaultfd),
+        ("io_uring_setup", libc::SYS_io_uring_setup),
+        ("keyctl", libc::SYS_keyctl),
+        ("kexec_load", libc::SYS_kexec_load),
+    ] {
+        let result = syscall(number, 0, 0, 0);
+        let errno = result.as_ref().err().and_then(Error::raw_os_error);
+        assert_eq!(errno, Some(libc::EPERM), "{what}: {result:?}");
+        println!("{what}: refused");
+    }
 }

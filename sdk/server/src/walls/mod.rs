@@ -1,18 +1,21 @@
 //! The walls around a process that runs guests: what it gives up before the first guest runs, for good.
 //!
 //! [`raise`] must be called while the process has one thread: Linux applies most of this to threads, and those made later inherit it.
-//! Order matters: descriptors and limits, then namespaces, then `no_new_privs`, landlock, and the system-call filter last.
+//! Order matters: descriptors and limits, then namespaces, then `no_new_privs`, landlock, and the system-call filter last. `own` is the same
+//! for the sidecar's process, which keeps more.
 //!
 //! All that needs `unsafe` is in `raw`.
 
 mod landlock;
 mod namespaces;
+mod own;
 mod raw;
 mod seccomp;
 
 use std::path::PathBuf;
 
 pub use cenote::NetworkGrant;
+pub use own::{OwnWalls, raise_own};
 use cenote_proto::v1::{LockDown, Wall, WallState};
 use rustix::process::{Resource, Rlimit};
 
@@ -54,18 +57,6 @@ impl Report {
         ] {
             report.add(name, WallState::Off, reason);
         }
-        report
-    }
-
-    /// The sidecar's own process, which holds no guest.
-    pub(crate) fn of_sidecar(no_new_privs: std::io::Result<()>) -> Self {
-        let mut report = Self::off("this process holds no guest and starts those that do");
-        report.walls.retain(|wall| wall.name != "no_new_privs");
-        report.done(
-            "no_new_privs",
-            "no program can give more rights",
-            no_new_privs,
-        );
         report
     }
 

@@ -156,6 +156,99 @@ const PAGEMAP_SCAN: u64 = 0xc060_6610;
 /// `FIONBIO` and `FIONREAD`.
 const IOCTLS: [u64; 3] = [PAGEMAP_SCAN, 0x5421, 0x541b];
 
+/// Calls that a process which starts others and carries their connections has no use for: those that read or change another process, the
+/// host, or what the host's kernel is made of. Without conditions, so that the host's kernel looks each number up instead of running the filter.
+const NOT_FOR_SUPERVISORS: &[i64] = &[
+    // other processes
+    libc::SYS_ptrace,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_process_madvise,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_kcmp,
+    libc::SYS_migrate_pages,
+    libc::SYS_move_pages,
+    // the tree of files, and files without their names
+    libc::SYS_mount,
+    libc::SYS_umount2,
+    libc::SYS_pivot_root,
+    libc::SYS_chroot,
+    libc::SYS_open_tree,
+    libc::SYS_move_mount,
+    libc::SYS_fsopen,
+    libc::SYS_fsconfig,
+    libc::SYS_fsmount,
+    libc::SYS_fspick,
+    libc::SYS_mount_setattr,
+    libc::SYS_open_by_handle_at,
+    libc::SYS_fanotify_init,
+    libc::SYS_quotactl,
+    libc::SYS_acct,
+    libc::SYS_mknodat,
+    // the host
+    libc::SYS_reboot,
+    libc::SYS_kexec_load,
+    libc::SYS_init_module,
+    libc::SYS_finit_module,
+    libc::SYS_delete_module,
+    libc::SYS_swapon,
+    libc::SYS_swapoff,
+    libc::SYS_sethostname,
+    libc::SYS_setdomainname,
+    libc::SYS_settimeofday,
+    libc::SYS_clock_settime,
+    libc::SYS_clock_adjtime,
+    libc::SYS_adjtimex,
+    libc::SYS_syslog,
+    libc::SYS_vhangup,
+    libc::SYS_setns,
+    // doors into the host's kernel that were often broken
+    libc::SYS_bpf,
+    libc::SYS_perf_event_open,
+    libc::SYS_userfaultfd,
+    libc::SYS_io_uring_setup,
+    libc::SYS_io_uring_enter,
+    libc::SYS_io_uring_register,
+    libc::SYS_add_key,
+    libc::SYS_request_key,
+    libc::SYS_keyctl,
+    libc::SYS_personality,
+];
+
+/// Those of them that only this architecture has.
+#[cfg(target_arch = "x86_64")]
+const OLDER_NOT_FOR_SUPERVISORS: &[i64] = &[
+    libc::SYS_ioperm,
+    libc::SYS_iopl,
+    libc::SYS_kexec_file_load,
+    libc::SYS_mknod,
+    libc::SYS_modify_ldt,
+    libc::SYS_uselib,
+];
+#[cfg(not(target_arch = "x86_64"))]
+const OLDER_NOT_FOR_SUPERVISORS: &[i64] = &[];
+
+/// Refuses those calls to this thread and all that come after it, and to every process that they start.
+pub(super) fn refuse_to_supervisors(report: &mut Report) {
+    let refused = || -> Result<(), Failure> {
+        let all = NOT_FOR_SUPERVISORS.iter().chain(OLDER_NOT_FOR_SUPERVISORS);
+        let calls: Calls = all.map(|call| (*call, Vec::new())).collect();
+        let refusal = SeccompAction::Errno(libc::EPERM.unsigned_abs());
+        let arch: TargetArch = std::env::consts::ARCH.try_into()?;
+        let filter = SeccompFilter::new(calls, SeccompAction::Allow, refusal, arch)?;
+        let program: BpfProgram = filter.try_into()?;
+        Ok(seccompiler::apply_filter(&program)?)
+    };
+    match refused() {
+        Ok(()) => {
+            let count = NOT_FOR_SUPERVISORS.len() + OLDER_NOT_FOR_SUPERVISORS.len();
+            let detail = format!("all but {count} system calls, which no supervisor needs");
+            report.add("seccomp", WallState::Applied, detail);
+        }
+        Err(error) => report.add("seccomp", WallState::Unavailable, error.to_string()),
+    }
+}
+
 /// Applies the filter to this thread and all that come after it.
 pub(super) fn apply(report: &mut Report) {
     let applied = filters().and_then(|programs| {
