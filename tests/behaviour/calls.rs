@@ -424,3 +424,33 @@ fn unknown_command_and_bad_modules_fail_with_their_errno() {
         }
     });
 }
+
+/// As when the reader of a pipe goes: who goes on writing is ended by it, the other stream goes on.
+#[test]
+fn closed_output_ends_who_writes_to_it() {
+    block_on(async {
+        let rt = builder().create().await.unwrap();
+        let process = rt.spawn_command("yes", [] as [&str; 0]).await.unwrap();
+        let mut stdout = process.stdout();
+        assert!(stdout.next().await.unwrap().starts_with(b"y\ny\n"));
+        process.close_stdout();
+        assert_eq!(stdout.next().await, None);
+        assert_eq!(process.wait().await.unwrap(), 128 + 13);
+
+        let script = "echo told >&2; read line; trap '' PIPE; echo lost; echo $? >&2";
+        let process = rt.spawn_command("sh", ["-c", script]).await.unwrap();
+        let mut stderr = process.stderr();
+        assert_eq!(stderr.next().await.unwrap(), b"told\n");
+        process.close_stdout();
+        process.close_stdout();
+        assert_eq!(process.stdout().next().await, None);
+        process.write_stdin("on\n").await.unwrap();
+        let mut words = Vec::new();
+        while let Some(chunk) = stderr.next().await {
+            words.extend(chunk);
+        }
+        let words = String::from_utf8_lossy(&words).into_owned();
+        assert!(words.ends_with("1\n"), "{words}");
+        assert_eq!(process.wait().await.unwrap(), 0);
+    });
+}

@@ -47,12 +47,9 @@ impl Outlet {
 
     /// Nobody reads what the program writes here from now on.
     fn close(self, process: &Process) {
-        let closed = match self {
+        match self {
             Self::Stdout => process.close_stdout(),
             Self::Stderr => process.close_stderr(),
-        };
-        if let Err(error) = closed {
-            tracing::debug!(%error, "the program goes on writing");
         }
     }
 }

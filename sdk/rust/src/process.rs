@@ -10,7 +10,7 @@ use cenote_abi::wait::WaitStatus;
 use cenote_base::{Fd, Pid, SysError};
 use cenote_kernel::{ChildHandle, SpawnRequest, host_io};
 use cenote_proto::v1::program::What;
-use cenote_proto::v1::{Code, ModuleType as WireModule, Program};
+use cenote_proto::v1::{Code, ModuleType as WireModule, OutputChannel, Program};
 use cenote_vfs::OpenFile;
 use parking_lot::Mutex;
 
@@ -304,28 +304,20 @@ impl Process {
 
     /// Ends the reading of standard output: what was not read is dropped, and who writes to it from now on gets `EPIPE` and `SIGPIPE`, as when
     /// the reader of a pipe goes. Dropping an [`OutputStream`] does not do this: then output is kept, or dropped, and the process goes on.
-    ///
-    /// # Errors
-    /// [`Error::NotOffered`] when the machine lives in another process.
-    pub fn close_stdout(&self) -> Result<(), Error> {
-        self.close_output(&self.inner.stdout, "closing standard output")
+    pub fn close_stdout(&self) {
+        self.close_output(&self.inner.stdout, OutputChannel::Stdout);
     }
 
     /// The same for standard error.
-    ///
-    /// # Errors
-    /// [`Error::NotOffered`] when the machine lives in another process.
-    pub fn close_stderr(&self) -> Result<(), Error> {
-        self.close_output(&self.inner.stderr, "closing standard error")
+    pub fn close_stderr(&self) {
+        self.close_output(&self.inner.stderr, OutputChannel::Stderr);
     }
 
-    fn close_output(&self, sink: &Sink, what: &str) -> Result<(), Error> {
-        match &self.inner.child {
-            Child::Here(..) => {
-                sink.close();
-                Ok(())
-            }
-            Child::Elsewhere(_) => Err(Error::NotOffered { what: what.into() }),
+    fn close_output(&self, sink: &Sink, channel: OutputChannel) {
+        sink.close();
+        if let Child::Elsewhere(child) = &self.inner.child {
+            child.close_output(channel);
+            sink.end();
         }
     }
 

@@ -16,7 +16,7 @@ use cenote_proto::v1::attach_event::Event;
 use cenote_proto::v1::attach_open::Target;
 use cenote_proto::v1::attach_request::Message;
 use cenote_proto::v1::{
-    AttachEvent, AttachOpen, AttachRequest, CloseStdin, Exited, OutputChannel, Program,
+    AttachEvent, AttachOpen, AttachRequest, CloseOutput, CloseStdin, Exited, OutputChannel, Program,
     SignalRequest, SignalScope, Window,
 };
 use tokio::sync::{Mutex, mpsc, watch};
@@ -66,6 +66,8 @@ pub(crate) struct RemoteChild {
     written: watch::Receiver<Written>,
     /// Where requests go, and how many bytes of input were sent.
     input: Mutex<(mpsc::Sender<AttachRequest>, u64)>,
+    /// Where those go that do not wait for input to be taken.
+    orders: mpsc::Sender<AttachRequest>,
     is_open: AtomicBool,
 }
 
@@ -135,6 +137,7 @@ impl RemoteChild {
             pid,
             end,
             written,
+            orders: sender.clone(),
             input: Mutex::new((sender, 0)),
             is_open: AtomicBool::new(!close_stdin),
         });
@@ -196,6 +199,17 @@ impl RemoteChild {
                 .await
                 .is_ok();
         }
+    }
+
+    /// Ends the reading of one stream there. The end of the process is the end of its streams too.
+    pub(crate) fn close_output(&self, channel: OutputChannel) {
+        let message = Message::CloseOutput(CloseOutput {
+            channel: channel.into(),
+        });
+        let orders = self.orders.clone();
+        host::spawn(async move {
+            let _sent = orders.send(request(message)).await.is_ok();
+        });
     }
 
     /// Sends a signal.

@@ -176,6 +176,16 @@ async fn listen(
                     widen(windows, more);
                     continue;
                 }
+                Some(Message::CloseOutput(which)) => {
+                    match which.channel() {
+                        OutputChannel::Stdout => process.close_stdout(),
+                        OutputChannel::Stderr => process.close_stderr(),
+                        OutputChannel::Unspecified => {
+                            return option("close_output", "names no stream");
+                        }
+                    }
+                    continue;
+                }
                 Some(Message::Open(_)) => return option("open", "must come first, and once"),
                 None => continue,
             };
