@@ -437,20 +437,80 @@ fn closed_output_ends_who_writes_to_it() {
         assert_eq!(stdout.next().await, None);
         assert_eq!(process.wait().await.unwrap(), 128 + 13);
 
-        let script = "echo told >&2; read line; trap '' PIPE; echo lost; echo $? >&2";
+        let script =
+            "trap '' PIPE; echo told >&2; while echo lost; do :; done 2>/dev/null; echo done >&2";
         let process = rt.spawn_command("sh", ["-c", script]).await.unwrap();
         let mut stderr = process.stderr();
         assert_eq!(stderr.next().await.unwrap(), b"told\n");
         process.close_stdout();
         process.close_stdout();
         assert_eq!(process.stdout().next().await, None);
-        process.write_stdin("on\n").await.unwrap();
         let mut words = Vec::new();
         while let Some(chunk) = stderr.next().await {
             words.extend(chunk);
         }
         let words = String::from_utf8_lossy(&words).into_owned();
-        assert!(words.ends_with("1\n"), "{words}");
+        assert_eq!(words, "done\n");
         assert_eq!(process.wait().await.unwrap(), 0);
+    });
+}
+
+#[test]
+fn code_may_be_a_file_that_need_not_be_there() {
+    block_on(async {
+        let rt = builder()
+            .file("/app/lib/helper.mjs", "export const helper = 'helped';")
+            .file("/app/lib/own.cjs", "module.exports = 'required';")
+            .create()
+            .await
+            .unwrap();
+        let out = rt
+            .exec(
+                r#"import { helper } from "./lib/helper.mjs";
+                   import { Worker, isMainThread } from "node:worker_threads";
+                   if (isMainThread) {
+                     console.log(helper, import.meta.url, process.argv.slice(1).join());
+                     await new Promise((done) => new Worker(new URL(import.meta.url)).on("exit", done));
+                     throw new Error("é 100%");
+                   } else console.log("worker");"#,
+            )
+            .filename("/app/main file.mjs")
+            .args(["one"])
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "helped file:///app/main%20file.mjs /app/main file.mjs,one\nworker\n",
+            "{}",
+            out.stderr
+        );
+        assert_eq!(out.exit_code, 1);
+        let trace = out.stderr.text();
+        assert!(trace.contains("Error: é 100%"), "{trace}");
+        assert!(trace.contains("at file:///app/main%20file.mjs:6:28"), "{trace}");
+        let out = rt
+            .exec("console.log(require('./lib/own.cjs'), __filename, require.main === module)")
+            .common_js()
+            .filename("/app/index.js")
+            .await
+            .unwrap();
+        assert_eq!(
+            out.stdout.text(),
+            "required /app/index.js true\n",
+            "{}",
+            out.stderr
+        );
+        let value: String = rt
+            .run("__return(import.meta.dirname)")
+            .filename("/app/value.mjs")
+            .await
+            .unwrap()
+            .value;
+        assert_eq!(value, "/app");
+        let error = rt.exec("1").filename("relative.js").await.unwrap_err();
+        assert!(
+            matches!(error, Error::Option { option: "filename", .. }),
+            "{error:?}"
+        );
     });
 }

@@ -46,7 +46,12 @@ pub struct Spawn(());
 #[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// JavaScript as text.
-    Code { code: String, module: ModuleType },
+    Code {
+        code: String,
+        module: ModuleType,
+        /// The file it is to be.
+        filename: Option<String>,
+    },
     /// A command of the machine, by name or path.
     Command { program: String },
 }
@@ -175,6 +180,17 @@ impl<K> Call<K> {
     pub fn common_js(mut self) -> Self {
         if let Target::Code { module, .. } = &mut self.settings.target {
             *module = ModuleType::CommonJs;
+        }
+        self
+    }
+
+    /// Runs code as if it were this file of the machine: stack traces, `import.meta.url`, `__filename` and `process.argv[1]` say so, and relative
+    /// imports are looked for beside it. An absolute path; nothing need be there, and what is there is not read. Means nothing for commands.
+    ///
+    /// By default code has no file: traces say `[eval1]`, and imports are relative to the working directory.
+    pub fn filename(mut self, path: impl Into<String>) -> Self {
+        if let Target::Code { filename, .. } = &mut self.settings.target {
+            *filename = Some(path.into());
         }
         self
     }

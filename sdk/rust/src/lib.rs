@@ -43,6 +43,7 @@ mod isolation;
 mod limits;
 mod machine;
 mod mounts;
+mod named_code;
 mod network;
 mod policy;
 mod process;

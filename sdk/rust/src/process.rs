@@ -18,7 +18,7 @@ use crate::call::{ModuleType, Settings, Target, exit_code};
 use crate::captured::{Captured, OutputStream, Sink, pump};
 use crate::machine::Machine;
 use crate::worker::{Launch, Remote, RemoteChild};
-use crate::{Error, host};
+use crate::{Error, host, named_code};
 
 /// Where the process's standard input comes from.
 pub(crate) enum Input {
@@ -95,6 +95,13 @@ impl Process {
         settings: Settings,
         channel: Option<ReturnChannel>,
     ) -> Result<Self, Error> {
+        if let Target::Code {
+            filename: Some(filename),
+            ..
+        } = &settings.target
+        {
+            named_code::check(filename)?;
+        }
         if let Some(remote) = machine.remote() {
             return Self::start_elsewhere(machine, remote, settings, channel).await;
         }
@@ -384,16 +391,38 @@ impl fmt::Debug for Process {
 fn what(target: Target) -> What {
     match target {
         Target::Command { program } => What::Command(program),
-        Target::Code { code, module } => What::Code(Code {
+        Target::Code {
+            code,
+            module,
+            filename,
+        } => What::Code(Code {
             text: code,
             r#type: match module {
                 ModuleType::Module => WireModule::Module,
                 ModuleType::CommonJs => WireModule::Commonjs,
             }
             .into(),
-            filename: String::new(),
+            filename: filename.unwrap_or_default(),
         }),
     }
+}
+
+/// Node's arguments that run code that is given as text.
+pub(crate) fn code_arguments(
+    code: &str,
+    module: ModuleType,
+    filename: Option<&str>,
+) -> Vec<Vec<u8>> {
+    if let Some(filename) = filename {
+        return named_code::arguments(code, module, filename);
+    }
+    let input_type = match module {
+        ModuleType::Module => "--input-type=module",
+        ModuleType::CommonJs => "--input-type=commonjs",
+    };
+    [input_type, "--eval", code, "--"]
+        .map(|argument| argument.as_bytes().to_vec())
+        .into()
 }
 
 /// The program and its argument vector.
@@ -404,21 +433,16 @@ fn command_line(settings: &Settings, returns: bool) -> (String, Vec<Vec<u8>>) {
             argv.push(program.clone().into_bytes());
             program.clone()
         }
-        Target::Code { code, module } => {
-            let input_type = match module {
-                ModuleType::Module => "--input-type=module",
-                ModuleType::CommonJs => "--input-type=commonjs",
-            };
+        Target::Code {
+            code,
+            module,
+            filename,
+        } => {
             argv.push(b"node".to_vec());
             if returns {
                 argv.push(format!("--cenote-return-fd={RETURN_FD}").into_bytes());
             }
-            argv.extend([
-                input_type.into(),
-                b"--eval".to_vec(),
-                code.clone().into_bytes(),
-            ]);
-            argv.push(b"--".to_vec());
+            argv.extend(code_arguments(code, *module, filename.as_deref()));
             "/usr/bin/node".to_owned()
         }
     };

@@ -116,6 +116,7 @@ impl NodeRuntime {
             Target::Code {
                 code: code.into(),
                 module: ModuleType::Module,
+                filename: None,
             },
         )
     }

@@ -23,7 +23,7 @@ use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 /// The options of the contract that this server refuses.
 pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "HostFunction.output_schema",
-    "Code.filename",
+    "Code.filename for terminals",
 ];
 
 /// Characters kept of a rule's reason.

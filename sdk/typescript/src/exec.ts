@@ -89,7 +89,7 @@ export interface Finished {
 /** @internal JavaScript as a program. */
 export function code(text: string, options: CallOptions): Program {
   const type = options.type === "commonjs" ? ModuleType.COMMONJS : ModuleType.MODULE;
-  return { what: { case: "code", value: { text, type } }, ...common(options) };
+  return { what: { case: "code", value: { text, type, filename: options.filename ?? "" } }, ...common(options) };
 }
 
 /** @internal A command as a program. */

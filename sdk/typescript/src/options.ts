@@ -146,6 +146,12 @@ export interface CallOptions {
   onStderr?: OutputCallback;
   /** How code is read: as an ES module, or as CommonJS. Means nothing for commands. Default `"module"`. */
   type?: "module" | "commonjs";
+  /**
+   * Runs code as if it were this file of the machine: stack traces, `import.meta.url`, `__filename` and `process.argv[1]` say so, and relative imports
+   * are looked for beside it. An absolute path; nothing need be there, and what is there is not read. Means nothing for commands. Default: code has no
+   * file, and imports are relative to the working directory.
+   */
+  filename?: string;
 }
 
 /** Options of a call that runs to its end. */

@@ -35,6 +35,7 @@ const OPTIONS: &[&str] = &[
     "cols",
     "commands_dir",
     "cwd",
+    "filename",
     "files",
     "host_commands",
     "host_functions",

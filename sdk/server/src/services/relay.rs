@@ -13,7 +13,7 @@ use tokio::sync::mpsc::Sender;
 use tokio::time::Instant;
 use tonic::Status;
 
-use crate::failure::{option, unimplemented};
+use crate::failure::option;
 use crate::machines::Machine;
 
 /// Where answers go.
@@ -35,7 +35,7 @@ pub(super) async fn serve_call<T>(out: &Out<T>, call: impl Future<Output = Resul
 /// The SDK's call for a program.
 pub(crate) fn call(rt: &NodeRuntime, program: Program) -> Result<Call<Spawn>, Status> {
     let mut call = match program.what {
-        Some(What::Code(code)) => code_call(rt, code)?,
+        Some(What::Code(code)) => code_call(rt, code),
         Some(What::Command(command)) => rt.spawn_command(command, [] as [Vec<u8>; 0]),
         Some(What::Shell(script)) => {
             rt.spawn_command("/bin/sh", [b"-c".to_vec(), script.into_bytes()])
@@ -51,13 +51,16 @@ pub(crate) fn call(rt: &NodeRuntime, program: Program) -> Result<Call<Spawn>, St
     Ok(call)
 }
 
-fn code_call(rt: &NodeRuntime, code: Code) -> Result<Call<Spawn>, Status> {
-    if !code.filename.is_empty() {
-        return Err(unimplemented("a file name for code"));
-    }
+fn code_call(rt: &NodeRuntime, code: Code) -> Call<Spawn> {
     let is_common_js = code.r#type() == ModuleType::Commonjs;
-    let call = rt.spawn(code.text);
-    Ok(if is_common_js { call.common_js() } else { call })
+    let mut call = rt.spawn(code.text);
+    if is_common_js {
+        call = call.common_js();
+    }
+    if !code.filename.is_empty() {
+        call = call.filename(code.filename);
+    }
+    call
 }
 
 /// When a program has to be over, by its own word or the machine's: what comes first.

@@ -58,7 +58,7 @@ fn program_of(options: TerminalOptions, program: Program) -> Result<TerminalOpti
         Some(What::Command(command)) => options.program(command, [] as [Vec<u8>; 0]),
         Some(What::Shell(script)) => options.program("/bin/sh", [b"-c".to_vec(), script.into()]),
         Some(What::Code(code)) if !code.filename.is_empty() => {
-            return Err(unimplemented("a file name for code"));
+            return Err(unimplemented("a file name for code on a terminal"));
         }
         Some(What::Code(code)) => {
             let how = match code.r#type() {

@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file cenote/v1/processes.proto.
  */
 export const file_cenote_v1_processes: GenFile = /*@__PURE__*/
-  fileDesc("ChljZW5vdGUvdjEvcHJvY2Vzc2VzLnByb3RvEgljZW5vdGUudjEiSwoEQ29kZRIMCgR0ZXh0GAEgASgJEiMKBHR5cGUYAiABKA4yFS5jZW5vdGUudjEuTW9kdWxlVHlwZRIQCghmaWxlbmFtZRgDIAEoCSLbAQoHUHJvZ3JhbRIfCgRjb2RlGAEgASgLMg8uY2Vub3RlLnYxLkNvZGVIABIRCgdjb21tYW5kGAIgASgJSAASDwoFc2hlbGwYAyABKAlIABIMCgRhcmdzGAQgAygMEigKA2VudhgFIAMoCzIbLmNlbm90ZS52MS5Qcm9ncmFtLkVudkVudHJ5EgsKA2N3ZBgGIAEoCRISCgp0aW1lb3V0X21zGAcgASgEGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBgoEd2hhdCJoCgtFeGVjUmVxdWVzdBIjCgdwcm9ncmFtGAEgASgLMhIuY2Vub3RlLnYxLlByb2dyYW0SDQoFc3RkaW4YAiABKAwSJQoGb3V0cHV0GAMgASgOMhUuY2Vub3RlLnYxLk91dHB1dE1vZGUilQEKCUV4ZWNFdmVudBIlCgdzdGFydGVkGAEgASgLMhIuY2Vub3RlLnYxLlN0YXJ0ZWRIABIQCgZzdGRvdXQYAiABKAxIABIQCgZzdGRlcnIYAyABKAxIABIPCgV2YWx1ZRgEIAEoDEgAEiMKBmV4aXRlZBgFIAEoCzIRLmNlbm90ZS52MS5FeGl0ZWRIAEIHCgVldmVudCIWCgdTdGFydGVkEgsKA3BpZBgBIAEoBSIZCgpTcGF3blJlcGx5EgsKA3BpZBgBIAEoBSK3AQoNQXR0YWNoUmVxdWVzdBIlCgRvcGVuGAEgASgLMhUuY2Vub3RlLnYxLkF0dGFjaE9wZW5IABIPCgVzdGRpbhgCIAEoDEgAEiwKC2Nsb3NlX3N0ZGluGAMgASgLMhUuY2Vub3RlLnYxLkNsb3NlU3RkaW5IABIjCgZ3aW5kb3cYBCABKAsyES5jZW5vdGUudjEuV2luZG93SAASEAoGc2lnbmFsGAUgASgFSABCCQoHbWVzc2FnZSLLAQoKQXR0YWNoT3BlbhIlCgdwcm9ncmFtGAEgASgLMhIuY2Vub3RlLnYxLlByb2dyYW1IABINCgNwaWQYAiABKAVIABIVCg1zdGRvdXRfd2luZG93GAMgASgNEhUKDXN0ZGVycl93aW5kb3cYBCABKA0SFQoNa2lsbF9vbl9jbG9zZRgFIAEoCBINCgVzdGRpbhgGIAEoDBITCgtjbG9zZV9zdGRpbhgHIAEoCBIUCgxyZXR1cm5fdmFsdWUYCCABKAhCCAoGdGFyZ2V0IgwKCkNsb3NlU3RkaW4iQgoGV2luZG93EikKB2NoYW5uZWwYASABKA4yGC5jZW5vdGUudjEuT3V0cHV0Q2hhbm5lbBINCgVieXRlcxgCIAEoDSKQAgoLQXR0YWNoRXZlbnQSJQoHc3RhcnRlZBgBIAEoCzISLmNlbm90ZS52MS5TdGFydGVkSAASEAoGc3Rkb3V0GAIgASgMSAASEAoGc3RkZXJyGAMgASgMSAASLgoMb3V0cHV0X2VuZGVkGAQgASgLMhYuY2Vub3RlLnYxLk91dHB1dEVuZGVkSAASFwoNc3RkaW5fd3JpdHRlbhgFIAEoBEgAEi4KDHN0ZGluX2ZhaWxlZBgGIAEoCzIWLmNlbm90ZS52MS5FcnJvckRldGFpbEgAEiMKBmV4aXRlZBgHIAEoCzIRLmNlbm90ZS52MS5FeGl0ZWRIABIPCgV2YWx1ZRgIIAEoDEgAQgcKBWV2ZW50IjgKC091dHB1dEVuZGVkEikKB2NoYW5uZWwYASABKA4yGC5jZW5vdGUudjEuT3V0cHV0Q2hhbm5lbCJTCg1TaWduYWxSZXF1ZXN0EgsKA3BpZBgBIAEoBRIOCgZzaWduYWwYAiABKAUSJQoFc2NvcGUYAyABKA4yFi5jZW5vdGUudjEuU2lnbmFsU2NvcGUiDQoLU2lnbmFsUmVwbHkiGgoLV2FpdFJlcXVlc3QSCwoDcGlkGAEgASgFIhYKFExpc3RQcm9jZXNzZXNSZXF1ZXN0Ij8KEkxpc3RQcm9jZXNzZXNSZXBseRIpCglwcm9jZXNzZXMYASADKAsyFi5jZW5vdGUudjEuUHJvY2Vzc0luZm8imwEKC1Byb2Nlc3NJbmZvEgsKA3BpZBgBIAEoBRIOCgZwYXJlbnQYAiABKAUSDQoFZ3JvdXAYAyABKAUSDwoHc2Vzc2lvbhgEIAEoBRIMCgRuYW1lGAUgASgMEiYKBXN0YXRlGAYgASgOMhcuY2Vub3RlLnYxLlByb2Nlc3NTdGF0ZRILCgN1aWQYByABKA0SDAoEYXJndhgIIAMoDCpbCgpNb2R1bGVUeXBlEhsKF01PRFVMRV9UWVBFX1VOU1BFQ0lGSUVEEAASFgoSTU9EVUxFX1RZUEVfTU9EVUxFEAESGAoUTU9EVUxFX1RZUEVfQ09NTU9OSlMQAipZCgpPdXRwdXRNb2RlEhsKF09VVFBVVF9NT0RFX1VOU1BFQ0lGSUVEEAASGAoUT1VUUFVUX01PREVfQ0FQVFVSRUQQARIUChBPVVRQVVRfTU9ERV9MSVZFEAIqdwoLU2lnbmFsU2NvcGUSHAoYU0lHTkFMX1NDT1BFX1VOU1BFQ0lGSUVEEAASGAoUU0lHTkFMX1NDT1BFX1BST0NFU1MQARIWChJTSUdOQUxfU0NPUEVfR1JPVVAQAhIYChRTSUdOQUxfU0NPUEVfU0VTU0lPThADKnoKDFByb2Nlc3NTdGF0ZRIdChlQUk9DRVNTX1NUQVRFX1VOU1BFQ0lGSUVEEAASFgoSUFJPQ0VTU19TVEFURV9MSVZFEAESGQoVUFJPQ0VTU19TVEFURV9TVE9QUEVEEAISGAoUUFJPQ0VTU19TVEFURV9aT01CSUUQAzKlAwoJUHJvY2Vzc2VzEjYKBEV4ZWMSFi5jZW5vdGUudjEuRXhlY1JlcXVlc3QaFC5jZW5vdGUudjEuRXhlY0V2ZW50MAESNQoDUnVuEhYuY2Vub3RlLnYxLkV4ZWNSZXF1ZXN0GhQuY2Vub3RlLnYxLkV4ZWNFdmVudDABEjIKBVNwYXduEhIuY2Vub3RlLnYxLlByb2dyYW0aFS5jZW5vdGUudjEuU3Bhd25SZXBseRI+CgZBdHRhY2gSGC5jZW5vdGUudjEuQXR0YWNoUmVxdWVzdBoWLmNlbm90ZS52MS5BdHRhY2hFdmVudCgBMAESOgoGU2lnbmFsEhguY2Vub3RlLnYxLlNpZ25hbFJlcXVlc3QaFi5jZW5vdGUudjEuU2lnbmFsUmVwbHkSMQoEV2FpdBIWLmNlbm90ZS52MS5XYWl0UmVxdWVzdBoRLmNlbm90ZS52MS5FeGl0ZWQSRgoETGlzdBIfLmNlbm90ZS52MS5MaXN0UHJvY2Vzc2VzUmVxdWVzdBodLmNlbm90ZS52MS5MaXN0UHJvY2Vzc2VzUmVwbHliBnByb3RvMw", [file_cenote_v1_common]);
+  fileDesc("ChljZW5vdGUvdjEvcHJvY2Vzc2VzLnByb3RvEgljZW5vdGUudjEiSwoEQ29kZRIMCgR0ZXh0GAEgASgJEiMKBHR5cGUYAiABKA4yFS5jZW5vdGUudjEuTW9kdWxlVHlwZRIQCghmaWxlbmFtZRgDIAEoCSLbAQoHUHJvZ3JhbRIfCgRjb2RlGAEgASgLMg8uY2Vub3RlLnYxLkNvZGVIABIRCgdjb21tYW5kGAIgASgJSAASDwoFc2hlbGwYAyABKAlIABIMCgRhcmdzGAQgAygMEigKA2VudhgFIAMoCzIbLmNlbm90ZS52MS5Qcm9ncmFtLkVudkVudHJ5EgsKA2N3ZBgGIAEoCRISCgp0aW1lb3V0X21zGAcgASgEGioKCEVudkVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBgoEd2hhdCJoCgtFeGVjUmVxdWVzdBIjCgdwcm9ncmFtGAEgASgLMhIuY2Vub3RlLnYxLlByb2dyYW0SDQoFc3RkaW4YAiABKAwSJQoGb3V0cHV0GAMgASgOMhUuY2Vub3RlLnYxLk91dHB1dE1vZGUilQEKCUV4ZWNFdmVudBIlCgdzdGFydGVkGAEgASgLMhIuY2Vub3RlLnYxLlN0YXJ0ZWRIABIQCgZzdGRvdXQYAiABKAxIABIQCgZzdGRlcnIYAyABKAxIABIPCgV2YWx1ZRgEIAEoDEgAEiMKBmV4aXRlZBgFIAEoCzIRLmNlbm90ZS52MS5FeGl0ZWRIAEIHCgVldmVudCIWCgdTdGFydGVkEgsKA3BpZBgBIAEoBSIZCgpTcGF3blJlcGx5EgsKA3BpZBgBIAEoBSLnAQoNQXR0YWNoUmVxdWVzdBIlCgRvcGVuGAEgASgLMhUuY2Vub3RlLnYxLkF0dGFjaE9wZW5IABIPCgVzdGRpbhgCIAEoDEgAEiwKC2Nsb3NlX3N0ZGluGAMgASgLMhUuY2Vub3RlLnYxLkNsb3NlU3RkaW5IABIjCgZ3aW5kb3cYBCABKAsyES5jZW5vdGUudjEuV2luZG93SAASEAoGc2lnbmFsGAUgASgFSAASLgoMY2xvc2Vfb3V0cHV0GAYgASgLMhYuY2Vub3RlLnYxLkNsb3NlT3V0cHV0SABCCQoHbWVzc2FnZSLLAQoKQXR0YWNoT3BlbhIlCgdwcm9ncmFtGAEgASgLMhIuY2Vub3RlLnYxLlByb2dyYW1IABINCgNwaWQYAiABKAVIABIVCg1zdGRvdXRfd2luZG93GAMgASgNEhUKDXN0ZGVycl93aW5kb3cYBCABKA0SFQoNa2lsbF9vbl9jbG9zZRgFIAEoCBINCgVzdGRpbhgGIAEoDBITCgtjbG9zZV9zdGRpbhgHIAEoCBIUCgxyZXR1cm5fdmFsdWUYCCABKAhCCAoGdGFyZ2V0IgwKCkNsb3NlU3RkaW4iOAoLQ2xvc2VPdXRwdXQSKQoHY2hhbm5lbBgBIAEoDjIYLmNlbm90ZS52MS5PdXRwdXRDaGFubmVsIkIKBldpbmRvdxIpCgdjaGFubmVsGAEgASgOMhguY2Vub3RlLnYxLk91dHB1dENoYW5uZWwSDQoFYnl0ZXMYAiABKA0ikAIKC0F0dGFjaEV2ZW50EiUKB3N0YXJ0ZWQYASABKAsyEi5jZW5vdGUudjEuU3RhcnRlZEgAEhAKBnN0ZG91dBgCIAEoDEgAEhAKBnN0ZGVychgDIAEoDEgAEi4KDG91dHB1dF9lbmRlZBgEIAEoCzIWLmNlbm90ZS52MS5PdXRwdXRFbmRlZEgAEhcKDXN0ZGluX3dyaXR0ZW4YBSABKARIABIuCgxzdGRpbl9mYWlsZWQYBiABKAsyFi5jZW5vdGUudjEuRXJyb3JEZXRhaWxIABIjCgZleGl0ZWQYByABKAsyES5jZW5vdGUudjEuRXhpdGVkSAASDwoFdmFsdWUYCCABKAxIAEIHCgVldmVudCI4CgtPdXRwdXRFbmRlZBIpCgdjaGFubmVsGAEgASgOMhguY2Vub3RlLnYxLk91dHB1dENoYW5uZWwiUwoNU2lnbmFsUmVxdWVzdBILCgNwaWQYASABKAUSDgoGc2lnbmFsGAIgASgFEiUKBXNjb3BlGAMgASgOMhYuY2Vub3RlLnYxLlNpZ25hbFNjb3BlIg0KC1NpZ25hbFJlcGx5IhoKC1dhaXRSZXF1ZXN0EgsKA3BpZBgBIAEoBSIWChRMaXN0UHJvY2Vzc2VzUmVxdWVzdCI/ChJMaXN0UHJvY2Vzc2VzUmVwbHkSKQoJcHJvY2Vzc2VzGAEgAygLMhYuY2Vub3RlLnYxLlByb2Nlc3NJbmZvIpsBCgtQcm9jZXNzSW5mbxILCgNwaWQYASABKAUSDgoGcGFyZW50GAIgASgFEg0KBWdyb3VwGAMgASgFEg8KB3Nlc3Npb24YBCABKAUSDAoEbmFtZRgFIAEoDBImCgVzdGF0ZRgGIAEoDjIXLmNlbm90ZS52MS5Qcm9jZXNzU3RhdGUSCwoDdWlkGAcgASgNEgwKBGFyZ3YYCCADKAwqWwoKTW9kdWxlVHlwZRIbChdNT0RVTEVfVFlQRV9VTlNQRUNJRklFRBAAEhYKEk1PRFVMRV9UWVBFX01PRFVMRRABEhgKFE1PRFVMRV9UWVBFX0NPTU1PTkpTEAIqWQoKT3V0cHV0TW9kZRIbChdPVVRQVVRfTU9ERV9VTlNQRUNJRklFRBAAEhgKFE9VVFBVVF9NT0RFX0NBUFRVUkVEEAESFAoQT1VUUFVUX01PREVfTElWRRACKncKC1NpZ25hbFNjb3BlEhwKGFNJR05BTF9TQ09QRV9VTlNQRUNJRklFRBAAEhgKFFNJR05BTF9TQ09QRV9QUk9DRVNTEAESFgoSU0lHTkFMX1NDT1BFX0dST1VQEAISGAoUU0lHTkFMX1NDT1BFX1NFU1NJT04QAyp6CgxQcm9jZXNzU3RhdGUSHQoZUFJPQ0VTU19TVEFURV9VTlNQRUNJRklFRBAAEhYKElBST0NFU1NfU1RBVEVfTElWRRABEhkKFVBST0NFU1NfU1RBVEVfU1RPUFBFRBACEhgKFFBST0NFU1NfU1RBVEVfWk9NQklFEAMypQMKCVByb2Nlc3NlcxI2CgRFeGVjEhYuY2Vub3RlLnYxLkV4ZWNSZXF1ZXN0GhQuY2Vub3RlLnYxLkV4ZWNFdmVudDABEjUKA1J1bhIWLmNlbm90ZS52MS5FeGVjUmVxdWVzdBoULmNlbm90ZS52MS5FeGVjRXZlbnQwARIyCgVTcGF3bhISLmNlbm90ZS52MS5Qcm9ncmFtGhUuY2Vub3RlLnYxLlNwYXduUmVwbHkSPgoGQXR0YWNoEhguY2Vub3RlLnYxLkF0dGFjaFJlcXVlc3QaFi5jZW5vdGUudjEuQXR0YWNoRXZlbnQoATABEjoKBlNpZ25hbBIYLmNlbm90ZS52MS5TaWduYWxSZXF1ZXN0GhYuY2Vub3RlLnYxLlNpZ25hbFJlcGx5EjEKBFdhaXQSFi5jZW5vdGUudjEuV2FpdFJlcXVlc3QaES5jZW5vdGUudjEuRXhpdGVkEkYKBExpc3QSHy5jZW5vdGUudjEuTGlzdFByb2Nlc3Nlc1JlcXVlc3QaHS5jZW5vdGUudjEuTGlzdFByb2Nlc3Nlc1JlcGx5YgZwcm90bzM", [file_cenote_v1_common]);
 
 /**
  * JavaScript as text.
@@ -285,6 +285,15 @@ export type AttachRequest = Message<"cenote.v1.AttachRequest"> & {
      */
     value: number;
     case: "signal";
+  } | {
+    /**
+     * Ends the reading of one stream of output, at once: what was not sent is dropped, and who writes to it gets `EPIPE` and `SIGPIPE`, as when
+     * the reader of a pipe goes. `output_ended` follows.
+     *
+     * @generated from field: cenote.v1.CloseOutput close_output = 6;
+     */
+    value: CloseOutput;
+    case: "closeOutput";
   } | { case: undefined; value?: undefined };
 };
 
@@ -387,6 +396,23 @@ export const CloseStdinSchema: GenMessage<CloseStdin> = /*@__PURE__*/
   messageDesc(file_cenote_v1_processes, 8);
 
 /**
+ * @generated from message cenote.v1.CloseOutput
+ */
+export type CloseOutput = Message<"cenote.v1.CloseOutput"> & {
+  /**
+   * @generated from field: cenote.v1.OutputChannel channel = 1;
+   */
+  channel: OutputChannel;
+};
+
+/**
+ * Describes the message cenote.v1.CloseOutput.
+ * Use `create(CloseOutputSchema)` to create a new message.
+ */
+export const CloseOutputSchema: GenMessage<CloseOutput> = /*@__PURE__*/
+  messageDesc(file_cenote_v1_processes, 9);
+
+/**
  * More bytes that may be sent.
  *
  * @generated from message cenote.v1.Window
@@ -408,7 +434,7 @@ export type Window = Message<"cenote.v1.Window"> & {
  * Use `create(WindowSchema)` to create a new message.
  */
 export const WindowSchema: GenMessage<Window> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 9);
+  messageDesc(file_cenote_v1_processes, 10);
 
 /**
  * @generated from message cenote.v1.AttachEvent
@@ -485,7 +511,7 @@ export type AttachEvent = Message<"cenote.v1.AttachEvent"> & {
  * Use `create(AttachEventSchema)` to create a new message.
  */
 export const AttachEventSchema: GenMessage<AttachEvent> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 10);
+  messageDesc(file_cenote_v1_processes, 11);
 
 /**
  * @generated from message cenote.v1.OutputEnded
@@ -502,7 +528,7 @@ export type OutputEnded = Message<"cenote.v1.OutputEnded"> & {
  * Use `create(OutputEndedSchema)` to create a new message.
  */
 export const OutputEndedSchema: GenMessage<OutputEnded> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 11);
+  messageDesc(file_cenote_v1_processes, 12);
 
 /**
  * @generated from message cenote.v1.SignalRequest
@@ -531,7 +557,7 @@ export type SignalRequest = Message<"cenote.v1.SignalRequest"> & {
  * Use `create(SignalRequestSchema)` to create a new message.
  */
 export const SignalRequestSchema: GenMessage<SignalRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 12);
+  messageDesc(file_cenote_v1_processes, 13);
 
 /**
  * @generated from message cenote.v1.SignalReply
@@ -544,7 +570,7 @@ export type SignalReply = Message<"cenote.v1.SignalReply"> & {
  * Use `create(SignalReplySchema)` to create a new message.
  */
 export const SignalReplySchema: GenMessage<SignalReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 13);
+  messageDesc(file_cenote_v1_processes, 14);
 
 /**
  * @generated from message cenote.v1.WaitRequest
@@ -561,7 +587,7 @@ export type WaitRequest = Message<"cenote.v1.WaitRequest"> & {
  * Use `create(WaitRequestSchema)` to create a new message.
  */
 export const WaitRequestSchema: GenMessage<WaitRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 14);
+  messageDesc(file_cenote_v1_processes, 15);
 
 /**
  * @generated from message cenote.v1.ListProcessesRequest
@@ -574,7 +600,7 @@ export type ListProcessesRequest = Message<"cenote.v1.ListProcessesRequest"> & {
  * Use `create(ListProcessesRequestSchema)` to create a new message.
  */
 export const ListProcessesRequestSchema: GenMessage<ListProcessesRequest> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 15);
+  messageDesc(file_cenote_v1_processes, 16);
 
 /**
  * @generated from message cenote.v1.ListProcessesReply
@@ -591,7 +617,7 @@ export type ListProcessesReply = Message<"cenote.v1.ListProcessesReply"> & {
  * Use `create(ListProcessesReplySchema)` to create a new message.
  */
 export const ListProcessesReplySchema: GenMessage<ListProcessesReply> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 16);
+  messageDesc(file_cenote_v1_processes, 17);
 
 /**
  * A process, as ps(1) shows it.
@@ -655,7 +681,7 @@ export type ProcessInfo = Message<"cenote.v1.ProcessInfo"> & {
  * Use `create(ProcessInfoSchema)` to create a new message.
  */
 export const ProcessInfoSchema: GenMessage<ProcessInfo> = /*@__PURE__*/
-  messageDesc(file_cenote_v1_processes, 17);
+  messageDesc(file_cenote_v1_processes, 18);
 
 /**
  * How code given as text is read.

@@ -531,22 +531,25 @@ export type PermissionRule = Message<"cenote.v1.PermissionRule"> & {
 
   /**
    * Which operations; empty: all. Of `fs`: `read` for all that looks, `write` for all that changes something, others as in
-   * `PermissionQuestion.operation`, `open_read` and `open_write` for nothing but opening.
+   * `PermissionQuestion.operation`, `open_read` and `open_write` for nothing but opening. Of `network`: `connect` (connections), `send`
+   * (datagrams), `dns`, `http` or `fetch` (requests through the embedder's network, over a connection), `listen`, which is not among `all`.
+   * The other scopes have one each: `spawn`, `read`, `call`.
    *
    * @generated from field: repeated string operations = 2;
    */
   operations: string[];
 
   /**
-   * Globs: paths for `fs` (absolute; `*` in a directory, `**` across), `host` or `host:port` or CIDR for `network`, program names or paths
-   * for `child_process`, variable names for `env`, `collection.function` for `host_function`. Empty: everything.
+   * Globs: paths for `fs` (absolute; `*` in a directory, `**` across), `host` or `host:port` or CIDR for `network`, names of commands or paths
+   * of programs for `child_process`, variable names for `env`, `collection.function` for `host_function`. Empty: everything. Paths are those
+   * of files: one that leads over a link is refused when the machine is made.
    *
    * @generated from field: repeated string patterns = 3;
    */
   patterns: string[];
 
   /**
-   * For the guest's error and the audit.
+   * For the events, and for the guest's error where that has room for a text. At most 1,000 characters.
    *
    * @generated from field: string reason = 4;
    */
@@ -1692,9 +1695,9 @@ export enum Decision {
   DENY = 2,
 
   /**
-   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback of all scopes
-   * but `env` (variables are given when the machine is made), and in their rules: then only what such a rule matches is asked, and the
-   * fallback holds for the rest.
+   * Ask the embedder over `HostChannel` (`PermissionQuestion`); denied when nobody answers within 30 seconds. As a fallback, and in rules:
+   * then only what such a rule matches is asked, and the fallback holds for the rest. Variables of the machine are asked about when its
+   * first program starts.
    *
    * @generated from enum value: DECISION_ASK = 3;
    */
@@ -1901,7 +1904,8 @@ export const Vms: GenService<{
     output: typeof ImportReplySchema;
   },
   /**
-   * Refusals, limits in sight, the machine's end: as they happen, from now on. Ends with the machine.
+   * Refusals, limits in sight, the machine's end: as they happen, from now on; the first call begins with what was refused while the machine was
+   * made. Ends with the machine.
    *
    * @generated from rpc cenote.v1.Vms.Events
    */
