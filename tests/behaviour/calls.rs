@@ -487,7 +487,10 @@ fn code_may_be_a_file_that_need_not_be_there() {
         assert_eq!(out.exit_code, 1);
         let trace = out.stderr.text();
         assert!(trace.contains("Error: é 100%"), "{trace}");
-        assert!(trace.contains("at file:///app/main%20file.mjs:6:28"), "{trace}");
+        assert!(
+            trace.contains("at file:///app/main%20file.mjs:6:28"),
+            "{trace}"
+        );
         let out = rt
             .exec("console.log(require('./lib/own.cjs'), __filename, require.main === module)")
             .common_js()
@@ -509,7 +512,13 @@ fn code_may_be_a_file_that_need_not_be_there() {
         assert_eq!(value, "/app");
         let error = rt.exec("1").filename("relative.js").await.unwrap_err();
         assert!(
-            matches!(error, Error::Option { option: "filename", .. }),
+            matches!(
+                error,
+                Error::Option {
+                    option: "filename",
+                    ..
+                }
+            ),
             "{error:?}"
         );
     });

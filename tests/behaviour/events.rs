@@ -9,7 +9,11 @@ fn refusals_are_told_with_subject_and_reason() {
     block_on(async {
         let rt = builder()
             .permissions(Permissions {
-                files: vec![FileRule::new(cenote::Effect::Deny, FileAccess::Write, "/etc/**")],
+                files: vec![FileRule::new(
+                    cenote::Effect::Deny,
+                    FileAccess::Write,
+                    "/etc/**",
+                )],
                 programs: vec!["/bin/*".into(), "/usr/bin/*".into()],
                 ..Permissions::default()
             })

@@ -19,7 +19,11 @@ fn rules_come_first_then_the_callback_is_asked_on_the_resolved_path() {
             .file("/data/secret", "s")
             .file("/data/plain", "p\n")
             .permissions(Permissions {
-                files: vec![FileRule::new(Effect::Allow, FileAccess::Read, "/data/plain")],
+                files: vec![FileRule::new(
+                    Effect::Allow,
+                    FileAccess::Read,
+                    "/data/plain",
+                )],
                 ..Permissions::default()
             })
             .on_permission([Scope::Fs], move |request| {

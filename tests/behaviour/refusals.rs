@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cenote::{
-    Decision, Effect, EnvRule, Error, Event, EventStream, FileAccess, FileOperation, FileOperations,
-    FileRule, NetworkOperation, NetworkRule, PermissionRequest, Permissions, ProgramRule, Scope,
+    Decision, Effect, EnvRule, Error, Event, EventStream, FileAccess, FileOperation,
+    FileOperations, FileRule, NetworkOperation, NetworkRule, PermissionRequest, Permissions,
+    ProgramRule, Scope,
 };
 
 use crate::{block_on, builder};
@@ -41,7 +42,8 @@ fn reasons_of_rules_and_callbacks_reach_the_guest_and_the_events() {
             .permissions(Permissions {
                 files: vec![
                     FileRule::new(Effect::Allow, FileAccess::ReadWrite, "**"),
-                    FileRule::new(Effect::Deny, FileAccess::Read, "/data/a").because("a is private"),
+                    FileRule::new(Effect::Deny, FileAccess::Read, "/data/a")
+                        .because("a is private"),
                     FileRule::new(Effect::Ask, FileAccess::Read, "/data/b"),
                     FileRule::new(Effect::Deny, FileAccess::Read, "/data/c"),
                 ],
@@ -269,8 +271,13 @@ fn rules_that_name_a_link_are_refused_and_say_what_it_leads_to() {
         let all = FileAccess::ReadWrite;
         let (option, reason) = made(of_files(all, "/bin/ls")).await.unwrap_err();
         assert_eq!(option, "permissions.files");
-        assert!(reason.contains("`/bin/ls` leads over a link to `/"), "{reason}");
-        let (_, reason) = made(of_files(FileAccess::Read, "/dev/fd/*")).await.unwrap_err();
+        assert!(
+            reason.contains("`/bin/ls` leads over a link to `/"),
+            "{reason}"
+        );
+        let (_, reason) = made(of_files(FileAccess::Read, "/dev/fd/*"))
+            .await
+            .unwrap_err();
         assert!(reason.contains("/dev/fd"), "{reason}");
         let programs = Permissions {
             program_rules: vec![ProgramRule::new(Effect::Allow, "/bin/ls")],

@@ -323,9 +323,7 @@ fn builder(options: MachineOptions) -> Result<NodeRuntimeBuilder, Failure> {
     if let Some(count) = options.processors {
         builder = builder.processors(count);
     }
-    let rule = |access| {
-        move |glob| FileRule::new(cenote::Effect::Deny, access, glob)
-    };
+    let rule = |access| move |glob| FileRule::new(cenote::Effect::Deny, access, glob);
     let files = options.deny_read.into_iter().map(rule(FileAccess::Read));
     let files = files
         .chain(options.deny_write.into_iter().map(rule(FileAccess::Write)))

@@ -364,8 +364,7 @@ impl Permit {
 
     /// Whether the embedder's code is to decide about an environment variable.
     pub(crate) fn asks_about_env(&self, name: &str) -> bool {
-        self.callbacks.contains_key(&Scope::Env)
-            && !matches!(self.rules.env(name), Ruling::Said(_))
+        self.callbacks.contains_key(&Scope::Env) && !matches!(self.rules.env(name), Ruling::Said(_))
     }
 
     /// Whether an environment variable may be given to programs.

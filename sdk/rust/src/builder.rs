@@ -500,9 +500,7 @@ impl NodeRuntimeBuilder {
         for collection in self.host_functions {
             functions.add(collection.compile()?);
         }
-        let given = self.env.into_iter();
-        let given = given.filter(|(name, value)| permit.env(name, value));
-        let env: BTreeMap<String, String> = given.collect();
+        let env = given_env(self.env, &permit);
         let defaults = Defaults {
             env: Environment::of(env.clone()),
             cwd: absolute_cwd(self.cwd)?,
@@ -625,24 +623,16 @@ impl NodeRuntimeBuilder {
                 authority: outside.authority(),
             },
         )?;
-        let vfs_mounts = self.vfs_mounts.iter().map(|mount| mount.guest.as_str());
-        let callback_mounts = self.callback_mounts.iter().filter(|one| !one.is_root());
-        let callback_mounts = callback_mounts.map(|mount| mount.guest.as_str());
-        let unasked: Vec<&str> = vfs_mounts.chain(callback_mounts).collect();
-        let view = HostView::new(kernel.namespace().root(), b"/");
-        rules_over_links::check(&said, &view, &unasked)?;
+        check_rules(&kernel, &said, &self.vfs_mounts, &self.callback_mounts)?;
         let policy = Arc::clone(&permit) as Arc<dyn Policy>;
         let names = NameService::new(outside.names, policy, pins);
         show_host(&kernel, commands_of_host.as_deref(), &names, host.handle())?;
         if let Some(joined) = joined {
             joined.open();
         }
+        let own_env = default_env(uid, &self.os, outside.adapter.is_some());
         let defaults = Defaults {
-            env: Environment::new(
-                default_env(uid, &self.os, outside.adapter.is_some()),
-                &self.env,
-                &permit,
-            ),
+            env: Environment::new(own_env, &self.env, &permit),
             cwd,
             credentials: Credentials::of(Uid::new(uid), Gid::new(gid)),
             output_limit: self.output_limit.unwrap_or(OUTPUT_LIMIT),
@@ -668,6 +658,29 @@ fn show_host(
         })?;
     }
     names.serve(kernel.sockets(), handle)
+}
+
+/// Fails when a rule names what it cannot match.
+fn check_rules(
+    kernel: &Kernel,
+    permissions: &Permissions,
+    vfs_mounts: &[VfsMount],
+    callback_mounts: &[HostFilesMount],
+) -> Result<(), Error> {
+    let vfs_mounts = vfs_mounts.iter().map(|mount| mount.guest.as_str());
+    let callback_mounts = callback_mounts.iter().filter(|one| !one.is_root());
+    let callback_mounts = callback_mounts.map(|mount| mount.guest.as_str());
+    let unasked: Vec<&str> = vfs_mounts.chain(callback_mounts).collect();
+    let view = HostView::new(kernel.namespace().root(), b"/");
+    rules_over_links::check(permissions, &view, &unasked)
+}
+
+/// The variables that may be given.
+fn given_env(env: BTreeMap<String, String>, permit: &Permit) -> BTreeMap<String, String> {
+    let given = env.into_iter();
+    given
+        .filter(|(name, value)| permit.env(name, value))
+        .collect()
 }
 
 /// The working directory of processes started from the host.

@@ -92,8 +92,8 @@ pub use limits::{ResourceUse, contract_option};
 pub use mounts::{HostMount, MountAccess};
 pub use network::broker::{Broker, NetworkGrant, broker_pair, use_broker};
 pub use network::{
-    AdapterGuard, BodySender, Connection, Listener, ListenerFilter, NetworkOperation, NetworkRule, PortForward,
-    RequestBody, Resolve, Resolving, Response,
+    AdapterGuard, BodySender, Connection, Listener, ListenerFilter, NetworkOperation, NetworkRule,
+    PortForward, RequestBody, Resolve, Resolving, Response,
 };
 pub use policy::{Effect, EnvRule, FunctionRule, Permissions, ProgramRule};
 pub use process::{Process, ReturnedJson};

@@ -11,9 +11,9 @@ use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use crate::Error;
 use crate::file_rules::{FileRule, FileRules, FileUse};
-use crate::network::{NetworkOperation, NetworkRule};
 use crate::network::pins::Pins;
 use crate::network::rules::NetworkRules;
+use crate::network::{NetworkOperation, NetworkRule};
 use crate::program_names::command_name;
 
 /// What a rule says of what it matches.
@@ -214,7 +214,12 @@ impl Line {
 
     /// What it says of what it matches.
     pub(crate) fn said(&self, option: &str) -> Ruling {
-        said(self.effect, self.reason.as_deref(), option, self.glob.glob())
+        said(
+            self.effect,
+            self.reason.as_deref(),
+            option,
+            self.glob.glob(),
+        )
     }
 }
 

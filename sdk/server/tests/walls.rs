@@ -230,7 +230,9 @@ fn supervisor(args: &[String]) {
     // SAFETY: only asks about a descriptor.
     assert_eq!(unsafe { libc::fcntl(fd, libc::F_GETFD) }, -1, "inherited");
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
-    let core = limits.lines().find(|line| line.starts_with("Max core file"));
+    let core = limits
+        .lines()
+        .find(|line| line.starts_with("Max core file"));
     let core: Vec<&str> = core.unwrap().split_whitespace().collect();
     assert_eq!(core[4..6], ["0", "0"]);
 

@@ -94,6 +94,30 @@ test("the permission is asked first, with the URL, and what it refuses never rea
   assert.ok(requests.some(({ op, hostname }) => op === "dns" && hostname === "bad.test"));
 });
 
+test("rules as data are looked at before the adapter is asked", async () => {
+  const network = adapter();
+  await using rt = runtime({
+    networkAdapter: network,
+    permissions: {
+      network: {
+        default: "deny",
+        rules: [
+          { mode: "allow", patterns: ["*.good.test"] },
+          { mode: "deny", operations: ["http"], patterns: ["mute.good.test"], reason: "nothing to say" },
+        ],
+      },
+    },
+  });
+  const out = await rt.exec(`
+    console.log((await fetch("http://a.good.test/")).status);
+    const mute = await fetch("http://mute.good.test/");
+    console.log(mute.status, (await mute.text()).trim());
+    console.log(await fetch("http://bad.test/").catch((error) => error.cause.code));
+  `);
+  assert.equal(out.stdout, "200\n403 the permission `network` refuses it: nothing to say\nENOTFOUND\n", out.stderr);
+  assert.deepEqual(network.asked, ["fetch GET http://a.good.test/"]);
+});
+
 test("without the permission there is no network, whatever the adapter would answer", async () => {
   const network = adapter();
   await using rt = runtime({ networkAdapter: network });

@@ -4,7 +4,18 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 
-import { allowAll, allowAllChildProcess, allowAllEnv, allowAllFs, allowAllNetwork, createNodeDriver, NodeRuntime } from "../src/index.js";
+import {
+  allowAll,
+  allowAllChildProcess,
+  allowAllEnv,
+  allowAllFs,
+  allowAllNetwork,
+  createNodeDriver,
+  NodeRuntime,
+  type CenoteError,
+  type MachineEvent,
+  type Permissions,
+} from "../src/index.js";
 import { Decision } from "../src/gen/cenote/v1/vms_pb.js";
 import { compilePermissions, permittedEnv } from "../src/permissions/compile.js";
 
@@ -140,4 +151,102 @@ test("exempt ports are exceptions to the guard, not to the permission", async ()
   } finally {
     server.close();
   }
+});
+
+/** The refusals that are told until one is about `last`. */
+async function refusals(events: AsyncIterable<MachineEvent>, last: string): Promise<string[]> {
+  const told: string[] = [];
+  for await (const event of events) {
+    if (event.type !== "refusal") continue;
+    told.push([event.permission, event.operation, event.subject, event.reason].join(" | "));
+    if (event.subject === last) break;
+  }
+  return told;
+}
+
+test("reasons reach the guest's error and the events, a function's and a rule's", async () => {
+  await using rt = await NodeRuntime.create({
+    files: { "/data/a": "a\n", "/data/b": "b\n" },
+    permissions: {
+      fs: {
+        rules: [
+          { mode: "deny", operations: ["open_read"], paths: ["/data/a"], reason: "a is private" },
+          { mode: "ask", operations: ["open_read"], paths: ["/data/b"] },
+        ],
+        ask: () => ({ allow: false, reason: "b is for others" }),
+      },
+      network: { rules: [{ mode: "deny", operations: ["listen"], patterns: ["*:4000"], reason: "another port, please" }] },
+      childProcess: { rules: [{ mode: "deny", operations: ["spawn"], patterns: ["ls"] }] },
+    },
+  });
+  await using events = await rt.events();
+  const out = await rt.exec(`
+    import fs from "node:fs";
+    import net from "node:net";
+    import { spawnSync } from "node:child_process";
+    for (const name of ["a", "b"]) {
+      try { fs.readFileSync("/data/" + name); } catch (error) { console.log(error.message); }
+    }
+    await new Promise((done) => net.createServer().on("error", (error) => { console.log(error.code); done(); }).listen(4000, "127.0.0.1"));
+    console.log(spawnSync("ls").error.code, spawnSync("cat", { input: "runs" }).stdout.toString());`);
+  assert.deepEqual(
+    out.stdout.trim().split("\n"),
+    [
+      "EACCES: permission denied, open '/data/a': a is private",
+      "EACCES: permission denied, open '/data/b': b is for others",
+      "EACCES",
+      "EACCES runs",
+    ],
+    out.stderr,
+  );
+  assert.deepEqual(await refusals(events, "127.0.0.1:4000"), [
+    "fs | read | /data/a | a is private",
+    "fs | read | /data/b | b is for others",
+    "network | listen | 127.0.0.1:4000 | another port, please",
+  ]);
+});
+
+test("variables are asked for by rules, and what a rule or a function keeps back is told", async () => {
+  const asked: string[] = [];
+  await using rt = await NodeRuntime.create({
+    env: { TOKEN: "t", PLAIN: "p", ASKED_A: "a", ASKED_B: "b" },
+    permissions: {
+      env: {
+        default: "allow",
+        rules: [
+          { mode: "deny", patterns: ["TOKEN"], reason: "tokens stay outside" },
+          { mode: "ask", patterns: ["ASKED_*"] },
+        ],
+        ask: async ({ op, key, value }) => {
+          asked.push(`${op} ${key}=${value}`);
+          return { allow: key === "ASKED_A", reason: "not this one" };
+        },
+      },
+    },
+  });
+  await using events = await rt.events();
+  const out = await rt.shell('echo "$TOKEN,$PLAIN,$ASKED_A,$ASKED_B"');
+  assert.equal(out.stdout, ",p,a,\n", out.stderr);
+  assert.deepEqual(asked, ["read ASKED_A=a", "read ASKED_B=b"]);
+  assert.deepEqual(await refusals(events, "ASKED_B"), ["env | read | TOKEN | tokens stay outside", "env | read | ASKED_B | not this one"]);
+
+  await using other = await NodeRuntime.create({
+    env: { A: "1", B: "2" },
+    permissions: { env: ({ key }) => ({ allow: key === "A", reason: `no ${key}` }) },
+  });
+  await using told = await other.events();
+  await other.shell(":", { env: { C: "3" } });
+  assert.deepEqual(await refusals(told, "C"), ["env | read | B | no B", "env | read | C | no C"]);
+});
+
+test("a rule that could match nothing is refused, and so is an operation that there is not", async () => {
+  const made = async (permissions: Permissions): Promise<void> => {
+    await using _rt = await NodeRuntime.create({ permissions });
+  };
+  await assert.rejects(made({ fs: { rules: [{ mode: "deny", paths: ["/bin/ls"] }] } }), (error: CenoteError) => {
+    assert.match(error.message, /`\/bin\/ls` leads over a link to `\//);
+    return error.option === "permissions.files";
+  });
+  const unknown = { env: { rules: [{ mode: "deny", operations: ["write" as "read"] }] } } as const;
+  await assert.rejects(made(unknown), { option: "permissions.env" });
 });

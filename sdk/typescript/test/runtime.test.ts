@@ -231,3 +231,14 @@ test("machines do not see one another", async () => {
   await rt.writeFile("/root/mine", "x");
   assert.equal(await other.exists("/root/mine"), false);
 });
+
+test("code may be a file that need not be there", async () => {
+  await using rt = await NodeRuntime.create({ files: { "/app/helper.mjs": "export const helper = 'helped';" } });
+  const out = await rt.exec(`import { helper } from "./helper.mjs";\nconsole.log(helper, import.meta.url);\nthrow new Error("here");`, {
+    filename: "/app/main.mjs",
+  });
+  assert.equal(out.stdout, "helped file:///app/main.mjs\n", out.stderr);
+  assert.match(out.stderr, /at file:\/\/\/app\/main\.mjs:3:7/);
+  assert.equal(await rt.run<string>("__return(__filename)", { filename: "/app/x.cjs", type: "commonjs" }).then(({ value }) => value), "/app/x.cjs");
+  await assert.rejects(rt.exec("1", { filename: "relative.js" }), { option: "filename" });
+});

@@ -135,10 +135,7 @@ fn is_of(network: &AdapterNetwork, host: &Authority, to: SocketAddr, scheme: &st
     network.pins.vouched_names_of(to.ip()).contains(&name)
 }
 
-fn refusal(
-    status: StatusCode,
-    words: &str,
-) -> io::Result<Response<crate::network::BoxedBody>> {
+fn refusal(status: StatusCode, words: &str) -> io::Result<Response<crate::network::BoxedBody>> {
     let body = RequestBody::full(format!("{words}\n"));
     let mut response = Response::new(body.into_inner());
     *response.status_mut() = status;

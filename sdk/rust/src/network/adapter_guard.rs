@@ -181,7 +181,11 @@ mod tests {
         guard.learn("good.test", &["10.0.0.1".parse().unwrap()]);
         assert!(guard.may_connect("10.0.0.1:443".parse().unwrap()));
         assert!(guard.may_request("https://good.test/x", "GET"));
-        for url in ["https://evil.test/", "https://10.0.0.2/", "ftp://good.test/"] {
+        for url in [
+            "https://evil.test/",
+            "https://10.0.0.2/",
+            "ftp://good.test/",
+        ] {
             assert!(!guard.may_request(url, "GET"), "{url}");
         }
         assert!(!guard.may_connect("10.0.0.2:443".parse().unwrap()));

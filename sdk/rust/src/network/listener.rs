@@ -7,6 +7,7 @@ use std::time::Duration;
 use cenote_base::Waiter;
 use cenote_net::{Listening, Name, Sockets};
 
+use super::dns::NAME_SERVER;
 use crate::{Error, NodeRuntime, host};
 
 /// How long [`NodeRuntime::wait_for_listener`] waits unless told otherwise.
@@ -27,6 +28,15 @@ pub struct Listener {
 }
 
 impl Listener {
+    /// All of them but the machine's own name service, which is nobody's server.
+    fn all(listening: &[Listening]) -> impl Iterator<Item = Self> {
+        let is_names = |one: &Self| one.pid == 0 && one.host == Some(IpAddr::V4(NAME_SERVER));
+        listening
+            .iter()
+            .map(Self::of)
+            .filter(move |one| !is_names(one))
+    }
+
     fn of(listening: &Listening) -> Self {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (port, host, path) = match listening.name {
@@ -109,7 +119,7 @@ impl ListenerFilter {
 
     fn find(&self, sockets: &Sockets) -> Option<Listener> {
         let listeners = sockets.listeners();
-        let mut listeners = listeners.iter().map(Listener::of);
+        let mut listeners = Listener::all(&listeners);
         listeners.find(|listener| self.matches(listener))
     }
 
@@ -144,7 +154,7 @@ impl NodeRuntime {
             return remote.listeners();
         }
         let listening = self.machine.kernel()?.sockets().listeners();
-        Ok(listening.iter().map(Listener::of).collect())
+        Ok(Listener::all(&listening).collect())
     }
 
     /// The first listener that matches, if there is one now.

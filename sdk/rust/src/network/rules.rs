@@ -370,10 +370,7 @@ impl Compiled {
     fn refuses(&self, more: &str) -> Ruling {
         Ruling::Said(match &self.reason {
             Some(reason) => Verdict::deny_saying(reason),
-            None => Verdict::deny(format!(
-                "permissions.network refuses `{}`{more}",
-                self.text
-            )),
+            None => Verdict::deny(format!("permissions.network refuses `{}`{more}", self.text)),
         })
     }
 
@@ -611,7 +608,10 @@ mod tests {
         assert_eq!(list.resolve("a.test").verdict(), Verdict::Allow);
         assert_ne!(list.resolve("secret.test").verdict(), Verdict::Allow);
         let listen = |address: &str| list.listen(address.parse().unwrap()).verdict();
-        assert_eq!(listen("127.0.0.1:80"), Verdict::deny_saying("no small ports"));
+        assert_eq!(
+            listen("127.0.0.1:80"),
+            Verdict::deny_saying("no small ports")
+        );
         assert_eq!(listen("127.0.0.1:8080"), Verdict::Allow);
         // What is said of the outside is not said of listening, and the other way round.
         let (list, _) = rules(&[NetworkRule::deny("*")]);

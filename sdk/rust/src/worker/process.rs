@@ -16,8 +16,8 @@ use cenote_proto::v1::attach_event::Event;
 use cenote_proto::v1::attach_open::Target;
 use cenote_proto::v1::attach_request::Message;
 use cenote_proto::v1::{
-    AttachEvent, AttachOpen, AttachRequest, CloseOutput, CloseStdin, Exited, OutputChannel, Program,
-    SignalRequest, SignalScope, Window,
+    AttachEvent, AttachOpen, AttachRequest, CloseOutput, CloseStdin, Exited, OutputChannel,
+    Program, SignalRequest, SignalScope, Window,
 };
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;

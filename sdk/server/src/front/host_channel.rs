@@ -119,7 +119,10 @@ impl HostChannel for Reading {
         let hosted = self.0.hosted(&id)?;
         let guard = hosted.grants.embedder_network.as_ref();
         let malformed = |error| option("permissions.network", error);
-        let guard = guard.map(AdapterGuard::new).transpose().map_err(malformed)?;
+        let guard = guard
+            .map(AdapterGuard::new)
+            .transpose()
+            .map_err(malformed)?;
         let worker = hosted.worker;
         let mut client = HostChannelClient::new(worker.channel())
             .max_decoding_message_size(MAX_MESSAGE)
@@ -321,8 +324,9 @@ impl Watch {
         match (&self.guard, call) {
             (Some(guard), Call::Resolve(question)) => guard.may_resolve(&question.hostname),
             (Some(guard), Call::Connect(to)) => {
-                let to = to.address.parse().ok().zip(u16::try_from(to.port).ok());
-                to.is_some_and(|to| guard.may_connect(SocketAddr::from(to)))
+                let address: Option<IpAddr> = to.address.parse().ok();
+                let to = address.zip(u16::try_from(to.port).ok());
+                to.is_some_and(|to| guard.may_connect(to.into()))
             }
             (Some(guard), Call::Http(request)) => guard.may_request(&request.url, &request.method),
             (None, Call::Resolve(question)) => self.broker.may_ask_for(&question.hostname),
@@ -346,9 +350,9 @@ impl Watch {
         let Some(Question::Network(network)) = &mut question.scope else {
             return Ok(None);
         };
-        let address = network.address.parse().ok();
+        let address: Option<IpAddr> = network.address.parse().ok();
         let address = address.zip(u16::try_from(network.port).ok());
-        let address: Option<SocketAddr> = address.map(|(ip, port): (IpAddr, u16)| (ip, port).into());
+        let address = address.map(SocketAddr::from);
         let hostname = &mut network.hostname;
         match (question.operation.as_str(), address) {
             ("connect", Some(address)) if network.url.is_empty() => {
@@ -580,9 +584,13 @@ mod tests {
             let said = format!("{refused:?}");
             assert!(matches!(ask(refused), Err(Refused::Request(_))), "{said}");
         }
-        watch.guard.as_ref().unwrap().allow(&PermissionRequest::Resolve {
-            name: "b.test".into(),
-        });
+        watch
+            .guard
+            .as_ref()
+            .unwrap()
+            .allow(&PermissionRequest::Resolve {
+                name: "b.test".into(),
+            });
         assert!(ask(name("b.test")).is_ok());
     }
 

@@ -15,8 +15,8 @@ mod seccomp;
 use std::path::PathBuf;
 
 pub use cenote::NetworkGrant;
-pub use own::{OwnWalls, raise_own};
 use cenote_proto::v1::{LockDown, Wall, WallState};
+pub use own::{OwnWalls, raise_own};
 use rustix::process::{Resource, Rlimit};
 
 /// Descriptors a worker may have open: host directories' files and its connection.

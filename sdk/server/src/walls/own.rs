@@ -41,10 +41,7 @@ const KEPT: &[(&str, &str)] = &[
         "network_namespace",
         "it makes the connections that machines are granted, and takes its callers'",
     ),
-    (
-        "oom_score_adj",
-        "workers are ended first",
-    ),
+    ("oom_score_adj", "workers are ended first"),
     (
         "dumpable",
         "who shares its user may look at it (/proc), as they may call it",

@@ -72,7 +72,6 @@ impl Names {
     pub(crate) fn has_resolver(&self) -> bool {
         self.resolver.is_some()
     }
-
 }
 
 /// A name as rules and overrides have it.
