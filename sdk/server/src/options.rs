@@ -17,28 +17,18 @@ use cenote_proto::v1::{
 };
 use tonic::Status;
 
-use crate::failure::{option, unimplemented};
+use crate::failure::option;
 use crate::host_link::{self, HostLink, LinkFiles, LinkNames, LinkNetwork};
 
 /// The options of the contract that this server refuses.
-pub(crate) const UNIMPLEMENTED: &[&str] = &[
-    "HostFunction.output_schema",
-    "Code.filename for terminals",
-];
+pub(crate) const UNIMPLEMENTED: &[&str] =
+    &["HostFunction.output_schema", "Code.filename for terminals"];
 
 /// Characters kept of a rule's reason.
 const REASON: usize = 1_000;
 
 /// Bytes of output kept for one stream of one call, unless changed.
 pub(crate) const OUTPUT_LIMIT: usize = 16 << 20;
-
-fn refuse_if(is_set: bool, what: &str) -> Result<(), Status> {
-    if is_set {
-        Err(unimplemented(what))
-    } else {
-        Ok(())
-    }
-}
 
 /// The SDK's builder for a request.
 pub(crate) fn builder(

@@ -2,7 +2,7 @@
 import { SidecarError } from "../errors.js";
 
 /** The revision of the messages in `src/gen`: `cenote_proto::REVISION`. */
-export const REVISION = 5;
+export const REVISION = 6;
 
 /**
  * A server passes over fields it does not know, so an older one might grant what an option meant to refuse. A newer one only has more.

@@ -969,7 +969,7 @@ export type DescribeReply = Message<"cenote.v1.DescribeReply"> & {
   version: string;
 
   /**
-   * The contract's revision within v1: grows with every addition. These files describe revision 5. A client refuses a server whose
+   * The contract's revision within v1: grows with every addition. These files describe revision 6. A client refuses a server whose
    * revision is smaller than its own: fields that it does not know, it would pass over.
    *
    * @generated from field: uint32 revision = 2;
