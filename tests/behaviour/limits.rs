@@ -45,9 +45,14 @@ fn hit(option: &str, limited: NodeRuntimeBuilder, guest: Guest) -> String {
                 }
             }
         });
-        let (used, limit) = told
-            .await
-            .unwrap_or_else(|_| panic!("no event of {option}: {} {}", out.stdout, out.stderr));
+        let told = told.await;
+        assert!(
+            told.is_ok(),
+            "no event of {option}: {} {}",
+            out.stdout,
+            out.stderr
+        );
+        let (used, limit) = told.unwrap_or_default();
         let row = rt.resources().unwrap();
         let row = row.iter().find(|row| row.option == option).unwrap();
         assert_eq!(row.limit, limit, "{option}");

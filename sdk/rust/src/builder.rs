@@ -466,6 +466,7 @@ impl NodeRuntimeBuilder {
                 reason: format!("{heap} bytes are too few; the least is {LEAST_JS_HEAP}"),
             });
         }
+        self.os.system(self.processors)?;
         match self.isolation {
             Isolation::Shared => host::run(async move { self.build() }).await,
             Isolation::Process => host::run(self.build_elsewhere()).await,
@@ -475,7 +476,6 @@ impl NodeRuntimeBuilder {
     /// Makes the machine in a process of its own; what its embedder keeps of it is here.
     async fn build_elsewhere(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
-        self.os.system(self.processors)?;
         // Made again there; here for what is wrong with them, for variables, and for what the other process asks of the network here.
         let asks = self.callbacks.contains_key(&Scope::Network);
         let exempt =
@@ -492,8 +492,7 @@ impl NodeRuntimeBuilder {
             AdapterGuard::of(&rules, &pins, asks),
             &pins,
         );
-        let callbacks = self.callbacks.clone();
-        let permit = permit(rules, callbacks, &events, host.handle());
+        let permit = permit(rules, self.callbacks.clone(), &events, host.handle());
         let (uid, gid) = self.user.unwrap_or((0, 0));
         let memory = self.memory.unwrap_or(MEMORY);
         let functions = Arc::<Collections>::default();
@@ -510,9 +509,8 @@ impl NodeRuntimeBuilder {
         };
         let most = self.limits.filesystem_bytes;
         let mounts = self.vfs_mounts.into_iter();
-        let mut mounts = mounts
-            .map(|mount| mount.answered((uid, gid), most))
-            .collect::<Result<Vec<_>, _>>()?;
+        let mounts = mounts.map(|mount| mount.answered((uid, gid), most));
+        let mut mounts = mounts.collect::<Result<Vec<_>, _>>()?;
         mounts.extend(self.callback_mounts);
         let files = Filesystems::new(mounts);
         let commands = Commands::compile(self.host_commands.clone())?;
@@ -550,8 +548,7 @@ impl NodeRuntimeBuilder {
             warm: self.warm,
             worker_program: self.worker_program,
         };
-        let answers = asks.then(|| embedder.clone());
-        let remote = worker::create(parts, answers, &functions).await?;
+        let remote = worker::create(parts, asks.then(|| embedder.clone()), &functions).await?;
         let functions = asks.then_some(functions);
         events.made();
         let machine = Machine::elsewhere(remote, embedder, defaults, events, permit, functions);
@@ -561,7 +558,6 @@ impl NodeRuntimeBuilder {
     fn build(self) -> Result<NodeRuntime, Error> {
         let host = host::host()?;
         let recipe = self.recipe();
-        let system = self.os.system(self.processors)?;
         let asks = self.callbacks.contains_key(&Scope::Network);
         let permissions = with_exempt_ports(self.permissions, asks, &self.loopback_exempt_ports)?;
         let pins = Arc::<Pins>::default();
@@ -599,30 +595,27 @@ impl NodeRuntimeBuilder {
             limits: self.limits,
             budget: Some(budget),
             hostname: self.hostname.unwrap_or_else(|| "cenote".into()),
-            system,
+            system: self.os.system(self.processors)?,
             root,
             runtimes,
             entropy: Arc::new(HostEntropy),
             network: opens_network.then(|| outside.network(host.handle())),
         });
         boot(&kernel)?;
-        root::furnish(
-            &kernel,
-            &commands,
-            &root::Plan {
-                mounts: &self.mounts,
-                vfs_mounts: &self.vfs_mounts,
-                callback_mounts: &self.callback_mounts,
-                images: &self.images,
-                memory_mounts: &self.memory_mounts,
-                node_modules: self.node_modules.as_deref(),
-                files: &self.files,
-                cwd: &cwd,
-                owner: (uid, gid),
-                os: &self.os,
-                authority: outside.authority(),
-            },
-        )?;
+        let plan = root::Plan {
+            mounts: &self.mounts,
+            vfs_mounts: &self.vfs_mounts,
+            callback_mounts: &self.callback_mounts,
+            images: &self.images,
+            memory_mounts: &self.memory_mounts,
+            node_modules: self.node_modules.as_deref(),
+            files: &self.files,
+            cwd: &cwd,
+            owner: (uid, gid),
+            os: &self.os,
+            authority: outside.authority(),
+        };
+        root::furnish(&kernel, &commands, &plan)?;
         check_rules(&kernel, &said, &self.vfs_mounts, &self.callback_mounts)?;
         let policy = Arc::clone(&permit) as Arc<dyn Policy>;
         let names = NameService::new(outside.names, policy, pins);

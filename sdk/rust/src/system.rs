@@ -84,7 +84,8 @@ impl OsNames {
             ("os.machine", &self.machine, &mut system.machine),
         ] {
             if let Some(given) = given {
-                field.clone_from(word(option, given)?);
+                check_word(option, given)?;
+                field.clone_from(given);
             }
         }
         directory("os.homedir", self.homedir.as_deref())?;
@@ -133,14 +134,14 @@ fn known(
     )
 }
 
-fn word<'a>(option: &'static str, given: &'a String) -> Result<&'a String, Error> {
+fn check_word(option: &'static str, given: &str) -> Result<(), Error> {
     if given.is_empty() || given.len() > WORD || given.contains('\0') {
         return wrong(
             option,
             format!("{given:?} is not 1 to {WORD} bytes without NUL"),
         );
     }
-    Ok(given)
+    Ok(())
 }
 
 fn directory(option: &'static str, given: Option<&str>) -> Result<(), Error> {

@@ -1,4 +1,4 @@
-//! The processors a process may run on: sched_setaffinity(2).
+//! The processors a process may run on: `sched_setaffinity(2)`.
 //!
 //! The set is kept, inherited and told; where a program's thread runs is the host's matter.
 

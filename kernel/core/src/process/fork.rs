@@ -94,13 +94,12 @@ pub(crate) fn fork(task: &Task) -> SysResult<Arc<Task>> {
 /// As [`fork`].
 pub(crate) fn create(kernel: &Arc<Kernel>, seed: Seed) -> SysResult<Arc<Task>> {
     let charge = kernel.budget().charge(Resource::Processes, 1)?;
-    let uid = seed.credentials.uid;
     let allowed = seed.rlimits.of(RlimitResource::Processes).soft;
     let mut tree = kernel.table().lock();
     if !seed.credentials.is_privileged() {
         let own = tree
             .nodes()
-            .filter(|node| node.process.credentials().uid == uid)
+            .filter(|node| node.process.credentials().uid == seed.credentials.uid)
             .count();
         if u64::try_from(own).unwrap_or(u64::MAX) >= allowed {
             return Err(SysError::with_note(

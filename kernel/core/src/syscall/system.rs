@@ -159,7 +159,7 @@ fn scheduled(task: &Task, pid: Pid) -> SysResult<Arc<Process>> {
     }
 }
 
-/// The processors a process may run on, as a mask in whole longs. See sched_getaffinity(2).
+/// The processors a process may run on, as a mask in whole longs. See `sched_getaffinity(2)`.
 ///
 /// # Errors
 /// `ESRCH`: there is no such process. `EINVAL`: a negative id.
@@ -182,7 +182,7 @@ pub fn available_processors(task: &Task) -> u32 {
     affinity(task.kernel(), task.process()).len()
 }
 
-/// Says on which processors a process may run. The set is kept, told and inherited, and has no effect. See sched_setaffinity(2).
+/// Says on which processors a process may run. The set is kept, told and inherited, and has no effect. See `sched_setaffinity(2)`.
 ///
 /// # Errors
 /// `ESRCH`: there is no such process. `EPERM`: another user's. `EINVAL`: none of the processors is there.
