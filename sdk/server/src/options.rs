@@ -519,7 +519,7 @@ mod tests {
         assert_eq!(made.last(), Some(&expected));
         let unknown = |refused: Result<(), Status>| {
             let status = refused.unwrap_err();
-            assert_eq!(status.code(), Code::InvalidArgument);
+            assert_eq!(status.code(), tonic::Code::InvalidArgument);
             assert!(status.message().contains("frobnicate"), "{status}");
         };
         let asked = scope("frobnicate");
