@@ -18,7 +18,7 @@ fn run(code: &str) -> Output {
             .unwrap();
         let out = rt
             .exec(code)
-            .timeout(Duration::from_secs(20))
+            .timeout(Duration::from_secs(120))
             .await
             .unwrap();
         let after = rt.exec("console.log('alive')").await.unwrap();
