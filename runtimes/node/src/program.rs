@@ -9,12 +9,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cenote_base::abi::fs::OpenFlags;
+use cenote_base::abi::signal::{SigMaskHow, SigSet};
 use cenote_base::abi::wait::WaitStatus;
 use cenote_base::abi::{Errno, SigNum};
 use cenote_base::wait::block_on;
 use cenote_base::{Fd, SysResult};
 use cenote_kernel::syscall::At;
-use cenote_kernel::{Delivery, Interrupter, Task, syscall};
+use cenote_kernel::{Delivery, Interrupter, SigAction, SigHandler, Task, syscall};
 
 use crate::bindings::contextify::{Interruption, interruption};
 use crate::bindings::tty_wrap::StandardTerminals;
@@ -365,6 +366,7 @@ fn status(task: &Arc<Task>, ended: Ended, threads: &ThreadGroup) -> WaitStatus {
 fn run_program(scope: &mut Scope<'_, '_>) -> Result<i32, Failure> {
     let env = scope.env();
     open_closed_streams(&env);
+    reset_signals(env.task());
     process::load_environment(scope, &env.task().envp());
     if !load_env_files(scope) {
         return Ok(i32::from(INVALID_COMMAND_LINE_ARGUMENT));
@@ -409,6 +411,30 @@ fn open_closed_streams(env: &Environment) {
             ));
             tracing::trace!(target: "cenote::node", number, ?opened, "a standard stream that was closed");
         }
+    }
+}
+
+/// What whoever started the program did about signals does not count; writing to nobody, or more than a file may have, is an error of the call and
+/// no signal. Node: `PlatformInit`, `ResetSignalHandlers`.
+fn reset_signals(task: &Task) {
+    let mask = syscall::rt_sigprocmask(task, SigMaskHow::SetMask, Some(SigSet::EMPTY));
+    let mut refused = mask.err();
+    let settable = SigSet::ALL.difference(SigSet::UNBLOCKABLE);
+    for signal in settable.iter().filter(|signal| !signal.is_realtime()) {
+        let handler = match signal {
+            SigNum::SIGPIPE | SigNum::SIGXFSZ => SigHandler::Ignore,
+            _ => SigHandler::Default,
+        };
+        let action = SigAction {
+            handler,
+            ..SigAction::default()
+        };
+        refused = syscall::rt_sigaction(task, signal, Some(action))
+            .err()
+            .or(refused);
+    }
+    if let Some(error) = refused {
+        tracing::debug!(target: "cenote::node", %error, "signals are as they were");
     }
 }
 

@@ -155,6 +155,22 @@ impl Process {
         self.program.write().comm = info::shorten_comm(name);
     }
 
+    /// Writes `title`, up to its first NUL, over the arguments that `ps` shows and makes it the short name, as a program on Linux does that writes over its own
+    /// arguments: no more than were there, and zeros where they were longer. Answers how much of it fits.
+    pub fn overwrite_arguments(&self, title: &[u8]) -> usize {
+        let title = title.split(|byte| *byte == 0).next().unwrap_or_default();
+        let mut program = self.program.write();
+        program.comm = info::shorten_comm(title);
+        let room: usize = program.argv.iter().map(|argument| argument.len() + 1).sum();
+        let Some(room) = room.checked_sub(1) else {
+            return 0;
+        };
+        let mut written = title.to_vec();
+        written.resize(room, 0);
+        program.argv = Arc::new(vec![written]);
+        title.len().min(room)
+    }
+
     pub(crate) fn signals(&self) -> &Mutex<ProcessSignals> {
         &self.signals
     }

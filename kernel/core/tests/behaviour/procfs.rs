@@ -39,7 +39,17 @@ fn own_files_tell_of_the_process() {
             (pid.as_str(), "R", "1", pid.as_str())
         );
         assert_eq!(fields.len(), 52);
-        assert!(read(task, "/proc/self/cmdline").ends_with('\0'));
+        let arguments = read(task, "/proc/self/cmdline");
+        assert!(arguments.ends_with('\0'));
+        let room = arguments.len() - 1;
+        assert_eq!(task.process().overwrite_arguments(b"t\0itle"), 1.min(room));
+        assert_eq!(
+            read(task, "/proc/self/cmdline").len(),
+            arguments.len(),
+            "zeros fill the room"
+        );
+        assert_eq!(task.process().overwrite_arguments(&[b'x'; 5_000]), room);
+        assert_eq!(read(task, "/proc/self/comm"), "xxxxxxxxxxxxxxx\n");
         assert!(read(task, &format!("/proc/{pid}/status")).contains(&format!("Pid:\t{pid}\n")));
         let exe = syscall::readlinkat(task, At::Cwd, b"/proc/self/exe").unwrap();
         assert_eq!(exe, task.exe_path());

@@ -220,13 +220,14 @@ pub(crate) fn patch<'s>(scope: &mut Scope<'s, '_>, process: Object<'s>) -> Resul
         .set_accessor_with_configuration(scope, key, v8::AccessorConfiguration::new(get_ppid))
         .ok_or(Failure::Pending)?;
     scope.set(process, "execPath", scope.string(&line.exec_path)?.into());
-    let title = line.text("--title");
-    let title = if title.is_empty() {
-        line.argv0.clone()
+    let named = line.text("--title");
+    if named.is_empty() {
+        *env.state::<Title>().0.borrow_mut() = line.argv0.clone();
+    } else if env.is_main_thread() {
+        retitle(&env, named);
     } else {
-        title
-    };
-    *env.state::<Title>().0.borrow_mut() = title;
+        *env.state::<Title>().0.borrow_mut() = named;
+    }
     let key = scope.name("title").into();
     let accessor = v8::AccessorConfiguration::new(get_title).setter(set_title);
     process
@@ -335,7 +336,17 @@ fn set_title<'s>(
     };
     let title = text.to_rust_string_lossy(scope);
     let env = scope.env();
-    crate::trace::note_title(&env, &title);
+    if env.is_main_thread() {
+        retitle(&env, title);
+    }
+}
+
+/// Has `ps` show the title, as far as it fits where the arguments were. Node: `uv_set_process_title`.
+fn retitle(env: &crate::environment::Environment, title: String) {
+    let mut bytes = title.into_bytes();
+    bytes.truncate(env.task().process().overwrite_arguments(&bytes));
+    let title = String::from_utf8_lossy(&bytes).into_owned();
+    crate::trace::note_title(env, &title);
     *env.state::<Title>().0.borrow_mut() = title;
 }
 

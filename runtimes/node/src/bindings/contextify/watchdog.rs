@@ -164,19 +164,18 @@ pub(in crate::bindings) fn start_watching(env: &Environment) -> Result<(), Failu
     Ok(())
 }
 
-/// Whether SIGINT came meanwhile.
+/// Whether SIGINT came meanwhile: the innermost of those who watch hears of it, and no other.
 pub(in crate::bindings) fn stop_watching(env: &Environment) -> bool {
     let state = env.state::<SigintState>();
     let came = look(env, &state);
+    state.came.set(false);
     let left = state.watchers.get().saturating_sub(1);
     state.watchers.set(left);
-    if left == 0 {
-        state.came.set(false);
-        if let Some(before) = state.before.borrow_mut().take()
-            && let Err(error) = syscall::rt_sigaction(env.task(), SigNum::SIGINT, Some(before))
-        {
-            tracing::debug!(target: "cenote::node", %error, "resetting SIGINT");
-        }
+    if left == 0
+        && let Some(before) = state.before.borrow_mut().take()
+        && let Err(error) = syscall::rt_sigaction(env.task(), SigNum::SIGINT, Some(before))
+    {
+        tracing::debug!(target: "cenote::node", %error, "resetting SIGINT");
     }
     came
 }
